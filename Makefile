@@ -1,0 +1,44 @@
+# Everything a contributor types. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## make the environment in .venv from requirements.lock
+
+# Debian's python3 comes without ensurepip unless python3-venv is installed; virtualenv needs pip alone.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"error: Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { \
+	  $(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv && \
+	  PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet --clear $(VENV); }
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## the whole road on embedded data: teachers, distillation, QAT, int8, firmware
+	$(BIN)/python -m keras_satkd.distill --config demo --workdir runs/demo
+
+test: $(STAMP) lint  ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## style and unused code
+	$(BIN)/ruff check .
+
+bench: $(STAMP)  ## speed, as ratios measured in one run
+	$(BIN)/python -m tests.bench
+
+lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-header \
+	  --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment and the caches
+	rm -rf $(VENV) .venv-bootstrap build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,51 @@
+"""Errors that are the user's to mend: one line, exit code 2, no traceback."""
+
+import difflib
+import errno
+import sys
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can mend.
+
+    The message is one line: the bad value, what was expected, what to do.
+    """
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is none of `known`, with the nearest match suggested."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return UserError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+
+
+def exit_on_user_error(main: Callable[[], None]) -> NoReturn:
+    """Run a command line's `main`; what is the user's to mend becomes one line on stderr and exit code 2.
+
+    Ctrl-C exits with 130, as a shell expects. Every other exception is a defect of ours and keeps its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from the last finished epoch", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if not _is_disk_full(error):
+            raise
+        _fail(f"no space left on the device ({error}): free some and run the same command again".replace("\n", " "))
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _is_disk_full(error: Exception) -> bool:
+    # TensorFlow and h5py wrap ENOSPC in classes of their own and keep only its text.
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
