@@ -1,0 +1,286 @@
+"""A `.tflite` file as a typed graph, and whether TensorFlow Lite Micro can carry it."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from firmware_export.errors import UserError
+from firmware_export.operators import SUPPORTED
+
+UNIT_SCALE = 1 / 255
+UNIT_ZERO_POINT = -128
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor. Real value = scale · (code − zero point); constants may have a scale for each channel."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    """As `shape`, with −1 for a size that is free at run time."""
+    dtype: str
+    """numpy's name in lower case: int8, int32, float32, …"""
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    is_constant: bool
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def scale(self) -> float:
+        """The one scale of a tensor quantized as a whole.
+
+        Raises:
+            UserError: the tensor is not quantized, or by channel.
+        """
+        if len(self.scales) != 1:
+            raise UserError(f"tensor {self.name!r} has {len(self.scales)} scales, 1 expected: quantize it per tensor")
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The one zero point, 0 where the file leaves it out."""
+        return self.zero_points[0] if self.zero_points else 0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator, in execution order."""
+
+    index: int
+    name: str
+    """The schema's name, such as CONV_2D; a custom operator's own name after `CUSTOM:`."""
+    inputs: tuple[Tensor | None, ...]
+    """None where an optional input, such as a bias, is absent."""
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def label(self) -> str:
+        """What an error message calls it."""
+        return f"operator {self.index} ({self.name}, output {self.outputs[0].name!r})"
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of an activation by a weight. Zero but for convolutions, depthwise ones and dense layers."""
+        if self.name not in _MAC_OPERATORS:
+            return 0
+        weights, output = self.inputs[1].shape, self.outputs[0]
+        match self.name:
+            case "CONV_2D":  # weights [out, height, width, in / groups]
+                return output.size * math.prod(weights[1:])
+            case "DEPTHWISE_CONV_2D":  # weights [1, height, width, out]
+                return output.size * math.prod(weights[1:3])
+            case _:  # FULLY_CONNECTED: weights [out, in]
+                return output.size * weights[-1]
+
+
+_MAC_OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The first subgraph of a model, with what concerns the whole file."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    subgraphs: int
+
+    @cached_property
+    def operator_names(self) -> tuple[str, ...]:
+        """Every operator's name once, sorted."""
+        return tuple(sorted({operator.name for operator in self.operators}))
+
+    @cached_property
+    def operator_counts(self) -> dict[str, int]:
+        """How often each operator occurs, by name."""
+        return dict(sorted(Counter(operator.name for operator in self.operators).items()))
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference: convolutions, depthwise convolutions and dense layers."""
+        return sum(operator.macs for operator in self.operators)
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights and biases, counted in elements.
+
+        They are the constants that carry a scale (or are floats): shapes, axes and paddings carry none.
+        """
+        used = {t.index: t for operator in self.operators for t in operator.inputs if t is not None and t.is_constant}
+        return sum(t.size for t in used.values() if t.scales or t.dtype.startswith("float"))
+
+    @property
+    def has_unit_input(self) -> bool:
+        """Whether an image x/255 in [0, 1] is the int8 code `uint8 ^ 0x80`, so that firmware needs no float."""
+        tensor = self.inputs[0]
+        return (
+            tensor.dtype == "int8"
+            and len(tensor.scales) == 1
+            and math.isclose(tensor.scale, UNIT_SCALE, rel_tol=1e-6)
+            and tensor.zero_point == UNIT_ZERO_POINT
+        )
+
+
+def read(model: bytes, name: str = "model") -> Graph:
+    """Parse the bytes of a `.tflite` file.
+
+    Args:
+        model: the file's content.
+        name: what error messages call it.
+
+    Raises:
+        UserError: truncated, corrupt, or no TFLite model at all.
+    """
+    _check_bytes(model, name)
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        return _graph(schema.ModelT.InitFromPackedBuf(model), name, schema)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise UserError(f"{name} has a broken graph ({error}): convert the model again") from error
+
+
+def _check_bytes(model: bytes, name: str) -> None:
+    if model[4:8] != b"TFL3":
+        raise UserError(f"{name} is no .tflite model (no TFL3 mark in its first 8 bytes): give an int8 .tflite file")
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    # The Python schema reads past the end of a cut file without noticing; LiteRT runs flatbuffers' own verifier.
+    try:
+        Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    except (ValueError, RuntimeError) as error:
+        if "op" in str(error).split():  # an operator LiteRT lacks: the file is whole, `check_deployable` judges it
+            return
+        raise UserError(f"{name} is truncated or corrupt ({_first_line(error)}): copy or convert it again") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _graph(model: Any, name: str, schema: Any) -> Graph:
+    main = model.subgraphs[0]
+    builtin_names = {code: n for n, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    dtype_names = {code: n.lower() for n, code in vars(schema.TensorType).items() if isinstance(code, int)}
+    written = {
+        index for operator in main.operators if operator.outputs is not None for index in map(int, operator.outputs)
+    }
+    tensors = tuple(
+        _tensor(index, tensor, dtype_names, model.buffers, index in written)
+        for index, tensor in enumerate(main.tensors)
+    )
+    names = [_operator_name(code, builtin_names) for code in model.operatorCodes]
+    operators = tuple(
+        Operator(
+            index,
+            names[operator.opcodeIndex],
+            tuple(None if i < 0 else tensors[i] for i in map(int, _listed(operator.inputs))),
+            tuple(tensors[i] for i in map(int, _listed(operator.outputs))),
+        )
+        for index, operator in enumerate(_listed(main.operators))
+    )
+    inputs, outputs = (tuple(tensors[int(i)] for i in _listed(ends)) for ends in (main.inputs, main.outputs))
+    return Graph(name, inputs, outputs, tensors, operators, len(model.subgraphs))
+
+
+def _tensor(index: int, tensor: Any, dtype_names: dict[int, str], buffers: list[Any], is_written: bool) -> Tensor:
+    data = buffers[tensor.buffer].data
+    quantization = tensor.quantization
+    shape = tuple(map(int, _listed(tensor.shape)))
+    return Tensor(
+        index=index,
+        name=(tensor.name or b"").decode(errors="replace"),
+        shape=shape,
+        shape_signature=tuple(map(int, _listed(tensor.shapeSignature))) or shape,
+        dtype=dtype_names[tensor.type],
+        scales=tuple(map(float, _listed(quantization.scale))) if quantization else (),
+        zero_points=tuple(map(int, _listed(quantization.zeroPoint))) if quantization else (),
+        is_constant=not is_written and data is not None and len(data) > 0,
+    )
+
+
+def _operator_name(code: Any, builtin_names: dict[int, str]) -> str:
+    if code.customCode:
+        return "CUSTOM:" + code.customCode.decode(errors="replace")
+    # Codes below 127 are written to both fields, those above only to the newer one.
+    return builtin_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def _listed(vector: Any) -> list[Any]:
+    return [] if vector is None else list(vector)
+
+
+def check_deployable(graph: Graph) -> None:
+    """Refuse what a microcontroller cannot run, and say what to do about it.
+
+    Raises:
+        UserError: several subgraphs, inputs or outputs; a free or other batch than 1; float, 16-bit or unsigned
+            activations; operators that TensorFlow Lite Micro lacks.
+    """
+    _check_ends(graph)
+    _check_shapes(graph)
+    for operator in graph.operators:
+        for tensor in (*(t for t in operator.inputs if t is not None), *operator.outputs):
+            _check_dtype(tensor, graph.name)
+    for tensor in (graph.inputs[0], graph.outputs[0]):
+        if tensor.dtype != "int8" or len(tensor.scales) != 1:
+            raise UserError(
+                f"{graph.name}: {tensor.name!r} is {tensor.dtype} with {len(tensor.scales)} scales, int8 with one "
+                "expected at both ends: convert with inference_input_type = inference_output_type = tf.int8"
+            )
+    _check_operators(graph)
+
+
+def _check_ends(graph: Graph) -> None:
+    if graph.subgraphs != 1:
+        raise UserError(f"{graph.name} has {graph.subgraphs} subgraphs, 1 expected: remove control flow and variables")
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UserError(
+            f"{graph.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, one of each expected: "
+            "export one signature with one image and one output"
+        )
+    if not graph.operators:
+        raise UserError(f"{graph.name} has no operators: convert the model again")
+
+
+def _check_shapes(graph: Graph) -> None:
+    for tensor in graph.tensors:
+        if -1 in tensor.shape_signature:
+            raise UserError(
+                f"{graph.name}: tensor {tensor.name!r} has the dynamic shape {list(tensor.shape_signature)}, a fixed "
+                "one is needed: convert with a fixed batch of 1 (python -m firmware_export does, from the Keras model)"
+            )
+    batch = graph.inputs[0].shape[:1]
+    if batch != (1,):
+        raise UserError(f"{graph.name}: input shape {list(graph.inputs[0].shape)}, batch 1 expected: convert with it")
+
+
+_DTYPE_REMEDIES = {
+    "float": "quantize it to full int8 (give python -m firmware_export the Keras model, with --images for a float one)",
+    "int16": "quantize activations to int8, not 16x8",
+    "uint8": "quantize to int8: uint8 kernels are gone from TFLM",
+}
+
+
+def _check_dtype(tensor: Tensor, name: str) -> None:
+    remedy = next((text for kind, text in _DTYPE_REMEDIES.items() if tensor.dtype.startswith(kind)), None)
+    if remedy is not None:
+        raise UserError(f"{name}: tensor {tensor.name!r} is {tensor.dtype}, int8 expected: {remedy}")
+
+
+def _check_operators(graph: Graph) -> None:
+    missing = [name for name in graph.operator_names if name not in SUPPORTED]
+    if missing:
+        raise UserError(
+            f"{graph.name} uses operators that TensorFlow Lite Micro lacks: {', '.join(missing)}: replace those layers"
+        )

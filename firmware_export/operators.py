@@ -1,0 +1,41 @@
+"""The operators TensorFlow Lite Micro has, and the resolver method that registers each.
+
+Source: `tensorflow/lite/micro/micro_mutable_op_resolver.h`. Builtins only: TFLM's own custom operators (signal
+processing, detection post-processing, Ethos-U) depend on the build.
+"""
+
+SUPPORTED = frozenset(
+    """
+    ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
+    BROADCAST_TO CALL_ONCE CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE DIV
+    DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED
+    GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL LOG
+    LOG_SOFTMAX LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC MAX_POOL_2D MAXIMUM MEAN MINIMUM MIRROR_PAD MUL NEG
+    NOT_EQUAL PACK PAD PADV2 PRELU QUANTIZE READ_VARIABLE REDUCE_ALL REDUCE_MAX REDUCE_MIN RELU RELU6 RESHAPE
+    RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX SPACE_TO_BATCH_ND
+    SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE
+    TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
+    """.split()
+)
+
+_IRREGULAR = {
+    "BATCH_MATMUL": "AddBatchMatMul",
+    "CUMSUM": "AddCumSum",
+    "PADV2": "AddPadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
+}
+
+
+def resolver_method(name: str) -> str:
+    """The `MicroMutableOpResolver` method that registers a builtin operator.
+
+    Args:
+        name: the schema's name, one of `SUPPORTED`.
+
+    >>> resolver_method("DEPTHWISE_CONV_2D"), resolver_method("SOFTMAX"), resolver_method("PADV2")
+    ('AddDepthwiseConv2D', 'AddSoftmax', 'AddPadV2')
+    """
+    if name not in SUPPORTED:
+        raise KeyError(name)
+    words = (word if word == "2D" else word.capitalize() for word in name.split("_"))
+    return _IRREGULAR.get(name) or "Add" + "".join(words)

@@ -1,0 +1,205 @@
+"""What a model computes: TensorFlow Lite Micro on this host, which is the truth, and TFLite's two sets of kernels.
+
+PyPI's `tflite-micro` holds the interpreter and the reference kernels that firmware builds, compiled for the host.
+TFLite's reference kernels serve to cross-check it; its default kernels (XNNPACK) differ by a few codes from the first
+convolution on, and are only quick enough for the accuracy over a whole test set.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph, read
+from firmware_export.silence import captured_stderr
+
+ARENA_STEP = 16
+"""Bytes: TFLM aligns the arena, and every buffer in it, to this."""
+_LEAST_ARENA_TRIED = 1024  # TFLM's allocator writes its own 450 bytes unchecked: smaller arenas crash the process
+_LARGEST_ARENA_TRIED = 1 << 26  # no microcontroller has more
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+class TflmInterpreter:
+    """TensorFlow Lite Micro with one model and one arena.
+
+    Args:
+        model: the bytes of a `.tflite`.
+        arena_size: bytes; None gives more than any microcontroller has.
+        keeps_tensors: give every tensor memory of its own, so that `tensor` can read all of them after `invoke`.
+
+    Raises:
+        UserError: TFLM cannot prepare the model, or the arena is too small; with TFLM's own words.
+    """
+
+    def __init__(self, model: bytes, arena_size: int | None = None, *, keeps_tensors: bool = False) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        configs = runtime.InterpreterConfig
+        with captured_stderr() as said:
+            try:
+                self._interpreter = runtime.Interpreter.from_bytes(
+                    model,
+                    arena_size=max(arena_size or _LARGEST_ARENA_TRIED, _LEAST_ARENA_TRIED),
+                    intrepreter_config=configs.kPreserveAllTensors if keeps_tensors else configs.kAllocationRecording,
+                )
+            except RuntimeError as error:
+                reason = "; ".join(line.strip() for line in said().splitlines() if line.strip()) or str(error)
+                raise UserError(f"TensorFlow Lite Micro refuses the model: {reason}") from error
+
+    def invoke(self, codes: np.ndarray) -> np.ndarray:
+        """Run one inference.
+
+        Args:
+            codes: int8, the shape of the model's input (batch 1 included).
+
+        Returns:
+            int8, the shape of the model's output.
+        """
+        with captured_stderr() as said:
+            try:
+                self._interpreter.set_input(codes, 0)
+                self._interpreter.invoke()
+            except RuntimeError as error:
+                raise UserError(f"TensorFlow Lite Micro fails to run the model: {said().strip() or error}") from error
+        return self._interpreter.get_output(0)
+
+    def tensor(self, index: int) -> np.ndarray:
+        """A tensor's content after `invoke`; needs `keeps_tensors`."""
+        return self._interpreter.GetTensor(index, 0)["tensor_data"]
+
+
+def run(model: bytes, images_int8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """What a microcontroller answers.
+
+    Args:
+        model: the bytes of an int8 `.tflite` with batch 1.
+        images_int8: int8 [N, …input shape without the batch], as `quantize_input` makes them.
+        progress: called after every image.
+
+    Returns:
+        int8 [N, …output shape without the batch].
+    """
+    interpreter = TflmInterpreter(model)
+    return _for_each(interpreter.invoke, images_int8, progress)
+
+
+def least_arena(model: bytes) -> int:
+    """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
+
+    Found by bisection, because TFLM's recording API leaves out what kernels allocate only while they are prepared.
+    Pointers here take 64 bits; a 32-bit part needs slightly less (203,396 against 201,796 bytes for a ResNet8).
+
+    Raises:
+        UserError: TFLM refuses the model whatever the arena.
+    """
+    TflmInterpreter(model)
+    too_small, enough = _LEAST_ARENA_TRIED // ARENA_STEP - 1, _LARGEST_ARENA_TRIED // ARENA_STEP
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        if _fits(model, middle * ARENA_STEP):
+            enough = middle
+        else:
+            too_small = middle
+    return enough * ARENA_STEP
+
+
+def _fits(model: bytes, arena_size: int) -> bool:
+    try:
+        TflmInterpreter(model, arena_size)
+    except UserError:
+        return False
+    return True
+
+
+class TfliteInterpreter:
+    """TFLite (LiteRT) with one model.
+
+    Args:
+        model: the bytes of a `.tflite`.
+        is_reference: the plain reference kernels with every tensor kept; otherwise the default, fast ones.
+    """
+
+    def __init__(self, model: bytes, *, is_reference: bool) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        options: dict[str, Any] = {}
+        if is_reference:
+            options["experimental_op_resolver_type"] = OpResolverType.BUILTIN_REF
+            options["experimental_preserve_all_tensors"] = True
+        with captured_stderr():
+            try:
+                self._interpreter = Interpreter(model_content=model, **options)
+                self._interpreter.allocate_tensors()
+            except (RuntimeError, ValueError) as error:
+                reason = " ".join(str(error).split())
+                raise UserError(f"TFLite refuses the model ({reason}): convert it again") from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def invoke(self, codes: np.ndarray) -> np.ndarray:
+        """Run one inference: int8 input of the model's input shape to int8 output of its output shape."""
+        return self.invoke_with({self._input: codes})
+
+    def invoke_with(self, inputs: dict[int, np.ndarray]) -> np.ndarray:
+        """As `invoke`, for a model of several inputs, given by tensor index."""
+        for index, value in inputs.items():
+            self._interpreter.set_tensor(index, value)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)
+
+    def tensor(self, index: int) -> np.ndarray:
+        """A tensor's content after `invoke`; needs `is_reference`."""
+        return self._interpreter.get_tensor(index)
+
+
+def predict_int8(model: bytes, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """TFLite's fast kernels over many images: for accuracy, never as an oracle.
+
+    Args:
+        model: the bytes of an int8 `.tflite` with batch 1.
+        images_uint8: uint8 [N, …input shape without the batch].
+        progress: called after every image.
+
+    Returns:
+        int8 [N, …output shape without the batch]; up to a few codes away from what a microcontroller computes.
+    """
+    codes = quantize_input(images_uint8, read(model))
+    return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, progress)
+
+
+def _for_each(
+    invoke: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, progress: Progress | None
+) -> np.ndarray:
+    outputs = []
+    for done, image in enumerate(codes, start=1):
+        outputs.append(invoke(image[np.newaxis])[0])
+        if progress is not None:
+            progress(done, len(codes))
+    return np.stack(outputs)
+
+
+def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
+    """The int8 codes a model reads for images.
+
+    Args:
+        images_uint8: uint8 [N, …]; int8 arrays are taken for codes already and returned as they are.
+        graph: the model; its input's real value is the pixel divided by 255.
+
+    Returns:
+        int8 [N, …]: `uint8 ^ 0x80` where the input scale is 1/255 and the zero point −128, otherwise
+        round(x / 255 / scale) + zero point, saturated.
+    """
+    if images_uint8.dtype == np.int8:
+        return images_uint8
+    if images_uint8.dtype != np.uint8:
+        raise UserError(f"images are {images_uint8.dtype}, uint8 expected: give pixels from 0 to 255")
+    if graph.has_unit_input:
+        return (images_uint8 ^ np.uint8(0x80)).view(np.int8)
+    tensor = graph.inputs[0]
+    # All 256 answers at once: exact in double precision, and no float array of the size of the data set.
+    codes = np.round(np.arange(256) / 255 / tensor.scale) + tensor.zero_point
+    return np.clip(codes, -128, 127).astype(np.int8)[images_uint8]

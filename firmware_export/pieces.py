@@ -1,0 +1,54 @@
+"""Cut a model after chosen operators, so that each piece can be run from given inputs."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from firmware_export.flatbuffer import Graph, Operator
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive operators as a model of their own; tensor indices are those of the whole model."""
+
+    model: bytes
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    """Indices of the tensors that come from before the piece."""
+
+
+def cut_after(model: bytes, graph: Graph, names: Collection[str]) -> list[Piece]:
+    """Split a model after every operator whose name is in `names`.
+
+    Args:
+        model: the bytes of a `.tflite`.
+        graph: the same model, read.
+        names: operator names, such as FULLY_CONNECTED.
+
+    Returns:
+        The pieces in execution order; one, with the bytes untouched, where nothing but the end is to be cut.
+    """
+    ends = [o.index + 1 for o in graph.operators[:-1] if o.name in names] + [len(graph.operators)]
+    if len(ends) == 1:
+        return [Piece(model, graph.operators, (graph.inputs[0].index,))]
+    return [_piece(model, graph.operators[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _piece(model: bytes, operators: tuple[Operator, ...]) -> Piece:
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    written: set[int] = set()
+    inputs: dict[int, None] = {}
+    for operator in operators:
+        for tensor in operator.inputs:
+            if tensor is not None and not tensor.is_constant and tensor.index not in written:
+                inputs[tensor.index] = None
+        written.update(tensor.index for tensor in operator.outputs)
+    whole = schema.ModelT.InitFromPackedBuf(model)
+    subgraph = whole.subgraphs[0]
+    subgraph.operators = subgraph.operators[operators[0].index : operators[-1].index + 1]
+    subgraph.inputs, subgraph.outputs = list(inputs), [t.index for t in operators[-1].outputs]
+    whole.signatureDefs = None  # they name tensors of the whole model
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(whole.Pack(builder), file_identifier=b"TFL3")
+    return Piece(bytes(builder.Output()), operators, tuple(inputs))

@@ -1,0 +1,111 @@
+"""TFLite's reference kernels against TensorFlow Lite Micro, tensor by tensor."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph, Operator
+from firmware_export.oracle import Progress, TfliteInterpreter, TflmInterpreter
+from firmware_export.pieces import Piece, cut_after
+
+ONE_STEP_OPERATORS = frozenset({"FULLY_CONNECTED"})
+"""Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567):
+a tie may round the other way. TFLM computes in integers, as the part does."""
+
+LEAST_IMAGES = 256
+"""Fewer images than this verify nothing."""
+
+
+@dataclass
+class TensorParity:
+    """How one operator's output compared over all images."""
+
+    operator: str
+    tensor: str
+    elements: int = 0
+    differing: int = 0
+    largest_difference: int = 0
+    allowed_difference: int = 0
+
+
+@dataclass(frozen=True)
+class KernelParity:
+    """What the comparison found."""
+
+    images: int
+    tensors: list[TensorParity]
+    outputs: np.ndarray = field(repr=False)
+    """int8 [N, …]: TFLM's outputs."""
+
+
+def check_kernels(model: bytes, graph: Graph, codes: np.ndarray, progress: Progress | None = None) -> KernelParity:
+    """Compare every operator's output, bit for bit, on every image.
+
+    A FULLY_CONNECTED output may be one step off. So that such a step does not pass on to the layers after it, the
+    reference kernels start again from TFLM's values behind each FULLY_CONNECTED.
+
+    Args:
+        model: the bytes of an int8 `.tflite` with batch 1.
+        graph: the same model, read.
+        codes: int8 [N, …input shape without the batch].
+        progress: called after every image.
+
+    Raises:
+        UserError: a tensor differs; the message names the first operator that does.
+    """
+    micro = TflmInterpreter(model, keeps_tensors=True)
+    pieces = [(piece, TfliteInterpreter(piece.model, is_reference=True)) for piece in _pieces(model, graph)]
+    parities = {o.index: TensorParity(o.name, o.outputs[0].name) for o in graph.operators}
+    outputs = []
+    for done, image in enumerate(codes, start=1):
+        outputs.append(micro.invoke(image[np.newaxis])[0])
+        for piece, reference in pieces:
+            # TFLM's planner may reuse the input's memory, so the first piece gets the image itself.
+            inputs = {i: image[np.newaxis] if i == graph.inputs[0].index else micro.tensor(i) for i in piece.inputs}
+            reference.invoke_with(inputs)
+            for operator in piece.operators:
+                _compare(operator, micro, reference, parities[operator.index], done - 1)
+        if progress is not None:
+            progress(done, len(codes))
+    return KernelParity(len(codes), list(parities.values()), np.stack(outputs))
+
+
+def _pieces(model: bytes, graph: Graph) -> list[Piece]:
+    return cut_after(model, graph, ONE_STEP_OPERATORS)
+
+
+def _compare(
+    operator: Operator, micro: TflmInterpreter, reference: TfliteInterpreter, parity: TensorParity, image: int
+) -> None:
+    parity.allowed_difference = 1 if operator.name in ONE_STEP_OPERATORS else 0
+    for tensor in operator.outputs:
+        ours, theirs = micro.tensor(tensor.index), reference.tensor(tensor.index)
+        difference = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
+        parity.elements += difference.size
+        parity.differing += int(np.count_nonzero(difference))
+        parity.largest_difference = max(parity.largest_difference, int(difference.max(initial=0)))
+        if parity.largest_difference > parity.allowed_difference:
+            raise UserError(
+                f"{operator.label} differs by {parity.largest_difference} between TFLite's reference kernels and "
+                f"TensorFlow Lite Micro on image {image} (allowed: {parity.allowed_difference}): replace that layer, "
+                "or report it to tflite-micro"
+            )
+
+
+def check_least_arena(model: bytes, arena_size: int, codes: np.ndarray, outputs: np.ndarray) -> None:
+    """Run in the arena that was found, where tensors share memory, and expect the same outputs.
+
+    Args:
+        model: the bytes of an int8 `.tflite`.
+        arena_size: bytes.
+        codes: int8 [N, …].
+        outputs: int8 [N, …]: what TFLM computed with memory for every tensor.
+    """
+    interpreter = TflmInterpreter(model, arena_size)
+    for index, (image, expected) in enumerate(zip(codes, outputs, strict=True)):
+        if not np.array_equal(interpreter.invoke(image[np.newaxis])[0], expected):
+            raise UserError(
+                f"TensorFlow Lite Micro answers otherwise on image {index} in an arena of {arena_size} bytes than with "
+                "memory for every tensor: its memory plan is wrong for this model, report it to tflite-micro"
+            )
