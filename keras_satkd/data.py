@@ -1,0 +1,106 @@
+"""Images in, three disjoint parts out: the way of every data set into this project.
+
+    image_set = data.load(settings)
+    parts = data.split(image_set, settings)
+    parts.train.images  # uint8 [N, H, W, 3]
+
+`settings.source` is looked at in this order: `synthetic`; a folder or zip that exists; a TFDS name.
+"""
+
+import hashlib
+import logging
+from pathlib import Path
+
+from firmware_export.errors import UserError
+from keras_satkd import image_files, synthetic
+from keras_satkd.config import DataConfig
+from keras_satkd.decoded_cache import cached
+from keras_satkd.decoding import Decoded, decode_all
+from keras_satkd.image_set import ImageSet
+from keras_satkd.split import Split, split
+
+__all__ = ["ImageSet", "Split", "load", "split"]
+
+logger = logging.getLogger("keras_satkd")
+
+SYNTHETIC = "synthetic"
+
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
+
+
+def load(settings: DataConfig) -> ImageSet:
+    """The images of `settings.source`, decoded to `settings.image_size`, from the cache when they were read before.
+
+    Raises:
+        UserError: the source does not exist, is empty or damaged, has no classes or only one, or cannot be fetched;
+            with `settings.strict`, an image is unreadable.
+    """
+    path = Path(settings.source).expanduser()
+    if settings.source == SYNTHETIC:
+        decoded = _load_synthetic(settings)
+    elif path.exists():
+        decoded = _load_files(path, settings)
+    elif _looks_like_path(settings.source):
+        raise UserError(
+            f"--data {settings.source}: no such folder or zip; give the path of an image folder, of a zip of one, "
+            f"a TFDS name (eurosat/rgb) or {SYNTHETIC}"
+        )
+    else:
+        # TensorFlow takes seconds to import; folders, zips and scenes do without it.
+        from keras_satkd import tfds_images
+
+        decoded = tfds_images.load(settings)
+    _report(decoded, settings)
+    return decoded.image_set
+
+
+def _looks_like_path(source: str) -> bool:
+    nested = source.count("/") > 1 or (os.sep != "/" and os.sep in source)
+    if nested or source.startswith((".", "/", "~")) or source.lower().endswith((".zip", ".tar", ".gz", ".tgz", ".7z")):
+        return True
+    # A TFDS name may end in a version: eurosat/rgb:2.0.0.
+    return "/" in source and bool(Path(source).suffix) and ":" not in source
+
+
+def _load_files(path: Path, settings: DataConfig) -> Decoded:
+    found = image_files.open_images(path)
+    fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
+    key = {"source": str(path.resolve()), "fingerprint": fingerprint, "image_size": settings.image_size}
+    return cached(
+        key,
+        settings.cache_dir,
+        lambda: decode_all(found.images, len(found.images), found.class_names, settings.image_size),
+    )
+
+
+def _load_synthetic(settings: DataConfig) -> Decoded:
+    # The drawing's own text is part of the key: scenes that an older version drew are not found.
+    drawing = hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()
+    key = {"source": SYNTHETIC, "drawing": drawing, "seed": settings.seed}
+    key |= {"images": settings.synthetic_images, "image_size": settings.image_size}
+    size = f"{settings.image_size}x{settings.image_size}"
+    return cached(
+        key,
+        settings.cache_dir,
+        lambda: Decoded(
+            synthetic.scenes(settings.synthetic_images, settings.seed, settings.image_size),
+            unreadable=(),
+            sizes={size: settings.synthetic_images},
+        ),
+    )
+
+
+def _report(decoded: Decoded, settings: DataConfig) -> None:
+    """Say what is unlike the user's files: images left out, images resized from several sizes."""
+    if decoded.unreadable:
+        found = f"{len(decoded.unreadable)} unreadable image{'s' if len(decoded.unreadable) > 1 else ''}"
+        first = f"the first is {decoded.unreadable[0]}"
+        if settings.strict:
+            raise UserError(f"{settings.source}: {found}, {first}; mend or remove them, or leave out --data.strict")
+        if not len(decoded.image_set):
+            raise UserError(f"{settings.source}: none of its {found} can be decoded, {first}")
+        logger.warning("%s skipped, %s", found, first)
+    if len(decoded.sizes) > 1:
+        shown = ", ".join(list(decoded.sizes)[:3]) + (", …" if len(decoded.sizes) > 3 else "")
+        target = f"{settings.image_size}x{settings.image_size}"
+        logger.warning("images have %d sizes (%s): all are resized to %s", len(decoded.sizes), shown, target)

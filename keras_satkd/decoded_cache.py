@@ -1,0 +1,78 @@
+"""Decoded images kept between runs: an `.npy` that is mapped into memory and a `.json` that describes it."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_export import files
+from keras_satkd.decoding import Decoded
+from keras_satkd.image_set import ImageSet
+
+logger = logging.getLogger("keras_satkd")
+
+# Raise it when decoding changes, so that older entries are no longer found.
+_FORMAT = 1
+
+
+def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:
+    """What `make` gave the first time it was called for `key`; its images as a read-only memory map.
+
+    A damaged entry is made anew. Where the folder cannot be written the images are used from memory, with a warning.
+
+    Args:
+        key: everything that the decoded images depend on, as JSON can hold it.
+        cache_dir: where entries lie; `$XDG_CACHE_HOME/keras_satkd` or `~/.cache/keras_satkd` when not given.
+        make: decodes.
+    """
+    text = json.dumps({"format": _FORMAT, **key}, sort_keys=True)
+    entry = _folder(cache_dir) / hashlib.sha256(text.encode()).hexdigest()[:32]
+    try:
+        return _read(entry)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        logger.warning("decoded images in %s.npy are damaged (%s): decoding again", entry, error)
+    decoded = make()
+    try:
+        _write(entry, decoded)
+        return _read(entry)
+    except OSError as error:
+        logger.warning("decoded images are not kept for the next run: %s", error)
+        return decoded
+
+
+def _folder(cache_dir: str | None) -> Path:
+    if cache_dir is not None:
+        return Path(cache_dir).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_satkd"
+
+
+def _write(entry: Path, decoded: Decoded) -> None:
+    image_set = decoded.image_set
+    files.write_with(entry.with_suffix(".npy"), lambda path: np.save(path, image_set.images))
+    description = {
+        "class_names": image_set.class_names,
+        "sizes": decoded.sizes,
+        "unreadable": decoded.unreadable,
+        "labels": image_set.labels.tolist(),
+        "files": image_set.files,
+    }
+    # Last, because an entry exists once its description does.
+    files.write_text(entry.with_suffix(".json"), json.dumps(description))
+
+
+def _read(entry: Path) -> Decoded:
+    description = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
+    images = np.load(entry.with_suffix(".npy"), mmap_mode="r")
+    labels = np.array(description["labels"], np.int32)
+    names = tuple(description["files"])
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images) == len(labels) == len(names):
+        raise ValueError("the images do not match their description")
+    image_set = ImageSet(images, labels, names, tuple(description["class_names"]))
+    return Decoded(image_set, tuple(description["unreadable"]), dict(description["sizes"]))

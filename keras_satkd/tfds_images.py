@@ -1,0 +1,130 @@
+"""Image-classification data sets of TensorFlow Datasets. The only module of the data side that imports TensorFlow."""
+
+import contextlib
+import difflib
+import errno
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import downloader
+
+from firmware_export.errors import UserError, unknown_name
+from keras_satkd.config import DataConfig
+from keras_satkd.decoded_cache import cached
+from keras_satkd.decoding import Decoded, EncodedImage, decode_all
+
+# What to fetch by hand where the host that TFDS knows does not answer.
+_PUBLIC_ARCHIVES = {"eurosat": ("EuroSAT_RGB.zip", "https://zenodo.org/records/7711810")}
+
+# TFDS's own ten leave the user waiting three and a half minutes for a host that is down.
+_DOWNLOAD_RETRIES = 3
+
+
+def load(settings: DataConfig) -> Decoded:
+    """All splits of the TFDS builder `settings.source`, put together, prepared below `settings.data_dir`.
+
+    Files are named `split:position`. Examples without a class (label below 0) are left out.
+
+    Raises:
+        UserError: no such builder or configuration, no image and class label in it, or it cannot be fetched.
+    """
+    builder = _builder(settings.source, settings.data_dir)
+    image, label = _image_and_label(builder)
+    _prepare(builder, settings)
+    key = {
+        "source": str(builder.data_path),
+        "splits": {name: part.num_examples for name, part in builder.info.splits.items()},
+        "bytes": builder.info.dataset_size,
+        "image_size": settings.image_size,
+    }
+    return cached(key, settings.cache_dir, lambda: _decode(builder, image, label, settings.image_size))
+
+
+def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    try:
+        return tfds.builder(name, data_dir=data_dir, try_gcs=False)
+    except tfds.core.DatasetNotFoundError:
+        close = difflib.get_close_matches(name.split("/")[0], tfds.list_builders(with_community_datasets=False), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        kinds = "no folder, zip or TFDS data set of that name"
+        raise UserError(f"--data {name}: {hint}{kinds}; `synthetic` needs no download") from None
+    except (ValueError, AssertionError, RuntimeError) as error:
+        raise _unknown_configuration(name, error) from None
+
+
+def _unknown_configuration(name: str, error: Exception) -> UserError:
+    base, _, wanted = name.split(":")[0].partition("/")
+    with contextlib.suppress(Exception):
+        known = list(tfds.builder_cls(base).builder_configs)
+        if known and wanted not in known:
+            return unknown_name(f"configuration of TFDS {base}", wanted, known)
+    return UserError(f"--data {name}: TFDS says {str(error).splitlines()[0]}")
+
+
+def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+    """The names of the image feature and of the class label, the supervised ones where TFDS names them."""
+    features = builder.info.features
+    preferred = [key for key in builder.info.supervised_keys or () if isinstance(key, str)]
+    names = [*preferred, "image", "label", *features]
+    images = [name for name in names if isinstance(features.get(name), tfds.features.Image)]
+    labels = [name for name in names if isinstance(features.get(name), tfds.features.ClassLabel)]
+    if images and labels:
+        return images[0], labels[0]
+    held = ", ".join(f"{name} ({type(feature).__name__})" for name, feature in features.items())
+    raise UserError(
+        f"--data {builder.info.full_name} is no image classification: it needs an Image and a ClassLabel, it has {held}"
+    )
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, settings: DataConfig) -> None:
+    try:
+        with _fewer_retries():
+            builder.download_and_prepare()
+    except Exception as error:
+        # TFDS, requests and urllib3 raise classes of their own; a full disk alone has another remedy.
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        raise UserError(_remedy(builder.name, settings.source, error)) from error
+
+
+@contextlib.contextmanager
+def _fewer_retries() -> Iterator[None]:
+    before = downloader.MAX_RETRIES
+    downloader.MAX_RETRIES = _DOWNLOAD_RETRIES
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = before
+
+
+def _remedy(name: str, source: str, error: Exception) -> str:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    prepared = "or name the folder where TFDS has prepared it with --data-dir"
+    if name in _PUBLIC_ARCHIVES:
+        archive, page = _PUBLIC_ARCHIVES[name]
+        remedy = f"download {archive} from {page} and give --data PATH/{archive} (--data.source)"
+    else:
+        remedy = "give an image folder or a zip of one with --data PATH (--data.source)"
+    return f"TFDS could not fetch {source}: {remedy}, {prepared}. TFDS said: {reason}"
+
+
+def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_size: int) -> Decoded:
+    names = builder.info.features[label].names
+    class_names = tuple(sorted(names))
+    position = np.array([class_names.index(name) for name in names])
+    # Pillow decodes, as it does files: one data set gives the same pixels whichever way it comes.
+    wanted = tfds.decode.PartialDecoding({image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()})
+
+    def examples() -> Iterator[EncodedImage]:
+        for part in sorted(builder.info.splits):
+            read = tfds.ReadConfig(interleave_cycle_length=1)
+            dataset = builder.as_dataset(split=part, shuffle_files=False, read_config=read, decoders=wanted)
+            for index, example in enumerate(dataset.as_numpy_iterator()):
+                if example[label] >= 0:
+                    content = functools.partial(bytes, example[image])
+                    yield EncodedImage(f"{part}:{index}", int(position[example[label]]), content)
+
+    total = sum(part.num_examples for part in builder.info.splits.values())
+    return decode_all(examples(), total, class_names, image_size)
