@@ -55,11 +55,10 @@ def load(settings: DataConfig) -> ImageSet:
 
 
 def _looks_like_path(source: str) -> bool:
-    nested = source.count("/") > 1 or (os.sep != "/" and os.sep in source)
-    if nested or source.startswith((".", "/", "~")) or source.lower().endswith((".zip", ".tar", ".gz", ".tgz", ".7z")):
+    if source.startswith((".", "/", "~")) or source.lower().endswith(_ARCHIVES):
         return True
-    # A TFDS name may end in a version: eurosat/rgb:2.0.0.
-    return "/" in source and bool(Path(source).suffix) and ":" not in source
+    # A TFDS name is at most `name/config:version`, and only the version has dots: eurosat/rgb:2.0.0.
+    return source.count("/") > 1 or "\\" in source or ("/" in source and "." in source and ":" not in source)
 
 
 def _load_files(path: Path, settings: DataConfig) -> Decoded:
