@@ -46,11 +46,13 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
     try:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except tfds.core.DatasetNotFoundError:
-        close = difflib.get_close_matches(name.split("/")[0], tfds.list_builders(with_community_datasets=False), n=1)
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name.split("/")[0], known, n=1, cutoff=0.7)
         hint = f"did you mean {close[0]!r}? " if close else ""
         kinds = "no folder, zip or TFDS data set of that name"
         raise UserError(f"--data {name}: {hint}{kinds}; `synthetic` needs no download") from None
-    except (ValueError, AssertionError, RuntimeError) as error:
+    # Versions, configurations and namespaces (`huggingface:`, whose package may be missing) each fail in their own way.
+    except (ValueError, AssertionError, RuntimeError, ImportError) as error:
         raise _unknown_configuration(name, error) from None
 
 
@@ -65,7 +67,7 @@ def _unknown_configuration(name: str, error: Exception) -> UserError:
 
 def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     """The names of the image feature and of the class label, the supervised ones where TFDS names them."""
-    features = builder.info.features
+    features = dict(builder.info.features.items())
     preferred = [key for key in builder.info.supervised_keys or () if isinstance(key, str)]
     names = [*preferred, "image", "label", *features]
     images = [name for name in names if isinstance(features.get(name), tfds.features.Image)]
