@@ -1,0 +1,186 @@
+"""`python -m firmware_export MODEL --out DIR`: a model in, verified firmware files out."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from firmware_export.errors import UserError, exit_on_user_error
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from firmware_export.export import ExportReport, Progress
+
+# Kept apart from `model_data`: --help pays for no import but tyro's.
+_DEFAULT_SYMBOL = "g_student_model_data"
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Turn a model into C++ that TensorFlow Lite Micro has executed and agreed with.
+
+    Writes model_data.cc, model_data.h, model_ops.h, model.tflite and export.json, or nothing. Exit code 2 means that
+    something in the command or the model is yours to mend; the message says what.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
+
+    out: Path
+    """Folder for the files; other files in it are left alone."""
+
+    images: Path | None = None
+    """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
+    Without it 256 generated images serve, and every file says so."""
+
+    class_names: tuple[str, ...] = ()
+    """The classes in output order: names, or one text file with a name a line."""
+
+    symbol: str = _DEFAULT_SYMBOL
+    """C identifier of the array; its length is SYMBOL_size."""
+
+    keras: Path | None = None
+    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
+
+    @property
+    def command(self) -> str:
+        """What to type to make the files again, without this machine's folders."""
+        words = ["python", "-m", "firmware_export", self.model.name, "--out", self.out.name or "."]
+        for option, path in (("--images", self.images), ("--keras", self.keras)):
+            words += [option, path.name] if path is not None else []
+        if self.class_names:
+            one = len(self.class_names) == 1
+            words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
+        if self.symbol != _DEFAULT_SYMBOL:
+            words += ["--symbol", self.symbol]
+        return shlex.join(words)
+
+
+def main() -> None:
+    """Parse the command line and export."""
+    arguments = tyro.cli(Arguments, prog="python -m firmware_export", config=(tyro.conf.AvoidSubcommands,))
+    from firmware_export import export, model_data
+
+    model_data.check_symbol(arguments.symbol)
+    class_names = _class_names(arguments.class_names)
+    model, images, keras_model = _load(arguments)
+    with _progress() as progress:
+        report = export.export(
+            model,
+            arguments.out,
+            images=images,
+            class_names=class_names,
+            command=arguments.command,
+            symbol=arguments.symbol,
+            keras_model=keras_model,
+            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
+            name=arguments.model.name,
+            progress=progress,
+        )
+    _print(report, arguments.out)
+
+
+def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
+    if len(given) != 1 or not Path(given[0]).is_file():
+        return given
+    try:
+        lines = Path(given[0]).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"class names {given[0]!r} is no UTF-8 text: give one name a line") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _load(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object]":
+    path = arguments.model
+    if not path.is_file():
+        raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
+    if path.suffix in _KERAS_SUFFIXES:
+        return _load_keras(arguments)
+    from firmware_export import convert, flatbuffer
+
+    model = path.read_bytes()
+    graph = flatbuffer.read(model, path.name)
+    flatbuffer.check_deployable(graph)
+    images = _images(arguments.images, graph.inputs[0].shape[1:])
+    return model, images, None if arguments.keras is None else convert.load_keras(arguments.keras)
+
+
+def _load_keras(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object]":
+    from firmware_export import convert
+
+    if arguments.keras is not None:
+        raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
+    model = convert.load_keras(arguments.model)
+    convert.check_input(model)
+    images = _images(arguments.images, model.input_shape[1:])
+    if convert.is_quantization_aware(model):
+        return convert.quantized_aware_to_int8(model), images, model
+    if images is None:
+        raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it on")
+    return convert.float_to_int8(model, images), images, None
+
+
+def _images(path: Path | None, shape: tuple[int, ...]) -> "np.ndarray | None":
+    if path is None:
+        return None
+    from firmware_export import images, verify
+
+    return images.load_images(path, tuple(shape), verify.LEAST_IMAGES)
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
+    with Bars(transient=True, console=Console(stderr=True)) as bars:
+        tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
+        yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+
+def _print(report: "ExportReport", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    for label, text in _rows(report):
+        table.add_row(label, text)
+    console = Console(highlight=False)
+    console.print(f"{out}: {', '.join(report.files)}", markup=False)
+    console.print(table)
+    if not report.has_unit_input:
+        console.print(
+            f"warning: input scale {report.input_scale:.9g}, zero point {report.input_zero_point}: not pixel / 255, so "
+            "firmware must quantize its input itself",
+            markup=False,
+        )
+
+
+def _rows(report: "ExportReport") -> list[tuple[str, str]]:
+    differing = sum(tensor["differing"] for tensor in report.kernel_parity)
+    kind = "real" if report.images_are_real else "GENERATED (no --images)"
+    rows = [
+        ("flash, model", f"{report.flash_bytes:,} bytes"),
+        ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
+        ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
+        ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
+        ("verified on", f"{report.verified_images} images, {kind}"),
+        ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
+    ]
+    if report.keras_parity is not None:
+        parity = report.keras_parity
+        rows.append(("Keras model", f"within one step: {parity['differing']} of {parity['elements']} outputs differ"))
+    rows.append(("compiled with", report.compiled_with or "no C++ compiler found: the array was read back as text only"))
+    rows.append(("SHA-256", report.sha256))
+    return rows
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

@@ -1,0 +1,68 @@
+"""Proof that the generated text holds the model's bytes: compile it and read them back."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from firmware_export.errors import UserError
+from firmware_export.model_data import render_read_back
+
+COMPILERS = ("g++", "clang++", "c++")
+FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fno-exceptions", "-fno-rtti")
+
+
+def find_compiler() -> str | None:
+    """The path of a C++ compiler on PATH, if there is one."""
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
+
+
+def check_array(files: Mapping[str, str], symbol: str, model: bytes) -> str | None:
+    """Compile `model_data.cc` and its header, run the result, and compare the bytes; without a compiler, parse the text.
+
+    Args:
+        files: the generated text, by file name.
+        symbol: the array's name.
+        model: what the array must hold.
+
+    Returns:
+        The compiler's first line of `--version`; None where no compiler was found and only the text was read back.
+
+    Raises:
+        UserError: the compiler refuses the text, or the bytes differ.
+    """
+    if _parsed(files["model_data.cc"]) != model:
+        raise UserError("model_data.cc does not hold the model's bytes: this is a defect of firmware_export, report it")
+    compiler = find_compiler()
+    if compiler is None:
+        return None
+    if _compiled(compiler, files, symbol) != model:
+        raise UserError(f"what {compiler} makes of model_data.cc is not the model: try another compiler")
+    return _run([compiler, "--version"]).decode(errors="replace").splitlines()[0]
+
+
+def _parsed(text: str) -> bytes:
+    body = text.partition("[] = {")[2].partition("};")[0]
+    return bytes(int(literal, 16) for literal in re.findall(r"0x[0-9a-f]{2}", body))
+
+
+def _compiled(compiler: str, files: Mapping[str, str], symbol: str) -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = {**files, "read_back.cc": render_read_back(symbol)}
+        for file in ("model_data.cc", "model_data.h", "read_back.cc"):
+            (folder / file).write_text(sources[file], encoding="utf-8")
+        program = folder / "read_back"
+        _run([compiler, *FLAGS, str(folder / "model_data.cc"), str(folder / "read_back.cc"), "-o", str(program)])
+        return _run([str(program)])
+
+
+def _run(command: list[str]) -> bytes:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, timeout=300).stdout
+    except (subprocess.SubprocessError, OSError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+        reason = next((line for line in said if "error" in line), str(error))
+        raise UserError(f"{Path(command[0]).name} fails on the generated files ({reason}): try another compiler") from error

@@ -1,0 +1,201 @@
+"""Keras to int8 `.tflite` bytes that a microcontroller can run: batch 1, int8 at both ends, input scale 1/255.
+
+Models are legacy Keras (`tf_keras`), take float32 [batch, …] in [0, 1] (a pixel divided by 255), and may be float or
+quantization-aware (`tfmot.quantization.keras.quantize_model`).
+"""
+
+import logging
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_export import flatbuffer
+from firmware_export.errors import UserError
+from firmware_export.silence import captured_stderr
+
+
+def load_keras(path: Path) -> Any:
+    """Read a legacy Keras model, quantization-aware or not, uncompiled.
+
+    Args:
+        path: a `.keras`, `.h5` or `.hdf5` file. A quantization-aware model must be `.h5`: its `.keras` file does not
+            load again (tfmot 0.8.1).
+
+    Raises:
+        UserError: missing, damaged, a Keras 3 file, or with layers that only its own code knows.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} is no file: give a .tflite, .keras or .h5 model")
+    _check_container(path)
+    tf_keras, tfmot = _libraries()
+    with _quiet():
+        try:
+            with tfmot.quantization.keras.quantize_scope():
+                return tf_keras.models.load_model(path, compile=False)
+        except Exception as error:
+            # Keras raises whatever its parsers happen to: all of it comes from the file.
+            raise UserError(f"{path} does not load as a legacy Keras model ({_one_line(error)}): {_REMEDY}") from error
+
+
+_REMEDY = "save it with tf_keras, a quantization-aware model as .h5, without custom layers"
+
+
+def _check_container(path: Path) -> None:
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is truncated or no .keras file (no zip archive): copy or save it again")
+    if path.suffix in (".h5", ".hdf5"):
+        import h5py
+
+        try:
+            h5py.File(path, "r").close()
+        except OSError as error:
+            raise UserError(f"{path} is truncated or no HDF5 file ({_one_line(error)}): copy or save it again") from error
+
+
+def is_quantization_aware(model: Any) -> bool:
+    """Whether tfmot's `quantize_model` made this model."""
+    return any(type(layer).__name__.startswith("QuantizeWrapper") for layer in model.layers)
+
+
+def check_input(model: Any) -> None:
+    """Refuse a Keras model without a single input of fixed size.
+
+    Raises:
+        UserError: several inputs, or a free height or width.
+    """
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or None in shape[1:]:
+        raise UserError(f"Keras model {model.name!r} has input shape {shape}: one input of fixed size is needed")
+
+
+def quantized_aware_to_int8(model: Any) -> bytes:
+    """Convert a quantization-aware model; its own ranges become the int8 scales.
+
+    Args:
+        model: what tfmot's `quantize_model` made, trained; float32 [batch, …] in [0, 1] to raw logits.
+
+    Returns:
+        The `.tflite`: full int8, batch 1, input scale 1/255 and zero point −128, operators TFLM has.
+
+    Raises:
+        UserError: not quantization-aware, or the result breaks one of these promises.
+    """
+    if not is_quantization_aware(model):
+        raise UserError(f"Keras model {model.name!r} is not quantization-aware: give calibration images to quantize it")
+    return _convert(model, None)
+
+
+def float_to_int8(model: Any, calibration_images: np.ndarray) -> bytes:
+    """Quantize a float model after training (PTQ).
+
+    Args:
+        model: a float Keras model, float32 [batch, …] in [0, 1] to raw logits.
+        calibration_images: uint8 [N, …input shape without the batch]; a few hundred, like those met in use.
+
+    Returns:
+        The `.tflite`, with the promises of `quantized_aware_to_int8`.
+
+    Raises:
+        UserError: images of another kind or shape, or the result breaks a promise.
+    """
+    expected = tuple(model.input_shape[1:])
+    images = np.asarray(calibration_images)
+    if images.dtype != np.uint8 or images.shape[1:] != expected or not len(images):
+        raise UserError(
+            f"calibration images are {images.dtype} {list(images.shape)}, uint8 [N, {', '.join(map(str, expected))}] "
+            "with N > 0 expected: give pixels from 0 to 255 of the model's input size"
+        )
+    return _convert(model, _spanning(images))
+
+
+def _spanning(images: np.ndarray) -> np.ndarray:
+    """The images, plus a copy of the first with one pixel 0 and one 255.
+
+    The calibrator takes the input's range from what it sees: this makes it exactly [0, 1]. A wholly black and a wholly
+    white image would do the same, and stretch the range of every later layer by what no camera sends.
+    """
+    extreme = images[:1].copy()
+    extreme.flat[0], extreme.flat[-1] = 0, 255
+    return np.concatenate([images, extreme])
+
+
+def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
+    import tensorflow as tf
+
+    check_input(model)
+    with _quiet():
+        # A fixed batch: a free one drags SHAPE, STRIDED_SLICE and PACK into the graph.
+        signature = [tf.TensorSpec([1, *model.input_shape[1:]], tf.float32, name="image")]
+        function = tf.function(lambda image: model(image, training=False), input_signature=signature)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        if calibration_images is not None:
+            # TFLITE_BUILTINS_INT8 without calibration images is an error even where every range is known.
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: ([x[np.newaxis].astype(np.float32) / 255] for x in calibration_images)
+            # Firmware trees with a TFLM from before 2025 read a per-channel FULLY_CONNECTED as if it were per tensor.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        try:
+            content = converter.convert()
+        except Exception as error:
+            raise UserError(
+                f"Keras model {model.name!r} does not convert to int8 ({_one_line(error)}): use layers that TFLite has"
+            ) from error
+    _check(content, f"Keras model {model.name!r}, converted to int8,")
+    return content
+
+
+def _check(content: bytes, name: str) -> None:
+    graph = flatbuffer.read(content, name)
+    flatbuffer.check_deployable(graph)
+    check_unit_input(graph)
+
+
+def check_unit_input(graph: flatbuffer.Graph) -> None:
+    """Refuse an input that is not int8 with scale 1/255 and zero point −128.
+
+    Raises:
+        UserError: firmware would have to quantize each pixel in floating point.
+    """
+    if not graph.has_unit_input:
+        tensor = graph.inputs[0]
+        raise UserError(
+            f"{graph.name} has input scale {tensor.scale:.9g} and zero point {tensor.zero_point}, 1/255 and -128 "
+            "expected: train and calibrate with pixels divided by 255, without further normalization"
+        )
+
+
+def _libraries() -> tuple[Any, Any]:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet():
+        import tensorflow_model_optimization as tfmot
+        import tf_keras
+    return tf_keras, tfmot
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
+    levels = [logger.level for logger in loggers]
+    with captured_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,283 @@
+"""One model, verified, as a folder that firmware builds from."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_export import compiler, convert, files, flatbuffer, model_data, oracle, verify
+from firmware_export import images as image_files
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph
+from firmware_export.keras_parity import KerasParity, check_keras
+from firmware_export.model_data import DEFAULT_SYMBOL, ModelFacts
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, total)."""
+
+_ARENA_IMAGES = 16
+"""How many images also run in the least arena; memory shared wrongly shows on the first."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported and what is known about it; `export.json` holds the same."""
+
+    command: str
+    version: str
+    symbol: str
+    sha256: str
+    crc32: str
+    flash_bytes: int
+    """The model's, which is all that the array adds to flash; kernels come on top."""
+    arena_bytes: int
+    """The least with which TFLM prepares the model on this 64-bit host."""
+    arena_bytes_with_margin: int
+    arena_margin_rule: str
+    macs: int
+    parameters: int
+    operators: dict[str, int]
+    input_shape: tuple[int, ...]
+    input_scale: float
+    input_zero_point: int
+    has_unit_input: bool
+    """Whether firmware feeds `pixel ^ 0x80`; otherwise it must quantize its input itself."""
+    output_shape: tuple[int, ...]
+    output_scale: float
+    output_zero_point: int
+    class_names: tuple[str, ...]
+    verified_images: int
+    images_are_real: bool
+    kernel_parity: tuple[dict[str, Any], ...]
+    """For each operator's output: elements compared, how many differ between TFLM and TFLite's reference kernels."""
+    keras_parity: dict[str, int] | None
+    compiled_with: str | None
+    """None: no compiler was found, and the array was read back from its text alone."""
+    files: tuple[str, ...]
+
+
+def export(
+    model: bytes,
+    out_dir: Path,
+    *,
+    images: np.ndarray | None,
+    class_names: Sequence[str] = (),
+    command: str,
+    symbol: str = DEFAULT_SYMBOL,
+    keras_model: Any = None,
+    images_are_real: bool = True,
+    expect_unit_input: bool = False,
+    name: str = "model.tflite",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Verify an int8 model and write `model_data.cc/.h`, `model_ops.h`, `model.tflite` and `export.json`.
+
+    Everything is rendered, executed, compared and compiled first; then all files appear, or none.
+
+    Args:
+        model: the bytes of an int8 `.tflite`.
+        out_dir: made if missing; other files in it are left alone.
+        images: uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated
+            ones, and every file says so.
+        class_names: one for each output, in order; may be left out.
+        command: what to type to make the files again, without machine paths; the files quote it.
+        symbol: the array's C identifier.
+        keras_model: the quantization-aware Keras model that `model` was converted from, to be compared with it.
+        images_are_real: False where the given images were generated; the files say so.
+        expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning.
+        name: what error messages call the model.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: the model cannot run on a microcontroller, its kernels or its Keras model disagree, the text does not
+            compile, or an argument does not fit. Nothing is written then.
+        OSError: the folder cannot be written; what was there is put back.
+    """
+    tell = progress or (lambda stage, done, total: None)
+    graph = flatbuffer.read(model, name)
+    flatbuffer.check_deployable(graph)
+    if expect_unit_input:
+        convert.check_unit_input(graph)
+    model_data.check_symbol(symbol)
+    model_data.check_class_names(class_names, graph)
+    _check_folder(out_dir)
+    codes = _codes(graph, images)
+    images_are_real = images_are_real and images is not None
+
+    tell("arena", 0, 1)
+    arena = oracle.least_arena(model)
+    tell("arena", 1, 1)
+    parity = verify.check_kernels(model, graph, codes, lambda done, total: tell("images", done, total))
+    verify.check_least_arena(model, arena, codes[:_ARENA_IMAGES], parity.outputs[:_ARENA_IMAGES])
+    keras = _keras_parity(keras_model, model, graph, codes, parity.outputs)
+    margin, margin_rule = arena_margin(graph, arena)
+
+    facts = ModelFacts(
+        model=model,
+        graph=graph,
+        command=command,
+        symbol=symbol,
+        class_names=tuple(class_names),
+        arena_bytes=arena,
+        arena_margin=margin,
+        margin_rule=margin_rule,
+        verified_images=parity.images,
+        images_are_real=images_are_real,
+        parity=_sentence(parity, keras),
+    )
+    texts = model_data.render(facts)
+    tell("compile", 0, 1)
+    compiled_with = compiler.check_array(texts, symbol, model)
+    tell("compile", 1, 1)
+    report = _report(facts, parity, keras, compiled_with)
+    _publish(out_dir, {**texts, "model.tflite": model}, report)
+    return report
+
+
+def arena_margin(graph: Graph, arena: int) -> tuple[int, str]:
+    """What to add to the least arena, and the rule in words.
+
+    Args:
+        graph: the model.
+        arena: bytes, as `oracle.least_arena` found them.
+
+    Returns:
+        Bytes, a multiple of 16, and why that many. A sixteenth covers differences between TFLM versions and parts; a
+        small model's sixteenth would not cover CMSIS-NN's scratch buffer, which unfolds two output positions'
+        windows of a convolution into 16-bit values (`arm_convolve_s8_get_buffer_size`).
+    """
+    sixteenth, scratch = arena // 16, 4 * max((_window(o) for o in graph.operators), default=0)
+    margin = -(-max(sixteenth, scratch) // oracle.ARENA_STEP) * oracle.ARENA_STEP
+    return margin, "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
+
+
+def _window(operator: flatbuffer.Operator) -> int:
+    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return 0
+    weights = operator.inputs[1]
+    return weights.size // weights.shape[0]
+
+
+def _check_folder(out_dir: Path) -> None:
+    if out_dir.exists() and not out_dir.is_dir():
+        raise UserError(f"{out_dir} is a file, a folder expected: give another --out")
+
+
+def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
+    shape = graph.inputs[0].shape[1:]
+    if images is None:
+        generated = image_files.generated_images(shape, verify.LEAST_IMAGES)
+        if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
+            generated = (generated ^ np.uint8(0x80)).view(np.int8)
+        return oracle.quantize_input(generated, graph)
+    if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
+        expected = ", ".join(map(str, ("N", *shape)))
+        raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
+    if len(images) < verify.LEAST_IMAGES:
+        raise UserError(f"{len(images)} images, at least {verify.LEAST_IMAGES} needed: give more, or none to use generated ones")
+    return oracle.quantize_input(images, graph)
+
+
+def _keras_parity(
+    keras_model: Any, model: bytes, graph: Graph, codes: np.ndarray, outputs: np.ndarray
+) -> KerasParity | None:
+    if keras_model is None:
+        return None
+    if not convert.is_quantization_aware(keras_model):
+        raise UserError(
+            f"Keras model {keras_model.name!r} is not quantization-aware, so its outputs are not comparable step by "
+            "step: give the quantization-aware one, or none"
+        )
+    return check_keras(keras_model, model, graph, codes, outputs)
+
+
+def _sentence(parity: verify.KernelParity, keras: KerasParity | None) -> str:
+    differing = sum(tensor.differing for tensor in parity.tensors)
+    elements = sum(tensor.elements for tensor in parity.tensors)
+    text = (
+        f"TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in all {len(parity.tensors)} tensors "
+        f"({elements} values"
+    )
+    text += f"; {differing} FULLY_CONNECTED outputs are one step off)" if differing else ")"
+    if keras is not None:
+        text += (
+            f", and with the quantization-aware Keras model within one output step ({keras.differing} of "
+            f"{keras.elements} outputs; {keras.class_changes} changes of class between classes one step apart)"
+        )
+    return text
+
+
+def _report(
+    facts: ModelFacts, parity: verify.KernelParity, keras: KerasParity | None, compiled_with: str | None
+) -> ExportReport:
+    graph = facts.graph
+    source, sink = graph.inputs[0], graph.outputs[0]
+    return ExportReport(
+        command=facts.command,
+        version=model_data.package_version(),
+        symbol=facts.symbol,
+        sha256=facts.sha256,
+        crc32=f"0x{facts.crc32:08x}",
+        flash_bytes=len(facts.model),
+        arena_bytes=facts.arena_bytes,
+        arena_bytes_with_margin=facts.arena_bytes + facts.arena_margin,
+        arena_margin_rule=facts.margin_rule,
+        macs=graph.macs,
+        parameters=graph.parameters,
+        operators=graph.operator_counts,
+        input_shape=source.shape,
+        input_scale=source.scale,
+        input_zero_point=source.zero_point,
+        has_unit_input=graph.has_unit_input,
+        output_shape=sink.shape,
+        output_scale=sink.scale,
+        output_zero_point=sink.zero_point,
+        class_names=facts.class_names,
+        verified_images=facts.verified_images,
+        images_are_real=facts.images_are_real,
+        kernel_parity=tuple(map(asdict, parity.tensors)),
+        keras_parity=None if keras is None else asdict(keras),
+        compiled_with=compiled_with,
+        files=("export.json", "model.tflite", "model_data.cc", "model_data.h", "model_ops.h"),
+    )
+
+
+def _publish(out_dir: Path, contents: Mapping[str, str | bytes], report: ExportReport) -> None:
+    """Write everything aside, then move it in; on failure move what was there back."""
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    # Beside a new folder, but inside an existing one: that may be a mount point, which renames cannot cross.
+    stage = Path(tempfile.mkdtemp(dir=out_dir if out_dir.is_dir() else out_dir.parent, prefix=".firmware_export-"))
+    try:
+        new, old = stage / "new", stage / "old"
+        new.mkdir()
+        old.mkdir()
+        for name, content in contents.items():
+            files.write_bytes(new / name, content if isinstance(content, bytes) else content.encode())
+        files.write_json(new / "export.json", asdict(report))
+        if out_dir.is_dir():
+            _exchange(out_dir, new, old)
+        else:
+            new.replace(out_dir)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _exchange(out_dir: Path, new: Path, old: Path) -> None:
+    names = sorted(os.listdir(new))
+    try:
+        for name in names:
+            if (out_dir / name).exists():
+                (out_dir / name).replace(old / name)
+            (new / name).replace(out_dir / name)
+    except OSError:
+        for name in names:
+            if not (new / name).exists():
+                (out_dir / name).unlink(missing_ok=True)
+            if (old / name).exists():
+                (old / name).replace(out_dir / name)
+        raise

@@ -1,0 +1,117 @@
+"""A quantization-aware Keras model against the int8 model that was converted from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph, Tensor
+from firmware_export.oracle import TfliteInterpreter
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class KerasParity:
+    """What the comparison found; differences are in output quantization steps."""
+
+    images: int
+    elements: int
+    differing: int
+    largest_difference: int
+    class_changes: int
+    """Images whose class differs, each between two classes that one of the models holds within one step of each other."""
+
+
+def check_keras(model: Any, content: bytes, graph: Graph, codes: np.ndarray, outputs: np.ndarray) -> KerasParity:
+    """Compare a quantization-aware model's outputs with what a microcontroller computes.
+
+    The rule: every output lies within one output step, and the class is the same unless one of the two models holds
+    both classes within one step of each other; then that step alone decides between them. The second half follows from
+    the first: two outputs off by one step each can change places only where their distances in the two models add up
+    to two steps or less. Such changes of class are counted in the result.
+
+    Args:
+        model: the Keras model, float32 [batch, …] in [0, 1].
+        content: the int8 `.tflite` made from it.
+        graph: the same, read.
+        codes: int8 [N, …]: the images, as the int8 model reads them.
+        outputs: int8 [N, …]: TFLM's outputs for them.
+
+    Raises:
+        UserError: they disagree; the message names the first layer that departs.
+    """
+    expected = quantize(_predict(model, graph, codes), graph.outputs[0])
+    if expected.shape != outputs.shape:
+        raise UserError(
+            f"the Keras model's output is {list(expected.shape[1:])}, the int8 model's {list(outputs.shape[1:])}: "
+            "give the model that the .tflite was converted from"
+        )
+    difference = np.abs(expected.astype(int) - outputs.astype(int)).reshape(len(outputs), -1)
+    worst = int(difference.max())
+    if worst > 1:
+        image = int(difference.max(axis=1).argmax())
+        layer = _first_departing_layer(model, content, graph, codes[image : image + 1])
+        raise UserError(
+            f"the Keras model and the int8 model disagree by {worst} output steps on image {image}, 1 allowed; {layer}: "
+            "convert again from this very model, or train it longer so that its ranges settle"
+        )
+    changes = _class_changes(expected.reshape(len(outputs), -1), outputs.reshape(len(outputs), -1))
+    return KerasParity(len(outputs), difference.size, int(np.count_nonzero(difference)), worst, changes)
+
+
+def quantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """Real values to the nearest int8 codes of a tensor, saturated."""
+    return np.clip(np.round(values / tensor.scale) + tensor.zero_point, -128, 127).astype(np.int8)
+
+
+def _class_changes(expected: np.ndarray, outputs: np.ndarray) -> int:
+    return int(np.count_nonzero(expected.argmax(axis=1) != outputs.argmax(axis=1)))
+
+
+def _real_input(graph: Graph, codes: np.ndarray) -> np.ndarray:
+    tensor = graph.inputs[0]
+    scale = 1 / 255 if graph.has_unit_input else tensor.scale
+    return ((codes.astype(np.float64) - tensor.zero_point) * scale).astype(np.float32)
+
+
+def _predict(model: Any, graph: Graph, codes: np.ndarray) -> np.ndarray:
+    if tuple(model.input_shape[1:]) != codes.shape[1:]:
+        raise UserError(
+            f"the Keras model's input is {list(model.input_shape[1:])}, the int8 model's {list(codes.shape[1:])}: "
+            "give the model that the .tflite was converted from"
+        )
+    images = _real_input(graph, codes)
+    batches = [model(images[start : start + _BATCH], training=False) for start in range(0, len(images), _BATCH)]
+    return np.concatenate([np.asarray(batch) for batch in batches])
+
+
+def _first_departing_layer(model: Any, content: bytes, graph: Graph, codes: np.ndarray) -> str:
+    """Walk both models in execution order; the converter names a tensor after the Keras layers it came from.
+
+    A single tie rounded the other way is normal inside a network, so a layer departs when its codes are off by more
+    than one step, or by half a step on average.
+    """
+    import tf_keras
+
+    reference = TfliteInterpreter(content, is_reference=True)
+    reference.invoke(codes)
+    images = _real_input(graph, codes)
+    for operator in graph.operators:
+        tensor = operator.outputs[0]
+        layer = _layer_of(model, tensor)
+        if layer is None or len(tensor.scales) != 1:
+            continue
+        value = np.asarray(tf_keras.Model(model.inputs, layer.output)(images, training=False))
+        difference = np.abs(quantize(value, tensor).astype(int) - reference.tensor(tensor.index).astype(int))
+        if difference.max() > 1 or difference.mean() > 0.5:
+            return f"the first layer that departs is {layer.name!r} ({operator.label})"
+    return f"no single layer departs before the output {graph.outputs[0].name!r}"
+
+
+def _layer_of(model: Any, tensor: Tensor) -> Any | None:
+    parts = {part for name in tensor.name.split(";") for part in name.split("/")}
+    # A fused tensor bears several layers' names: the last of them is the one it ends with.
+    named = [layer for layer in model.layers if layer.name in parts and layer.output_shape[1:] == tensor.shape[1:]]
+    return named[-1] if named else None

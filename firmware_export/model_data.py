@@ -1,0 +1,191 @@
+"""The files that a firmware tree gets: the model as a C++ array, what is known about it, and its operators."""
+
+import hashlib
+import importlib.metadata
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph, Tensor
+from firmware_export.operators import resolver_method
+
+DEFAULT_SYMBOL = "g_student_model_data"
+
+_BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
+
+_RESERVED = frozenset(
+    ["alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long", "main", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "std", "struct", "switch", "template", "tflite", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"]
+)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Everything the generated text says about a model."""
+
+    model: bytes
+    graph: Graph
+    command: str
+    symbol: str
+    class_names: tuple[str, ...]
+    arena_bytes: int
+    arena_margin: int
+    margin_rule: str
+    verified_images: int
+    images_are_real: bool
+    parity: str
+    """One sentence on what was compared with what."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's bytes, in lower-case hexadecimal."""
+        return hashlib.sha256(self.model).hexdigest()
+
+    @property
+    def crc32(self) -> int:
+        """zlib's CRC-32 of the model's bytes."""
+        return zlib.crc32(self.model)
+
+
+def render(facts: ModelFacts) -> dict[str, str]:
+    """The generated files, by name: `model_data.cc`, `model_data.h` and `model_ops.h`."""
+    names = ("model_data.cc", "model_data.h", "model_ops.h")
+    context = _context(facts)
+    return {name: _render(name, {**context, "guard": _guard(facts.symbol, name)}) for name in names}
+
+
+def render_read_back(symbol: str) -> str:
+    """A program that writes the array it is linked with to standard output; exit code 3 if it is misaligned."""
+    return _render("read_back.cc", {"symbol": symbol})
+
+
+def check_symbol(symbol: str) -> None:
+    """Refuse a name that no C++ variable can have.
+
+    Raises:
+        UserError: no C identifier, a keyword, or reserved for the compiler.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _RESERVED:
+        raise UserError(f"symbol {symbol!r} is no C identifier: give letters, digits and _, such as {DEFAULT_SYMBOL}")
+    if symbol.startswith("_") or "__" in symbol:
+        raise UserError(f"symbol {symbol!r} is reserved for the compiler: drop the leading or double underscore")
+
+
+def check_class_names(class_names: Sequence[str], graph: Graph) -> None:
+    """Refuse a list of names that does not fit the model's output.
+
+    Raises:
+        UserError: another number of names than the output has values, or an empty or repeated name.
+    """
+    if not class_names:
+        return
+    classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 1
+    if len(class_names) != classes:
+        raise UserError(f"{len(class_names)} class names for {classes} outputs: give one name for each output, in order")
+    odd = [name for name in class_names if not name.strip() or list(class_names).count(name) > 1]
+    if odd:
+        raise UserError(f"class name {odd[0]!r} is empty or given twice: give each class its own name")
+
+
+def package_version() -> str:
+    """The installed version of the distribution that holds this package."""
+    try:
+        return importlib.metadata.version("keras_satkd")
+    except importlib.metadata.PackageNotFoundError:  # run from a copied folder
+        return "(not installed)"
+
+
+def namespace(symbol: str) -> str:
+    """The namespace beside the array.
+
+    >>> namespace("g_student_model_data"), namespace("weights")
+    ('student_model', 'weights_info')
+    """
+    stem = symbol.removeprefix("g_").removesuffix("_data")
+    usable = stem != symbol and stem not in _RESERVED and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", stem)
+    return stem if usable else symbol + "_info"
+
+
+def c_string(text: str) -> str:
+    r"""A C string literal; every byte outside printable ASCII in octal, which no following digit can prolong.
+
+    >>> print(c_string('say "é"'))
+    "say \"\303\251\""
+    """
+    return '"' + "".join(_escaped(byte) for byte in text.encode()) + '"'
+
+
+def _escaped(byte: int) -> str:
+    character = chr(byte)
+    if character in '"\\?':  # ?: trigraphs, where a compiler still has them
+        return "\\" + character
+    return character if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
+
+
+def hex_lines(content: bytes) -> Iterator[str]:
+    """The bytes as C literals, twelve a line, without the last comma.
+
+    >>> list(hex_lines(bytes(range(9, 23))))[-1]
+    '0x15, 0x16'
+    """
+    for start in range(0, len(content), _BYTES_A_LINE):
+        yield ", ".join(f"0x{byte:02x}" for byte in content[start : start + _BYTES_A_LINE])
+
+
+def _context(facts: ModelFacts) -> dict[str, Any]:
+    graph = facts.graph
+    return {
+        **vars(facts),
+        "command": _comment(facts.command),
+        "parity": _comment(facts.parity),
+        "version": package_version(),
+        "size": len(facts.model),
+        "sha256": facts.sha256,
+        "crc32": facts.crc32,
+        "operators": [_comment(f"{name} x{count}") for name, count in graph.operator_counts.items()],
+        "has_unit_input": graph.has_unit_input,
+        "input": _end(graph.inputs[0]),
+        "output": _end(graph.outputs[0]),
+        "arena_bytes_with_margin": facts.arena_bytes + facts.arena_margin,
+        "class_names": [c_string(name) for name in facts.class_names],
+        "namespace": namespace(facts.symbol),
+        "methods": [resolver_method(name) for name in graph.operator_names],
+        "lines": hex_lines(facts.model),
+    }
+
+
+def _end(tensor: Tensor) -> dict[str, Any]:
+    scale = f"{tensor.scale:.9g}"  # nine digits give every float back exactly
+    if not set(scale) & set(".e"):
+        scale += ".0"
+    return {"shape": tensor.shape, "scale": scale + "f", "zero_point": tensor.zero_point}
+
+
+def _comment(text: str) -> str:
+    # A line break would end a // comment, and a backslash at its end would swallow the next line.
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in text)
+
+
+def _guard(symbol: str, file_name: str) -> str:
+    return re.sub(r"_+", "_", f"{namespace(symbol)}_{file_name}_".upper().replace(".", "_"))
+
+
+def _render(name: str, context: dict[str, Any]) -> str:
+    return _environment().get_template(name).render(context)
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("firmware_export"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # C++, not HTML
+    )

@@ -1,0 +1,56 @@
+{% include "provenance.txt" %}
+//
+// Operators: {{ operators | join(", ") }}
+{% if has_unit_input %}
+// Input: int8 {{ input.shape | list }}, pixel / 255 with scale 1/255 and zero point -128: feed
+//   input->data.int8[i] = (int8_t)(pixel[i] ^ 0x80);
+{% else %}
+// WARNING: the input is NOT pixel / 255 with scale 1/255 and zero point -128.
+// Firmware must quantize it itself: round(value / kInputScale) + kInputZeroPoint, saturated to -128..127.
+{% endif %}
+// Output: int8 {{ output.shape | list }}, value = kOutputScale * (code - kOutputZeroPoint).
+//
+// Arena: TensorFlow Lite Micro's reference kernels need {{ arena_bytes }} bytes on a 64-bit host, found by bisection
+// (16 bytes less fails), what kernels allocate only while they are prepared included. 32-bit pointers take slightly
+// less (203396 against 201796 bytes for a ResNet8); optimized kernels such as CMSIS-NN ask for scratch memory of their
+// own. kArenaBytes adds a margin of {{ arena_margin }} bytes for it: {{ margin_rule }}.
+//
+// Verified on {{ verified_images }} {{ "images" if images_are_real else "GENERATED images (no real ones were given)" }}: {{ parity }}.
+
+#ifndef {{ guard }}
+#define {{ guard }}
+
+#include <cstddef>
+#include <cstdint>
+
+extern const unsigned char {{ symbol }}[];
+extern const unsigned int {{ symbol }}_size;
+
+namespace {{ namespace }} {
+
+inline constexpr unsigned int kModelBytes = {{ size }};
+inline constexpr std::uint32_t kModelCrc32 = {{ "0x%08x" | format(crc32) }};  // zlib's, as Ethernet and PNG use it
+inline constexpr char kModelSha256[] = "{{ sha256 }}";
+
+inline constexpr std::size_t kArenaBytes = {{ arena_bytes_with_margin }};
+
+inline constexpr int kInputShape[] = { {{- input.shape | join(", ") -}} };
+inline constexpr float kInputScale = {{ input.scale }};
+inline constexpr int kInputZeroPoint = {{ input.zero_point }};
+
+inline constexpr int kOutputShape[] = { {{- output.shape | join(", ") -}} };
+inline constexpr float kOutputScale = {{ output.scale }};
+inline constexpr int kOutputZeroPoint = {{ output.zero_point }};
+{% if class_names %}
+
+inline constexpr int kClassCount = {{ class_names | length }};
+inline constexpr const char* kClassNames[] = {
+{% for name in class_names %}
+    {{ name }},
+{% endfor %}
+};
+{% endif %}
+
+}  // namespace {{ namespace }}
+
+#endif  // {{ guard }}
