@@ -1,0 +1,101 @@
+"""Brushes for drawn satellite scenes: noise, colours, parcels, roofs. Colours are floats in 0..255."""
+
+import numpy as np
+from PIL import Image
+
+# Twice the size of a Sentinel-2 patch, so that shrinking smooths the edges.
+CANVAS = 128
+
+# Pixels from the middle of the canvas, to the right and down.
+Y, X = np.mgrid[:CANVAS, :CANVAS].astype(np.float32) - CANVAS / 2
+
+EARTH = np.array(
+    [(84, 104, 60), (112, 124, 70), (148, 140, 92), (170, 150, 108), (126, 102, 78), (98, 112, 82), (62, 86, 56), (182, 168, 130)],
+    np.float32,
+)  # fmt: skip
+WATER = np.array([(44, 72, 96), (60, 96, 94), (84, 96, 84), (46, 62, 74), (70, 104, 120), (104, 112, 88)], np.float32)
+ROOFS = np.array([(205, 205, 200), (170, 172, 178), (150, 92, 76), (128, 134, 146), (226, 222, 212), (112, 128, 158)], np.float32)
+PAVING = np.array([(150, 148, 142), (128, 126, 122), (168, 162, 150), (104, 104, 106)], np.float32)
+
+
+def tone(random: np.random.Generator, palette: np.ndarray, number: int = 1) -> np.ndarray:
+    """Colours [number, 3] taken from `palette` [M, 3] and shaken in brightness and hue."""
+    chosen = palette[random.integers(len(palette), size=number)]
+    return chosen * random.uniform(0.8, 1.2, (number, 1)).astype(np.float32) + random.normal(0, 7, (number, 3)).astype(np.float32)
+
+
+def noise(random: np.random.Generator, grain: float) -> np.ndarray:
+    """Smooth noise [CANVAS, CANVAS] of unit variance at its knots, `grain` pixels apart."""
+    knots = int(np.ceil(CANVAS / grain)) + 3
+    values = Image.fromarray(random.standard_normal((knots, knots), np.float32))
+    box = (1, 1, 1 + CANVAS / grain, 1 + CANVAS / grain)
+    return np.asarray(values.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC, box=box))
+
+
+def clouds(random: np.random.Generator, grain: float, octaves: int = 3) -> np.ndarray:
+    """Fractal noise: every octave half as coarse and half as strong as the one before."""
+    return sum(noise(random, grain / 2**octave) / 2**octave for octave in range(octaves))
+
+
+def turned(random: np.random.Generator, angle: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates along and across a random direction (or `angle`, in radians), from a random middle."""
+    angle = random.uniform(0, np.pi) if angle is None else angle
+    right, down = random.uniform(-24, 24, 2)
+    sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
+    return (X - right) * cosine + (Y - down) * sine, (Y - down) * cosine - (X - right) * sine
+
+
+def edge(distance: np.ndarray) -> np.ndarray:
+    """1 where `distance` (pixels) is below 0, falling to 0 within a pixel and a half."""
+    return np.clip(0.5 - distance / 1.5, 0, 1)
+
+
+def paint(scene: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """`scene` [CANVAS, CANVAS, 3] with `colour` ([3], or an image) laid over it where `mask` is 1."""
+    return scene + mask[..., None] * (colour - scene)
+
+
+def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
+    """Integer parcel numbers [CANVAS, CANVAS]: strips cut by straight lines across and, each on its own, along."""
+    along, across = turned(random)
+    along = along + random.uniform(-0.3, 0.3) * across
+    strip = np.searchsorted(np.sort(random.uniform(-48, 48, cuts)), across)
+    lines = np.sort(random.uniform(-52, 52, (cuts + 1, cuts)), axis=1)
+    return strip * (cuts + 1) + (along[..., None] > lines[strip]).sum(-1)
+
+
+def furrows(random: np.random.Generator, number: np.ndarray, strength: float) -> np.ndarray:
+    """Plough lines, each parcel in a direction and width of its own; `strength` in levels."""
+    parcels_drawn = number.max() + 1
+    angle = random.uniform(0, np.pi, parcels_drawn)
+    wave = 2 * np.pi / random.uniform(5, 9, parcels_drawn)
+    height = strength * random.uniform(0.5, 1.2, parcels_drawn)
+    right, down = (wave * np.cos(angle)).astype(np.float32), (wave * np.sin(angle)).astype(np.float32)
+    return height.astype(np.float32)[number] * np.sin(X * right[number] + Y * down[number])
+
+
+def countryside(random: np.random.Generator) -> np.ndarray:
+    """What lies beside roads and rivers: quiet fields or open land."""
+    colours = tone(random, EARTH, 12)
+    if random.random() < 0.5:
+        return colours[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
+    return paint(colours[0] + np.zeros((CANVAS, CANVAS, 3), np.float32), edge(12 * clouds(random, 40)), colours[1])
+
+
+def blocks(
+    random: np.random.Generator, along: np.ndarray, across: np.ndarray, size: tuple[float, float], fill: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part of its cell between the two of `fill`.
+
+    Returns:
+        distance in pixels to the rectangle's border (below 0 inside), and the cell's number: both [CANVAS, CANVAS].
+    """
+    column, row = np.floor(along / size[0]).astype(int), np.floor(across / size[1]).astype(int)
+    column, row = column - column.min(), row - row.min()
+    number = column * (row.max() + 1) + row
+    cells = number.max() + 1
+    half = [side * random.uniform(*fill, cells).astype(np.float32) / 2 for side in size]
+    shift = [random.uniform(-1, 1, cells).astype(np.float32) * (side / 2 - most) * 0.7 for side, most in zip(size, half, strict=True)]
+    sideways = np.abs(along % size[0] - size[0] / 2 - shift[0][number]) - half[0][number]
+    depthways = np.abs(across % size[1] - size[1] / 2 - shift[1][number]) - half[1][number]
+    return np.maximum(sideways, depthways), number
