@@ -150,6 +150,8 @@ def _print(report: "ExportReport", out: Path) -> None:
     from rich.table import Table
 
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
     for label, text in _rows(report):
         table.add_row(label, text)
     console = Console(highlight=False)
@@ -177,7 +179,7 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
     if report.keras_parity is not None:
         parity = report.keras_parity
         rows.append(("Keras model", f"within one step: {parity['differing']} of {parity['elements']} outputs differ"))
-    rows.append(("compiled with", report.compiled_with or "no C++ compiler found: the array was read back as text only"))
+    rows.append(("compiled with", report.compiled_with or "no C++ compiler found: array read back from its text alone"))
     rows.append(("SHA-256", report.sha256))
     return rows
 

@@ -20,7 +20,7 @@ def find_compiler() -> str | None:
 
 
 def check_array(files: Mapping[str, str], symbol: str, model: bytes) -> str | None:
-    """Compile `model_data.cc` and its header, run the result, and compare the bytes; without a compiler, parse the text.
+    """Compile `model_data.cc` and its header, run the result, and compare the bytes; without a compiler, only parse.
 
     Args:
         files: the generated text, by file name.
@@ -65,4 +65,5 @@ def _run(command: list[str]) -> bytes:
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
         reason = next((line for line in said if "error" in line), str(error))
-        raise UserError(f"{Path(command[0]).name} fails on the generated files ({reason}): try another compiler") from error
+        name = Path(command[0]).name
+        raise UserError(f"{name} fails on the generated files ({reason}): try another compiler") from error

@@ -56,7 +56,7 @@ def _check_container(path: Path) -> None:
         try:
             h5py.File(path, "r").close()
         except OSError as error:
-            raise UserError(f"{path} is truncated or no HDF5 file ({_one_line(error)}): copy or save it again") from error
+            raise UserError(f"{path} is truncated or no HDF5 file ({_one_line(error)}): save it again") from error
 
 
 def is_quantization_aware(model: Any) -> bool:
@@ -140,7 +140,9 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
         if calibration_images is not None:
             # TFLITE_BUILTINS_INT8 without calibration images is an error even where every range is known.
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.representative_dataset = lambda: ([x[np.newaxis].astype(np.float32) / 255] for x in calibration_images)
+            converter.representative_dataset = lambda: (
+                [image[np.newaxis].astype(np.float32) / 255] for image in calibration_images
+            )
             # Firmware trees with a TFLM from before 2025 read a per-channel FULLY_CONNECTED as if it were per tensor.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         try:

@@ -179,7 +179,9 @@ def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
     if len(images) < verify.LEAST_IMAGES:
-        raise UserError(f"{len(images)} images, at least {verify.LEAST_IMAGES} needed: give more, or none to use generated ones")
+        raise UserError(
+            f"{len(images)} images, at least {verify.LEAST_IMAGES} needed: give more, or none to use generated ones"
+        )
     return oracle.quantize_input(images, graph)
 
 
@@ -201,13 +203,14 @@ def _sentence(parity: verify.KernelParity, keras: KerasParity | None) -> str:
     elements = sum(tensor.elements for tensor in parity.tensors)
     text = (
         f"TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in all {len(parity.tensors)} tensors "
-        f"({elements} values"
+        f"({elements} values)"
     )
-    text += f"; {differing} FULLY_CONNECTED outputs are one step off)" if differing else ")"
+    text += f", save {differing} FULLY_CONNECTED outputs that are one step off" if differing else ""
     if keras is not None:
         text += (
-            f", and with the quantization-aware Keras model within one output step ({keras.differing} of "
-            f"{keras.elements} outputs; {keras.class_changes} changes of class between classes one step apart)"
+            f"; the quantization-aware Keras model agrees within one output step ({keras.differing} of "
+            f"{keras.elements} outputs are one off) and in the class, save {keras.class_changes} images whose two best "
+            "classes lie within that step"
         )
     return text
 

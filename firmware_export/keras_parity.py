@@ -21,7 +21,7 @@ class KerasParity:
     differing: int
     largest_difference: int
     class_changes: int
-    """Images whose class differs, each between two classes that one of the models holds within one step of each other."""
+    """Images whose class differs, each between two classes that one of the models holds within one step."""
 
 
 def check_keras(model: Any, content: bytes, graph: Graph, codes: np.ndarray, outputs: np.ndarray) -> KerasParity:
@@ -54,7 +54,7 @@ def check_keras(model: Any, content: bytes, graph: Graph, codes: np.ndarray, out
         image = int(difference.max(axis=1).argmax())
         layer = _first_departing_layer(model, content, graph, codes[image : image + 1])
         raise UserError(
-            f"the Keras model and the int8 model disagree by {worst} output steps on image {image}, 1 allowed; {layer}: "
+            f"the Keras model and the int8 one disagree by {worst} output steps on image {image} (1 allowed); {layer}: "
             "convert again from this very model, or train it longer so that its ranges settle"
         )
     changes = _class_changes(expected.reshape(len(outputs), -1), outputs.reshape(len(outputs), -1))

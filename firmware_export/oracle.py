@@ -24,18 +24,19 @@ Progress = Callable[[int, int], None]
 
 
 class TflmInterpreter:
-    """TensorFlow Lite Micro with one model and one arena.
-
-    Args:
-        model: the bytes of a `.tflite`.
-        arena_size: bytes; None gives more than any microcontroller has.
-        keeps_tensors: give every tensor memory of its own, so that `tensor` can read all of them after `invoke`.
-
-    Raises:
-        UserError: TFLM cannot prepare the model, or the arena is too small; with TFLM's own words.
-    """
+    """TensorFlow Lite Micro with one model and one arena."""
 
     def __init__(self, model: bytes, arena_size: int | None = None, *, keeps_tensors: bool = False) -> None:
+        """Prepare a model.
+
+        Args:
+            model: the bytes of a `.tflite`.
+            arena_size: bytes, at least 1024; None gives more than any microcontroller has.
+            keeps_tensors: give every tensor memory of its own, so that `tensor` can read all of them after `invoke`.
+
+        Raises:
+            UserError: TFLM cannot prepare the model, or the arena is too small; with TFLM's own words.
+        """
         from tflite_micro.python.tflite_micro import runtime
 
         configs = runtime.InterpreterConfig
@@ -47,8 +48,7 @@ class TflmInterpreter:
                     intrepreter_config=configs.kPreserveAllTensors if keeps_tensors else configs.kAllocationRecording,
                 )
             except RuntimeError as error:
-                reason = "; ".join(line.strip() for line in said().splitlines() if line.strip()) or str(error)
-                raise UserError(f"TensorFlow Lite Micro refuses the model: {reason}") from error
+                raise UserError(f"TensorFlow Lite Micro refuses the model: {_reason(said(), error)}") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
         """Run one inference.
@@ -64,12 +64,16 @@ class TflmInterpreter:
                 self._interpreter.set_input(codes, 0)
                 self._interpreter.invoke()
             except RuntimeError as error:
-                raise UserError(f"TensorFlow Lite Micro fails to run the model: {said().strip() or error}") from error
+                raise UserError(f"TensorFlow Lite Micro fails to run the model: {_reason(said(), error)}") from error
         return self._interpreter.get_output(0)
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `keeps_tensors`."""
         return self._interpreter.GetTensor(index, 0)["tensor_data"]
+
+
+def _reason(said: str, error: Exception) -> str:
+    return "; ".join(line.strip() for line in said.splitlines() if line.strip()) or str(error)
 
 
 def run(model: bytes, images_int8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -116,14 +120,18 @@ def _fits(model: bytes, arena_size: int) -> bool:
 
 
 class TfliteInterpreter:
-    """TFLite (LiteRT) with one model.
-
-    Args:
-        model: the bytes of a `.tflite`.
-        is_reference: the plain reference kernels with every tensor kept; otherwise the default, fast ones.
-    """
+    """TFLite (LiteRT) with one model."""
 
     def __init__(self, model: bytes, *, is_reference: bool) -> None:
+        """Prepare a model.
+
+        Args:
+            model: the bytes of a `.tflite`.
+            is_reference: the plain reference kernels with every tensor kept; otherwise the default, fast ones.
+
+        Raises:
+            UserError: TFLite cannot prepare the model.
+        """
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         options: dict[str, Any] = {}
@@ -171,9 +179,7 @@ def predict_int8(model: bytes, images_uint8: np.ndarray, progress: Progress | No
     return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, progress)
 
 
-def _for_each(
-    invoke: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, progress: Progress | None
-) -> np.ndarray:
+def _for_each(invoke: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, progress: Progress | None) -> np.ndarray:
     outputs = []
     for done, image in enumerate(codes, start=1):
         outputs.append(invoke(image[np.newaxis])[0])

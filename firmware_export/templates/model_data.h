@@ -1,21 +1,16 @@
 {% include "provenance.txt" %}
 //
-// Operators: {{ operators | join(", ") }}
 {% if has_unit_input %}
 // Input: int8 {{ input.shape | list }}, pixel / 255 with scale 1/255 and zero point -128: feed
-//   input->data.int8[i] = (int8_t)(pixel[i] ^ 0x80);
+//   input->data.int8[i] = static_cast<int8_t>(pixel[i] ^ 0x80);
 {% else %}
-// WARNING: the input is NOT pixel / 255 with scale 1/255 and zero point -128.
-// Firmware must quantize it itself: round(value / kInputScale) + kInputZeroPoint, saturated to -128..127.
+// WARNING: the input, int8 {{ input.shape | list }}, is NOT pixel / 255 with scale 1/255 and zero point -128.
+//   Firmware must quantize it itself: round(value / kInputScale) + kInputZeroPoint, saturated to -128..127.
 {% endif %}
 // Output: int8 {{ output.shape | list }}, value = kOutputScale * (code - kOutputZeroPoint).
-//
-// Arena: TensorFlow Lite Micro's reference kernels need {{ arena_bytes }} bytes on a 64-bit host, found by bisection
-// (16 bytes less fails), what kernels allocate only while they are prepared included. 32-bit pointers take slightly
-// less (203396 against 201796 bytes for a ResNet8); optimized kernels such as CMSIS-NN ask for scratch memory of their
-// own. kArenaBytes adds a margin of {{ arena_margin }} bytes for it: {{ margin_rule }}.
-//
-// Verified on {{ verified_images }} {{ "images" if images_are_real else "GENERATED images (no real ones were given)" }}: {{ parity }}.
+{% for paragraph in paragraphs %}
+{{ paragraph }}
+{% endfor %}
 
 #ifndef {{ guard }}
 #define {{ guard }}
