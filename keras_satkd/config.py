@@ -77,8 +77,6 @@ class TrainingConfig(_Strict):
     """`cosine` to zero after a warm-up of 5 %; `plateau` divides by ten after 5 epochs without progress; `constant`."""
     patience: Count | None = None
     """Stop after so many epochs without a better validation accuracy; never when not given."""
-    augmentation: Augmentation = "satellite"
-    """`dihedral`: flips and quarter turns; `satellite`: those, shifts, brightness, saturation; `randaugment`: KerasCV's."""
     mixed_precision: bool = False
     """Compute in bfloat16. Quicker only on processors that have it (avx512_bf16, GPUs)."""
 
@@ -102,11 +100,13 @@ class TeachersConfig(TrainingConfig):
     """Passes over the training images (the paper's)."""
     patience: Count | None = 8
     """Stop after so many epochs without a better validation accuracy."""
+    augmentation: Augmentation = "satellite"
+    """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
 
 
 @dataclass(frozen=True)
 class WeightingConfig(_Strict):
-    """How much each teacher counts: the rule and its thresholds (names as in `method.md` of the paper's Algorithm 1)."""
+    """How much each teacher counts: the rule and its thresholds (the paper's Algorithm 1)."""
 
     rule: Rule = "confidence"
     """`paper-batch` and `paper-sample`: the paper's cases on the batch's mean or on each image; `confidence`: in
@@ -129,6 +129,8 @@ class WeightingConfig(_Strict):
 class DistillationConfig(TrainingConfig):
     """The student's training under ground truth and teachers."""
 
+    augmentation: Augmentation = "satellite"
+    """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
     temperature: Positive = 5.0
     """τ: softens teachers' and student's probabilities (the paper's)."""
     teacher_logits: Literal["precomputed", "in-loop"] = "precomputed"
@@ -157,7 +159,7 @@ class FirmwareConfig(_Strict):
     symbol: str = "g_student_model_data"
     """Name of the C array."""
     verification_images: Annotated[int, Field(ge=256)] = 256
-    """Test images on which TensorFlow Lite Micro and the trained model must agree."""
+    """Images on which TensorFlow Lite Micro and the trained model must agree."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,11 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
+    if config.distillation.augmentation == "randaugment" and config.distillation.teacher_logits == "precomputed":
+        raise UserError(
+            f"{origin}: distillation.augmentation 'randaugment' cannot be repeated, so its teacher logits cannot be "
+            "precomputed: use 'satellite', or --distillation.teacher-logits in-loop"
+        )
     return config
 
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 from keras_satkd.image_set import ImageSet
 from keras_satkd.synthetic_drawing import (
-    CANVAS,
     EARTH,
     PAVING,
     ROOFS,
@@ -51,7 +50,7 @@ def scene(class_name: str, index: int, seed: int, image_size: int) -> np.ndarray
     """Scene `index` of a class: uint8 [image_size, image_size, 3] RGB."""
     random = np.random.default_rng([seed, CLASS_NAMES.index(class_name), index])
     drawn = _SCENES[class_name](random) + 4 * noise(random, 3)[..., None]
-    light = random.uniform(0.65, 1.25) * random.normal(1, 0.07, 3)
+    light = (random.uniform(0.65, 1.25) * random.normal(1, 0.06, 3)).astype(np.float32)
     haze = random.uniform(0, 30)
     canvas = Image.fromarray(np.clip(drawn * light + haze, 0, 255).astype(np.uint8))
     small = np.asarray(canvas.resize((image_size, image_size), Image.Resampling.BILINEAR), np.float32)
@@ -71,9 +70,8 @@ def _forest(random: np.random.Generator) -> np.ndarray:
     # Light from one side: the slope of the canopy, not its height, is what a satellite sees.
     down, right = np.gradient(canopy)
     lit = 22 * (right * np.cos(angle) + down * np.sin(angle)) + 8 * canopy
-    colours = tone(random, EARTH, 2)
-    ground = paint(colours[:1] + np.zeros((CANVAS, CANVAS, 3), np.float32), edge(20 * clouds(random, 60)), colours[0] * 0.85)
-    return ground * 0.8 + random.uniform(1.0, 1.5) * lit[..., None]
+    ground = tone(random, EARTH)[0] * (0.75 + 0.06 * noise(random, 40))[..., None]
+    return ground + random.uniform(1.0, 1.5) * lit[..., None]
 
 
 def _herbaceous(random: np.random.Generator) -> np.ndarray:
@@ -92,38 +90,36 @@ def _highway(random: np.random.Generator) -> np.ndarray:
         scene = paint(scene, edge(np.abs(across) - random.uniform(2, 3.5)), tone(random, PAVING)[0])
     _, across = turned(random, angle)
     lane, median = random.uniform(4, 6.5), random.uniform(1.8, 3)
-    scene = paint(scene, edge(np.abs(across) - 2 * lane / 2 - median - lane / 2 - 2), verge)
+    scene = paint(scene, edge(np.abs(across) - median - lane - 3), verge)
     return paint(scene, edge(np.abs(np.abs(across) - median - lane / 2) - lane / 2), paving * random.choice([0.6, 1.2]))
 
 
 def _industrial(random: np.random.Generator) -> np.ndarray:
     along, across = turned(random)
-    size = tuple(random.uniform(38, 64, 2))
+    size = random.uniform(38, 64), random.uniform(38, 64)
     scene = tone(random, PAVING)[0] * random.uniform(0.6, 1) + 8 * clouds(random, 10)[..., None]
-    state = random.bit_generator.state
     distance, number = blocks(random, along, across, size, (0.6, 0.9))
-    roofs = tone(random, ROOFS, number.max() + 1)
+    sun = random.choice([-4, 4], 2)
+    shadow = np.roll(edge(distance), sun, axis=(0, 1))
+    scene = paint(scene, 0.7 * shadow, np.zeros(3, np.float32))
     ridges = 8 * np.sign(np.sin(along * (2 * np.pi / random.uniform(8, 14))))
-    random.bit_generator.state, after = state, random.bit_generator.state
-    shadow, _ = blocks(random, along - 3, across - 3, size, (0.6, 0.9))
-    random.bit_generator.state = after
-    scene = paint(scene, 0.7 * edge(shadow), np.zeros(3, np.float32))
-    return paint(scene, edge(distance), roofs[number] + ridges[..., None])
+    return paint(scene, edge(distance), tone(random, ROOFS, number.max() + 1)[number] + ridges[..., None])
 
 
 def _pasture(random: np.random.Generator) -> np.ndarray:
-    bent = [axis + 5 * noise(random, 24) for axis in (X, Y)]
-    seeds = random.uniform(-70, 70, (2, random.integers(4, 8), 1, 1))
-    near = np.sort(np.hypot(bent[0] - seeds[0], bent[1] - seeds[1]), axis=0)
-    number = np.argmin(np.hypot(bent[0] - seeds[0], bent[1] - seeds[1]), axis=0)
+    corners = random.uniform(-70, 70, (random.integers(4, 8), 2)).astype(np.float32)
+    right, down = X + 5 * noise(random, 24), Y + 5 * noise(random, 24)
+    distance = np.stack([np.sqrt((right - x) ** 2 + (down - y) ** 2) for x, y in corners])
+    number = np.argmin(distance, axis=0)
+    nearest, second = np.partition(distance, 1, axis=0)[:2]
     base = tone(random, EARTH)[0]
-    shades = base + random.normal(0, 9, (seeds.shape[1], 3)).astype(np.float32)
+    shades = base + random.normal(0, 9, (len(corners), 3)).astype(np.float32)
     scene = shades[number] + 3 * clouds(random, 30)[..., None]
     hedge = tone(random, EARTH)[0] * 0.45
-    scene = paint(scene, edge(near[1] - near[0] - 3 - 2 * noise(random, 6)), hedge)
-    places = random.uniform(-60, 60, (2, random.integers(4, 14), 1, 1))
-    trees = np.hypot(X - places[0], Y - places[1]).min(axis=0)
-    return paint(scene, edge(trees - random.uniform(2.5, 4)), hedge)
+    scene = paint(scene, edge(second - nearest - 3 - 2 * noise(random, 6)), hedge)
+    trees = random.uniform(-60, 60, (random.integers(4, 14), 2)).astype(np.float32)
+    away = np.sqrt(np.min([(X - x) ** 2 + (Y - y) ** 2 for x, y in trees], axis=0))
+    return paint(scene, edge(away - random.uniform(2.5, 4)), hedge)
 
 
 def _permanent_crop(random: np.random.Generator) -> np.ndarray:
@@ -133,7 +129,8 @@ def _permanent_crop(random: np.random.Generator) -> np.ndarray:
     wave = np.cos(2 * np.pi * along / spacing) + np.cos(2 * np.pi * across / (spacing * stretch))
     crowns = np.clip(2.2 * (wave - random.uniform(0.1, 0.5) + 0.25 * noise(random, spacing)), 0, 1)
     soil, leaves = tone(random, EARTH, 2)
-    leaves = leaves * random.uniform(0.45, 0.7)
+    # Leaves are darker than what they stand on, whichever colours came up.
+    leaves = leaves * (random.uniform(0.45, 0.7) * soil.mean() / leaves.mean())
     return paint(soil + 6 * clouds(random, 24)[..., None], crowns, leaves)
 
 
@@ -155,7 +152,8 @@ def _river(random: np.random.Generator) -> np.ndarray:
     bend = random.uniform(8, 22) * np.sin(along * (2 * np.pi / random.uniform(80, 170)) + random.uniform(0, 2 * np.pi))
     width = random.uniform(7, 15) * (1 + 0.15 * noise(random, 32))
     distance = np.abs(across - bend + 2 * noise(random, 20)) - width
-    scene = paint(countryside(random), edge(distance - random.uniform(2, 6)), tone(random, EARTH)[0] * random.uniform(0.7, 1.2))
+    bank = tone(random, EARTH)[0] * random.uniform(0.7, 1.2)
+    scene = paint(countryside(random), edge(distance - random.uniform(2, 6)), bank)
     return paint(scene, edge(distance), tone(random, WATER)[0] * random.uniform(0.6, 1.1))
 
 
@@ -163,7 +161,7 @@ def _sea_lake(random: np.random.Generator) -> np.ndarray:
     along, across = turned(random)
     slope = random.uniform(-0.15, 0.15) * along + 3 * noise(random, 50)
     swell = np.sin(2 * np.pi * across / random.uniform(7, 14) + 1.5 * noise(random, 24))
-    water = tone(random, np.concatenate([WATER, EARTH]))[0]
+    water = tone(random, WATER)[0] * random.uniform(0.7, 1.4)
     return water + slope[..., None] + random.uniform(2, 5) * swell[..., None]
 
 

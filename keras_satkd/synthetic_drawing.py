@@ -9,19 +9,19 @@ CANVAS = 128
 # Pixels from the middle of the canvas, to the right and down.
 Y, X = np.mgrid[:CANVAS, :CANVAS].astype(np.float32) - CANVAS / 2
 
-EARTH = np.array(
-    [(84, 104, 60), (112, 124, 70), (148, 140, 92), (170, 150, 108), (126, 102, 78), (98, 112, 82), (62, 86, 56), (182, 168, 130)],
-    np.float32,
-)  # fmt: skip
+_GRASS = [(84, 104, 60), (112, 124, 70), (98, 112, 82), (62, 86, 56)]
+_SOIL = [(148, 140, 92), (170, 150, 108), (126, 102, 78), (182, 168, 130)]
+EARTH = np.array(_GRASS + _SOIL, np.float32)
 WATER = np.array([(44, 72, 96), (60, 96, 94), (84, 96, 84), (46, 62, 74), (70, 104, 120), (104, 112, 88)], np.float32)
-ROOFS = np.array([(205, 205, 200), (170, 172, 178), (150, 92, 76), (128, 134, 146), (226, 222, 212), (112, 128, 158)], np.float32)
+_METAL = [(205, 205, 200), (170, 172, 178), (128, 134, 146), (226, 222, 212), (112, 128, 158)]
+ROOFS = np.array([*_METAL, (150, 92, 76)], np.float32)
 PAVING = np.array([(150, 148, 142), (128, 126, 122), (168, 162, 150), (104, 104, 106)], np.float32)
 
 
 def tone(random: np.random.Generator, palette: np.ndarray, number: int = 1) -> np.ndarray:
     """Colours [number, 3] taken from `palette` [M, 3] and shaken in brightness and hue."""
     chosen = palette[random.integers(len(palette), size=number)]
-    return chosen * random.uniform(0.8, 1.2, (number, 1)).astype(np.float32) + random.normal(0, 7, (number, 3)).astype(np.float32)
+    return (chosen * random.uniform(0.8, 1.2, (number, 1)) + random.normal(0, 6, (number, 3))).astype(np.float32)
 
 
 def noise(random: np.random.Generator, grain: float) -> np.ndarray:
@@ -40,7 +40,7 @@ def clouds(random: np.random.Generator, grain: float, octaves: int = 3) -> np.nd
 def turned(random: np.random.Generator, angle: float | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates along and across a random direction (or `angle`, in radians), from a random middle."""
     angle = random.uniform(0, np.pi) if angle is None else angle
-    right, down = random.uniform(-24, 24, 2)
+    right, down = random.uniform(-24, 24, 2).astype(np.float32)
     sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
     return (X - right) * cosine + (Y - down) * sine, (Y - down) * cosine - (X - right) * sine
 
@@ -60,7 +60,7 @@ def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
     along, across = turned(random)
     along = along + random.uniform(-0.3, 0.3) * across
     strip = np.searchsorted(np.sort(random.uniform(-48, 48, cuts)), across)
-    lines = np.sort(random.uniform(-52, 52, (cuts + 1, cuts)), axis=1)
+    lines = np.sort(random.uniform(-52, 52, (cuts + 1, cuts)), axis=1).astype(np.float32)
     return strip * (cuts + 1) + (along[..., None] > lines[strip]).sum(-1)
 
 
@@ -83,19 +83,24 @@ def countryside(random: np.random.Generator) -> np.ndarray:
 
 
 def blocks(
-    random: np.random.Generator, along: np.ndarray, across: np.ndarray, size: tuple[float, float], fill: tuple[float, float]
+    random: np.random.Generator,
+    along: np.ndarray,
+    across: np.ndarray,
+    size: tuple[float, float],
+    fill: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part of its cell between the two of `fill`.
+    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part of its cell, between those of `fill`.
 
     Returns:
         distance in pixels to the rectangle's border (below 0 inside), and the cell's number: both [CANVAS, CANVAS].
     """
-    column, row = np.floor(along / size[0]).astype(int), np.floor(across / size[1]).astype(int)
-    column, row = column - column.min(), row - row.min()
+    column, row = np.floor(along / size[0]), np.floor(across / size[1])
+    inside = along - (column + 0.5) * size[0], across - (row + 0.5) * size[1]
+    column, row = (column - column.min()).astype(np.intp), (row - row.min()).astype(np.intp)
     number = column * (row.max() + 1) + row
-    cells = number.max() + 1
-    half = [side * random.uniform(*fill, cells).astype(np.float32) / 2 for side in size]
-    shift = [random.uniform(-1, 1, cells).astype(np.float32) * (side / 2 - most) * 0.7 for side, most in zip(size, half, strict=True)]
-    sideways = np.abs(along % size[0] - size[0] / 2 - shift[0][number]) - half[0][number]
-    depthways = np.abs(across % size[1] - size[1] / 2 - shift[1][number]) - half[1][number]
-    return np.maximum(sideways, depthways), number
+    distance = np.full_like(along, -np.inf)
+    for place, side in zip(inside, size, strict=True):
+        half = side / 2 * random.uniform(*fill, number.max() + 1).astype(np.float32)
+        middle = 0.7 * (side / 2 - half) * random.uniform(-1, 1, len(half)).astype(np.float32)
+        distance = np.maximum(distance, np.abs(place - middle[number]) - half[number])
+    return distance, number

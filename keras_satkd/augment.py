@@ -1,0 +1,103 @@
+"""Augmentation: images in 0..255 → images in 0..255 that show the same class.
+
+The policies `dihedral` and `satellite` are pure functions of an image and five numbers in [0, 1) drawn for it
+(`DRAWS`), so that a view can be made again later: that is what lets teachers run once over a fixed set of views.
+`randaugment` is KerasCV's pipeline, whose draws cannot be repeated; with it the teachers run inside the step.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+DRAWS = 5
+"""Numbers that a view is made from: orientation, vertical and horizontal shift, brightness, saturation."""
+
+REPEATABLE = ("none", "dihedral", "satellite")
+"""Policies whose views can be made again from their draws."""
+
+LARGEST_SHIFT = 6 / 64
+LARGEST_LIGHT_CHANGE = 0.1
+LARGEST_SATURATION_CHANGE = 0.1
+
+
+def view_draws(images: int, views: int, seed: int) -> np.ndarray:
+    """The numbers for a fixed set of views: float32 [images, views, DRAWS] in [0, 1), the same for a seed."""
+    return np.random.default_rng([seed, 0x51E3]).random((images, views, DRAWS), np.float32)
+
+
+def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
+    """A view of every image.
+
+    Args:
+        images: uint8 [B, S, S, 3].
+        draws: float32 [B, DRAWS] in [0, 1).
+        policy: one of `REPEATABLE`.
+
+    Returns:
+        uint8 [B, S, S, 3].
+    """
+    if policy == "none":
+        return images
+    orientation, down, right, brightness, saturation = tf.unstack(draws, axis=1)
+    images = turn(images, tf.cast(orientation * 8, tf.int32))
+    if policy == "dihedral":
+        return images
+    largest = LARGEST_SHIFT * images.shape[1]
+    images = shift(images, _centred(down, largest), _centred(right, largest))
+    return relight(
+        images, 1 + LARGEST_LIGHT_CHANGE * (2 * brightness - 1), 1 + LARGEST_SATURATION_CHANGE * (2 * saturation - 1)
+    )
+
+
+def turn(images: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """One of the eight flips and quarter turns of each square image: uint8 [B, S, S, 3], int32 [B] in 0..7.
+
+    Seen from above no orientation is special, so all eight are as likely as the original.
+    """
+
+    def chosen(bit: int, changed: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.bitwise.bitwise_and(orientation, bit)[:, None, None, None] != 0, changed, kept)
+
+    images = chosen(1, tf.reverse(images, [1]), images)
+    images = chosen(2, tf.reverse(images, [2]), images)
+    return chosen(4, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+def shift(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """Move each image by whole pixels (int32 [B]); what comes in at the border is the image's own reflection."""
+    size = images.shape[1]
+
+    def reflected(offset: tf.Tensor) -> tf.Tensor:
+        positions = tf.abs(tf.range(size)[None, :] - offset[:, None])
+        return tf.minimum(positions, 2 * (size - 1) - positions)
+
+    images = tf.gather(images, reflected(down), axis=1, batch_dims=1)
+    return tf.gather(images, reflected(right), axis=2, batch_dims=1)
+
+
+def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> tf.Tensor:
+    """Scale each image's brightness and its colours' distance from grey (float32 [B], 1 changes nothing)."""
+    pixels = tf.cast(images, tf.float32) * brightness[:, None, None, None]
+    grey = tf.reduce_mean(pixels, axis=-1, keepdims=True)
+    pixels = grey + (pixels - grey) * saturation[:, None, None, None]
+    return tf.saturate_cast(tf.round(pixels), tf.uint8)
+
+
+def randaugment(seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """KerasCV's flips and RandAugment: uint8 [B, S, S, 3] → uint8 [B, S, S, 3]."""
+    import keras_cv
+
+    # RandAugment takes a seed and ignores it; it draws from TensorFlow's global generator.
+    tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
+    flip = keras_cv.layers.RandomFlip("horizontal_and_vertical", seed=seed)
+    policy = keras_cv.layers.RandAugment((0, 255), augmentations_per_image=2, magnitude=0.3, geometric=True, seed=seed)
+
+    def pipeline(images: tf.Tensor) -> tf.Tensor:
+        return tf.saturate_cast(tf.round(policy(flip(images))), tf.uint8)
+
+    return pipeline
+
+
+def _centred(draw: tf.Tensor, largest: float) -> tf.Tensor:
+    return tf.cast(tf.round((2 * draw - 1) * largest), tf.int32)

@@ -1,0 +1,44 @@
+"""How far a network's confidence is to be believed."""
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature at which a network's confidence fits its accuracy (Guo et al., arXiv 1706.04599).
+
+    Minimizes `NLL(t) = −mean_b log softmax(z_b / t)[y_b]` over `t` in [0.05, 20].
+
+    Args:
+        logits: float [N, C] on validation data.
+        labels: int [N].
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        log_probabilities = log_softmax(logits / math.exp(log_temperature), axis=1)
+        return -log_probabilities[np.arange(len(labels)), labels].mean()
+
+    best = minimize_scalar(negative_log_likelihood, bounds=(math.log(0.05), math.log(20)), method="bounded")
+    return float(math.exp(best.x))
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins, weighted by their images (same source).
+
+    Args:
+        probabilities: float [N, C], rows of sum 1.
+        labels: int [N].
+        bins: how many.
+
+    Returns:
+        A value in [0, 1].
+    """
+    confidences = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidences * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_of, confidences, bins) - np.bincount(bin_of, correct, bins)
+    return float(np.abs(gaps).sum() / len(labels))

@@ -1,0 +1,85 @@
+"""Command lines: which preset, which settings over it, which run folder. TensorFlow is not imported to read them."""
+
+import importlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, NoReturn
+
+import tyro
+
+from firmware_export.errors import exit_on_user_error
+from firmware_export.silence import captured_stderr
+from keras_satkd.config import Config, load, validated
+
+
+@dataclass(frozen=True)
+class _Preset:
+    config: str = "eurosat"
+
+
+def parse(program: str, description: str, arguments: Sequence[str] | None = None) -> tuple[Config, Path]:
+    """Settings and run folder of a command line: `--config` first, the other flags over it.
+
+    Args:
+        program: as in `python -m keras_satkd.distill`, for the help text.
+        description: what the command does.
+        arguments: the command line; `sys.argv[1:]` when not given.
+
+    Raises:
+        UserError: the preset does not exist, or a value is out of range.
+        SystemExit: `--help` was asked for, or a flag is unknown.
+    """
+    # The help text shows the preset's values as defaults, so the preset must be known before the flags are.
+    preset, _ = tyro.cli(_Preset, args=arguments, return_unknown_args=True, add_help=False)
+    defaults = load(preset.config)
+
+    def command(
+        settings: Annotated[Config, tyro.conf.arg(name="")] = defaults,
+        config: str = preset.config,
+        workdir: Path = Path("runs") / Path(preset.config).stem,
+    ) -> tuple[Config, Path]:
+        """Read the whole command line.
+
+        Args:
+            settings: all that the preset says too.
+            config: a preset (eurosat, demo, paper) or a TOML file; the flags below change it.
+            workdir: the run's folder. The same command goes on where an earlier one was stopped.
+        """
+        return validated(settings), workdir
+
+    return tyro.cli(command, args=arguments, prog=f"python -m {program}", description=description)
+
+
+def main(program: str, description: str, steps: str) -> NoReturn:
+    """Go a stretch of the road with the run that the command line describes, then leave the process.
+
+    Args:
+        program: module that was called.
+        description: what it does, for the help text.
+        steps: name of the function of `keras_satkd.road` that does it.
+    """
+
+    def work() -> None:
+        config, workdir = parse(program, description)
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        logging.getLogger("keras_satkd").setLevel(logging.INFO)
+        road = _import_road()
+        getattr(road, steps)(road.Run(workdir, config))
+
+    exit_on_user_error(work)
+
+
+def _import_road() -> ModuleType:
+    """The module that does the work. It brings TensorFlow, which takes seconds that `--help` must not cost."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
+    with captured_stderr():
+        road = importlib.import_module("keras_satkd.road")
+        importlib.import_module("tensorflow").config.list_logical_devices()
+    return road

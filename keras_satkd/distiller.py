@@ -1,0 +1,181 @@
+"""`Distiller`: a Keras model that trains a student under ground truth and any number of teachers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from keras_satkd import students
+from keras_satkd.config import WeightingConfig
+from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
+from keras_satkd.teachers import Teacher
+from keras_satkd.weighting import PAPER_CASES, Weights, make_rule
+
+
+@tf_keras.saving.register_keras_serializable("keras_satkd")
+class Distiller(tf_keras.Model):
+    """A student, its teachers and the loss between them; works with `compile`, `fit`, callbacks and `evaluate`.
+
+    A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
+    [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] that were precomputed (`views.py`).
+    Where they are missing, the teachers run inside the step. `y` is int [B], or float [B, C] (one-hot or mixed).
+
+    Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation
+    a batch without teacher logits is scored on the ground truth alone: no teacher runs to validate a student.
+
+    Args:
+        student: images → logits [B, C], e.g. `students.build(...)`, also after `tfmot`'s `quantize_model`.
+        teachers: they see the same images, each resized and normalized its own way. They are neither trained nor saved.
+        teacher_names: names for the metrics when all teacher logits are precomputed and no teacher is given.
+        temperature: τ > 0 of the distillation loss.
+        weighting: rule by which teachers count.
+        calibration: one temperature a teacher for the rules that calibrate; 1 when empty.
+        normalize: images in 0..255 → the student's input.
+
+    Raises:
+        UserError: the weighting does not fit the number of teachers.
+    """
+
+    def __init__(
+        self,
+        student: tf_keras.Model,
+        teachers: Sequence[Teacher] = (),
+        *,
+        teacher_names: Sequence[str] = (),
+        temperature: float = 5.0,
+        weighting: WeightingConfig | None = None,
+        calibration: Sequence[float] = (),
+        normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.student = student
+        # In a closure, since Keras would track, train and save any model that it finds in an attribute.
+        self._run_teachers = _in_inference_mode(tuple(teachers))
+        self.teacher_names = tuple(teacher.name for teacher in teachers) or tuple(teacher_names)
+        self.temperature = temperature
+        self.weighting = weighting or WeightingConfig()
+        self.calibration = tuple(calibration)
+        self.normalize = normalize
+        self._weigh = None
+        if self.teacher_names:
+            self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
+        self._means = {name: tf_keras.metrics.Mean(name) for name in self._metric_names()}
+
+    def _metric_names(self) -> list[str]:
+        names = ["loss", "accuracy"]
+        if self.teacher_names:
+            names += ["ground_truth_loss", "distillation_loss"]
+            names += [f"weight_{name}" for name in self.teacher_names]
+        if self.teacher_names and self.weighting.rule.startswith("paper"):
+            names += [f"case_{case}" for case in PAPER_CASES]
+        return names
+
+    @property
+    def metrics(self) -> list[tf_keras.metrics.Metric]:
+        """Own means, then what was given to `compile`; `fit` resets them every epoch."""
+        return [*self._means.values(), *super().metrics]
+
+    def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
+        """Student logits, float32 [B, C], of images in 0..255 (or of a batch's dictionary)."""
+        images = inputs["image"] if isinstance(inputs, dict) else inputs
+        return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One optimizer step on a batch; returns the running means of all metrics."""
+        inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
+        teacher_logits = self._teacher_logits(inputs)
+        if teacher_logits is None and self.teacher_names:
+            teacher_logits = self._run_teachers(inputs["image"] if isinstance(inputs, dict) else inputs)
+        with tf.GradientTape() as tape:
+            student_logits = self(inputs, training=True)
+            loss = self._loss(labels, student_logits, teacher_logits, sample_weight)
+            # The optimizer sums gradients over replicas, and each holds the mean of its own part of the batch.
+            objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
+        self.optimizer.minimize(objective, self.student.trainable_variables, tape=tape)
+        return self._results(labels, student_logits, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Metrics of a batch, nothing trained."""
+        inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
+        student_logits = self(inputs, training=False)
+        self._loss(labels, student_logits, self._teacher_logits(inputs), sample_weight)
+        return self._results(labels, student_logits, sample_weight)
+
+    @staticmethod
+    def _teacher_logits(inputs: Any) -> tf.Tensor | None:
+        if isinstance(inputs, dict) and "teacher_logits" in inputs:
+            return tf.cast(inputs["teacher_logits"], tf.float32)
+        return None
+
+    def _loss(
+        self, labels: tf.Tensor, student_logits: tf.Tensor, teacher_logits: tf.Tensor | None, sample_weight: Any
+    ) -> tf.Tensor:
+        """Mean loss of the batch; the metrics learn of its parts."""
+        losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits)
+        if teacher_logits is not None and self._weigh is not None:
+            distillation = distillation_losses(teacher_logits, student_logits, self.temperature)
+            weights = self._weigh(teacher_logits)
+            self._note_teachers(losses, distillation, weights, sample_weight)
+            losses = blend(losses, distillation, weights.teachers, weights.share)
+        self._means["loss"].update_state(losses, sample_weight)
+        if sample_weight is not None:
+            losses *= tf.cast(sample_weight, losses.dtype)
+        return tf.reduce_mean(losses)
+
+    def _note_teachers(
+        self, ground_truth: tf.Tensor, distillation: tf.Tensor, weights: Weights, sample_weight: Any
+    ) -> None:
+        parts = {
+            "ground_truth_loss": ground_truth,
+            "distillation_loss": tf.reduce_sum(weights.teachers * distillation, axis=1),
+        }
+        for position, name in enumerate(self.teacher_names):
+            parts[f"weight_{name}"] = weights.teachers[:, position]
+        if weights.case is not None:
+            for position, case in enumerate(PAPER_CASES):
+                parts[f"case_{case}"] = tf.cast(weights.case == position, tf.float32)
+        for name, values in parts.items():
+            self._means[name].update_state(values, sample_weight)
+
+    def _results(self, labels: tf.Tensor, student_logits: tf.Tensor, sample_weight: Any) -> dict[str, tf.Tensor]:
+        one_hot = _one_hot(labels, student_logits)
+        correct = tf.argmax(one_hot, axis=-1) == tf.argmax(student_logits, axis=-1)
+        self._means["accuracy"].update_state(tf.cast(correct, tf.float32), sample_weight)
+        if self.compiled_metrics is not None:
+            self.compiled_metrics.update_state(one_hot, student_logits, sample_weight)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `save` keeps: the student and the loss, not the teachers (they never change)."""
+        return {
+            "student": tf_keras.saving.serialize_keras_object(self.student),
+            "teacher_names": self.teacher_names,
+            "temperature": self.temperature,
+            "weighting": vars(self.weighting),
+            "calibration": self.calibration,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
+        """A distiller without teachers: it evaluates, and trains on precomputed teacher logits."""
+        student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
+        weighting = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in config.pop("weighting").items()
+        }
+        return cls(student, weighting=WeightingConfig(**weighting), **config)
+
+
+def _in_inference_mode(teachers: tuple[Teacher, ...]) -> Callable[[tf.Tensor], tf.Tensor | None]:
+    def run(images: tf.Tensor) -> tf.Tensor | None:
+        return tf.stack([teacher.logits(images) for teacher in teachers], axis=1) if teachers else None
+
+    return run
+
+
+def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    if labels.shape.rank == logits.shape.rank:
+        return tf.cast(labels, tf.float32)
+    return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1])

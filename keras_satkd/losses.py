@@ -1,0 +1,55 @@
+"""The distillation loss of arXiv 2411.00209, one pure function a term.
+
+`B` images, `T` teachers, `C` classes.
+"""
+
+import tensorflow as tf
+
+
+def ground_truth_loss(labels: tf.Tensor, student_logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy with the labels, on raw logits: `CE_b = −Σ_c y_bc · log softmax(S_b)_c`.
+
+    Args:
+        labels: float32 [B, C], one-hot or mixed, rows of sum 1.
+        student_logits: float32 [B, C].
+
+    Returns:
+        float32 [B].
+    """
+    return -tf.reduce_sum(labels * tf.nn.log_softmax(student_logits), axis=-1)
+
+
+def distillation_losses(teacher_logits: tf.Tensor, student_logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Divergence of the student from each teacher: `τ² · KL(P_t ‖ P_S)`, `P_t = softmax(T_t/τ)`, `P_S = softmax(S/τ)`.
+
+    `KL(P_t ‖ P_S) = Σ_c P_t(c) · (log P_t(c) − log P_S(c))`, from log-softmax, so that a probability that underflows
+    costs nothing instead of infinity. τ² keeps the gradient's size independent of τ (Hinton et al., 2015).
+
+    Args:
+        teacher_logits: float32 [B, T, C]; no gradient flows into them.
+        student_logits: float32 [B, C].
+        temperature: τ > 0.
+
+    Returns:
+        float32 [B, T].
+    """
+    teacher = tf.nn.log_softmax(tf.stop_gradient(teacher_logits) / temperature)
+    student = tf.nn.log_softmax(student_logits / temperature)[:, tf.newaxis, :]
+    return temperature**2 * tf.reduce_sum(tf.exp(teacher) * (teacher - student), axis=-1)
+
+
+def blend(ground_truth: tf.Tensor, distillation: tf.Tensor, teacher_weights: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """The whole loss of each image: `L_b = (1 − s_b) · CE_b + s_b · Σ_t w_bt · D_bt`.
+
+    With the paper's `w = (α, β)` and `s = (α + β)/2` this is its loss.
+
+    Args:
+        ground_truth: `CE`, float32 [B].
+        distillation: `D`, float32 [B, T].
+        teacher_weights: `w`, float32 [B, T].
+        share: `s` in [0, 1], float32 [B].
+
+    Returns:
+        float32 [B].
+    """
+    return (1.0 - share) * ground_truth + share * tf.reduce_sum(teacher_weights * distillation, axis=-1)

@@ -1,0 +1,19 @@
+"""`python -m keras_satkd.quantize`: quantization-aware training of a run's student, and stop there.
+
+    python -m keras_satkd.quantize --config demo
+
+It does what is missing of the steps before: a finished one is not done again.
+"""
+
+from typing import NoReturn
+
+from keras_satkd import cli
+
+
+def main() -> NoReturn:
+    """The command line."""
+    cli.main("keras_satkd.quantize", "Distil and quantize a student, without firmware and report.", "quantize_only")
+
+
+if __name__ == "__main__":
+    main()

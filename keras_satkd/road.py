@@ -1,0 +1,92 @@
+"""The whole road, from images to C arrays that TensorFlow Lite Micro has executed and agreed with."""
+
+import numpy as np
+import tf_keras
+
+from firmware_export.export import export
+from firmware_export.files import write_with
+from keras_satkd import students
+from keras_satkd.data import Split
+from keras_satkd.fine_tuning import teach
+from keras_satkd.judge import judge
+from keras_satkd.knowledge import Knowledge, gather, train
+from keras_satkd.prepare import prepare
+from keras_satkd.quantization import INT8_FILE, quantize, to_int8
+from keras_satkd.report import print_table, report
+from keras_satkd.run import Run
+from keras_satkd.training import precision
+
+STUDENT_FILE = "student.keras"
+VERIFICATION_FILE = "verification_images.npy"
+FIRMWARE_FOLDER = "firmware"
+
+
+def distil(run: Run) -> None:
+    """Data → teachers → distil → QAT → int8 → firmware → test → report."""
+    if "report" not in run.results:
+        split, student, knowledge = distilled_student(run)
+        quantized = quantize(run, split, student, knowledge)
+        to_int8(run, split, student, quantized)
+        run.step("firmware", lambda: export_firmware(run, split, quantized))
+        run.step("test", lambda: judge(run, split, student, quantized, knowledge.teachers))
+        run.step("report", lambda: report(run))
+    print_table(run)
+
+
+def teach_only(run: Run) -> None:
+    """Data → teachers."""
+    teach(run, *prepare(run))
+    for name, results in run.results.items():
+        if name.startswith("teacher "):
+            print(f"{name}: validation accuracy {results['validation']['accuracy']:.4f}, {results['seconds']:.0f} s")
+
+
+def quantize_only(run: Run) -> None:
+    """Data → teachers → distil → QAT → int8."""
+    split, student, knowledge = distilled_student(run)
+    to_int8(run, split, student, quantize(run, split, student, knowledge))
+    print(f"{run.path(INT8_FILE)}: {run.results['int8']['bytes']} bytes")
+
+
+def distilled_student(run: Run) -> tuple[Split, tf_keras.Model, Knowledge]:
+    """The images, the student that learned from labels and teachers, and what the teachers said."""
+    split, trained = prepare(run)
+    knowledge = gather(run, split, teach(run, split, trained))
+    run.step("distillation", lambda: _distil(run, split, knowledge))
+    return split, tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False), knowledge
+
+
+def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
+    config = run.config
+    tf_keras.utils.set_random_seed(config.seed)
+    architecture = (config.student, config.data.image_size, len(split.train.class_names))
+    with precision(config.distillation.mixed_precision):
+        student = students.build(*architecture)
+    train(run, split, student, knowledge, config.distillation, "distillation")
+    # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
+    finished = students.build(*architecture)
+    finished.set_weights(student.get_weights())
+    write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
+    return {
+        "file": STUDENT_FILE,
+        "parameters": students.trainable_parameters(finished),
+        "macs": students.macs(finished),
+        "calibration": dict(zip((teacher.name for teacher in knowledge.teachers), knowledge.calibration, strict=True)),
+    }
+
+
+def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> dict:
+    """Write `firmware/`, verified on images that trained nothing as far as there are enough of them."""
+    config = run.config.firmware
+    images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
+    write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
+    done = export(
+        run.path(INT8_FILE).read_bytes(),
+        run.path(FIRMWARE_FOLDER),
+        images=images,
+        class_names=split.train.class_names,
+        command=f"python -m firmware_export {INT8_FILE} --out {FIRMWARE_FOLDER} --images {VERIFICATION_FILE}",
+        symbol=config.symbol,
+        keras_model=quantized,
+    )
+    return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}

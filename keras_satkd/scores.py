@@ -1,0 +1,48 @@
+"""How well logits tell the classes apart."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from tqdm import tqdm
+
+from keras_satkd.calibration import expected_calibration_error
+
+
+def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Accuracy, macro and weighted precision, recall and F1, and calibration error, each in [0, 1].
+
+    The paper writes "macro" and its code computes scikit-learn's `weighted`: both are here.
+
+    Args:
+        logits: float [N, C].
+        labels: int [N].
+    """
+    predicted = logits.argmax(axis=1)
+    scores = {"accuracy": float(accuracy_score(labels, predicted))}
+    for average in ("macro", "weighted"):
+        parts = precision_recall_fscore_support(labels, predicted, average=average, zero_division=0.0)[:3]
+        scores |= {
+            f"{average}_{name}": float(part) for name, part in zip(("precision", "recall", "f1"), parts, strict=True)
+        }
+    scores["ece"] = expected_calibration_error(softmax(logits, axis=1), labels)
+    return scores
+
+
+def predict(
+    logits_of: Callable[[np.ndarray], np.ndarray], images: np.ndarray, description: str, batch_size: int = 128
+) -> np.ndarray:
+    """Logits of many images, with a progress bar.
+
+    Args:
+        logits_of: uint8 [B, H, W, 3] → [B, C].
+        images: uint8 [N, H, W, 3].
+        description: what the bar says.
+        batch_size: B.
+
+    Returns:
+        float32 [N, C].
+    """
+    starts = tqdm(range(0, len(images), batch_size), desc=description, unit="batch", disable=None)
+    return np.concatenate([np.asarray(logits_of(images[at : at + batch_size]), np.float32) for at in starts])

@@ -1,0 +1,106 @@
+"""The students: CIFAR-style ResNets of 98,522 and 195,738 parameters, small enough for a microcontroller."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+from tf_keras import Model, layers
+
+from firmware_export.errors import UserError, unknown_name
+
+BLOCKS = {"resnet8": (1, 1, 1), "resnet16": (2, 2, 2)}
+CHANNELS = (16, 32, 64)
+
+
+def normalize(images: tf.Tensor) -> tf.Tensor:
+    """What a student sees: `x / 255`, uint8 [B, H, W, 3] in 0..255 → float32 in [0, 1].
+
+    Nothing else, because that makes the int8 input scale 1/255 and zero point −128, so that firmware feeds
+    `pixel ^ 0x80` and needs no floating point.
+    """
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def check_name(name: str) -> None:
+    """Refuse a student that does not exist.
+
+    Raises:
+        UserError: the name is not one of `BLOCKS`.
+    """
+    if name not in BLOCKS:
+        raise unknown_name("student", name, BLOCKS)
+
+
+def build(name: str, image_size: int, classes: int) -> Model:
+    """A student with fresh weights.
+
+    Args:
+        name: `resnet8` or `resnet16`.
+        image_size: height and width of the input in pixels.
+        classes: number of logits.
+
+    Returns:
+        A functional model: float32 [B, image_size, image_size, 3] in [0, 1] → float32 logits [B, classes].
+
+    Raises:
+        UserError: the name is unknown, or the image is smaller than 4 pixels.
+    """
+    check_name(name)
+    if image_size < 4:
+        raise UserError(f"data.image_size is {image_size}: the student halves its image twice, so at least 4 is needed")
+    image = layers.Input((image_size, image_size, 3), name="image")
+    features = _normalized_convolution(image, CHANNELS[0], stride=1, name="stem")
+    features = layers.ReLU(name="stem_relu")(features)
+    for stage, (channels, blocks) in enumerate(zip(CHANNELS, BLOCKS[name], strict=True), start=1):
+        for block in range(1, blocks + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            features = _basic_block(features, channels, stride, name=f"stage{stage}_block{block}")
+    features = layers.GlobalAveragePooling2D(name="pool")(features)
+    # float32 whatever the compute precision: softmax and KL at temperature 5 need the mantissa.
+    logits = layers.Dense(classes, dtype="float32", name="logits")(features)
+    return Model(image, logits, name=name)
+
+
+def _basic_block(features: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
+    shortcut = features
+    if stride != 1 or features.shape[-1] != channels:
+        # The authors' shortcut is a 3×3 convolution; the customary 1×1 would not give their parameter counts.
+        shortcut = _normalized_convolution(features, channels, stride, name=f"{name}_shortcut")
+    features = _normalized_convolution(features, channels, stride, name=f"{name}_first")
+    features = layers.ReLU(name=f"{name}_first_relu")(features)
+    features = _normalized_convolution(features, channels, stride=1, name=f"{name}_second")
+    features = layers.Add(name=f"{name}_add")([features, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(features)
+
+
+def _normalized_convolution(features: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
+    features = layers.Conv2D(
+        channels, 3, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_convolution"
+    )(features)
+    # Momentum 0.9: a demo has some hundred steps, in which Keras' 0.99 would not settle.
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_batch_norm")(features)
+
+
+def trainable_parameters(model: Model) -> int:
+    """Number of trainable weight elements."""
+    return sum(int(tf.size(weights)) for weights in model.trainable_weights)
+
+
+def macs(model: Model) -> int:
+    """Multiply-accumulates of all convolution and dense layers for one image."""
+    return sum(_macs_of(layer) for layer in model.layers)
+
+
+def _macs_of(layer: layers.Layer) -> int:
+    count: dict[type, Callable[[], int]] = {
+        layers.DepthwiseConv2D: lambda: layer.depthwise_kernel.shape.num_elements() * _positions(layer),
+        layers.Conv2D: lambda: layer.kernel.shape.num_elements() * _positions(layer),
+        layers.Dense: lambda: layer.kernel.shape.num_elements(),
+    }
+    for kind, number in count.items():
+        if isinstance(layer, kind):
+            return number()
+    return 0
+
+
+def _positions(layer: layers.Layer) -> int:
+    return layer.output_shape[1] * layer.output_shape[2]

@@ -1,0 +1,19 @@
+"""`python -m keras_satkd.teach`: fine-tune the teachers of a run, and stop there.
+
+    python -m keras_satkd.teach --data EuroSAT_RGB.zip --teachers.names efficientvit_m2@128 --workdir runs/teacher
+
+The folder `runs/teacher/teachers/efficientvit_m2@128` is then a teacher for `--teachers.names` of any other run.
+"""
+
+from typing import NoReturn
+
+from keras_satkd import cli
+
+
+def main() -> NoReturn:
+    """The command line."""
+    cli.main("keras_satkd.teach", "Fine-tune the teachers of a run.", "teach_only")
+
+
+if __name__ == "__main__":
+    main()

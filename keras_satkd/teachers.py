@@ -1,0 +1,267 @@
+"""The networks that know more: how each is built, what input it wants, and how it is read from disk."""
+
+import contextlib
+import importlib
+import io
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from firmware_export.errors import UserError, unknown_name
+from firmware_export.files import write_json, write_with
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS_FILE = "teacher.weights.h5"
+DESCRIPTION_FILE = "teacher.json"
+
+# Mean and standard deviation of the 0..255 pixels, by the name of an input range.
+_IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+INPUT_RANGES = {
+    "0..1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    "-1..1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    "0..255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "imagenet": _IMAGENET,
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A teacher that is known by name.
+
+    Attributes:
+        family: module of `keras_cv_attention_models`.
+        builder: function in it.
+        input_size: height and width in pixels it was designed for.
+        input_range: one of `INPUT_RANGES`, as its ImageNet weights expect.
+    """
+
+    family: str
+    builder: str
+    input_size: int
+    input_range: str
+
+
+ARCHITECTURES = {
+    # At 64 pixels the last attention of the EfficientViTs sees a single position, and its weights stay untrained.
+    "efficientvit_m0": Architecture("efficientvit", "EfficientViT_M0", 224, "imagenet"),
+    "efficientvit_m1": Architecture("efficientvit", "EfficientViT_M1", 224, "imagenet"),
+    "efficientvit_m2": Architecture("efficientvit", "EfficientViT_M2", 224, "imagenet"),
+    "mobilevit_xxs": Architecture("mobilevit", "MobileViT_XXS", 256, "0..1"),
+    "mobilevit_xs": Architecture("mobilevit", "MobileViT_XS", 256, "0..1"),
+    "mobilevit_s": Architecture("mobilevit", "MobileViT_S", 256, "0..1"),
+    "mobilevitv2_050": Architecture("mobilevit", "MobileViT_V2_050", 256, "0..1"),
+    "mobilevitv2_100": Architecture("mobilevit", "MobileViT_V2_100", 256, "0..1"),
+}
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A frozen network with the input it wants.
+
+    Attributes:
+        name: unique among the teachers of a run.
+        network: [B, input_size, input_size, 3] → [B, C].
+        input_size: height and width in pixels.
+        input_range: one of `INPUT_RANGES`.
+        gives_probabilities: its last layer is a softmax; the logarithm is taken to have logits again.
+    """
+
+    name: str
+    network: tf_keras.Model
+    input_size: int
+    input_range: str
+    gives_probabilities: bool = False
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return int(self.network.output_shape[-1])
+
+    def normalize(self, images: tf.Tensor) -> tf.Tensor:
+        """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] as the network wants them."""
+        mean, deviation = INPUT_RANGES[self.input_range]
+        images = tf.cast(images, tf.float32)
+        if images.shape[1:3] != (self.input_size, self.input_size):
+            images = tf.image.resize(images, (self.input_size, self.input_size), antialias=True)
+        return (images - tf.constant(mean)) / tf.constant(deviation)
+
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Images [B, H, W, 3] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
+        outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
+        # log softmax(z) differs from z by a constant a row, which no softmax sees.
+        return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
+
+
+def parse_name(specification: str) -> tuple[str, int]:
+    """`efficientvit_m2@128` → ("efficientvit_m2", 128); without `@`, the size that the architecture was designed for.
+
+    Raises:
+        UserError: the architecture is unknown, or the size is no multiple of 32 pixels.
+    """
+    name, _, size = specification.partition("@")
+    if name not in ARCHITECTURES:
+        raise unknown_name("teacher", name, ARCHITECTURES)
+    if not size:
+        return name, ARCHITECTURES[name].input_size
+    if not size.isdecimal() or int(size) < 64 or int(size) % 32:
+        raise UserError(
+            f"teacher {specification!r}: the input size must be a multiple of 32 from 64 on, as in {name}@128"
+        )
+    return name, int(size)
+
+
+def build(specification: str, classes: int, initial_weights: str) -> Teacher:
+    """A teacher to be fine-tuned.
+
+    Args:
+        specification: a name in `ARCHITECTURES`, with `@size` if wanted.
+        classes: number of logits.
+        initial_weights: `imagenet`, `none`, or `auto` (ImageNet's where they can be fetched).
+
+    Raises:
+        UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched.
+    """
+    name, input_size = parse_name(specification)
+    architecture = ARCHITECTURES[name]
+    network = None
+    if initial_weights != "none":
+        network = _with_imagenet_weights(architecture, input_size, classes)
+        if network is None and initial_weights == "imagenet":
+            raise UserError(
+                f"teacher {name}: its ImageNet weights cannot be fetched; go online, or --teachers.initial-weights none"
+            )
+        if network is None:
+            logger.warning("%s: ImageNet weights cannot be fetched, training from scratch", name)
+    if network is None:
+        network = _network(architecture, input_size, classes, pretrained=None)
+    return Teacher(name, network, input_size, architecture.input_range)
+
+
+def _network(architecture: Architecture, input_size: int, classes: int, pretrained: str | None) -> tf_keras.Model:
+    family = importlib.import_module(f"keras_cv_attention_models.{architecture.family}")
+    build_network: Callable[..., tf_keras.Model] = getattr(family, architecture.builder)
+    return build_network(
+        input_shape=(input_size, input_size, 3),
+        num_classes=classes,
+        pretrained=pretrained,
+        classifier_activation=None,
+    )
+
+
+def _with_imagenet_weights(architecture: Architecture, input_size: int, classes: int) -> tf_keras.Model | None:
+    # kecam reports a failed download on stdout alone and returns the network with random weights.
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        network = _network(architecture, input_size, classes, pretrained="imagenet")
+    return network if "Load pretrained from" in said.getvalue() else None
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse teachers that cannot be, before any work is done.
+
+    Raises:
+        UserError: a name is unknown, or stands twice, or there is none.
+    """
+    if not names:
+        raise UserError("teachers.names is empty: name at least one teacher, as in efficientvit_m2@128")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"teachers.names holds {name!r} twice: name two different teachers, or one")
+        if not is_trained(name):
+            parse_name(name)
+
+
+def save(teacher: Teacher, scores: dict, folder: Path) -> None:
+    """Write a fine-tuned teacher that `build` made: weights as arrays, and what it takes to build it again."""
+    write_with(folder / WEIGHTS_FILE, lambda path: teacher.network.save_weights(path))
+    write_json(
+        folder / DESCRIPTION_FILE,
+        {
+            "architecture": teacher.name,
+            "classes": teacher.classes,
+            "input_size": teacher.input_size,
+            "input_range": teacher.input_range,
+            "scores": scores,
+        },
+    )
+
+
+def is_trained(specification: str) -> bool:
+    """Whether `specification` is a teacher on disk, not the name of an architecture."""
+    return Path(specification).exists()
+
+
+def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
+    """A trained teacher: a folder that `save` wrote, or any saved Keras model (`.keras`, `.h5`).
+
+    Args:
+        specification: path.
+        saved_model_input: one of `INPUT_RANGES`, what a saved Keras model expects; a folder knows its own.
+
+    Raises:
+        UserError: the file is damaged, holds other weights, or is no image classifier with a square RGB input.
+    """
+    path = Path(specification)
+    return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
+
+
+def _load_folder(folder: Path) -> Teacher:
+    try:
+        description = json.loads((folder / DESCRIPTION_FILE).read_text())
+        name, classes = description["architecture"], description["classes"]
+        input_size, input_range = description["input_size"], description["input_range"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"teacher {folder}: no readable {DESCRIPTION_FILE} in it; give a folder that keras_satkd.teach made"
+        ) from None
+    teacher = build(f"{name}@{input_size}", classes, "none")
+    load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
+    return Teacher(folder.name, teacher.network, input_size, input_range)
+
+
+def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
+    """Read a weights file into `network`.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another architecture.
+    """
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path} does not hold the weights of {what} ({reason}); give the file made for it") from None
+
+
+def _load_model(path: Path, input_range: str) -> Teacher:
+    try:
+        network = tf_keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"teacher {path} is not a Keras model that can be read ({reason})") from None
+    shape = network.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
+        raise UserError(f"teacher {path} takes {shape}: an input of (None, size, size, 3) is needed")
+    last = network.layers[-1]
+    is_softmax = getattr(last, "activation", None) is tf_keras.activations.softmax or isinstance(
+        last, tf_keras.layers.Softmax
+    )
+    return Teacher(path.stem, network, shape[1], input_range, is_softmax)
+
+
+def check_classes(teacher: Teacher, classes: int) -> None:
+    """Refuse a teacher that was trained on other classes.
+
+    Raises:
+        UserError: its number of logits is not `classes`.
+    """
+    if teacher.classes != classes:
+        raise UserError(
+            f"teacher {teacher.name} tells {teacher.classes} classes apart, the data have {classes}: "
+            f"fine-tune it on them with `python -m keras_satkd.teach`"
+        )

@@ -1,0 +1,174 @@
+"""One call of `fit` that can be killed at any moment and goes on from its last epoch."""
+
+import contextlib
+import csv
+import io
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from firmware_export.errors import UserError
+from firmware_export.files import write_text, write_with
+from keras_satkd.config import TrainingConfig
+from keras_satkd.distiller import Distiller
+
+WARM_UP = 0.05
+MONITORED = "val_accuracy"
+
+
+def fit(
+    distiller: Distiller,
+    training: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    config: TrainingConfig,
+    *,
+    phase: str,
+    workdir: Path,
+) -> None:
+    """Train `distiller.student` and leave it with the weights of its best validation accuracy.
+
+    Every epoch appends a row to `workdir/metrics.csv`, TensorBoard's logs and a checkpoint; a call that finds them
+    goes on after the last whole epoch.
+
+    Args:
+        distiller: not yet compiled.
+        training: batches of one epoch.
+        validation: batches that choose the best epoch.
+        config: optimizer, schedule, patience.
+        phase: name of this training in the run, as in `metrics.csv`.
+        workdir: the run's folder.
+
+    Raises:
+        UserError: the loss became NaN or infinite; checkpoint and best weights of earlier epochs are kept.
+    """
+    distiller.compile(optimizer=_optimizer(config, steps=max(1, len(training)) * config.epochs))
+    checkpoint = workdir / "checkpoints" / phase
+    best = checkpoint / "best.weights.h5"
+    log = EpochLog(workdir / "metrics.csv", phase, best, config.patience)
+    callbacks = [
+        _StopOnNaN(phase, config),
+        log,
+        tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
+        # Last, so that an epoch counts as done only when all the others have noted it.
+        tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
+    ]
+    if config.schedule == "plateau":
+        # PyTorch's defaults, since the paper names only the class.
+        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=10)
+        callbacks.insert(1, plateau)
+    if not log.is_finished(config.epochs):
+        distiller.fit(
+            training,
+            validation_data=validation,
+            epochs=config.epochs,
+            callbacks=callbacks,
+            # Keras' bar redraws itself with backspaces, which turn a log file into noise.
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    if best.exists():
+        distiller.student.load_weights(best)
+
+
+@contextlib.contextmanager
+def precision(mixed: bool) -> Iterator[None]:
+    """Networks built inside compute in bfloat16 if `mixed`; their weights stay float32."""
+    before = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        tf_keras.mixed_precision.set_global_policy(before)
+
+
+def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimizer:
+    rate: Any = config.learning_rate
+    if config.schedule == "cosine":
+        warm_up = math.ceil(WARM_UP * steps)
+        rate = tf_keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
+        )
+    optimizer = tf_keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    # Decay shrinks directions that batch norm makes free; on norms and biases themselves it only biases.
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+class _StopOnNaN(tf_keras.callbacks.Callback):
+    """Ends the run within the epoch, before the broken weights replace a checkpoint."""
+
+    def __init__(self, phase: str, config: TrainingConfig) -> None:
+        super().__init__()
+        self._phase, self._learning_rate = phase, config.learning_rate
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            raise UserError(
+                f"{self._phase}: the loss is {logs['loss']} at step {batch + 1}; the checkpoint of the last whole "
+                f"epoch is kept: try a learning rate below {self._learning_rate:g} in a new --workdir"
+            )
+
+
+class EpochLog(tf_keras.callbacks.Callback):
+    """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
+
+    All its state is in the file, so that a training that goes on later judges as if it had never stopped.
+    """
+
+    def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
+        super().__init__()
+        self._path, self._phase, self._best, self._patience = path, phase, best, patience
+        self._rows = read_metrics(path)
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls it."""
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls it with the epoch's metrics."""
+        # An epoch that was noted but not yet checkpointed when the run was killed is done again, and noted again.
+        kept = [row for row in self._rows if row["phase"] != self._phase or int(row["epoch"]) <= epoch]
+        rate = self.model.optimizer.learning_rate
+        row = {"phase": self._phase, "epoch": epoch + 1, "seconds": round(time.monotonic() - self._began, 2)}
+        row |= {"learning_rate": float(rate), **{name: float(value) for name, value in (logs or {}).items()}}
+        self._rows = [*kept, {name: str(value) for name, value in row.items()}]
+        if self._epochs_since_best() == 0:
+            write_with(self._best, lambda path: self.model.student.save_weights(path))
+        write_text(self._path, _as_csv(self._rows))
+        self.model.stop_training = self._out_of_patience()
+
+    def is_finished(self, epochs: int) -> bool:
+        """Whether there is no epoch left to do."""
+        return len(self._scores()) >= epochs or self._out_of_patience()
+
+    def _scores(self) -> list[float]:
+        return [float(row[MONITORED]) for row in self._rows if row["phase"] == self._phase]
+
+    def _epochs_since_best(self) -> int:
+        scores = self._scores()
+        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
+    def _out_of_patience(self) -> bool:
+        return self._patience is not None and self._epochs_since_best() >= self._patience
+
+
+def read_metrics(path: Path) -> list[dict[str, str]]:
+    """Rows of a run's `metrics.csv` as written; none where there is no file yet."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _as_csv(rows: list[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,163 @@
+"""Teacher logits → how much each teacher counts. Pure functions, chosen by name (`RULES`).
+
+`B` images, `T` teachers, `C` classes. No gradient flows through any weight.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from firmware_export.errors import UserError, unknown_name
+from keras_satkd.config import WeightingConfig
+
+PAPER_CASES = ("floor", "both_unsure", "first_unsure", "second_unsure", "both_sure")
+"""The rows of the paper's table, in the order in which they are tried."""
+
+
+class Weights(NamedTuple):
+    """What a rule decides.
+
+    Attributes:
+        teachers: `w`, float32 [B, T].
+        share: `s`, float32 [B] in [0, 1]: the teachers' part of the loss.
+        case: int32 [B], the position in `PAPER_CASES` of the row that ran; None for rules without cases.
+    """
+
+    teachers: tf.Tensor
+    share: tf.Tensor
+    case: tf.Tensor | None = None
+
+
+Rule = Callable[[tf.Tensor], Weights]
+
+
+def confidence(teacher_logits: tf.Tensor, temperatures: float | Sequence[float]) -> tf.Tensor:
+    """`C_bt = max_c softmax(T_bt / τ_t)_c`: float32 [B, T, C] logits → [B, T] in [1/C, 1].
+
+    Args:
+        teacher_logits: float32 [B, T, C].
+        temperatures: τ, one for all teachers or one each.
+    """
+    scaled = tf.stop_gradient(teacher_logits) / tf.reshape(tf.constant(temperatures, tf.float32), (1, -1, 1))
+    return tf.reduce_max(tf.nn.softmax(scaled), axis=-1)
+
+
+def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float) -> Weights:
+    """The paper's Algorithm 1 on confidences `C1`, `C2`; the first case that holds runs (δ threshold, w_min minimum).
+
+    | case | α | β |
+    |---|---|---|
+    | C1 < floor and C2 < floor | 0 | 0 |
+    | C1 < δ and C2 < δ | max(0.5 − (δ − C1), w_min) | max(0.5 − (δ − C2), w_min) |
+    | C1 < δ | 0.3 | 0.7 |
+    | C2 < δ | 0.7 | 0.3 |
+    | else | 0.5 | 0.5 |
+
+    `s = (α + β)/2`.
+
+    Args:
+        confidences: float32 [B, 2]; for the batch rule, the same row B times.
+        threshold: δ.
+        floor: below it a teacher says nothing.
+        minimum: w_min.
+    """
+    first_unsure, second_unsure = tf.unstack(confidences < threshold, axis=1)
+    case = tf.where(
+        tf.reduce_all(confidences < floor, axis=1),
+        0,
+        tf.where(first_unsure & second_unsure, 1, tf.where(first_unsure, 2, tf.where(second_unsure, 3, 4))),
+    )
+    fixed = tf.gather(tf.constant([[0.0, 0.0], [0.0, 0.0], [0.3, 0.7], [0.7, 0.3], [0.5, 0.5]]), case)
+    unsure = tf.maximum(0.5 - (threshold - confidences), minimum)
+    weights = tf.where((case == 1)[:, tf.newaxis], unsure, fixed)
+    return Weights(weights, tf.reduce_mean(weights, axis=1), case)
+
+
+def _paper_rule(config: WeightingConfig, teachers: int, temperature: float, over_batch: bool) -> Rule:
+    if teachers != 2:
+        raise UserError(f"weighting rule {config.rule!r} is for two teachers, not {teachers}: use 'confidence'")
+
+    def weigh(teacher_logits: tf.Tensor) -> Weights:
+        confidences = confidence(teacher_logits, temperature)
+        if over_batch:
+            mean = tf.reduce_mean(confidences, axis=0, keepdims=True)
+            confidences = tf.broadcast_to(mean, tf.shape(confidences))
+        return paper(confidences, config.confidence_threshold, config.confidence_floor, config.minimum_weight)
+
+    return weigh
+
+
+def _proportional(scores: tf.Tensor, share: float) -> Weights:
+    """`w_t = score_t / Σ score`; equal weights where every score is 0."""
+    total = tf.reduce_sum(scores, axis=1, keepdims=True)
+    equal = tf.ones_like(scores) / tf.cast(tf.shape(scores)[1], tf.float32)
+    return Weights(tf.where(total > 0, tf.math.divide_no_nan(scores, total), equal), share * tf.ones_like(scores[:, 0]))
+
+
+def certainty(teacher_logits: tf.Tensor, temperatures: float | Sequence[float]) -> tf.Tensor:
+    """`1 − H(P_bt)/log C` with `H(P) = −Σ_c P(c) log P(c)`: float32 [B, T, C] logits → [B, T] in [0, 1]."""
+    scaled = tf.stop_gradient(teacher_logits) / tf.reshape(tf.constant(temperatures, tf.float32), (1, -1, 1))
+    log_probabilities = tf.nn.log_softmax(scaled)
+    entropy = -tf.reduce_sum(tf.exp(log_probabilities) * log_probabilities, axis=-1)
+    classes = tf.cast(tf.shape(teacher_logits)[-1], tf.float32)
+    return tf.clip_by_value(1.0 - entropy / tf.math.log(classes), 0.0, 1.0)
+
+
+def _constant(weights: Sequence[float], share: float) -> Rule:
+    total = sum(weights)
+    row = tf.constant([[weight / total for weight in weights]], tf.float32)
+
+    def weigh(teacher_logits: tf.Tensor) -> Weights:
+        images = tf.shape(teacher_logits)[0]
+        return Weights(tf.repeat(row, images, axis=0), tf.fill([images], share))
+
+    return weigh
+
+
+def _static(config: WeightingConfig, teachers: int) -> Rule:
+    weights = config.static_weights or (1.0,) * teachers
+    if len(weights) != teachers or not sum(weights):
+        raise UserError(f"weighting.static_weights is {weights}: {teachers} numbers are needed, not all of them 0")
+    return _constant(weights, config.distillation_share)
+
+
+def _single(config: WeightingConfig, teachers: int) -> Rule:
+    if config.single_teacher >= teachers:
+        raise UserError(f"weighting.single_teacher is {config.single_teacher}: there are {teachers} teachers, from 0")
+    weights = [float(teacher == config.single_teacher) for teacher in range(teachers)]
+    return _constant(weights, config.distillation_share)
+
+
+RULES: dict[str, Callable[[WeightingConfig, int, float, Sequence[float]], Rule]] = {
+    "paper-batch": lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, True),
+    "paper-sample": lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, False),
+    "confidence": lambda config, _, __, calibration: (
+        lambda logits: _proportional(confidence(logits, calibration), config.distillation_share)
+    ),
+    "entropy": lambda config, _, __, calibration: (
+        lambda logits: _proportional(certainty(logits, calibration), config.distillation_share)
+    ),
+    "static": lambda config, teachers, _, __: _static(config, teachers),
+    "single": lambda config, teachers, _, __: _single(config, teachers),
+}
+
+
+def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibration: Sequence[float] = ()) -> Rule:
+    """The rule that `config` names.
+
+    Args:
+        config: rule and thresholds.
+        teachers: how many there are.
+        temperature: τ of the loss, which the paper's rules also measure confidence at.
+        calibration: one temperature a teacher, fitted on validation data, for `confidence` and `entropy`; 1 when empty.
+
+    Returns:
+        A function float32 [B, T, C] teacher logits → `Weights`.
+
+    Raises:
+        UserError: the rule is unknown, or its settings do not fit the number of teachers.
+    """
+    if config.rule not in RULES:
+        raise unknown_name("weighting rule", config.rule, RULES)
+    return RULES[config.rule](config, teachers, temperature, tuple(calibration) or (1.0,) * teachers)
