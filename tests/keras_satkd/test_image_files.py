@@ -1,0 +1,108 @@
+import zipfile
+
+import pytest
+
+from firmware_export.errors import UserError
+from keras_satkd.image_files import open_images
+
+TWO_CLASSES = {"Forest/1.png": 10, "Forest/2.png": 11, "River/1.png": 12}
+NAMES = ["Forest/1.png", "Forest/2.png", "River/1.png"]
+
+
+def names(found):
+    return [image.file for image in found.images]
+
+
+@pytest.fixture(params=["folder", "zip"])
+def make(request, image_folder, image_zip):
+    return image_folder if request.param == "folder" else image_zip
+
+
+@pytest.mark.parametrize("wrapping", ["", "EuroSAT_RGB/", "2750/", "a/b/c/"])
+def test_wrapping_folders_are_passed_over(make, wrapping):
+    found = open_images(make({wrapping + name: shade for name, shade in TWO_CLASSES.items()}))
+    assert names(found) == NAMES
+    assert found.class_names == ("Forest", "River")
+    assert [image.label for image in found.images] == [0, 0, 1]
+    assert found.images[0].read().startswith(b"\x89PNG")
+
+
+def test_what_is_no_image_is_ignored(make):
+    rest = ["README.txt", "Forest/README.txt", ".DS_Store", "Forest/.a.png", ".git/x/1.png", "__MACOSX/Forest/._1.png"]
+    found = open_images(make({**TWO_CLASSES, **dict.fromkeys(rest, b"text")}))
+    assert names(found) == NAMES
+
+
+def test_images_beside_the_class_folders_have_no_class(make):
+    assert names(open_images(make({**TWO_CLASSES, "overview.png": 3}))) == NAMES
+
+
+def test_folders_inside_a_class_belong_to_it(make):
+    found = open_images(make({**TWO_CLASSES, "Forest/2019/July/9.PNG": 3}))
+    assert names(found) == ["Forest/1.png", "Forest/2.png", "Forest/2019/July/9.PNG", "River/1.png"]
+    assert [image.label for image in found.images] == [0, 0, 0, 1]
+
+
+def test_parts_of_a_divided_set_are_put_together(make):
+    found = open_images(make({f"set/{part}/{name}": 1 for part in ("train", "Test") for name in NAMES}))
+    assert found.class_names == ("Forest", "River")
+    assert names(found)[0] == "Test/Forest/1.png"
+    assert len(found.images) == 6
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({}, "holds no images"),
+        ({"README.txt": b"x"}, "holds no images"),
+        ({"1.png": 1, "2.png": 2}, "no class folders"),
+        ({"Forest/1.png": 1, "Forest/2.png": 2}, r"one class only \('Forest'\)"),
+        ({"set/Forest/1.png": 1}, r"one class only \('Forest'\)"),
+        ({"train/Forest/1.png": 1, "test/Forest/1.png": 1}, r"one class only \('Forest'\)"),
+    ],
+)
+def test_layout_without_classes_is_explained(make, contents, message):
+    with pytest.raises(UserError, match=message) as raised:
+        open_images(make(contents))
+    assert "one subfolder per class" in str(raised.value)
+
+
+def test_zip_cut_short(image_zip):
+    path = image_zip(TWO_CLASSES)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match="not a complete zip: download it again"):
+        open_images(path)
+
+
+def test_file_that_is_no_zip(tmp_path):
+    path = tmp_path / "EuroSAT.tar.gz"
+    path.write_bytes(b"\x1f\x8b")
+    with pytest.raises(UserError, match=r"EuroSAT\.tar\.gz is not a complete zip"):
+        open_images(path)
+
+
+def test_zip_written_with_backslashes(tmp_path):
+    path = tmp_path / "windows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in NAMES:
+            archive.writestr(zipfile.ZipInfo("set\\" + name.replace("/", "\\")), b"x")
+    assert names(open_images(path)) == NAMES
+
+
+def test_links_are_followed_and_circles_end(image_folder, tmp_path):
+    inner = image_folder(TWO_CLASSES, "elsewhere")
+    outer = image_folder({"Sea/1.png": 1})
+    (outer / "Forest").symlink_to(inner / "Forest")
+    (outer / "Sea" / "circle").symlink_to(outer)
+    (outer / "Sea" / "lost.png").symlink_to(tmp_path / "nowhere")
+    found = open_images(outer)
+    assert found.class_names == ("Forest", "Sea")
+    assert len(found.images) == len(set(names(found)))
+
+
+def test_fingerprint_follows_the_files(image_folder):
+    folder = image_folder(TWO_CLASSES)
+    before = open_images(folder).fingerprint
+    assert open_images(folder).fingerprint == before
+    (folder / "River" / "1.png").write_bytes(b"longer")
+    assert open_images(folder).fingerprint != before

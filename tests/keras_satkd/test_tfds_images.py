@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from firmware_export.errors import UserError
+from keras_satkd import data, tfds_images
+from keras_satkd.config import DataConfig
+
+
+class TinyFields(tfds.core.GeneratorBasedBuilder):
+    """Two splits, gray images of 6x6, a class list out of order, one example without a class."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "note": tfds.features.Text(),
+            "picture": tfds.features.Image(shape=(None, None, 1)),
+            "kind": tfds.features.ClassLabel(names=["wheat", "barley"]),
+        }
+        return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(6), "test": self._generate_examples(5)}
+
+    def _generate_examples(self, number=0):
+        for index in range(number):
+            picture = np.full((6, 6, 1), 40 * index, np.uint8)
+            yield index, {"note": "", "picture": picture, "kind": -1 if index == 5 else index % 2}
+
+
+class TinyTexts(tfds.core.GeneratorBasedBuilder):
+    """No image."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(num_classes=2)}
+        return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        raise AssertionError("told before anything is prepared")
+
+    def _generate_examples(self):
+        yield
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def make(source, **others):
+        values = {"data_dir": str(tmp_path / "tfds"), "cache_dir": str(tmp_path / "cache"), "image_size": 8}
+        return DataConfig(source=source, **{**values, **others})
+
+    return make
+
+
+@pytest.mark.slow
+def test_builder_is_prepared_and_its_splits_put_together(settings):
+    image_set = data.load(settings("tiny_fields"))
+    assert image_set.class_names == ("barley", "wheat")
+    assert len(image_set) == 10
+    assert {file.split(":")[0] for file in image_set.files} == {"train", "test"}
+    shade = image_set.images[:, 0, 0, 0]
+    # Even shades (index 0, 2, 4) are wheat: position 1 once the names are sorted.
+    np.testing.assert_array_equal(image_set.labels, [1 if value % 80 == 0 else 0 for value in shade])
+    again = data.load(settings("tiny_fields"))
+    np.testing.assert_array_equal(again.images, image_set.images)
+    assert data.split(again, settings("")).sha256 == data.split(image_set, settings("")).sha256
+
+
+@pytest.mark.slow
+def test_prepared_data_set_needs_no_code(settings, tmp_path):
+    with tfds.core.registered.skip_registering():
+
+        class ElsewhereDefined(TinyFields):
+            """Known to the program that prepared it, not to this one."""
+
+    ElsewhereDefined(data_dir=tmp_path / "tfds").download_and_prepare()
+    assert len(data.load(settings("elsewhere_defined"))) == 10
+
+
+def test_mocked_eurosat(settings, monkeypatch):
+    info = tfds.core.SplitInfo(name="train", shard_lengths=[40], num_bytes=0)
+    parts = tfds.core.splits.SplitDict([info])
+    monkeypatch.setattr(tfds.core.DatasetInfo, "splits", property(lambda self: parts))
+    with tfds.testing.mock_data(num_examples=40):
+        image_set = data.load(settings("eurosat/rgb"))
+    assert image_set.images.shape == (40, 8, 8, 3)
+    assert image_set.class_names[1] == "Forest"
+    assert image_set.files[3] == "train:3"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("eurosatt", "did you mean 'eurosat'"),
+        ("qqqqqqqq", "no folder, zip or TFDS data set of that name"),
+        ("eurosat/rbg", r"unknown configuration of TFDS eurosat 'rbg': did you mean 'rgb'\?"),
+        ("eurosat/rgb:9.9.9", "cannot be loaded at version 9.9.9"),
+        ("eurosat/all", r"sentinel2 \(Tensor\)"),
+        ("tiny_texts", r"no image classification: .* it has text \(Text\), label \(ClassLabel\)"),
+    ],
+)
+def test_name_that_does_not_serve(source, message, settings):
+    with pytest.raises(UserError, match=message):
+        data.load(settings(source))
+
+
+def fail(*args, **kwargs):
+    raise ConnectionError("HTTPConnectionPool(host='madm.dfki.de', port=80): Max retries exceeded\nmore")
+
+
+def test_host_that_is_down_for_eurosat(settings, monkeypatch):
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(UserError) as raised:
+        data.load(settings("eurosat/rgb"))
+    message = str(raised.value)
+    for part in ("records/7711810", "--data PATH/EuroSAT_RGB.zip", "--data.source", "--data-dir", "madm.dfki.de"):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_host_that_is_down_for_others(settings, monkeypatch):
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(UserError, match="TFDS could not fetch mnist: give an image folder or a zip"):
+        data.load(settings("mnist"))
+
+
+def test_full_disk_is_not_called_a_download_error(settings, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", full)
+    with pytest.raises(OSError, match="No space left"):
+        data.load(settings("mnist"))
+
+
+def test_retries_of_tfds_are_as_before():
+    before = tfds_images.downloader.MAX_RETRIES
+    with tfds_images._fewer_retries():
+        assert tfds_images.downloader.MAX_RETRIES < before
+    assert tfds_images.downloader.MAX_RETRIES == before
