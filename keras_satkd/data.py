@@ -9,10 +9,11 @@
 
 import hashlib
 import logging
+import os
 from pathlib import Path
 
 from firmware_export.errors import UserError
-from keras_satkd import image_files, synthetic
+from keras_satkd import image_files, synthetic, synthetic_drawing
 from keras_satkd.config import DataConfig
 from keras_satkd.decoded_cache import cached
 from keras_satkd.decoding import Decoded, decode_all
@@ -35,11 +36,11 @@ def load(settings: DataConfig) -> ImageSet:
         UserError: the source does not exist, is empty or damaged, has no classes or only one, or cannot be fetched;
             with `settings.strict`, an image is unreadable.
     """
-    path = Path(settings.source).expanduser()
+    path = os.path.expanduser(settings.source)
     if settings.source == SYNTHETIC:
         decoded = _load_synthetic(settings)
-    elif path.exists():
-        decoded = _load_files(path, settings)
+    elif os.path.exists(path):
+        decoded = _load_files(Path(path), settings)
     elif _looks_like_path(settings.source):
         raise UserError(
             f"--data {settings.source}: no such folder or zip; give the path of an image folder, of a zip of one, "
@@ -55,7 +56,7 @@ def load(settings: DataConfig) -> ImageSet:
 
 
 def _looks_like_path(source: str) -> bool:
-    if source.startswith((".", "/", "~")) or source.lower().endswith(_ARCHIVES):
+    if not source or source.startswith((".", "/", "~")) or source.lower().endswith(_ARCHIVES):
         return True
     # A TFDS name is at most `name/config:version`, and only the version has dots: eurosat/rgb:2.0.0.
     return source.count("/") > 1 or "\\" in source or ("/" in source and "." in source and ":" not in source)
@@ -74,7 +75,8 @@ def _load_files(path: Path, settings: DataConfig) -> Decoded:
 
 def _load_synthetic(settings: DataConfig) -> Decoded:
     # The drawing's own text is part of the key: scenes that an older version drew are not found.
-    drawing = hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()
+    texts = [Path(module.__file__).read_bytes() for module in (synthetic, synthetic_drawing)]
+    drawing = hashlib.sha256(b"".join(texts)).hexdigest()
     key = {"source": SYNTHETIC, "drawing": drawing, "seed": settings.seed}
     key |= {"images": settings.synthetic_images, "image_size": settings.image_size}
     size = f"{settings.image_size}x{settings.image_size}"

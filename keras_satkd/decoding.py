@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from firmware_export.errors import UserError
 from keras_satkd.image_set import ImageSet
 
 # Pillow identifies these but decodes them only with programs or handlers that few people have.
@@ -57,8 +58,11 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
     """Decode `images` (`total` of them at most) to RGB at `image_size`, in threads, with a progress bar on a terminal.
 
     An image that cannot be read or decoded is left out and named in `unreadable`.
+
+    Raises:
+        UserError: the decoded images do not fit into memory.
     """
-    pixels = np.empty((total, image_size, image_size, 3), np.uint8)
+    pixels = empty_images(total, image_size)
     files, labels, unreadable, sizes = [], [], [], Counter()
     remaining = iter(images)
     with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
@@ -74,6 +78,22 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
             progress.update(len(chunk))
     image_set = ImageSet(pixels[: len(files)], np.array(labels, np.int32), tuple(files), class_names)
     return Decoded(image_set, tuple(unreadable), dict(sizes.most_common()))
+
+
+def empty_images(number: int, image_size: int) -> np.ndarray:
+    """Room for images: uint8 [number, image_size, image_size, 3], not yet filled.
+
+    Raises:
+        UserError: so much memory is not to be had.
+    """
+    try:
+        return np.empty((number, image_size, image_size, 3), np.uint8)
+    except (MemoryError, ValueError):
+        needed = number * image_size**2 * 3 / 2**30
+        raise UserError(
+            f"{number} images at {image_size}x{image_size} need {needed:,.0f} GiB of memory: "
+            f"choose a smaller --data.image-size"
+        ) from None
 
 
 def _attempt(image: EncodedImage, image_size: int) -> tuple[np.ndarray, str] | str:

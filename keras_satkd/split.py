@@ -64,7 +64,7 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
 
 
 def _hash_order(files: tuple[str, ...], seed: int) -> np.ndarray:
-    hashes = [hashlib.sha256(f"{seed}/{file}".encode()).digest() for file in files]
+    hashes = [hashlib.sha256(_bytes(f"{seed}/{file}")).digest() for file in files]
     return np.array(sorted(range(len(files)), key=hashes.__getitem__), dtype=np.intp)
 
 
@@ -86,4 +86,9 @@ def _sha256(parts: dict[str, ImageSet]) -> str:
         for part, members in parts.items()
         for file, label in zip(members.files, members.labels, strict=True)
     )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(_bytes("".join(lines))).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    # File names that are no UTF-8 reach Python with lone surrogates in them.
+    return text.encode("utf-8", "surrogateescape")

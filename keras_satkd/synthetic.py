@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
+from keras_satkd.decoding import empty_images
 from keras_satkd.image_set import ImageSet
 from keras_satkd.synthetic_drawing import (
     EARTH,
@@ -37,9 +39,9 @@ def scenes(number: int, seed: int, image_size: int) -> ImageSet:
     """
     counts = [len(range(label, number, len(CLASS_NAMES))) for label in range(len(CLASS_NAMES))]
     labels = np.repeat(np.arange(len(CLASS_NAMES), dtype=np.int32), counts)
-    images = np.empty((number, image_size, image_size, 3), np.uint8)
+    images = empty_images(number, image_size)
     files = []
-    for position, label in enumerate(labels):
+    for position, label in enumerate(tqdm(labels, desc="drawing", unit="scene", disable=None)):
         index = position - sum(counts[:label])
         images[position] = scene(CLASS_NAMES[label], index, seed, image_size)
         files.append(f"synthetic/{CLASS_NAMES[label]}/{index:05d}")

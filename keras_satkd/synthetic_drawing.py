@@ -89,7 +89,7 @@ def blocks(
     size: tuple[float, float],
     fill: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part of its cell, between those of `fill`.
+    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part (from `fill`) of its cell.
 
     Returns:
         distance in pixels to the rectangle's border (below 0 inside), and the cell's number: both [CANVAS, CANVAS].

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import logging
 import subprocess
@@ -79,11 +80,27 @@ def test_unlike_sizes_are_said(image_folder, settings, caplog):
 
 @pytest.mark.parametrize(
     "source",
-    ["EuroSAT_RGB.zip", "data/EuroSAT_RGB.ZIP", "./images", "/no/images", "~/none", "a/b/c", "data/set.d", r"C:\x"],
+    [
+        "",
+        "EuroSAT_RGB.zip",
+        "data/EuroSAT_RGB.ZIP",
+        "./images",
+        "/no/images",
+        "~nobody/x",
+        "a/b/c",
+        "data/set.d",
+        r"C:\x",
+    ],
 )
 def test_path_that_does_not_exist(source, settings):
     with pytest.raises(UserError, match="no such folder or zip"):
         data.load(settings(source))
+
+
+def test_images_that_do_not_fit_into_memory(image_folder, settings):
+    huge = dataclasses.replace(settings(image_folder(SIX)), image_size=10_000_000)
+    with pytest.raises(UserError, match=r"6 images at 10000000x10000000 need .* GiB of memory"):
+        data.load(huge)
 
 
 def test_synthetic_scenes_are_kept(settings):

@@ -82,3 +82,9 @@ def test_any_stretch_of_the_training_images_holds_all_classes():
 def test_class_with_two_images_is_named():
     with pytest.raises(UserError, match="class 'class1' has 2 readable images; at least 3"):
         split(image_set([9, 2]), DataConfig())
+
+
+def test_file_names_that_are_no_utf8():
+    whole = image_set([3, 3])
+    odd = ImageSet(whole.images, whole.labels, ("class0/f\udcfcr.png", *whole.files[1:]), whole.class_names)
+    assert split(odd, DataConfig()).sha256 != split(whole, DataConfig()).sha256
