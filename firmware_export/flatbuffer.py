@@ -150,6 +150,9 @@ def read(model: bytes, name: str = "model") -> Graph:
         raise UserError(f"{name} has a broken graph ({error}): convert the model again") from error
 
 
+_LACKS_OPERATOR = ("Didn't find op for builtin opcode", "unresolved custom op")
+
+
 def _check_bytes(model: bytes, name: str) -> None:
     if model[4:8] != b"TFL3":
         raise UserError(f"{name} is no .tflite model (no TFL3 mark in its first 8 bytes): give an int8 .tflite file")
@@ -159,7 +162,7 @@ def _check_bytes(model: bytes, name: str) -> None:
     try:
         Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     except (ValueError, RuntimeError) as error:
-        if "op" in str(error).split():  # an operator LiteRT lacks: the file is whole, `check_deployable` judges it
+        if any(said in str(error) for said in _LACKS_OPERATOR):  # the file is whole: `check_deployable` judges it
             return
         raise UserError(f"{name} is truncated or corrupt ({_first_line(error)}): copy or convert it again") from error
 

@@ -1,0 +1,218 @@
+import dataclasses
+import hashlib
+import json
+import os
+import zlib
+
+import numpy as np
+import pytest
+
+from firmware_export import compiler, export, flatbuffer, oracle, verify
+from firmware_export import keras_parity as parity_module
+from firmware_export.errors import UserError
+
+FILES = {"model_data.cc", "model_data.h", "model_ops.h", "model.tflite", "export.json"}
+COMMAND = "python -m firmware_export student.tflite --out firmware"
+
+
+def _content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def exported(qat_model, qat_keras, photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "new" / "firmware"
+    names = [f"class {n}" for n in range(10)]
+    told = []
+    report = export.export(
+        qat_model,
+        folder,
+        images=photos,
+        class_names=names,
+        command=COMMAND,
+        keras_model=qat_keras,
+        expect_unit_input=True,
+        progress=lambda *step: told.append(step),
+    )
+    return folder, report, told
+
+
+def test_writes_its_files_and_nothing_else(exported, qat_model):
+    folder, report, _ = exported
+    assert set(_content(folder)) == FILES == set(report.files)
+    assert (folder / "model.tflite").read_bytes() == qat_model
+    assert os.listdir(folder.parent) == ["firmware"]
+
+
+def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
+    folder, report, _ = exported
+    said = json.loads((folder / "export.json").read_text())
+    assert said == json.loads(json.dumps(dataclasses.asdict(report)))
+    assert said["sha256"] == hashlib.sha256(qat_model).hexdigest()
+    assert int(said["crc32"], 16) == zlib.crc32(qat_model)
+    assert said["flash_bytes"] == len(qat_model)
+    assert said["arena_bytes"] == oracle.least_arena(qat_model)
+    assert (said["macs"], said["parameters"]) == (qat_graph.macs, qat_graph.parameters)
+    assert (said["verified_images"], said["images_are_real"], said["has_unit_input"]) == (256, True, True)
+    assert said["keras_parity"]["largest_difference"] <= 1
+    assert len(said["kernel_parity"]) == 10
+
+
+def test_tells_progress_to_the_end(exported):
+    _, _, told = exported
+    for stage in ("arena", "images", "compile"):
+        done = [step[1:] for step in told if step[0] == stage]
+        assert done[-1][0] == done[-1][1]
+
+
+def test_no_file_holds_a_machine_path(exported):
+    folder, _, _ = exported
+    for name, content in _content(folder).items():
+        assert str(folder.parent).encode() not in content, name
+
+
+def test_again_is_byte_identical_and_leaves_other_files(exported, qat_model, qat_keras, photos):
+    folder, _, _ = exported
+    before = _content(folder)
+    (folder / "main.cc").write_text("int main() {}")
+    names = [f"class {n}" for n in range(10)]
+    export.export(qat_model, folder, images=photos, class_names=names, command=COMMAND, keras_model=qat_keras)
+    after = _content(folder)
+    assert after.pop("main.cc") == b"int main() {}"
+    (folder / "main.cc").unlink()
+    assert after == before
+
+
+def test_margin_is_a_sixteenth_or_two_unfolded_windows(qat_graph):
+    assert export.arena_margin(qat_graph, 203_396)[0] == -(-(203_396 // 16) // 16) * 16
+    assert export.arena_margin(qat_graph, 1600)[0] == 4 * 9 * 16  # the widest window: 3×3 over 16 channels
+    dense = tuple(operator for operator in qat_graph.operators if operator.name == "FULLY_CONNECTED")
+    assert export.arena_margin(dataclasses.replace(qat_graph, operators=dense), 1600)[0] == 112
+
+
+def _export(model, folder, **changes):
+    arguments = {"images": None, "command": COMMAND} | changes
+    return export.export(model, folder, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"class_names": ["a", "b"]}, "2 class names for 10 outputs"),
+        ({"symbol": "1x"}, "no C identifier"),
+        ({"images": np.zeros((256, 16, 16, 3), np.float32)}, "float32"),
+        ({"images": np.zeros((256, 8, 8, 3), np.uint8)}, "expected"),
+        ({"images": np.zeros((255, 16, 16, 3), np.uint8)}, "255 images, at least 256 needed"),
+    ],
+)
+def test_wrong_arguments_write_nothing(qat_model, tmp_path, changes, words):
+    with pytest.raises(UserError, match=words):
+        _export(qat_model, tmp_path / "out", **changes)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_in_the_way_is_refused(qat_model, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="is a file, a folder expected"):
+        _export(qat_model, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_disagreeing_kernels_leave_what_was_there(monkeypatch, qat_model, tmp_path):
+    (tmp_path / "model_data.cc").write_text("older")
+
+    def disagree(*_):
+        raise UserError("operator 3 differs")
+
+    monkeypatch.setattr(verify, "check_kernels", disagree)
+    with pytest.raises(UserError, match="operator 3"):
+        _export(qat_model, tmp_path)
+    assert _content(tmp_path) == {"model_data.cc": b"older"}
+
+
+def test_text_that_does_not_compile_leaves_what_was_there(monkeypatch, qat_model, tmp_path):
+    (tmp_path / "model_data.cc").write_text("older")
+    monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-Dextern=broken"))
+    if compiler.find_compiler() is None:
+        pytest.skip("no C++ compiler on PATH")
+    with pytest.raises(UserError, match="fails on the generated files"):
+        _export(qat_model, tmp_path)
+    assert _content(tmp_path) == {"model_data.cc": b"older"}
+
+
+def test_a_failing_disk_puts_everything_back(monkeypatch, exported, ptq_model):
+    folder, _, _ = exported
+    before = _content(folder)
+    honest, moved = type(folder).replace, []
+
+    def replace(source, target):
+        moved.append(target)
+        if len(moved) > 16:  # in the middle of the exchange: five files were written aside first
+            monkeypatch.undo()
+            raise OSError(28, "No space left on device")
+        return honest(source, target)
+
+    monkeypatch.setattr(type(folder), "replace", replace)
+    with pytest.raises(OSError, match="No space left"):
+        _export(ptq_model, folder)
+    assert len(moved) == 17
+    assert _content(folder) == before
+
+
+def test_another_keras_model_fails_and_names_a_layer(qat_model, qat_keras, photos, tmp_path):
+    kernel = qat_keras.get_layer("quant_b1").weights[0]
+    kept = kernel.numpy()
+    kernel.assign(kept[..., ::-1])
+    try:
+        with pytest.raises(UserError, match="the first layer that departs is"):
+            _export(qat_model, tmp_path / "out", images=photos, keras_model=qat_keras)
+    finally:
+        kernel.assign(kept)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_float_keras_model_is_no_yardstick(qat_model, float_keras, tmp_path):
+    with pytest.raises(UserError, match="not quantization-aware, so its outputs are not comparable"):
+        _export(qat_model, tmp_path / "out", keras_model=float_keras)
+
+
+def _with_input_scale(model, edit_model, scale):
+    def edit(content):
+        subgraph = content.subgraphs[0]
+        subgraph.tensors[subgraph.inputs[0]].quantization.scale = np.array([scale], np.float32)
+
+    return edit_model(model, edit)
+
+
+def test_another_input_scale_is_warned_of_or_refused(qat_model, edit_model, tmp_path):
+    model = _with_input_scale(qat_model, edit_model, 0.02)
+    with pytest.raises(UserError, match="1/255 and -128 expected"):
+        _export(model, tmp_path / "out", expect_unit_input=True)
+    report = _export(model, tmp_path / "out")
+    assert not report.has_unit_input
+    assert "Firmware must quantize it itself" in (tmp_path / "out" / "model_data.h").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ds_cnn", "mobilenet", "autoencoder"])
+def test_other_kinds_of_model_export(kind, quantized, tmp_path):
+    model = quantized(kind)
+    report = _export(model, tmp_path / kind)
+    assert set(_content(tmp_path / kind)) == FILES
+    assert report.verified_images == 256
+    assert not report.images_are_real
+    expected = {
+        "ds_cnn": {"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX", "RESHAPE"},
+        "mobilenet": {"CONV_2D", "DEPTHWISE_CONV_2D", "MEAN", "FULLY_CONNECTED"},
+        "autoencoder": {"FULLY_CONNECTED"},
+    }[kind]
+    assert set(report.operators) == expected
+    assert report.macs == flatbuffer.read(model).macs > 0
+
+
+def test_parity_sentence_counts_what_was_allowed(exported):
+    folder, report, _ = exported
+    text = " ".join((folder / "model_data.h").read_text().replace("//", "").split())
+    assert "agree bit for bit in all 10 tensors" in text
+    assert f"{report.keras_parity['differing']} of 2560 outputs are one off" in text
+    assert isinstance(parity_module.KerasParity(**report.keras_parity), parity_module.KerasParity)

@@ -1,0 +1,178 @@
+import contextlib
+import dataclasses
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_export import flatbuffer
+from firmware_export.errors import UserError
+
+
+def test_reads_the_students_operators(qat_graph):
+    assert qat_graph.operator_names == ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN")
+    assert qat_graph.operator_counts == {"ADD": 2, "CONV_2D": 6, "FULLY_CONNECTED": 1, "MEAN": 1}
+
+
+def test_reads_both_ends(qat_graph):
+    (image,), (logits,) = qat_graph.inputs, qat_graph.outputs
+    assert (image.shape, image.dtype, image.zero_point) == ((1, 16, 16, 3), "int8", -128)
+    assert image.scale == pytest.approx(1 / 255, rel=1e-6)
+    assert (logits.shape, logits.dtype, len(logits.scales)) == ((1, 10), "int8", 1)
+    assert qat_graph.has_unit_input
+
+
+def test_macs_by_hand(qat_graph):
+    full, half = 16 * 16, 8 * 8
+    convolutions = full * 9 * (3 * 8 + 8 * 8 + 8 * 8) + half * (9 * (8 * 16 + 16 * 16) + 8 * 16)
+    assert qat_graph.macs == convolutions + 16 * 10
+
+
+def test_parameters_are_keras_weights_with_batch_norms_folded_into_biases(qat_graph):
+    kernels = 9 * (3 * 8 + 8 * 8 + 8 * 8 + 8 * 16 + 16 * 16) + 8 * 16 + 16 * 10
+    biases = 8 + 8 + 8 + 16 + 16 + 16 + 10
+    assert qat_graph.parameters == kernels + biases
+
+
+def test_graph_is_frozen(qat_graph):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        qat_graph.name = "other"
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"no model at all", b"\x00" * 4096, b"PK\x03\x04" + b"z" * 500])
+def test_garbage_is_the_users_error(content):
+    with pytest.raises(UserError, match=r"garbage\.tflite is no \.tflite model"):
+        flatbuffer.read(content, "garbage.tflite")
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_truncated_anywhere_is_the_users_error(qat_model, data):
+    length = data.draw(st.integers(0, len(qat_model) - 1))
+    with pytest.raises(UserError) as caught:
+        flatbuffer.read(qat_model[:length], "cut.tflite")
+    assert "cut.tflite" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_flipped_bit_is_read_or_refused(qat_model, data):
+    damaged = bytearray(qat_model)
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with contextlib.suppress(UserError):  # anything else is a traceback for somebody with a damaged file
+        flatbuffer.check_deployable(flatbuffer.read(bytes(damaged)))
+
+
+def _refusal(model):
+    graph = flatbuffer.read(model, "my.tflite")
+    with pytest.raises(UserError) as caught:
+        flatbuffer.check_deployable(graph)
+    message = str(caught.value)
+    assert message.startswith("my.tflite")
+    assert "\n" not in message
+    return message
+
+
+def test_what_we_convert_is_deployable(qat_graph):
+    flatbuffer.check_deployable(qat_graph)
+
+
+def _float_converter(keras):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+    return tf.lite.TFLiteConverter.from_keras_model(model), tf
+
+
+def _converted(converter):
+    from firmware_export.convert import _quiet
+
+    with _quiet():
+        return converter.convert()
+
+
+def test_dynamic_batch_is_refused(keras):
+    converter, _ = _float_converter(keras)
+    assert "fixed batch of 1" in _refusal(_converted(converter))
+
+
+def test_float_is_refused(keras):
+    import tensorflow as tf
+
+    function = tf.function(lambda x: tf.nn.relu(x * 2.0), input_signature=[tf.TensorSpec([1, 4], tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+    assert "float32, int8 expected" in _refusal(_converted(converter))
+
+
+def test_int16_activations_are_refused(keras):
+    import numpy as np
+
+    converter, tf = _float_converter(keras)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    sixteen = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    converter.target_spec.supported_ops = [sixteen]
+    converter.inference_input_type = converter.inference_output_type = tf.int16
+    converter.representative_dataset = lambda: ([np.full((1, 8, 8, 1), v, np.float32)] for v in (0, 1))
+    model = _converted(converter)
+    graph = flatbuffer.read(model, "my.tflite")
+    # Its batch is free too: judge the data types alone.
+    fixed = tuple(dataclasses.replace(tensor, shape_signature=tensor.shape) for tensor in graph.tensors)
+    with pytest.raises(UserError, match="int16, int8 expected: quantize activations to int8, not 16x8"):
+        flatbuffer.check_deployable(dataclasses.replace(graph, tensors=fixed))
+
+
+@pytest.mark.parametrize(
+    ("code", "custom", "name"),
+    [
+        (schema.BuiltinOperator.TOPK_V2, None, "TOPK_V2"),
+        (schema.BuiltinOperator.HASHTABLE_FIND, None, "HASHTABLE_FIND"),
+        (schema.BuiltinOperator.CUSTOM, b"FlexErf", "CUSTOM:FlexErf"),
+    ],
+)
+def test_operators_tflm_lacks_are_named(qat_model, edit_model, code, custom, name):
+    def edit(content):
+        for operator_code in content.operatorCodes:
+            if operator_code.builtinCode == schema.BuiltinOperator.MEAN:
+                operator_code.builtinCode = code
+                operator_code.deprecatedBuiltinCode = min(code, 127)
+                operator_code.customCode = custom
+                target = content.operatorCodes.index(operator_code)
+        for operator in content.subgraphs[0].operators:
+            if operator.opcodeIndex == target:
+                operator.builtinOptions, operator.builtinOptionsType = None, 0
+
+    message = _refusal(edit_model(qat_model, edit))
+    assert message.endswith(f"lacks: {name}: replace those layers")
+
+
+def test_other_batches_are_refused(qat_graph):
+    image = dataclasses.replace(qat_graph.inputs[0], shape=(4, 16, 16, 3), shape_signature=(4, 16, 16, 3))
+    with pytest.raises(UserError, match="batch 1 expected"):
+        flatbuffer.check_deployable(dataclasses.replace(qat_graph, inputs=(image,)))
+
+
+def test_several_subgraphs_inputs_or_outputs_are_refused(qat_graph):
+    for change, words in (
+        ({"subgraphs": 2}, "2 subgraphs, 1 expected"),
+        ({"inputs": qat_graph.inputs * 2}, "2 inputs and 1 outputs"),
+        ({"outputs": ()}, "1 inputs and 0 outputs"),
+        ({"operators": ()}, "no operators"),
+    ):
+        with pytest.raises(UserError, match=words):
+            flatbuffer.check_deployable(dataclasses.replace(qat_graph, **change))
+
+
+def test_uint8_is_refused(qat_graph):
+    operator = qat_graph.operators[0]
+    old = dataclasses.replace(operator.outputs[0], dtype="uint8")
+    operators = (dataclasses.replace(operator, outputs=(old,)), *qat_graph.operators[1:])
+    with pytest.raises(UserError, match="uint8 kernels are gone"):
+        flatbuffer.check_deployable(dataclasses.replace(qat_graph, operators=operators))
+
+
+def test_another_input_scale_is_no_unit_input(qat_graph):
+    for change in ({"scales": (0.0078,)}, {"zero_points": (0,)}, {"scales": (0.1, 0.2)}, {"dtype": "uint8"}):
+        image = dataclasses.replace(qat_graph.inputs[0], **change)
+        assert not dataclasses.replace(qat_graph, inputs=(image,)).has_unit_input

@@ -1,0 +1,66 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from firmware_export import keras_parity, oracle
+from firmware_export.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def outputs(qat_model, codes):
+    return oracle.run(qat_model, codes)
+
+
+def test_the_trained_graph_agrees_within_one_step(qat_keras, qat_model, qat_graph, codes, outputs):
+    parity = keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes, outputs)
+    assert (parity.images, parity.elements) == (256, 2560)
+    assert parity.largest_difference <= 1
+    assert parity.differing < parity.elements / 5
+
+
+@pytest.mark.parametrize("layer", ["quant_stem", "quant_b1", "quant_logits"])
+def test_a_changed_weight_is_found_and_its_layer_named(qat_keras, qat_model, qat_graph, codes, outputs, layer):
+    kernel = next(weight for weight in qat_keras.get_layer(layer).weights if "kernel" in weight.name)
+    kept = kernel.numpy()
+    kernel.assign(kept[..., ::-1])
+    try:
+        with pytest.raises(UserError, match="disagree by") as caught:
+            keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:16], outputs[:16])
+    finally:
+        kernel.assign(kept)
+    assert layer.removeprefix("quant_") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_steps_are_too_many(qat_keras, qat_model, qat_graph, codes, outputs):
+    expected = keras_parity.quantize(keras_parity._predict(qat_keras, qat_graph, codes[:4]), qat_graph.outputs[0])
+    off = expected.astype(int)
+    off[2, 3] += 2
+    with pytest.raises(UserError, match="disagree by 2 output steps on image 2"):
+        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:4], off.astype(np.int8))
+
+
+def test_a_change_of_class_within_one_step_is_counted(qat_keras, qat_model, qat_graph, codes):
+    expected = keras_parity.quantize(keras_parity._predict(qat_keras, qat_graph, codes), qat_graph.outputs[0])
+    best_two = np.sort(expected.astype(int), axis=1)[:, -2:]
+    close = int(np.diff(best_two, axis=1)[:, 0].argmin())
+    first, second = np.argsort(expected[close].astype(int), kind="stable")[::-1][:2]
+    moved = expected[close : close + 1].astype(int)
+    moved[0, expected[close].argmax()] -= 1
+    moved[0, second if expected[close].argmax() == first else first] += 1
+    changed = int(moved.argmax() != expected[close].argmax())
+    parity = keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[close : close + 1], moved.astype(np.int8))
+    assert (parity.differing, parity.class_changes) == (2, changed)
+
+
+def test_another_models_shape_is_refused(qat_keras, qat_model, qat_graph, codes, outputs):
+    with pytest.raises(UserError, match=r"output is \[10\], the int8 model's \[9\]"):
+        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:2], outputs[:2, :9])
+    with pytest.raises(UserError, match=r"input is \[16, 16, 3\], the int8 model's \[8, 16, 3\]"):
+        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:2, :8], outputs[:2])
+
+
+def test_quantize_saturates(qat_graph):
+    tensor = dataclasses.replace(qat_graph.outputs[0], scales=(0.5,), zero_points=(3,))
+    assert keras_parity.quantize(np.array([-1e6, 0, 0.3, 1e6]), tensor).tolist() == [-128, 3, 4, 127]
