@@ -140,7 +140,8 @@ def _progress() -> "Iterator[Progress]":
     from rich.progress import Progress as Bars
 
     names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
-    with Bars(transient=True, console=Console(stderr=True)) as bars:
+    console = Console(stderr=True)
+    with Bars(transient=True, console=console, disable=not console.is_terminal) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
         yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
 

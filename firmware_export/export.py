@@ -251,7 +251,7 @@ def _report(
 
 
 def _publish(out_dir: Path, contents: Mapping[str, str | bytes], report: ExportReport) -> None:
-    """Write everything aside, then move it in; on failure move what was there back."""
+    """Write everything aside, then move it in; on failure move back what was there."""
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     # Beside a new folder, but inside an existing one: that may be a mount point, which renames cannot cross.
     stage = Path(tempfile.mkdtemp(dir=out_dir if out_dir.is_dir() else out_dir.parent, prefix=".firmware_export-"))

@@ -90,8 +90,8 @@ def _predict(model: Any, graph: Graph, codes: np.ndarray) -> np.ndarray:
 def _first_departing_layer(model: Any, content: bytes, graph: Graph, codes: np.ndarray) -> str:
     """Walk both models in execution order; the converter names a tensor after the Keras layers it came from.
 
-    A single tie rounded the other way is normal inside a network, so a layer departs when its codes are off by more
-    than one step, or by half a step on average.
+    Ties rounded the other way are normal inside a network and add up to a few steps here and there, in a deep one in a
+    tenth of all values; so a layer departs when its codes are off by half a step on average.
     """
     import tf_keras
 
@@ -105,9 +105,9 @@ def _first_departing_layer(model: Any, content: bytes, graph: Graph, codes: np.n
             continue
         value = np.asarray(tf_keras.Model(model.inputs, layer.output)(images, training=False))
         difference = np.abs(quantize(value, tensor).astype(int) - reference.tensor(tensor.index).astype(int))
-        if difference.max() > 1 or difference.mean() > 0.5:
+        if difference.mean() > 0.5:
             return f"the first layer that departs is {layer.name!r} ({operator.label})"
-    return f"no single layer departs before the output {graph.outputs[0].name!r}"
+    return f"no layer before the output {graph.outputs[0].name!r} departs by half a step on average"
 
 
 def _layer_of(model: Any, tensor: Tensor) -> Any | None:

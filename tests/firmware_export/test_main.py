@@ -1,0 +1,156 @@
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from firmware_export import __main__ as command_line
+from firmware_export import model_data
+from firmware_export.errors import exit_on_user_error
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the command in this process: exit code, standard output, standard error."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["firmware_export", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            exit_on_user_error(command_line.main)
+        captured = capfd.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, qat_model, qat_keras, float_keras, photos):
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "student.tflite").write_bytes(qat_model)
+    qat_keras.save(folder / "qat.h5")
+    float_keras.save(folder / "float.keras")
+    np.save(folder / "photos.npy", photos)
+    (folder / "names.txt").write_text("\n".join(f"class {n}" for n in range(10)))
+    return folder
+
+
+def test_help_is_quick_and_shows_defaults():
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "firmware_export", "--help"], capture_output=True, text=True, check=True
+    )
+    elapsed = time.perf_counter() - start
+    assert model_data.DEFAULT_SYMBOL in done.stdout
+    for option in ("--out", "--images", "--class-names", "--symbol", "--keras"):
+        assert option in done.stdout
+    assert elapsed < 5  # 0.3 s on an idle machine; TensorFlow alone would take as much
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['x', '--help']\n"
+        "from firmware_export.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'tensorflow', 'tf_keras', 'tflite_micro', 'ai_edge_litert'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_defaults_agree_with_the_library():
+    assert command_line._DEFAULT_SYMBOL == model_data.DEFAULT_SYMBOL
+
+
+def test_tflite_with_images_names_and_keras(run, files, tmp_path):
+    code, out, err = run(
+        files / "student.tflite", "--out", tmp_path / "firmware", "--images", files / "photos.npy",
+        "--class-names", files / "names.txt", "--keras", files / "qat.h5", "--symbol", "g_eurosat_model_data",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "bytes found" in out
+    assert "256 images, real" in out
+    said = json.loads((tmp_path / "firmware" / "export.json").read_text())
+    assert said["command"] == (
+        "python -m firmware_export student.tflite --out firmware --images photos.npy --keras qat.h5 "
+        "--class-names names.txt --symbol g_eurosat_model_data"
+    )
+    assert said["class_names"][3] == "class 3"
+    assert said["keras_parity"]["images"] == 256
+    assert "namespace eurosat_model {" in (tmp_path / "firmware" / "model_ops.h").read_text()
+
+
+def test_without_images_everything_says_generated(run, files, tmp_path):
+    code, out, _ = run(files / "student.tflite", "--out", tmp_path / "firmware")
+    assert code == 0
+    assert "GENERATED" in out
+    assert not json.loads((tmp_path / "firmware" / "export.json").read_text())["images_are_real"]
+    assert "GENERATED" in (tmp_path / "firmware" / "model_data.h").read_text()
+
+
+@pytest.mark.slow
+def test_quantization_aware_h5(run, files, tmp_path, qat_model):
+    code, out, err = run(files / "qat.h5", "--out", tmp_path / "firmware", "--images", files / "photos.npy")
+    assert code == 0, err
+    assert err == ""
+    assert "Keras model" in out
+    assert (tmp_path / "firmware" / "model.tflite").read_bytes() == qat_model
+
+
+@pytest.mark.slow
+def test_float_keras_is_calibrated_on_a_folder_of_images(run, files, tmp_path, photos):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, photo in enumerate(photos):
+        Image.fromarray(photo).save(folder / f"{index:03}.png")
+    code, _, err = run(files / "float.keras", "--out", tmp_path / "firmware", "--images", folder)
+    assert code == 0, err
+    said = json.loads((tmp_path / "firmware" / "export.json").read_text())
+    assert said["has_unit_input"]
+    assert said["images_are_real"]
+    assert said["keras_parity"] is None
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory, qat_model):
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "cut.tflite").write_bytes(qat_model[: len(qat_model) // 2])
+    (folder / "text.tflite").write_text("not a model")
+    (folder / "few").mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "few" / "one.png")
+    np.save(folder / "floats.npy", np.zeros((256, 16, 16, 3)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{bad}/absent.tflite"], "absent.tflite' not found"),
+        (["{bad}"], "not found: give a .tflite"),
+        (["{bad}/cut.tflite"], "cut.tflite is truncated or corrupt"),
+        (["{bad}/text.tflite"], "text.tflite is no .tflite model"),
+        (["{files}/float.keras"], "float.keras is a float model: give --images"),
+        (["{files}/qat.h5", "--keras", "{files}/qat.h5"], "goes with a .tflite MODEL"),
+        (["{files}/student.tflite", "--symbol", "a-b"], "symbol 'a-b'"),
+        (["{files}/student.tflite", "--class-names", "a", "b"], "2 class names for 10 outputs"),
+        (["{files}/student.tflite", "--images", "{bad}/floats.npy"], "are float64"),
+        (["{files}/student.tflite", "--images", "{bad}/absent.npy"], "absent.npy' not found"),
+        (["{files}/student.tflite", "--images", "{bad}/few"], "1 images, at least 256 needed"),
+        (["{files}/student.tflite", "--keras", "{bad}/absent.h5"], "absent.h5 is no file"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(run, bad, files, tmp_path, words, said):
+    filled = [word.format(bad=bad, files=files) for word in words]
+    code, _, err = run(*filled, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.startswith("error: ")
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_usage_errors_exit_with_two(run):
+    assert run("--nonsense")[0] == 2
+    assert run()[0] == 2
