@@ -156,7 +156,7 @@ def _print(report: "ExportReport", out: Path) -> None:
     for label, text in _rows(report):
         table.add_row(label, text)
     console = Console(highlight=False)
-    console.print(f"{out}: {', '.join(report.files)}", markup=False)
+    console.print(f"{out}: {', '.join(report.files)}", markup=False, soft_wrap=True)
     console.print(table)
     if not report.has_unit_input:
         console.print(
