@@ -143,7 +143,8 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
             converter.representative_dataset = lambda: (
                 [image[np.newaxis].astype(np.float32) / 255] for image in calibration_images
             )
-            # Firmware trees with a TFLM from before 2025 read a per-channel FULLY_CONNECTED as if it were per tensor.
+            # TFLM has a per-channel FULLY_CONNECTED since September 2024 (tflite-micro #2673), refused it from May on
+            # (#2602), and computed nonsense before; firmware trees live long.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         try:
             content = converter.convert()
