@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_satkd.image_set import ImageSet
+from keras_satkd.teachers import Teacher
+from tests_support import tiny_network
+
 
 def encoded(shade: int, size: int = 8, kind: str = "PNG") -> bytes:
     stream = io.BytesIO()
@@ -39,5 +43,34 @@ def image_zip(tmp_path):
             for file, content in contents.items():
                 archive.writestr(file, encoded(content) if isinstance(content, int) else content)
         return path
+
+    return make
+
+
+SIZE = 16
+CLASSES = 3
+
+
+@pytest.fixture
+def image_set():
+    """Makes small sets whose classes differ by their dominant colour, so that anything learns them."""
+
+    def make(images: int = 30, seed: int = 0, classes: int = CLASSES) -> ImageSet:
+        random = np.random.default_rng(seed)
+        labels = np.arange(images, dtype=np.int32) % classes
+        pixels = random.integers(0, 120, (images, SIZE, SIZE, 3), np.uint8)
+        pixels[np.arange(images), :, :, labels % 3] += 120
+        names = tuple(f"class{position}" for position in range(classes))
+        return ImageSet(pixels, labels, tuple(f"{names[c]}/{i}.png" for i, c in enumerate(labels)), names)
+
+    return make
+
+
+@pytest.fixture
+def teacher():
+    """Makes a frozen teacher."""
+
+    def make(name: str = "tiny", seed: int = 0, **settings) -> Teacher:
+        return Teacher(name, tiny_network(seed=seed, **settings), SIZE, "0..1")
 
     return make

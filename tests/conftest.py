@@ -1,0 +1,22 @@
+"""What holds for every test: quiet TensorFlow, two processors for `tf.distribute`, no cache outside the test's folder."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+import keras_satkd  # noqa: F401  (chooses legacy Keras before TensorFlow is imported)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_logical_processors():
+    import tensorflow as tf
+
+    processor = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from keras_satkd import augment
+from keras_satkd.batches import evaluation_batches, training_batches
+from keras_satkd.views import ViewLogits
+
+
+def view_logits(images: int, views: int, seed: int = 0) -> ViewLogits:
+    """Logits that say which image and view they belong to."""
+    logits = np.stack(np.meshgrid(np.arange(images), np.arange(views), indexing="ij"), axis=-1)[:, :, None]
+    return ViewLogits(augment.view_draws(images, views, seed), logits.astype(np.float16))
+
+
+def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(image_set):
+    images = image_set(30)
+    batches = training_batches(images, batch_size=10, augmentation="none", seed=0)
+    epochs = [np.concatenate([inputs["image"].numpy() for inputs, _ in batches]) for _ in range(2)]
+    for epoch in epochs:
+        assert {image.tobytes() for image in epoch} == {image.tobytes() for image in images.images}
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_labels_stay_with_their_images(image_set):
+    images = image_set(30)
+    labels = {image.tobytes(): label for image, label in zip(images.images, images.labels, strict=True)}
+    for inputs, batch_labels in training_batches(images, batch_size=10, augmentation="none", seed=0):
+        for image, label in zip(inputs["image"].numpy(), batch_labels.numpy(), strict=True):
+            assert labels[image.tobytes()] == label
+
+
+@pytest.mark.parametrize("policy", augment.REPEATABLE)
+def test_the_logits_are_those_of_the_very_view(image_set, policy):
+    images, logits = image_set(12), view_logits(12, 3)
+    for inputs, _ in training_batches(images, batch_size=4, augmentation=policy, seed=0, view_logits=logits):
+        for image, said in zip(inputs["image"].numpy(), inputs["teacher_logits"].numpy(), strict=True):
+            which, view = said[0].astype(int)
+            draws = logits.draws[which, view][None]
+            expected = np.asarray(augment.augment(images.images[which][None], draws, policy))[0]
+            np.testing.assert_array_equal(image, expected)
+
+
+def test_views_change_from_epoch_to_epoch(image_set):
+    batches = training_batches(
+        image_set(12), batch_size=12, augmentation="dihedral", seed=0, view_logits=view_logits(12, 8)
+    )
+    seen = [{tuple(said[0]) for said in inputs["teacher_logits"].numpy()} for _ in range(2) for inputs, _ in batches]
+    assert seen[0] != seen[1]
+
+
+def test_the_small_last_batch_is_left_out_unless_it_is_the_only_one(image_set):
+    assert [len(labels) for _, labels in training_batches(image_set(25), batch_size=10, augmentation="none", seed=0)] == [
+        10,
+        10,
+    ]
+    assert [len(labels) for _, labels in training_batches(image_set(6), batch_size=10, augmentation="none", seed=0)] == [6]
+
+
+def test_evaluation_keeps_order_and_everything(image_set):
+    images = image_set(25)
+    batches = list(evaluation_batches(images, 10, view_logits(25, 1)))
+    np.testing.assert_array_equal(np.concatenate([inputs["image"] for inputs, _ in batches]), images.images)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), images.labels)
+    said = np.concatenate([inputs["teacher_logits"] for inputs, _ in batches])
+    np.testing.assert_array_equal(said[:, 0, 0], np.arange(25))

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware_export.errors import UserError
+from keras_satkd.cli import parse
+from keras_satkd.config import load
+
+
+def parsed(*arguments: str):
+    return parse("keras_satkd.distill", "test", arguments)
+
+
+def test_a_bare_call_is_the_eurosat_preset():
+    config, workdir = parsed()
+    assert config == load("eurosat")
+    assert workdir == Path("runs/eurosat")
+
+
+def test_flags_go_over_the_preset():
+    config, workdir = parsed("--config", "demo", "--distillation.epochs", "3", "--workdir", "here")
+    assert config.distillation.epochs == 3
+    assert config.data.source == "synthetic"
+    assert workdir == Path("here")
+
+
+def test_short_names_of_the_data():
+    config, _ = parsed("--data", "images.zip", "--data-dir", "there")
+    assert (config.data.source, config.data.data_dir) == ("images.zip", "there")
+
+
+def test_ranges_hold_on_the_command_line_too():
+    with pytest.raises(UserError, match=r"distillation.temperature is 0.0: .*greater than 0"):
+        parsed("--distillation.temperature", "0")
+
+
+@pytest.mark.parametrize("command", ["distill", "teach", "quantize"])
+def test_help_imports_no_tensorflow(command):
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv = ['{command}', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('keras_satkd.{command}', run_name='__main__')\n"
+        "except SystemExit as stop:\n"
+        "    assert not stop.code\n"
+        "assert not {'tensorflow', 'keras', 'tf_keras', 'numpy'} & set(sys.modules), 'heavy import'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--distillation.temperature" in done.stdout

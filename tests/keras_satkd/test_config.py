@@ -1,0 +1,111 @@
+import dataclasses
+import json
+import typing
+
+import pytest
+import tomli_w
+
+from firmware_export.errors import UserError
+from keras_satkd.config import (
+    PRESETS,
+    Config,
+    WeightingConfig,
+    flatten,
+    from_dict,
+    load,
+    to_dict,
+)
+
+
+def test_defaults_survive_json_and_toml(tmp_path):
+    assert from_dict(json.loads(json.dumps(to_dict(Config()))), "test") == Config()
+    path = tmp_path / "mine.toml"
+    path.write_text(tomli_w.dumps({"student": "resnet16", "distillation": {"weighting": {"rule": "entropy"}}}))
+    loaded = load(str(path))
+    assert loaded.student == "resnet16"
+    assert loaded.distillation.weighting == WeightingConfig(rule="entropy")
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.toml")))
+def test_presets_are_sound(preset):
+    assert isinstance(load(preset), Config)
+
+
+def test_paper_preset_is_the_published_setting():
+    paper = load("paper")
+    weighting = paper.distillation.weighting
+    assert (weighting.rule, weighting.confidence_threshold, weighting.minimum_weight) == ("paper-batch", 0.6, 0.1)
+    assert weighting.confidence_floor == 0.4
+    distillation = paper.distillation
+    assert (distillation.temperature, distillation.epochs, distillation.batch_size) == (5.0, 50, 64)
+    assert (distillation.learning_rate, distillation.weight_decay) == (2.5e-4, 5e-4)
+    assert distillation.schedule == "plateau"
+    assert (paper.teachers.epochs, paper.teachers.learning_rate, paper.teachers.weight_decay) == (25, 1e-3, 5e-4)
+    assert (paper.data.image_size, paper.data.test_fraction) == (224, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("distillation.temperature", 0, "greater than 0"),
+        ("distillation.epochs", -1, "greater than or equal to 0"),
+        ("teachers.learning_rate", float("nan"), "finite|greater than 0"),
+        ("distillation.weighting.confidence_threshold", 1.5, "less than or equal to 1"),
+        ("distillation.weighting.confidence_floor", -0.1, "greater than or equal to 0"),
+        ("distillation.weighting.rule", "papr", "'paper-batch'"),
+        ("data.image_size", "big", "valid integer"),
+        ("data.validation_fraction", 0.9, "must be below 1"),
+        ("distillation.augmentation", "randaugment", "in-loop"),
+        ("firmware.verification_images", 100, "greater than or equal to 256"),
+    ],
+)
+def test_values_out_of_range_name_setting_and_remedy(setting, value, said):
+    values = value
+    for part in reversed(setting.split(".")):
+        values = {part: values}
+    with pytest.raises(UserError, match=said) as error:
+        from_dict(values, "--config mine.toml")
+    assert "\n" not in str(error.value)
+    assert "--config mine.toml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"distilation": {}}, "did you mean 'distillation'"),
+        ({"distillation": {"epoch": 3}}, "did you mean 'distillation.epochs'"),
+    ],
+)
+def test_unknown_settings_suggest_the_nearest(values, said):
+    with pytest.raises(UserError, match=said):
+        from_dict(values, "test")
+
+
+def test_unknown_preset_and_broken_file(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'demo'"):
+        load("dem")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("student = ")
+    with pytest.raises(UserError, match="is not TOML"):
+        load(str(broken))
+    with pytest.raises(UserError, match="No such file"):
+        load(str(tmp_path / "absent.toml"))
+
+
+def every_dataclass(kind: type) -> set[type]:
+    children = [hint for hint in typing.get_type_hints(kind).values() if dataclasses.is_dataclass(hint)]
+    return {kind}.union(*(every_dataclass(child) for child in children))
+
+
+def test_every_setting_is_frozen_and_documented_in_help():
+    import contextlib
+    import io
+
+    from keras_satkd.cli import parse
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+        parse("keras_satkd.distill", "test", ["--help"])
+    for name in flatten(to_dict(Config())):
+        assert f"--{name.replace('_', '-')}" in said.getvalue(), name
+    assert all(kind.__dataclass_params__.frozen for kind in every_dataclass(Config))

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+from scipy.special import log_softmax, softmax
+
+from firmware_export.errors import UserError
+from keras_satkd import students
+from keras_satkd.config import WeightingConfig
+from keras_satkd.distiller import Distiller
+
+CLASSES = 3
+
+
+@pytest.fixture
+def student():
+    tf_keras.utils.set_random_seed(5)
+    return students.build("resnet8", 16, CLASSES)
+
+
+@pytest.fixture
+def dataset(image_set):
+    images = image_set(24)
+    return tf.data.Dataset.from_tensor_slices((images.images, images.labels)).batch(12)
+
+
+def compiled(student, *teachers, optimizer="adam", **settings) -> Distiller:
+    distiller = Distiller(student, teachers, **settings)
+    distiller.compile(optimizer=optimizer)
+    return distiller
+
+
+def test_fit_learns_and_reports_every_part(student, dataset, teacher):
+    distiller = compiled(student, teacher("one", 1), teacher("two", 2), weighting=WeightingConfig(rule="paper-sample"))
+    history = distiller.fit(dataset, epochs=4, verbose=0).history
+    assert history["ground_truth_loss"][-1] < history["ground_truth_loss"][0]
+    assert {"loss", "accuracy", "distillation_loss", "weight_one", "weight_two"} < set(history)
+    assert sum(history[name][0] for name in history if name.startswith("case_")) == pytest.approx(1.0)
+
+
+def test_evaluate_matches_numpy(student, image_set, teacher):
+    images, teachers = image_set(8), (teacher("one", 1), teacher("two", 2))
+    weighting = WeightingConfig(rule="static", static_weights=(3.0, 1.0), distillation_share=0.4)
+    distiller = compiled(student, *teachers, temperature=3.0, weighting=weighting)
+    teacher_logits = np.stack([each.logits(images.images) for each in teachers], axis=1)
+    inputs = {"image": images.images, "teacher_logits": teacher_logits}
+    results = distiller.evaluate(inputs, images.labels, verbose=0, return_dict=True)
+
+    logits = student(images.images / np.float32(255)).numpy()
+    truth = -log_softmax(logits, axis=1)[np.arange(8), images.labels]
+    probabilities = softmax(teacher_logits / 3, axis=2)
+    gap = log_softmax(teacher_logits / 3, axis=2) - log_softmax(logits / 3, axis=1)[:, None]
+    distillation = 9 * ((probabilities * gap).sum(axis=2) * [0.75, 0.25]).sum(axis=1)
+    assert results["loss"] == pytest.approx((0.6 * truth + 0.4 * distillation).mean(), rel=1e-4)
+    assert results["accuracy"] == pytest.approx((logits.argmax(axis=1) == images.labels).mean())
+
+
+def test_precomputed_logits_train_like_teachers_in_the_loop(image_set, teacher):
+    images, both = image_set(12), (teacher("one", 1), teacher("two", 2))
+    logits = np.stack([each.logits(images.images) for each in both], axis=1)
+    trained = []
+    for in_loop in (True, False):
+        tf_keras.utils.set_random_seed(3)
+        student = students.build("resnet8", 16, CLASSES)
+        names = [each.name for each in both]
+        distiller = Distiller(student, both) if in_loop else Distiller(student, teacher_names=names)
+        distiller.compile(optimizer=tf_keras.optimizers.SGD(0.1))
+        inputs = {"image": images.images} if in_loop else {"image": images.images, "teacher_logits": logits}
+        distiller.fit(inputs, images.labels, batch_size=12, epochs=2, verbose=0, shuffle=False)
+        trained.append(student.get_weights())
+    for one, other in zip(*trained, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_teachers_neither_train_nor_count_nor_are_saved(student, dataset, teacher, tmp_path):
+    one = teacher("one", 1)
+    before = one.network.get_weights()
+    distiller = compiled(student, one)
+    distiller.fit(dataset, epochs=1, verbose=0)
+    for old, new in zip(before, one.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert len(distiller.trainable_weights) == len(student.trainable_weights)
+
+
+def test_one_hot_and_integer_labels_are_the_same(student, image_set, teacher):
+    images = image_set(6)
+    distiller = compiled(student, teacher())
+    integer = distiller.evaluate(images.images, images.labels, verbose=0)
+    one_hot = distiller.evaluate(images.images, np.eye(CLASSES)[images.labels], verbose=0)
+    np.testing.assert_allclose(integer, one_hot)
+
+
+def test_sample_weight_of_zero_leaves_an_image_out(student, image_set):
+    images = image_set(6)
+    distiller = compiled(student)
+    weighted = distiller.evaluate(images.images, images.labels, sample_weight=np.array([1.0, 1, 1, 0, 0, 0]), verbose=0)
+    alone = distiller.evaluate(images.images[:3], images.labels[:3], verbose=0)
+    np.testing.assert_allclose(weighted, alone, rtol=1e-5)
+
+
+def test_metrics_and_callbacks_given_by_the_user(student, dataset):
+    distiller = Distiller(student)
+    distiller.compile(optimizer="adam", metrics=[tf_keras.metrics.TopKCategoricalAccuracy(k=CLASSES, name="top")])
+    seen = []
+    callback = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["top"]))
+    distiller.fit(dataset, epochs=2, verbose=0, callbacks=[callback])
+    assert seen == [1.0, 1.0]
+
+
+def test_saved_and_loaded_it_says_the_same(student, dataset, teacher, image_set, tmp_path):
+    weighting = WeightingConfig(rule="static", static_weights=(2.0,))
+    distiller = compiled(student, teacher("one"), weighting=weighting, temperature=2.0)
+    distiller.fit(dataset, epochs=1, verbose=0)
+    distiller.save(tmp_path / "distiller.keras")
+    loaded = tf_keras.models.load_model(tmp_path / "distiller.keras", compile=False)
+    images = image_set(4).images
+    np.testing.assert_allclose(loaded(images), distiller(images), atol=1e-5)
+    assert (loaded.weighting, loaded.temperature, loaded.teacher_names) == (weighting, 2.0, ("one",))
+
+
+def test_two_replicas_take_the_step_that_one_takes(image_set, teacher):
+    """Under `tf.distribute` each replica sees half the batch, and the step is that of the whole."""
+    images = image_set(8)
+    dataset = tf.data.Dataset.from_tensor_slices((images.images, images.labels)).batch(8)
+    cpus = ["/cpu:0", "/cpu:1"] if len(tf.config.list_logical_devices("CPU")) > 1 else ["/cpu:0"]
+    trained = []
+    for devices in (["/cpu:0"], cpus):
+        with tf.distribute.MirroredStrategy(devices, tf.distribute.HierarchicalCopyAllReduce()).scope():
+            tf_keras.utils.set_random_seed(3)
+            distiller = compiled(stateless_student(), teacher("one"), optimizer=tf_keras.optimizers.SGD(0.1))
+        distiller.fit(dataset, epochs=1, verbose=0)
+        trained.append(distiller.student.get_weights())
+    for one, other in zip(*trained, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def stateless_student() -> tf_keras.Model:
+    """Without batch norm, whose statistics are each replica's own."""
+    layers = tf_keras.layers
+    image = layers.Input((16, 16, 3))
+    return tf_keras.Model(image, layers.Dense(CLASSES)(layers.Flatten()(layers.Conv2D(2, 3, 4)(image))))
+
+
+def test_a_rule_that_does_not_fit_the_teachers(student, teacher):
+    with pytest.raises(UserError, match="two teachers, not 1"):
+        Distiller(student, [teacher()], weighting=WeightingConfig(rule="paper-batch"))

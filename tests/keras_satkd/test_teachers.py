@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+import tf_keras
+from scipy.special import log_softmax
+
+from firmware_export.errors import UserError
+from keras_satkd import teachers
+from tests_support import tiny_network
+
+SIZE = 16
+
+
+def test_names_with_and_without_size():
+    assert teachers.parse_name("efficientvit_m2") == ("efficientvit_m2", 224)
+    assert teachers.parse_name("mobilevitv2_100@96") == ("mobilevitv2_100", 96)
+
+
+@pytest.mark.parametrize(
+    ("specification", "said"),
+    [
+        ("efficentvit_m2", "did you mean 'efficientvit_m2'"),
+        ("efficientvit_m2@100", "multiple of 32"),
+        ("efficientvit_m2@big", "multiple of 32"),
+    ],
+)
+def test_names_that_are_none(specification, said):
+    with pytest.raises(UserError, match=said):
+        teachers.parse_name(specification)
+
+
+def test_no_teacher_and_the_same_twice():
+    with pytest.raises(UserError, match="is empty"):
+        teachers.check_names([])
+    with pytest.raises(UserError, match="twice"):
+        teachers.check_names(["efficientvit_m0", "efficientvit_m0"])
+
+
+@pytest.mark.parametrize(
+    ("input_range", "white", "black"),
+    [("0..1", 1.0, 0.0), ("-1..1", 1.0, -1.0), ("0..255", 255.0, 0.0), ("imagenet", 2.2489, -2.1179)],
+)
+def test_each_teacher_sees_its_own_range_and_size(input_range, white, black):
+    teacher = teachers.Teacher("tiny", tiny_network(), SIZE, input_range)
+    images = np.stack([np.full((32, 32, 3), shade, np.uint8) for shade in (255, 0)])
+    seen = teacher.normalize(images).numpy()
+    assert seen.shape == (2, SIZE, SIZE, 3)
+    np.testing.assert_allclose(seen[:, 0, 0, 0], [white, black], atol=1e-3)
+
+
+def saved(network, path):
+    network.save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+def test_any_saved_keras_model_is_a_teacher(tmp_path, ending, image_set):
+    network = tiny_network(seed=4)
+    teacher = teachers.load(saved(network, tmp_path / f"mine.{ending}"))
+    images = image_set(3).images
+    assert (teacher.name, teacher.classes, teacher.input_size) == ("mine", 3, SIZE)
+    np.testing.assert_allclose(teacher.logits(images), network(images / np.float32(255)), atol=1e-5)
+
+
+def test_a_softmax_is_taken_back(tmp_path, image_set):
+    network = tiny_network(seed=4, activation="softmax")
+    teacher = teachers.load(saved(network, tmp_path / "softmax.keras"))
+    images = image_set(3).images
+    expected = np.log(network(images / np.float32(255)))
+    np.testing.assert_allclose(log_softmax(teacher.logits(images).numpy(), axis=1), expected, atol=1e-4)
+
+
+def test_files_that_are_no_teacher(tmp_path):
+    (tmp_path / "broken.keras").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"broken\.keras is not a Keras model"):
+        teachers.load(str(tmp_path / "broken.keras"))
+    with pytest.raises(UserError, match=r"teacher\.json"):
+        teachers.load(str(tmp_path))
+    image = tf_keras.layers.Input((8, 16, 3))
+    oblong = tf_keras.Model(image, tf_keras.layers.Flatten()(image))
+    with pytest.raises(UserError, match="size, size, 3"):
+        teachers.load(saved(oblong, tmp_path / "oblong.keras"))
+
+
+def test_a_teacher_of_other_classes(teacher):
+    with pytest.raises(UserError, match=r"tells 3 classes apart, the data have 10"):
+        teachers.check_classes(teacher(), 10)
+
+
+def test_weights_of_another_architecture(tmp_path):
+    path = tmp_path / "other.weights.h5"
+    tiny_network(classes=5).save_weights(path)
+    with pytest.raises(UserError, match=r"other\.weights\.h5 does not hold the weights of resnet8"):
+        teachers.load_weights(tiny_network(), path, "resnet8")
+    with pytest.raises(UserError, match="does not hold the weights"):
+        teachers.load_weights(tiny_network(), tmp_path / "absent.weights.h5", "resnet8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["efficientvit_m0@64", "mobilevitv2_050@64"])
+def test_known_architectures_are_saved_and_read(tmp_path, name, image_set):
+    tf_keras.utils.set_random_seed(1)
+    teacher = teachers.build(name, 4, "none")
+    teachers.save(teacher, {"validation": {"accuracy": 0.5}}, tmp_path / name)
+    loaded = teachers.load(str(tmp_path / name))
+    assert (loaded.name, loaded.classes, loaded.input_range) == (name, 4, teacher.input_range)
+    images = image_set(2).images
+    np.testing.assert_allclose(loaded.logits(images), teacher.logits(images), atol=1e-4)
+    description = json.loads((tmp_path / name / "teacher.json").read_text())
+    assert description["scores"]["validation"]["accuracy"] == 0.5
+
+
+def test_published_size_of_the_first_teacher():
+    teacher = teachers.build("efficientvit_m2", 10, "none")
+    assert sum(int(np.prod(weights.shape)) for weights in teacher.network.trainable_weights) == 3_964_804
+
+
+def test_imagenet_weights_that_cannot_be_fetched(monkeypatch, caplog):
+    monkeypatch.setattr(teachers, "_with_imagenet_weights", lambda *_: None)
+    with pytest.raises(UserError, match=r"--teachers\.initial-weights none"):
+        teachers.build("mobilevit_xxs@64", 4, "imagenet")
+    with caplog.at_level("WARNING"):
+        teachers.build("mobilevit_xxs@64", 4, "auto")
+    assert "training from scratch" in caplog.text

@@ -1,0 +1,148 @@
+import csv
+
+import numpy as np
+import pytest
+import tf_keras
+
+from firmware_export.errors import UserError
+from keras_satkd.batches import evaluation_batches, training_batches
+from keras_satkd.config import TrainingConfig
+from keras_satkd.distiller import Distiller
+from keras_satkd.training import fit, precision, read_metrics
+from tests_support import tiny_network
+
+
+def train(workdir, image_set, *, normalize=None, phase="distillation", **settings):
+    config = TrainingConfig(**{"epochs": 3, "batch_size": 10, "learning_rate": 1e-2, **settings})
+    images = image_set(30)
+    distiller = Distiller(tiny_network(), **({"normalize": normalize} if normalize else {}))
+    fit(
+        distiller,
+        training_batches(images, batch_size=10, augmentation="none", seed=0),
+        evaluation_batches(image_set(12, seed=1), 10),
+        config,
+        phase=phase,
+        workdir=workdir,
+    )
+    return distiller
+
+
+def epochs(workdir, phase="distillation"):
+    return [int(row["epoch"]) for row in read_metrics(workdir / "metrics.csv") if row["phase"] == phase]
+
+
+def test_every_epoch_is_noted_with_its_metrics(tmp_path, image_set):
+    train(tmp_path, image_set)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert epochs(tmp_path) == [1, 2, 3]
+    assert {"phase", "epoch", "seconds", "learning_rate", "loss", "accuracy", "val_accuracy"} <= set(rows[0])
+    assert list((tmp_path / "tensorboard" / "distillation").rglob("events*"))
+
+
+def test_phases_share_the_file_whatever_their_columns(tmp_path, image_set):
+    train(tmp_path, image_set, phase="first", epochs=1)
+    train(tmp_path, image_set, phase="second", epochs=2)
+    assert (epochs(tmp_path, "first"), epochs(tmp_path, "second")) == ([1], [1, 2])
+
+
+def test_the_best_validation_weights_are_left(tmp_path, image_set):
+    distiller = train(tmp_path, image_set, epochs=4)
+    scores = [float(row["val_accuracy"]) for row in read_metrics(tmp_path / "metrics.csv")]
+    images = image_set(12, seed=1)
+    distiller.compile()
+    results = distiller.evaluate(images.images, images.labels, verbose=0, return_dict=True)
+    assert results["accuracy"] == pytest.approx(max(scores))
+
+
+class _Interruption(Exception):
+    pass
+
+
+def test_an_interrupted_training_goes_on_from_its_last_epoch(tmp_path, image_set, monkeypatch):
+    original = tf_keras.callbacks.TensorBoard.on_epoch_begin
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 2:
+            raise _Interruption
+        original(self, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf_keras.callbacks.TensorBoard, "on_epoch_begin", interrupt)
+        with pytest.raises(_Interruption):
+            train(tmp_path, image_set, epochs=4)
+    before = read_metrics(tmp_path / "metrics.csv")
+    assert epochs(tmp_path) == [1, 2]
+    train(tmp_path, image_set, epochs=4)
+    after = read_metrics(tmp_path / "metrics.csv")
+    assert epochs(tmp_path) == [1, 2, 3, 4]
+    assert after[:2] == before
+    # The optimizer went on too: the cosine ends at zero after all four epochs.
+    assert float(after[-1]["learning_rate"]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_epoch_noted_but_not_checkpointed_is_done_and_noted_again(tmp_path, image_set, monkeypatch):
+    def interrupt(self, epoch, logs=None):
+        raise _Interruption
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf_keras.callbacks.BackupAndRestore, "on_epoch_end", interrupt)
+        with pytest.raises(_Interruption):
+            train(tmp_path, image_set, epochs=2)
+    assert epochs(tmp_path) == [1]
+    train(tmp_path, image_set, epochs=2)
+    assert epochs(tmp_path) == [1, 2]
+
+
+def test_a_finished_training_is_not_done_again(tmp_path, image_set):
+    first = train(tmp_path, image_set).student.get_weights()
+    written = (tmp_path / "metrics.csv").read_bytes()
+    second = train(tmp_path, image_set).student.get_weights()
+    assert (tmp_path / "metrics.csv").read_bytes() == written
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_patience_ends_a_training_that_gets_no_better(tmp_path, image_set):
+    train(tmp_path, image_set, epochs=50, learning_rate=1e-9, schedule="constant", patience=2)
+    assert epochs(tmp_path) == [1, 2, 3]
+
+
+def test_no_epochs_leave_the_weights_alone(tmp_path, image_set):
+    trained = train(tmp_path, image_set, epochs=0).student.get_weights()
+    for one, other in zip(trained, tiny_network().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, image_set):
+    train(tmp_path, image_set, epochs=1)
+    kept = {path: path.read_bytes() for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"distillation: the loss is nan at step 1; .*learning rate below 0\.01"):
+        train(tmp_path, image_set, epochs=2, normalize=lambda images: students_input(images) * float("nan"))
+    assert epochs(tmp_path) == [1]
+    assert all(path.read_bytes() == content for path, content in kept.items())
+
+
+def students_input(images):
+    from keras_satkd.students import normalize
+
+    return normalize(images)
+
+
+def test_plateau_lowers_the_rate(tmp_path, image_set):
+    train(tmp_path, image_set, epochs=13, learning_rate=1e-9, schedule="plateau")
+    rates = [float(row["learning_rate"]) for row in read_metrics(tmp_path / "metrics.csv")]
+    assert rates[0] == pytest.approx(1e-9)
+    assert rates[-1] == pytest.approx(1e-10)
+
+
+def test_metrics_are_plain_csv(tmp_path, image_set):
+    train(tmp_path, image_set, epochs=1)
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    assert header[:4] == ["phase", "epoch", "seconds", "learning_rate"]
+
+
+def test_precision_is_what_was_asked_for_and_then_what_it_was():
+    with precision(True):
+        assert tf_keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+    assert tf_keras.mixed_precision.global_policy().name == "float32"
