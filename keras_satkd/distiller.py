@@ -61,6 +61,8 @@ class Distiller(tf_keras.Model):
         self._weigh = None
         if self.teacher_names:
             self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
+        # Checkpoints restore weights before the first batch, and ask whether there are any.
+        self.built = student.built
         self._means = {name: tf_keras.metrics.Mean(name) for name in self._metric_names()}
 
     def _metric_names(self) -> list[str]:
