@@ -1,5 +1,7 @@
 """Quantization: the student learns to live on the int8 grid, and is converted."""
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
@@ -30,8 +32,10 @@ def _train_quantized(run: Run, split: Split, student: tf_keras.Model, knowledge:
     quantized = tfmot.quantization.keras.quantize_model(student)
     settle_ranges(quantized, student, calibration_images(run, split))
     train(run, split, quantized, knowledge, run.config.quantization, "quantization")
-    # HDF5, because a quantized model's `.keras` file cannot be read again (stack of tfmot 0.8.1).
-    write_with(run.path(QUANTIZED_STUDENT_FILE), lambda path: quantized.save(path, save_format="h5"))
+    with warnings.catch_warnings():
+        # Keras calls HDF5 outdated, but a `.keras` file of a model that tfmot 0.8 quantized cannot be read again.
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        write_with(run.path(QUANTIZED_STUDENT_FILE), lambda path: quantized.save(path, save_format="h5"))
     return {"file": QUANTIZED_STUDENT_FILE}
 
 
@@ -51,8 +55,9 @@ def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np
         student: in float.
         images: uint8 [N, H, W, 3].
     """
-    ranges = {name: pair for layer in quantized.layers if (pair := _activation_range(layer)) for name in [layer.name]}
-    watched = {name: student.get_layer(name.removeprefix("quant_")).output for name in ranges if name.startswith("quant_")}
+    ranges = {layer.name: _activation_range(layer) for layer in quantized.layers if layer.name.startswith("quant_")}
+    ranges = {name: ends for name, ends in ranges.items() if ends}
+    watched = {name: student.get_layer(name.removeprefix("quant_")).output for name in ranges}
     outputs = tf_keras.Model(student.inputs, watched).predict(students.normalize(images), verbose=0)
     for name, values in outputs.items():
         lowest, highest = ranges[name]

@@ -15,15 +15,6 @@ SIZE = 16
 CLASSES = 10
 
 
-def pytest_configure(config):
-    """Libraries that warn about themselves."""
-    for line in (
-        # tf_keras, on saving .h5: tfmot models load from nothing else
-        "ignore:You are saving your model as an HDF5 file:UserWarning",
-    ):
-        config.addinivalue_line("filterwarnings", line)
-
-
 @pytest.fixture(scope="session")
 def keras():
     tf_keras, _ = convert._libraries()

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests_support import tiny_network
 
 from keras_satkd.image_set import ImageSet
 from keras_satkd.teachers import Teacher
-from tests_support import tiny_network
 
 
 def encoded(shade: int, size: int = 8, kind: str = "PNG") -> bytes:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tf_keras
 from scipy.special import log_softmax
+from tests_support import tiny_network
 
 from firmware_export.errors import UserError
 from keras_satkd import teachers
-from tests_support import tiny_network
 
 SIZE = 16
 
@@ -55,7 +55,6 @@ def saved(network, path):
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 def test_any_saved_keras_model_is_a_teacher(tmp_path, ending, image_set):
     network = tiny_network(seed=4)
     teacher = teachers.load(saved(network, tmp_path / f"mine.{ending}"))

@@ -3,6 +3,7 @@ import csv
 import numpy as np
 import pytest
 import tf_keras
+from tests_support import tiny_network
 
 from firmware_export.errors import UserError
 from keras_satkd.batches import evaluation_batches, training_batches
@@ -10,7 +11,6 @@ from keras_satkd.config import TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.students import normalize
 from keras_satkd.training import fit, precision, read_metrics
-from tests_support import tiny_network
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", **settings):

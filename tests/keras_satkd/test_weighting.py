@@ -87,7 +87,9 @@ def test_confidence_rule_is_proportional_and_calibrated():
     np.testing.assert_allclose(weights.share, [0.5])
     # A temperature of 3 on logits made for it gives the same confidence back.
     stretched = np.stack([logits[:, 0], batch((0.9, 0.3), temperature=3.0)[:, 1]], axis=1)
-    np.testing.assert_allclose(rule("confidence", calibration=(1.0, 3.0))(stretched).teachers, [[0.75, 0.25]], atol=1e-5)
+    np.testing.assert_allclose(
+        rule("confidence", calibration=(1.0, 3.0))(stretched).teachers, [[0.75, 0.25]], atol=1e-5
+    )
 
 
 def test_entropy_rule_by_hand():

@@ -1,0 +1,208 @@
+"""The whole road on a small scale, killed on the way; and what it answers to bad input."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tf_keras
+import tomli_w
+from tests_support import tiny_network
+
+from firmware_export.flatbuffer import read
+from keras_satkd import cli
+from keras_satkd.config import load
+
+SIZE = 16
+DISTILLATION_EPOCHS = 4
+
+
+def configuration(folder: Path) -> Path:
+    """A run that takes a minute: two untrained saved models teach ten synthetic classes at 16×16."""
+    names = []
+    for seed, name in enumerate(("one", "two")):
+        tiny_network(10, SIZE, seed).save(folder / f"{name}.keras")
+        names.append(str(folder / f"{name}.keras"))
+    path = folder / "small.toml"
+    path.write_text(
+        tomli_w.dumps(
+            {
+                "data": {"source": "synthetic", "synthetic_images": 400, "image_size": SIZE},
+                "teachers": {"names": names},
+                "distillation": {
+                    "epochs": DISTILLATION_EPOCHS,
+                    "batch_size": 32,
+                    "views": 2,
+                    "weighting": {"rule": "paper-sample"},
+                },
+                "quantization": {"epochs": 2, "batch_size": 32},
+            }
+        )
+    )
+    return path
+
+
+def command(config: Path, workdir: Path) -> list[str]:
+    return [sys.executable, "-m", "keras_satkd.distill", "--config", str(config), "--workdir", str(workdir)]
+
+
+def rows(workdir: Path, phase: str) -> list[dict[str, str]]:
+    path = workdir / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["phase"] == phase]
+
+
+def kill_when(process: subprocess.Popen, reached, patience: float = 300.0) -> None:
+    deadline = time.monotonic() + patience
+    while not reached():
+        assert process.poll() is None, f"the run ended early: {process.stdout.read()}"
+        assert time.monotonic() < deadline, "the run never came that far"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> dict:
+    """A run that was killed in its distillation, and again in its quantization, then finished."""
+    folder = tmp_path_factory.mktemp("road")
+    config, workdir = configuration(folder), folder / "run"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
+    seen = {}
+    for phase in ("distillation", "quantization"):
+        with subprocess.Popen(
+            command(config, workdir), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as process:
+            kill_when(process, lambda phase=phase: len(rows(workdir, phase)) >= 1)
+        seen[phase] = rows(workdir, phase)
+    done = subprocess.run(
+        command(config, workdir), capture_output=True, text=True, env=environment, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    return {"workdir": workdir, "output": done.stdout, "seen": seen, "config": config, "environment": environment}
+
+
+@pytest.mark.slow
+class TestFinishedRun:
+    def test_every_epoch_stands_once_and_those_before_the_kill_stand_still(self, finished):
+        for phase, epochs in (("distillation", DISTILLATION_EPOCHS), ("quantization", 2)):
+            now = rows(finished["workdir"], phase)
+            assert [int(row["epoch"]) for row in now] == list(range(1, epochs + 1))
+            # The last one seen may have been noted but not checkpointed, and is then done again.
+            before = finished["seen"][phase][:-1]
+            assert now[: len(before)] == before
+
+    def test_the_folder_holds_what_it_promises(self, finished):
+        workdir = finished["workdir"]
+        for name in (
+            "config.json",
+            "split.json",
+            "metrics.csv",
+            "metrics.json",
+            "student.keras",
+            "student_qat.h5",
+            "student_int8.tflite",
+            "report.md",
+            "figures/learning_curves.png",
+            "figures/teacher_weights.png",
+            "figures/confusion.png",
+            "firmware/model_data.cc",
+            "firmware/model_data.h",
+        ):
+            assert (workdir / name).stat().st_size > 0, name
+        assert list((workdir / "tensorboard").rglob("events*"))
+        assert not [path for path in workdir.rglob(".*") if path.is_file()], "temporary files left"
+
+    def test_config_json_is_the_configuration(self, finished):
+        from keras_satkd.config import from_dict
+
+        written = json.loads((finished["workdir"] / "config.json").read_text())
+        assert from_dict(written, "test") == load(str(finished["config"]))
+
+    def test_split_is_disjoint_and_its_digest_is_told(self, finished):
+        split = json.loads((finished["workdir"] / "split.json").read_text())
+        parts = [set(map(str, split[part])) for part in ("train", "validation", "test")]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 400
+        results = json.loads((finished["workdir"] / "metrics.json").read_text())
+        assert results["data"]["split_sha256"] == split["sha256"]
+
+    def test_scores_of_every_form_and_costs(self, finished):
+        results = json.loads((finished["workdir"] / "metrics.json").read_text())
+        assert {"float", "ptq", "qat", "int8", "teacher one", "teacher two"} < set(results["test"])
+        assert results["distillation"]["parameters"] == 98_522
+        assert results["firmware"]["flash_bytes"] == (finished["workdir"] / "student_int8.tflite").stat().st_size
+        for word in ("98,522", f"{results['firmware']['arena_bytes']:,}", "float", "QAT", "int8"):
+            assert word in finished["output"]
+
+    def test_the_int8_model_is_four_operators_and_reads_pixels(self, finished):
+        graph = read((finished["workdir"] / "student_int8.tflite").read_bytes())
+        assert graph.operator_names == ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN")
+        assert graph.has_unit_input
+        assert graph.inputs[0].shape == (1, SIZE, SIZE, 3)
+        assert graph.macs == json.loads((finished["workdir"] / "metrics.json").read_text())["distillation"]["macs"]
+
+    def test_the_float_student_is_read_by_keras_alone(self, finished):
+        student = tf_keras.models.load_model(finished["workdir"] / "student.keras")
+        assert student(np.zeros((1, SIZE, SIZE, 3), np.float32)).shape == (1, 10)
+
+    def test_called_again_it_only_tells(self, finished):
+        before = {path: path.stat().st_mtime_ns for path in finished["workdir"].rglob("*") if path.is_file()}
+        again = subprocess.run(
+            command(finished["config"], finished["workdir"]),
+            capture_output=True,
+            text=True,
+            env=finished["environment"],
+            check=False,
+        )
+        assert again.returncode == 0, again.stderr
+        assert again.stdout == finished["output"][-len(again.stdout) :]
+        assert before == {path: path.stat().st_mtime_ns for path in finished["workdir"].rglob("*") if path.is_file()}
+
+
+def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
+    """What a command line that must fail says, once its exit code and manners are checked."""
+    workdir = tmp_path / "never"
+    monkeypatch.setattr(sys, "argv", ["distill", "--config", "demo", *arguments, "--workdir", str(workdir)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main("keras_satkd.distill", "test", "distil")
+    said = capfd.readouterr().err.strip()
+    assert stop.value.code == 2
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("error: ")
+    assert not workdir.exists(), "a run that could not begin left a folder"
+    return said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "absent/images.zip"], "absent/images.zip"),
+        (["--student", "resnet9"], "did you mean 'resnet8'"),
+        (["--teachers.names", "efficientvit_n0"], "did you mean 'efficientvit_m0'"),
+        (["--teachers.epochs", "-1"], "teachers.epochs is -1"),
+        (["--distillation.temperature", "0"], "distillation.temperature is 0"),
+        (["--distillation.weighting.confidence-threshold", "1.2"], "confidence_threshold is 1.2"),
+        (["--teachers.names", "mobilevit_xxs", "--distillation.weighting.rule", "paper-batch"], "two teachers, not 1"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, arguments, said):
+    assert said in refused(monkeypatch, capfd, tmp_path, *arguments)
+
+
+def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):
+    tiny_network(classes=4).save(tmp_path / "four.keras")
+    arguments = ["--teachers.names", str(tmp_path / "four.keras"), "--data.synthetic-images", "60"]
+    assert "tells 4 classes apart, the data have 10" in refused(monkeypatch, capfd, tmp_path, *arguments)
+
+
+def test_an_empty_folder_of_images(monkeypatch, capfd, tmp_path):
+    (tmp_path / "images").mkdir()
+    assert "images" in refused(monkeypatch, capfd, tmp_path, "--data", str(tmp_path / "images"))

@@ -1,0 +1,59 @@
+import dataclasses
+import json
+
+import pytest
+
+from firmware_export.errors import UserError
+from keras_satkd.config import Config, DistillationConfig
+from keras_satkd.run import Run
+
+OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
+
+
+def claimed(workdir, config=None) -> Run:
+    run = Run(workdir, config or Config())
+    run.claim()
+    return run
+
+
+def test_a_finished_step_is_not_done_again(tmp_path):
+    calls = []
+
+    def work():
+        calls.append(1)
+        return {"bytes": 5}
+
+    for _ in range(2):
+        run = claimed(tmp_path / "run")
+        assert run.step("int8", work)["bytes"] == 5
+    assert len(calls) == 1
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["int8"]["bytes"] == 5
+
+
+def test_a_failed_step_is_done_again(tmp_path):
+    run = claimed(tmp_path / "run")
+    with pytest.raises(ZeroDivisionError):
+        run.step("int8", lambda: 1 / 0)
+    assert claimed(tmp_path / "run").step("int8", lambda: {"bytes": 1})["bytes"] == 1
+
+
+def test_a_run_that_never_began_leaves_nothing(tmp_path):
+    Run(tmp_path / "run", Config())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_another_configuration_is_refused_with_the_difference(tmp_path):
+    claimed(tmp_path / "run")
+    with pytest.raises(UserError, match=r"distillation\.temperature=5\.0 \(now 4\.0\): give another folder"):
+        Run(tmp_path / "run", OTHER)
+
+
+def test_folders_that_are_no_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        Run(tmp_path / "file", Config())
+    with pytest.raises(UserError, match="holds files but no run"):
+        Run(tmp_path, Config())
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json cannot be read"):
+        Run(tmp_path, Config())
