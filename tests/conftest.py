@@ -1,4 +1,4 @@
-"""What holds for every test: quiet TensorFlow, two processors for `tf.distribute`, no cache outside the test's folder."""
+"""What holds for every test: quiet TensorFlow, two processors for `tf.distribute`, no cache in the user's home."""
 
 import os
 

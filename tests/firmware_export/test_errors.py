@@ -19,7 +19,7 @@ def raising(error):
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "error: no space left on the device"),
         (
-            RuntimeError("RESOURCE_EXHAUSTED: x.index;\nNo space left on device"),
+            RuntimeError("x.index;\nNo space left on device"),
             2,
             "error: no space left on the device",
         ),

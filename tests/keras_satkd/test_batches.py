@@ -48,16 +48,10 @@ def test_views_change_from_epoch_to_epoch(image_set):
     assert seen[0] != seen[1]
 
 
-def test_the_small_last_batch_is_left_out_unless_it_is_the_only_one(image_set):
-    assert [
-        len(labels) for _, labels in training_batches(image_set(25), batch_size=10, augmentation="none", seed=0)
-    ] == [
-        10,
-        10,
-    ]
-    assert [
-        len(labels) for _, labels in training_batches(image_set(6), batch_size=10, augmentation="none", seed=0)
-    ] == [6]
+@pytest.mark.parametrize(("images", "sizes"), [(25, [10, 10]), (6, [6])])
+def test_the_small_last_batch_is_left_out_unless_it_is_the_only_one(image_set, images, sizes):
+    batches = training_batches(image_set(images), batch_size=10, augmentation="none", seed=0)
+    assert [len(labels) for _, labels in batches] == sizes
 
 
 def test_evaluation_keeps_order_and_everything(image_set):

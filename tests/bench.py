@@ -1,0 +1,108 @@
+"""`make bench`: what the pieces cost against each other, measured in one run.
+
+Single times mean little on a shared machine. So every kind of step is timed in turn, round after round, and the ratios
+of the medians are printed.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from firmware_export.silence import captured_stderr
+
+with captured_stderr():
+    from keras_satkd import augment, students, synthetic, teachers
+    from keras_satkd.batches import training_batches
+    from keras_satkd.distiller import Distiller
+    from keras_satkd.image_set import ImageSet
+    from keras_satkd.views import ViewLogits
+
+BATCH = 128
+ROUNDS = 12
+TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
+
+
+def scenes(number: int = 1024) -> ImageSet:
+    """Noise in the shape of EuroSAT: speed does not depend on what the pixels show."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (number, 64, 64, 3), np.uint8)
+    labels = random.integers(0, 10, number, np.int32)
+    return ImageSet(images, labels, tuple(map(str, range(number))), synthetic.CLASS_NAMES)
+
+
+def view_logits(images: ImageSet, count: int) -> ViewLogits:
+    """Precomputed logits of `count` teachers and four views."""
+    logits = np.random.default_rng(0).normal(0, 3, (len(images), 4, count, 10)).astype(np.float16)
+    return ViewLogits(augment.view_draws(len(images), 4, 0), logits)
+
+
+def stepper(distiller: Distiller, batches: Iterator) -> Callable[[], None]:
+    """One whole step: the next batch of the pipeline, and the optimizer."""
+    distiller.compile(optimizer="adam")
+    distiller.make_train_function()
+    return lambda: distiller.train_function(batches)
+
+
+def seconds_each(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Median seconds of each, taken in turn, after one round that traces and is not counted."""
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            taken[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}
+
+
+def seconds_of_help() -> float:
+    """Median wall time of `--help`, the interpreter's start included."""
+    command = [sys.executable, "-m", "keras_satkd.distill", "--help"]
+    return seconds_each({"help": lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)}, 3)["help"]
+
+
+def main() -> None:
+    """Measure and print."""
+    images = scenes()
+    frozen = [teachers.build(name, 10, "none") for name in TEACHERS]
+    names = [teacher.name for teacher in frozen]
+    known = view_logits(images, len(frozen))
+
+    def batches(logits: ViewLogits | None) -> Iterator:
+        return iter(
+            training_batches(images, batch_size=BATCH, augmentation="satellite", seed=0, view_logits=logits).repeat()
+        )
+
+    def student():
+        return students.build("resnet8", 64, 10)
+
+    steps = {
+        "plain": stepper(Distiller(student()), batches(None)),
+        "precomputed": stepper(Distiller(student(), teacher_names=names), batches(known)),
+        "in-loop": stepper(Distiller(student(), frozen), batches(None)),
+    }
+    times = seconds_each(steps, ROUNDS)
+    # The pipeline alone, with nothing that trains beside it; many batches, since it works ahead.
+    alone = batches(known)
+    pipeline = seconds_each({"pipeline": lambda: [next(alone) for _ in range(40)]}, 5)["pipeline"] / 40
+
+    table = Table("ratio", "measured", "aim", title=f"batch {BATCH}, median of {ROUNDS} steps each, in turn")
+    table.add_row("step with precomputed logits / plain step", f"{times['precomputed'] / times['plain']:.2f}", "≤ 1.1")
+    table.add_row("step with teachers in the loop / plain step", f"{times['in-loop'] / times['plain']:.1f}", "")
+    table.add_row("input images a second / training's", f"{times['precomputed'] / pipeline:.1f}", "≥ 3")
+    table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
+    Console().print(table)
+    print(f"training {BATCH / times['precomputed']:.0f} images/s, input alone {BATCH / pipeline:.0f} images/s")
+
+
+if __name__ == "__main__":
+    main()
