@@ -70,7 +70,7 @@ def main() -> None:
     model_data.check_symbol(arguments.symbol)
     class_names = _class_names(arguments.class_names)
     model, images, keras_model = _load(arguments)
-    with _progress() as progress:
+    with progress_bars() as progress:
         report = export.export(
             model,
             arguments.out,
@@ -135,7 +135,8 @@ def _images(path: Path | None, shape: tuple[int, ...]) -> "np.ndarray | None":
 
 
 @contextmanager
-def _progress() -> "Iterator[Progress]":
+def progress_bars() -> "Iterator[Progress]":
+    """Bars on stderr for `export(progress=…)`, shown on a terminal only."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 

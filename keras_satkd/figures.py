@@ -60,7 +60,8 @@ def teacher_weights(figure: Figure, rows: Rows) -> None:
         panel.set(xlabel="epoch", ylabel=label, ylim=(-0.02, 1.02))
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
-        panel.legend()
+        # Below the panel: a case that always ran is a line along the top, where a legend would hide it.
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False, fontsize=8)
 
 
 def _columns(rows: Rows, prefix: str) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from keras_satkd import figures
 from keras_satkd.run import Run
 from keras_satkd.training import read_metrics
 
-MODELS = {"float": "float", "ptq": "int8 after training (PTQ)", "qat": "fake-quantized (QAT)", "int8": "int8, exported"}
+MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, exported"}
 
 
 def report(run: Run) -> dict:
@@ -26,7 +26,7 @@ def report(run: Run) -> dict:
     if distilled:
         figures.draw(
             run.path("figures", "teacher_weights.png"),
-            (8, 3.2),
+            (9, 3.8),
             lambda figure: figures.teacher_weights(figure, distilled),
         )
     counts = np.array(run.results["test"]["confusion"])
@@ -60,7 +60,8 @@ def summary(run: Run) -> tuple[list[list[str]], list[list[str]]]:
     return models, costs
 
 
-HEADINGS = ["test %", "accuracy", "precision", "recall", "F1 (macro)", "calibration error"]
+HEADINGS = ["test %", "accuracy", "precision", "recall", "F1", "ECE"]
+"""Precision, recall and F1 are macro means; ECE is the expected calibration error."""
 
 
 def print_table(run: Run) -> None:
@@ -70,11 +71,14 @@ def print_table(run: Run) -> None:
     for headings, rows in ((HEADINGS, models), ([run.config.student, ""], costs)):
         table = Table()
         for heading in headings:
-            table.add_column(heading, justify="left" if heading == headings[0] else "right")
+            table.add_column(heading, justify="left" if heading == headings[0] else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         console.print(table)
-    console.print(f"{run.workdir}: {sum(step['seconds'] for step in run.results.values()):.0f} s; report.md, firmware/")
+    console.print(
+        f"{run.workdir}: {sum(step['seconds'] for step in run.results.values()):.0f} s; report.md, firmware/",
+        soft_wrap=True,
+    )
 
 
 def _markdown(run: Run) -> str:

@@ -1,8 +1,11 @@
 """The whole road, from images to C arrays that TensorFlow Lite Micro has executed and agreed with."""
 
+from pathlib import Path
+
 import numpy as np
 import tf_keras
 
+from firmware_export.__main__ import Arguments, progress_bars
 from firmware_export.export import export
 from firmware_export.files import write_with
 from keras_satkd import students
@@ -11,7 +14,7 @@ from keras_satkd.fine_tuning import teach
 from keras_satkd.judge import judge
 from keras_satkd.knowledge import Knowledge, gather, train
 from keras_satkd.prepare import prepare
-from keras_satkd.quantization import INT8_FILE, quantize, to_int8
+from keras_satkd.quantization import INT8_FILE, QUANTIZED_STUDENT_FILE, quantize, to_int8
 from keras_satkd.report import print_table, report
 from keras_satkd.run import Run
 from keras_satkd.training import precision
@@ -80,13 +83,25 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
-    done = export(
-        run.path(INT8_FILE).read_bytes(),
-        run.path(FIRMWARE_FOLDER),
-        images=images,
+    # The files quote this command; typed in the run's folder, it makes them again to the byte.
+    again = Arguments(
+        model=Path(INT8_FILE),
+        out=Path(FIRMWARE_FOLDER),
+        images=Path(VERIFICATION_FILE),
         class_names=split.train.class_names,
-        command=f"python -m firmware_export {INT8_FILE} --out {FIRMWARE_FOLDER} --images {VERIFICATION_FILE}",
         symbol=config.symbol,
-        keras_model=quantized,
+        keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
     )
+    with progress_bars() as progress:
+        done = export(
+            run.path(INT8_FILE).read_bytes(),
+            run.path(FIRMWARE_FOLDER),
+            images=images,
+            class_names=again.class_names,
+            command=again.command,
+            symbol=again.symbol,
+            keras_model=quantized,
+            expect_unit_input=True,
+            progress=progress,
+        )
     return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}

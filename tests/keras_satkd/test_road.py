@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,6 +155,21 @@ class TestFinishedRun:
         assert graph.has_unit_input
         assert graph.inputs[0].shape == (1, SIZE, SIZE, 3)
         assert graph.macs == json.loads((finished["workdir"] / "metrics.json").read_text())["distillation"]["macs"]
+
+    def test_the_command_that_the_files_quote_makes_them_again(self, finished, tmp_path):
+        folder = tmp_path / "copy"
+        shutil.copytree(finished["workdir"], folder)
+        quoted = next(
+            line.removeprefix("//").strip()
+            for line in (folder / "firmware" / "model_data.h").read_text().splitlines()
+            if "python -m firmware_export" in line
+        )
+        shutil.rmtree(folder / "firmware")
+        arguments = shlex.split(quoted)
+        done = subprocess.run([sys.executable, *arguments[1:]], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        for path in (finished["workdir"] / "firmware").iterdir():
+            assert (folder / "firmware" / path.name).read_bytes() == path.read_bytes(), path.name
 
     def test_the_float_student_is_read_by_keras_alone(self, finished):
         student = tf_keras.models.load_model(finished["workdir"] / "student.keras")
