@@ -32,12 +32,13 @@ def exit_on_user_error(main: Callable[[], None]) -> NoReturn:
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from the last finished epoch", file=sys.stderr)
+        print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if not _is_disk_full(error):
             raise
-        _fail(f"no space left on the device ({error}): free some and run the same command again".replace("\n", " "))
+        where = f" of {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        _fail(f"no space left on the device{where}: free some and run the same command again")
     sys.exit(0)
 
 

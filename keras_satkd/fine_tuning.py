@@ -27,7 +27,6 @@ def _teacher(run: Run, split: Split, specification: str) -> Teacher:
 
 def _fine_tune(run: Run, split: Split, specification: str) -> dict:
     config = run.config.teachers
-    tf_keras.backend.clear_session()
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
