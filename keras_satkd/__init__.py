@@ -1,5 +1,5 @@
 """Distil vision-transformer teachers into a student that fits a satellite's microcontroller (arXiv 2411.00209)."""
 
-import firmware_export as _choose_legacy_keras  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imported)
+import firmware_export as _chooses_legacy_keras  # noqa: F401  (before TensorFlow is imported)
 
 __version__ = "0.1.0"

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from firmware_export.convert import float_to_int8, quantized_aware_to_int8
+from firmware_export.convert import float_to_int8, load_keras, quantized_aware_to_int8
 from firmware_export.files import write_bytes, write_with
 from keras_satkd import students
 from keras_satkd.data import Split
@@ -24,8 +24,7 @@ def quantize(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowled
     if not run.config.quantization.epochs:
         return None
     run.step("quantization", lambda: _train_quantized(run, split, student, knowledge))
-    with tfmot.quantization.keras.quantize_scope():
-        return tf_keras.models.load_model(run.path(QUANTIZED_STUDENT_FILE), compile=False)
+    return load_keras(run.path(QUANTIZED_STUDENT_FILE))
 
 
 def _train_quantized(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowledge) -> dict:
