@@ -55,7 +55,7 @@ class DataConfig(_Strict):
     """Part of every class that is scored once, at the end, and chooses nothing."""
     seed: int = 0
     """Draws the split (and the scenes of `synthetic`)."""
-    strict: bool = False
+    strict: Annotated[bool, tyro.conf.arg(aliases=("--strict",))] = False
     """Stop at the first unreadable image instead of skipping it with a count."""
     synthetic_images: Count = 3000
     """How many scenes `synthetic` draws, all classes together."""

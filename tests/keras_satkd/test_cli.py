@@ -27,8 +27,8 @@ def test_flags_go_over_the_preset():
 
 
 def test_short_names_of_the_data():
-    config, _ = parsed("--data", "images.zip", "--data-dir", "there")
-    assert (config.data.source, config.data.data_dir) == ("images.zip", "there")
+    config, _ = parsed("--data", "images.zip", "--data-dir", "there", "--strict")
+    assert (config.data.source, config.data.data_dir, config.data.strict) == ("images.zip", "there", True)
 
 
 def test_ranges_hold_on_the_command_line_too():
