@@ -134,7 +134,7 @@ class DistillationConfig(TrainingConfig):
     temperature: Positive = 5.0
     """τ: softens teachers' and student's probabilities (the paper's)."""
     teacher_logits: Literal["precomputed", "in-loop"] = "precomputed"
-    """`precomputed`: teachers run once over a fixed set of views; `in-loop`: in every step (30 times slower)."""
+    """`precomputed`: teachers run once over a fixed set of views; `in-loop`: in every step."""
     views: Count = 8
     """Augmented views of every training image whose teacher logits are precomputed."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)

@@ -1,8 +1,8 @@
 """Teacher logits, computed once for a fixed set of augmented views.
 
-Teachers cost thirty times the student, and a view that was made from known draws can be made again: so each teacher
-sees every view once, and training reads what it said ("fast distillation"). One file a teacher and view is written as
-soon as it is done, so that a killed run goes on where it was.
+Teachers cost more than the student they teach, and a view that was made from known draws can be made again: so each
+teacher sees every view once, and training reads what it said ("fast distillation"). One file a teacher and view is
+written as soon as it is done, so that a killed run goes on where it was.
 """
 
 from collections.abc import Sequence
