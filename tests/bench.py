@@ -106,3 +106,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    # The endless pipelines work ahead and keep the interpreter from leaving.
+    os._exit(0)
