@@ -22,8 +22,13 @@ LARGEST_SATURATION_CHANGE = 0.1
 
 
 def view_draws(images: int, views: int, seed: int) -> np.ndarray:
-    """The numbers for a fixed set of views: float32 [images, views, DRAWS] in [0, 1), the same for a seed."""
-    return np.random.default_rng([seed, 0x51E3]).random((images, views, DRAWS), np.float32)
+    """The numbers for a fixed set of views: float32 [images, views, DRAWS] in [0, 1), the same for a seed.
+
+    The first views of a larger set are those of a smaller one.
+    """
+    return np.stack(
+        [np.random.default_rng([seed, view]).random((images, DRAWS), np.float32) for view in range(views)], axis=1
+    )
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:

@@ -67,19 +67,25 @@ def main(program: str, description: str, steps: str) -> NoReturn:
         config, workdir = parse(program, description)
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         logging.getLogger("keras_satkd").setLevel(logging.INFO)
-        road = _import_road()
+        road = import_quietly("keras_satkd.road")
         getattr(road, steps)(road.Run(workdir, config))
 
     exit_on_user_error(work)
 
 
-def _import_road() -> ModuleType:
-    """The module that does the work. It brings TensorFlow, which takes seconds that `--help` must not cost."""
+def import_quietly(module: str) -> ModuleType:
+    """A module that brings TensorFlow, without TensorFlow's chatter.
+
+    Command lines import what does their work with it, once they are read: it takes seconds that `--help` must not cost.
+
+    Args:
+        module: its full name, as in `keras_satkd.road`.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
     with captured_stderr():
-        road = importlib.import_module("keras_satkd.road")
+        imported = importlib.import_module(module)
         importlib.import_module("tensorflow").config.list_logical_devices()
-    return road
+    return imported

@@ -8,6 +8,7 @@ declared on the types and checked in one place, `validated`. This module imports
 import dataclasses
 import difflib
 import json
+import shlex
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 Augmentation = Literal["none", "dihedral", "satellite", "randaugment"]
 Schedule = Literal["constant", "cosine", "plateau"]
-Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single"]
+Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
+MixedPrecision = Literal["auto", "on", "off"]
 
 
 class _Strict:
@@ -46,7 +48,7 @@ class DataConfig(_Strict):
     data_dir: Annotated[str | None, tyro.conf.arg(aliases=("--data-dir",))] = None
     """Where TFDS keeps its data sets; its own default when not given."""
     cache_dir: str | None = None
-    """Where decoded images are kept; the user's cache folder when not given."""
+    """Where decoded images and precomputed teacher logits are kept; the user's cache folder when not given."""
     image_size: Count = 64
     """Height and width in pixels that the student sees; other sizes are resized on decoding."""
     validation_fraction: Fraction = 0.1
@@ -54,7 +56,7 @@ class DataConfig(_Strict):
     test_fraction: Fraction = 0.2
     """Part of every class that is scored once, at the end, and chooses nothing."""
     seed: int = 0
-    """Draws the split (and the scenes of `synthetic`)."""
+    """Draws the split, the augmented views (and the scenes of `synthetic`)."""
     strict: Annotated[bool, tyro.conf.arg(aliases=("--strict",))] = False
     """Stop at the first unreadable image instead of skipping it with a count."""
     synthetic_images: Count = 3000
@@ -77,19 +79,20 @@ class TrainingConfig(_Strict):
     """`cosine` to zero after a warm-up of 5 %; `plateau` divides by ten after 5 epochs without progress; `constant`."""
     patience: Count | None = None
     """Stop after so many epochs without a better validation accuracy; never when not given."""
-    mixed_precision: bool = False
-    """Compute in bfloat16. Quicker only on processors that have it (avx512_bf16, GPUs)."""
 
 
 @dataclass(frozen=True)
 class TeachersConfig(TrainingConfig):
     """The networks that know more, and how they are fine-tuned."""
 
-    names: tuple[str, ...] = ("efficientvit_m2", "mobilevitv2_100")
+    names: tuple[str, ...] = ()
     """Each a known name, with an input size after `@` if wanted (`efficientvit_m2@128`), a folder that
-    `keras_satkd.teach` made, or a saved Keras model."""
+    `keras_satkd.teach` made, a shipped teacher (`efficientvit_m2_eurosat`) or a saved Keras model. When none is given:
+    the two shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2` and `mobilevitv2_100`."""
     initial_weights: Literal["auto", "imagenet", "none"] = "auto"
     """`auto`: ImageNet's where they can be fetched, otherwise from scratch."""
+    taught_by: tuple[str, ...] = ()
+    """Trained teachers (folders, saved Keras models) under whose distillation loss the teachers are fine-tuned."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """The input range that a saved Keras model of your own expects."""
     learning_rate: Positive = 1e-3
@@ -100,6 +103,8 @@ class TeachersConfig(TrainingConfig):
     """Passes over the training images (the paper's)."""
     patience: Count | None = 8
     """Stop after so many epochs without a better validation accuracy."""
+    mixed_precision: MixedPrecision = "off"
+    """Compute in bfloat16; it slows most transformers down on processors."""
     augmentation: Augmentation = "satellite"
     """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
 
@@ -109,8 +114,9 @@ class WeightingConfig(_Strict):
     """How much each teacher counts: the rule and its thresholds (the paper's Algorithm 1)."""
 
     rule: Rule = "confidence"
-    """`paper-batch` and `paper-sample`: the paper's cases on the batch's mean or on each image; `confidence`: in
-    proportion to each teacher's calibrated confidence; `entropy`: to its certainty; `static`; `single`."""
+    """`paper-batch`, `paper-sample`: the paper's cases on the batch's mean or on each image; `confidence`: in
+    proportion to each teacher's calibrated confidence; `entropy`: to its certainty; `static`; `single`; `none`: the
+    ground truth alone, no teacher is asked."""
     confidence_threshold: Threshold = 0.6
     """δ of the paper: a teacher below it is unsure."""
     confidence_floor: Threshold = 0.4
@@ -129,6 +135,8 @@ class WeightingConfig(_Strict):
 class DistillationConfig(TrainingConfig):
     """The student's training under ground truth and teachers."""
 
+    mixed_precision: MixedPrecision = "auto"
+    """Compute in bfloat16; `auto`: where the processor has it (avx512_bf16) or there is a GPU."""
     augmentation: Augmentation = "satellite"
     """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
     temperature: Positive = 5.0
@@ -136,7 +144,7 @@ class DistillationConfig(TrainingConfig):
     teacher_logits: Literal["precomputed", "in-loop"] = "precomputed"
     """`precomputed`: teachers run once over a fixed set of views; `in-loop`: in every step."""
     views: Count = 8
-    """Augmented views of every training image whose teacher logits are precomputed."""
+    """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 
@@ -174,7 +182,7 @@ class Config(_Strict):
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: int = 0
-    """Draws initial weights, views and the order of images."""
+    """Draws initial weights and the order of images."""
 
 
 def from_dict(values: dict[str, Any], origin: str) -> Config:
@@ -228,6 +236,23 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
+
+
+def command(config: Config, program: str) -> str:
+    """What to type to have a run of `config`: the `eurosat` preset and what differs from it, without folders' names.
+
+    Args:
+        config: of the run.
+        program: module, as in `keras_satkd.distill`.
+    """
+    standard, wanted = flatten(to_dict(load("eurosat"))), flatten(to_dict(config))
+    words = ["python", "-m", program]
+    for name, value in wanted.items():
+        if value != standard[name]:
+            words.append("--" + ("no-" if value is False else "") + name.replace("_", "-"))
+            if not isinstance(value, bool):
+                words += [Path(str(each)).name for each in (value if isinstance(value, list) else [value])]
+    return shlex.join(words)
 
 
 def load(name: str) -> Config:

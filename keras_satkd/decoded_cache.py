@@ -31,7 +31,7 @@ def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decode
         make: decodes.
     """
     text = json.dumps({"format": _FORMAT, **key}, sort_keys=True)
-    entry = _folder(cache_dir) / hashlib.sha256(text.encode()).hexdigest()[:32]
+    entry = cache_folder(cache_dir) / hashlib.sha256(text.encode()).hexdigest()[:32]
     try:
         return _read(entry)
     except FileNotFoundError:
@@ -47,7 +47,8 @@ def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decode
         return decoded
 
 
-def _folder(cache_dir: str | None) -> Path:
+def cache_folder(cache_dir: str | None) -> Path:
+    """`cache_dir`, or `keras_satkd` in the user's own cache folder when it is not given."""
     if cache_dir is not None:
         return Path(cache_dir).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_satkd"

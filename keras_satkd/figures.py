@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -88,3 +89,31 @@ def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) ->
         share = shares[true, predicted]
         colour = "white" if share > 50 else "black"
         panel.text(predicted, true, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+
+
+def study(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
+    """Test accuracy of every row of the study, a panel a student; bars span one standard deviation.
+
+    Args:
+        figure: empty.
+        summaries: of `comparison.summaries`.
+    """
+    students = list(dict.fromkeys(summary["student"] for summary in summaries))
+    rows = list(dict.fromkeys(summary["row"] for summary in summaries))
+    panels = figure.subplots(1, len(students), sharey=True, squeeze=False)[0]
+    for panel, student, colour in zip(panels, students, COLOURS, strict=False):
+        for summary in summaries:
+            if summary["student"] == student:
+                mean, deviation = summary["accuracy"]
+                panel.errorbar(
+                    100 * mean,
+                    rows.index(summary["row"]),
+                    xerr=100 * (deviation or 0),
+                    fmt="o",
+                    color=colour,
+                    capsize=3,
+                )
+        panel.set(title=student, xlabel="test accuracy %")
+        panel.grid(alpha=0.3)
+    panels[0].set_yticks(range(len(rows)), rows)
+    panels[0].invert_yaxis()

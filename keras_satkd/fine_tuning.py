@@ -1,46 +1,37 @@
-"""Fine-tuning: a run's teachers learn its classes."""
+"""Fine-tuning: a run's teachers learn its classes, from the labels and, if there are, from teachers of their own."""
 
 import tensorflow as tf
 import tf_keras
 
 from keras_satkd import teachers
-from keras_satkd.batches import evaluation_batches, training_batches
 from keras_satkd.calibration import fit_temperature
 from keras_satkd.data import Split
-from keras_satkd.distiller import Distiller
+from keras_satkd.knowledge import gather, train
+from keras_satkd.prepare import Inputs
 from keras_satkd.run import Run
 from keras_satkd.scores import predict, score
 from keras_satkd.teachers import Teacher
-from keras_satkd.training import fit, precision
+from keras_satkd.training import precision
 
 
-def teach(run: Run, split: Split, trained: dict[str, Teacher]) -> list[Teacher]:
-    """The run's teachers, those in `trained` as they are, the others fine-tuned once; all frozen."""
-    return [trained.get(name) or _teacher(run, split, name) for name in run.config.teachers.names]
+def teach(run: Run, inputs: Inputs) -> list[Teacher]:
+    """The run's teachers, those that are trained as they are, the others fine-tuned once; all frozen."""
+    return [teacher or _teacher(run, inputs, name) for name, teacher in inputs.teachers.items()]
 
 
-def _teacher(run: Run, split: Split, specification: str) -> Teacher:
-    folder = run.path("teachers", specification)
-    run.step(f"teacher {specification}", lambda: _fine_tune(run, split, specification))
-    return teachers.load(str(folder))
+def _teacher(run: Run, inputs: Inputs, specification: str) -> Teacher:
+    run.step(f"teacher {specification}", lambda: _fine_tune(run, inputs.split, inputs.tutors, specification))
+    return teachers.load(str(run.path("teachers", specification)))
 
 
-def _fine_tune(run: Run, split: Split, specification: str) -> dict:
+def _fine_tune(run: Run, split: Split, tutors: list[Teacher], specification: str) -> dict:
     config = run.config.teachers
+    knowledge = gather(run, split, tutors, config.augmentation)
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
-    learner = Distiller(teacher.network, normalize=teacher.normalize)
-    fit(
-        learner,
-        training_batches(
-            split.train, batch_size=config.batch_size, augmentation=config.augmentation, seed=run.config.seed
-        ),
-        evaluation_batches(split.validation, config.batch_size),
-        config,
-        phase=f"teacher-{specification}",
-        workdir=run.workdir,
-    )
+    phase = f"teacher-{specification}"
+    train(run, split, teacher.network, knowledge, config, phase, normalize=teacher.normalize)
     scores = {"validation": validation_scores(teacher, split)}
     teachers.save(teacher, scores, run.path("teachers", specification))
     return scores

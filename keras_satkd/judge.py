@@ -6,9 +6,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from firmware_export.flatbuffer import read
-from firmware_export.oracle import predict_int8
 from keras_satkd import students
+from keras_satkd.classifier import int8_logits
 from keras_satkd.data import Split
 from keras_satkd.quantization import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run import Run
@@ -37,13 +36,3 @@ def judge(
 
 def _student_logits(student: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return tf.function(lambda images: student(students.normalize(images), training=False), reduce_retracing=True)
-
-
-def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
-    """Logits of an int8 `.tflite` by TFLite's own kernels, dequantized: uint8 [N, H, W, 3] → float32 [N, C].
-
-    TFLM would need 44 ms an image; that both agree is the export's business.
-    """
-    graph = read(model)
-    output = graph.outputs[0]
-    return (predict_int8(model, images).astype(np.float32) - output.zero_point) * output.scale

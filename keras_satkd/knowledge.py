@@ -1,15 +1,21 @@
-"""What a run's teachers know of its images, and a student's training under it; distillation and QAT share this."""
+"""What teachers know of a run's images, and a network's training under it.
 
-from collections.abc import Sequence
+Distillation, QAT and the fine-tuning of the teachers themselves all go through here; without teachers it is plain
+supervised training.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import tensorflow as tf
 import tf_keras
 
-from keras_satkd import views
+from keras_satkd import students, views
 from keras_satkd.batches import evaluation_batches, training_batches
 from keras_satkd.calibration import fit_temperature
 from keras_satkd.config import TrainingConfig
 from keras_satkd.data import Split
+from keras_satkd.decoded_cache import cache_folder
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import Run
 from keras_satkd.teachers import Teacher
@@ -22,64 +28,73 @@ class Knowledge:
     """Teachers and what they said.
 
     Attributes:
-        teachers: T of them.
+        teachers: T of them, or none.
+        augmentation: policy of the training images.
         calibration: T temperatures, fitted on the validation images.
-        validation: logits of the validation images as they are (one view).
-        training: logits of the training views; None when the teachers run inside the training step.
+        validation: logits of the validation images as they are (one view); None without teachers.
+        training: logits of the training views; None when the teachers run inside the training step, or there are none.
     """
 
     teachers: tuple[Teacher, ...]
-    calibration: tuple[float, ...]
-    validation: ViewLogits
-    training: ViewLogits | None
+    augmentation: str
+    calibration: tuple[float, ...] = ()
+    validation: ViewLogits | None = None
+    training: ViewLogits | None = None
 
 
-def gather(run: Run, split: Split, teachers: Sequence[Teacher]) -> Knowledge:
-    """Ask the teachers once; what they said before is read from the run's folder."""
-    config, seed = run.config.distillation, run.config.seed
-    validation = views.compute(
-        teachers, split.validation, policy="none", views=1, seed=seed, folder=run.path("views", "validation")
-    )
+def gather(run: Run, split: Split, teachers: Sequence[Teacher], augmentation: str) -> Knowledge:
+    """Ask the teachers once; what they said before, in whatever run, is read from the cache."""
+    if not teachers:
+        return Knowledge((), augmentation)
+    config, seed = run.config.distillation, run.config.data.seed
+    folder = cache_folder(run.config.data.cache_dir) / "views"
+    validation = views.compute(teachers, split.validation.images, policy="none", views=1, seed=seed, folder=folder)
     training = None
     if config.teacher_logits == "precomputed":
         training = views.compute(
-            teachers,
-            split.train,
-            policy=config.augmentation,
-            views=config.views,
-            seed=seed,
-            folder=run.path("views", "training"),
+            teachers, split.train.images, policy=augmentation, views=config.views, seed=seed, folder=folder
         )
-    calibration = [
+    calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
-    ]
-    return Knowledge(tuple(teachers), tuple(calibration), validation, training)
-
-
-def distiller(run: Run, student: tf_keras.Model, knowledge: Knowledge) -> Distiller:
-    """The student with its teachers under the run's loss."""
-    config = run.config.distillation
-    in_loop = knowledge.training is None
-    return Distiller(
-        student,
-        knowledge.teachers if in_loop else (),
-        teacher_names=[teacher.name for teacher in knowledge.teachers],
-        temperature=config.temperature,
-        weighting=config.weighting,
-        calibration=knowledge.calibration,
     )
+    return Knowledge(tuple(teachers), augmentation, calibration, validation, training)
 
 
 def train(
-    run: Run, split: Split, student: tf_keras.Model, knowledge: Knowledge, config: TrainingConfig, phase: str
+    run: Run,
+    split: Split,
+    network: tf_keras.Model,
+    knowledge: Knowledge,
+    config: TrainingConfig,
+    phase: str,
+    normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
 ) -> None:
-    """Train `student` by `config` under the run's distillation loss; its best weights are left in it."""
+    """Train `network` by `config` under the run's distillation loss; its best weights are left in it.
+
+    Args:
+        run: its folder, seed and loss.
+        split: training images, and validation images that choose the best epoch.
+        network: images → logits.
+        knowledge: what the teachers say of these images.
+        config: optimizer, schedule, patience.
+        phase: name of this training in the run.
+        normalize: images in 0..255 → the network's input.
+    """
     training = training_batches(
         split.train,
         batch_size=config.batch_size,
-        augmentation=run.config.distillation.augmentation,
+        augmentation=knowledge.augmentation,
         seed=run.config.seed,
         view_logits=knowledge.training,
     )
     validation = evaluation_batches(split.validation, config.batch_size, knowledge.validation)
-    fit(distiller(run, student, knowledge), training, validation, config, phase=phase, workdir=run.workdir)
+    distiller = Distiller(
+        network,
+        knowledge.teachers if knowledge.training is None else (),
+        teacher_names=[teacher.name for teacher in knowledge.teachers],
+        temperature=run.config.distillation.temperature,
+        weighting=run.config.distillation.weighting,
+        calibration=knowledge.calibration,
+        normalize=normalize,
+    )
+    fit(distiller, training, validation, config, phase=phase, workdir=run.workdir)

@@ -1,17 +1,32 @@
 """The first step of every run: all that can be wrong with its inputs is found here, before the run has a folder."""
 
+from dataclasses import dataclass
+
 from firmware_export.files import write_json
-from keras_satkd import students, teachers, weighting
+from keras_satkd import shipped, students, teachers, weighting
 from keras_satkd.data import Split, load, split
+from keras_satkd.hardware import processor
 from keras_satkd.run import Run
 from keras_satkd.teachers import Teacher
 
 
-def prepare(run: Run) -> tuple[Split, dict[str, Teacher]]:
-    """Load and divide the images, and read the teachers that are on disk already.
+@dataclass(frozen=True)
+class Inputs:
+    """What a run begins with.
 
-    Returns:
-        The split, and the trained teachers by the name that the configuration gives them.
+    Attributes:
+        split: the images.
+        teachers: by the name that the run gives them; None for those that are yet to be fine-tuned.
+        tutors: the teachers of those.
+    """
+
+    split: Split
+    teachers: dict[str, Teacher | None]
+    tutors: list[Teacher]
+
+
+def prepare(run: Run) -> Inputs:
+    """Load and divide the images, and read the teachers that are on disk already.
 
     Raises:
         UserError: anything in the configuration that does not exist or does not fit.
@@ -19,24 +34,40 @@ def prepare(run: Run) -> tuple[Split, dict[str, Teacher]]:
     config = run.config
     students.check_name(config.student)
     teachers.check_names(config.teachers.names)
-    weighting.make_rule(config.distillation.weighting, len(config.teachers.names), config.distillation.temperature)
+    teachers.check_trained(config.teachers.taught_by)
+    # Nobody names no teacher and means none: their number is two then, whatever the classes turn out to be.
+    number = len(config.teachers.names) or len(shipped.EUROSAT_TEACHERS)
+    weighting.make_rule(config.distillation.weighting, number, config.distillation.temperature)
     images = load(config.data)
-    divided = split(images, config.data)
-    trained = {}
-    for name in filter(teachers.is_trained, config.teachers.names):
-        trained[name] = teachers.load(name, config.teachers.saved_model_input)
-        teachers.check_classes(trained[name], len(images.class_names))
+
+    def trained(name: str) -> Teacher:
+        teacher = teachers.load(name, config.teachers.saved_model_input)
+        teachers.check_classes(teacher, len(images.class_names))
+        return teacher
+
+    names = config.teachers.names or shipped.teacher_names(images.class_names)
+    inputs = Inputs(
+        split(images, config.data),
+        {name: trained(name) if teachers.is_trained(name) else None for name in names},
+        [trained(name) for name in config.teachers.taught_by],
+    )
+    begin(run, inputs.split)
+    return inputs
+
+
+def begin(run: Run, divided: Split) -> None:
+    """Make the folder the run's and note there which images it learns from."""
+
+    def record() -> dict:
+        write_json(run.path("split.json"), {"sha256": divided.sha256, **divided.file_list()})
+        return {
+            "classes": list(divided.train.class_names),
+            "train": len(divided.train),
+            "validation": len(divided.validation),
+            "test": len(divided.test),
+            "split_sha256": divided.sha256,
+            "hardware": processor(),
+        }
+
     run.claim()
-    run.step("data", lambda: _record(run, divided))
-    return divided, trained
-
-
-def _record(run: Run, divided: Split) -> dict:
-    write_json(run.path("split.json"), {"sha256": divided.sha256, **divided.file_list()})
-    return {
-        "classes": list(divided.train.class_names),
-        "train": len(divided.train),
-        "validation": len(divided.validation),
-        "test": len(divided.test),
-        "split_sha256": divided.sha256,
-    }
+    run.step("data", record)

@@ -1,5 +1,7 @@
 """What a run leaves to read: figures, a Markdown report, and the table at its end."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +25,7 @@ def report(run: Run) -> dict:
             lambda figure: figures.learning_curves(figure, rows),
         )
     distilled = [row for row in rows if row["phase"] == "distillation"]
-    if distilled:
+    if distilled and any(name.startswith("weight_") and distilled[0][name] for name in distilled[0]):
         figures.draw(
             run.path("figures", "teacher_weights.png"),
             (9, 3.8),
@@ -88,17 +90,18 @@ def _markdown(run: Run) -> str:
         f"# {run.config.student} on {run.config.data.source.rsplit('/', 1)[-1]}",
         f"{data['train']} images trained, {data['validation']} chose, {data['test']} tested once. "
         f"Split SHA-256 `{data['split_sha256']}`.",
-        _table(HEADINGS, models),
-        _table([run.config.student, ""], costs),
+        markdown_table(HEADINGS, models),
+        markdown_table([run.config.student, ""], costs),
     ]
     for name in ("learning_curves", "teacher_weights", "confusion"):
         if run.path("figures", f"{name}.png").exists():
             parts.append(f"![{name.replace('_', ' ')}](figures/{name}.png)")
     steps = [[name, f"{step['seconds']:.0f}"] for name, step in run.results.items()]
-    parts.append(_table(["step", "seconds"], steps))
+    parts.append(markdown_table(["step", "seconds"], steps))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(headings: list[str], rows: list[list[str]]) -> str:
-    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in GitHub's Markdown: the first column to the left, numbers to the right."""
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

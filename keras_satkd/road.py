@@ -13,7 +13,7 @@ from keras_satkd.data import Split
 from keras_satkd.fine_tuning import teach
 from keras_satkd.judge import judge
 from keras_satkd.knowledge import Knowledge, gather, train
-from keras_satkd.prepare import prepare
+from keras_satkd.prepare import Inputs, prepare
 from keras_satkd.quantization import INT8_FILE, QUANTIZED_STUDENT_FILE, quantize, to_int8
 from keras_satkd.report import print_table, report
 from keras_satkd.run import Run
@@ -38,7 +38,7 @@ def distil(run: Run) -> None:
 
 def teach_only(run: Run) -> None:
     """Data → teachers."""
-    teach(run, *prepare(run))
+    teach(run, prepare(run))
     for name, results in run.results.items():
         if name.startswith("teacher "):
             print(f"{name}: validation accuracy {results['validation']['accuracy']:.4f}, {results['seconds']:.0f} s")
@@ -53,10 +53,23 @@ def quantize_only(run: Run) -> None:
 
 def distilled_student(run: Run) -> tuple[Split, tf_keras.Model, Knowledge]:
     """The images, the student that learned from labels and teachers, and what the teachers said."""
-    split, trained = prepare(run)
-    knowledge = gather(run, split, teach(run, split, trained))
+    inputs = prepare(run)
+    knowledge = ask_teachers(run, inputs)
+    student = distil_student(run, inputs.split, knowledge)
+    return inputs.split, student, knowledge
+
+
+def ask_teachers(run: Run, inputs: Inputs) -> Knowledge:
+    """What the run's teachers, trained first where they are not, say of its images."""
+    asked = run.config.distillation.weighting.rule != "none"
+    teachers = teach(run, inputs) if asked else []
+    return gather(run, inputs.split, teachers, run.config.distillation.augmentation)
+
+
+def distil_student(run: Run, split: Split, knowledge: Knowledge) -> tf_keras.Model:
+    """The run's student in float, trained if it is not yet."""
     run.step("distillation", lambda: _distil(run, split, knowledge))
-    return split, tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False), knowledge
+    return tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False)
 
 
 def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:

@@ -13,7 +13,8 @@ from keras_satkd.calibration import expected_calibration_error
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, macro and weighted precision, recall and F1, and calibration error, each in [0, 1].
 
-    The paper writes "macro" and its code computes scikit-learn's `weighted`: both are here.
+    The paper writes "macro" and its code computes scikit-learn's `weighted`: both are here. Macro means are over the
+    classes that `labels` holds.
 
     Args:
         logits: float [N, C].
@@ -21,8 +22,12 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """
     predicted = logits.argmax(axis=1)
     scores = {"accuracy": float(accuracy_score(labels, predicted))}
+    # By default scikit-learn counts a class that was only ever guessed, with recall 0: new images may lack classes.
+    present = np.unique(labels)
     for average in ("macro", "weighted"):
-        parts = precision_recall_fscore_support(labels, predicted, average=average, zero_division=0.0)[:3]
+        parts = precision_recall_fscore_support(labels, predicted, labels=present, average=average, zero_division=0.0)[
+            :3
+        ]
         scores |= {
             f"{average}_{name}": float(part) for name, part in zip(("precision", "recall", "f1"), parts, strict=True)
         }
@@ -44,5 +49,5 @@ def predict(
     Returns:
         float32 [N, C].
     """
-    starts = tqdm(range(0, len(images), batch_size), desc=description, unit="batch", disable=None)
+    starts = tqdm(range(0, len(images), batch_size), desc=description, unit="batch", leave=None, disable=None)
     return np.concatenate([np.asarray(logits_of(images[at : at + batch_size]), np.float32) for at in starts])

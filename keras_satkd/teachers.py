@@ -1,19 +1,23 @@
 """The networks that know more: how each is built, what input it wants, and how it is read from disk."""
 
 import contextlib
+import hashlib
 import importlib
 import io
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_with
+from keras_satkd import efficientnet_lite, shipped
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,7 @@ INPUT_RANGES = {
     "-1..1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "0..255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": _IMAGENET,
+    "efficientnet-lite": ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
 }
 
 
@@ -39,12 +44,17 @@ class Architecture:
         builder: function in it.
         input_size: height and width in pixels it was designed for.
         input_range: one of `INPUT_RANGES`, as its ImageNet weights expect.
+        options: further arguments of the builder.
+        load_imagenet: puts ImageNet weights that are on this machine into a network and returns whether there were
+            any; None where `kecam` fetches them.
     """
 
     family: str
     builder: str
     input_size: int
     input_range: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    load_imagenet: Callable[[tf_keras.Model], bool] | None = None
 
 
 ARCHITECTURES = {
@@ -57,6 +67,14 @@ ARCHITECTURES = {
     "mobilevit_s": Architecture("mobilevit", "MobileViT_S", 256, "0..1"),
     "mobilevitv2_050": Architecture("mobilevit", "MobileViT_V2_050", 256, "0..1"),
     "mobilevitv2_100": Architecture("mobilevit", "MobileViT_V2_100", 256, "0..1"),
+    "efficientnet_lite0": Architecture(
+        "efficientnet",
+        "EfficientNetV1Lite0",
+        224,
+        "efficientnet-lite",
+        {"activation": "relu6"},
+        efficientnet_lite.load_imagenet,
+    ),
 }
 
 
@@ -82,6 +100,14 @@ class Teacher:
     def classes(self) -> int:
         """Number of logits."""
         return int(self.network.output_shape[-1])
+
+    def digest(self) -> str:
+        """SHA-256 of everything that decides its logits, 64 hexadecimal digits."""
+        digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
+        for weights in self.network.weights:
+            digest.update(str(weights.shape).encode())
+            digest.update(np.ascontiguousarray(weights.numpy()))
+        return digest.hexdigest()
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
         """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] as the network wants them."""
@@ -151,10 +177,14 @@ def _network(architecture: Architecture, input_size: int, classes: int, pretrain
         num_classes=classes,
         pretrained=pretrained,
         classifier_activation=None,
+        **architecture.options,
     )
 
 
 def _with_imagenet_weights(architecture: Architecture, input_size: int, classes: int) -> tf_keras.Model | None:
+    if architecture.load_imagenet is not None:
+        network = _network(architecture, input_size, classes, pretrained=None)
+        return network if architecture.load_imagenet(network) else None
     # kecam reports a failed download on stdout alone and returns the network with random weights.
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
@@ -166,15 +196,24 @@ def check_names(names: Sequence[str]) -> None:
     """Refuse teachers that cannot be, before any work is done.
 
     Raises:
-        UserError: a name is unknown, or stands twice, or there is none.
+        UserError: a name is unknown, or stands twice.
     """
-    if not names:
-        raise UserError("teachers.names is empty: name at least one teacher, as in efficientvit_m2@128")
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"teachers.names holds {name!r} twice: name two different teachers, or one")
         if not is_trained(name):
             parse_name(name)
+
+
+def check_trained(names: Sequence[str]) -> None:
+    """Refuse teachers of teachers that know nothing yet.
+
+    Raises:
+        UserError: one is no folder and no file.
+    """
+    for name in names:
+        if not is_trained(name):
+            raise UserError(f"teachers.taught_by holds {name!r}: give a folder that keras_satkd.teach made")
 
 
 def save(teacher: Teacher, scores: dict, folder: Path) -> None:
@@ -193,21 +232,21 @@ def save(teacher: Teacher, scores: dict, folder: Path) -> None:
 
 
 def is_trained(specification: str) -> bool:
-    """Whether `specification` is a teacher on disk, not the name of an architecture."""
-    return Path(specification).exists()
+    """Whether `specification` is a teacher on disk or shipped, not the name of an architecture."""
+    return shipped.path(specification).exists()
 
 
 def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
-    """A trained teacher: a folder that `save` wrote, or any saved Keras model (`.keras`, `.h5`).
+    """A trained teacher: a folder that `save` wrote, a shipped one, or any saved Keras model (`.keras`, `.h5`).
 
     Args:
-        specification: path.
+        specification: path, or the name of a shipped teacher.
         saved_model_input: one of `INPUT_RANGES`, what a saved Keras model expects; a folder knows its own.
 
     Raises:
         UserError: the file is damaged, holds other weights, or is no image classifier with a square RGB input.
     """
-    path = Path(specification)
+    path = shipped.path(specification)
     return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
 
 

@@ -15,8 +15,9 @@ import tf_keras
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_text, write_with
-from keras_satkd.config import TrainingConfig
+from keras_satkd.config import MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
+from keras_satkd.hardware import processor_bfloat16
 
 WARM_UP = 0.05
 MONITORED = "val_accuracy"
@@ -76,14 +77,20 @@ def fit(
 
 
 @contextlib.contextmanager
-def precision(mixed: bool) -> Iterator[None]:
-    """Networks built inside compute in bfloat16 if `mixed`; their weights stay float32."""
+def precision(mixed: MixedPrecision) -> Iterator[None]:
+    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case."""
     before = tf_keras.mixed_precision.global_policy()
-    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if mixed else "float32")
+    in_bfloat16 = mixed == "on" or (mixed == "auto" and computes_bfloat16())
+    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if in_bfloat16 else "float32")
     try:
         yield
     finally:
         tf_keras.mixed_precision.set_global_policy(before)
+
+
+def computes_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 itself; a processor that emulates it loses more than it saves."""
+    return bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimizer:

@@ -2,9 +2,11 @@
 
 Teachers cost more than the student they teach, and a view that was made from known draws can be made again: so each
 teacher sees every view once, and training reads what it said ("fast distillation"). One file a teacher and view is
-written as soon as it is done, so that a killed run goes on where it was.
+written as soon as it is done, so that a killed run goes on where it was; a file's name says all that it depends on, so
+that runs share them.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,6 @@ from tqdm import tqdm
 
 from firmware_export.files import write_with
 from keras_satkd import augment
-from keras_satkd.data import ImageSet
 from keras_satkd.teachers import Teacher
 
 
@@ -34,7 +35,7 @@ class ViewLogits:
 
 def compute(
     teachers: Sequence[Teacher],
-    images: ImageSet,
+    images: np.ndarray,
     *,
     policy: str,
     views: int,
@@ -46,41 +47,38 @@ def compute(
 
     Args:
         teachers: T of them.
-        images: N of them.
+        images: uint8 [N, S, S, 3].
         policy: one of `augment.REPEATABLE`.
         views: V.
         seed: draws the views.
-        folder: holds one array [N, C] a teacher and view; it belongs to one run, whose settings do not change.
+        folder: holds one array [N, C] a teacher and view, named by a digest of all that it was made from.
         batch_size: images in a call of a teacher.
     """
     draws = augment.view_draws(len(images), views, seed)
-    logits = np.stack([_teacher_views(teacher, images, draws, policy, folder, batch_size) for teacher in teachers])
-    return ViewLogits(draws, np.ascontiguousarray(logits.transpose(2, 1, 0, 3)))
+    pixels = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
+    for position, teacher in enumerate(teachers):
+        logits_of = _logits_of(teacher, policy)
+        digest = teacher.digest()
+        for view in range(views):
+            name = hashlib.sha256(f"{digest} {pixels} {policy} {seed} {view}".encode()).hexdigest()[:32]
+            path = folder / f"{teacher.name}-{name}.npy"
+            if not path.exists():
+                starts = range(0, len(images), batch_size)
+                bar = tqdm(starts, desc=f"{teacher.name} view {view + 1} of {views}", unit="batch", disable=None)
+                # Half precision keeps 11 bits of a logit, far more than a temperature of 5 lets through.
+                parts = [
+                    logits_of(images[at : at + batch_size], draws[at : at + batch_size, view]).numpy() for at in bar
+                ]
+                seen = np.concatenate(parts).astype(np.float16)
+                write_with(path, lambda temporary, seen=seen: np.save(temporary, seen))
+            logits[:, view, position] = np.load(path)
+    return ViewLogits(draws, logits)
 
 
-def _teacher_views(
-    teacher: Teacher, images: ImageSet, draws: np.ndarray, policy: str, folder: Path, batch_size: int
-) -> np.ndarray:
-    """float16 [V, N, C] of one teacher."""
-
+def _logits_of(teacher: Teacher, policy: str) -> tf.types.experimental.PolymorphicFunction:
     @tf.function(reduce_retracing=True)
     def logits_of(batch: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         return teacher.logits(augment.augment(batch, numbers, policy))
 
-    def view_logits(view: int) -> np.ndarray:
-        path = folder / f"{teacher.name}-{view}.npy"
-        if path.exists():
-            return np.load(path)
-        starts = tqdm(
-            range(0, len(images), batch_size), desc=f"{path.stem} of {draws.shape[1]}", unit="batch", disable=None
-        )
-        parts = [
-            logits_of(images.images[start : start + batch_size], draws[start : start + batch_size, view]).numpy()
-            for start in starts
-        ]
-        # Half precision keeps 11 bits of a logit, far more than a temperature of 5 lets through, at half the memory.
-        logits = np.concatenate(parts).astype(np.float16)
-        write_with(path, lambda temporary: np.save(temporary, logits))
-        return logits
-
-    return np.stack([view_logits(view) for view in range(draws.shape[1])])
+    return logits_of

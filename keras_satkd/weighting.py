@@ -140,6 +140,7 @@ RULES: dict[str, Callable[[WeightingConfig, int, float, Sequence[float]], Rule]]
     ),
     "static": lambda config, teachers, _, __: _static(config, teachers),
     "single": lambda config, teachers, _, __: _single(config, teachers),
+    "none": lambda _, teachers, __, ___: _constant((1.0,) * teachers, share=0.0),
 }
 
 

@@ -53,6 +53,7 @@ def test_the_same_draws_make_the_same_view(policy):
 def test_view_draws_follow_the_seed():
     np.testing.assert_array_equal(augment.view_draws(3, 2, 7), augment.view_draws(3, 2, 7))
     assert (augment.view_draws(3, 2, 7) != augment.view_draws(3, 2, 8)).any()
+    np.testing.assert_array_equal(augment.view_draws(3, 5, 7)[:, :2], augment.view_draws(3, 2, 7))
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ from firmware_export.errors import UserError
 from keras_satkd.config import (
     PRESETS,
     Config,
+    DataConfig,
     WeightingConfig,
+    command,
     flatten,
     from_dict,
     load,
@@ -109,3 +111,23 @@ def test_every_setting_is_frozen_and_documented_in_help():
     for name in flatten(to_dict(Config())):
         assert f"--{name.replace('_', '-')}" in said.getvalue(), name
     assert all(kind.__dataclass_params__.frozen for kind in every_dataclass(Config))
+
+
+def test_the_command_of_a_configuration_makes_it_again():
+    import shlex
+
+    from keras_satkd.cli import parse
+
+    values = to_dict(load("demo"))
+    values["distillation"]["weighting"] |= {"rule": "static", "static_weights": [1.0, 3.0]}
+    values["data"]["strict"] = True
+    config = from_dict(values, "test")
+    words = shlex.split(command(config, "keras_satkd.distill"))
+    assert words[:3] == ["python", "-m", "keras_satkd.distill"]
+    assert parse("keras_satkd.distill", "test", words[3:])[0] == config
+
+
+def test_the_command_tells_no_folder():
+    config = dataclasses.replace(Config(), data=DataConfig(source="/home/somebody/EuroSAT_RGB.zip"))
+    assert "--data.source EuroSAT_RGB.zip" in command(config, "keras_satkd.distill")
+    assert "somebody" not in command(config, "keras_satkd.distill")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests_support import tiny_network
 
-from keras_satkd.config import Config, DistillationConfig, TrainingConfig
+from keras_satkd.config import Config, DataConfig, DistillationConfig, TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.knowledge import gather, train
 from keras_satkd.run import Run
@@ -18,30 +18,31 @@ def split(image_set):
 
 def prepared(tmp_path, teacher_logits: str, augmentation: str = "satellite") -> Run:
     distillation = DistillationConfig(teacher_logits=teacher_logits, augmentation=augmentation, views=2)
-    return Run(tmp_path / "run", dataclasses.replace(Config(), distillation=distillation))
+    data = DataConfig(cache_dir=str(tmp_path / "cache"))
+    return Run(tmp_path / "run", dataclasses.replace(Config(), data=data, distillation=distillation))
 
 
 @pytest.mark.parametrize("teacher_logits", ["precomputed", "in-loop"])
 def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher, teacher_logits):
     run = prepared(tmp_path, teacher_logits)
-    known = gather(run, split, [teacher("one", 1), teacher("two", 2)])
+    known = gather(run, split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert (known.training is not None) == (teacher_logits == "precomputed")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
     [row] = read_metrics(run.path("metrics.csv"))
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
     assert float(row["val_distillation_loss"]) > 0
-    assert len(list(run.path("views").rglob("*.npy"))) == (2 if teacher_logits == "in-loop" else 6)
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == (2 if teacher_logits == "in-loop" else 6)
 
 
 @pytest.mark.slow
 def test_kerascv_augments_where_the_teachers_are_in_the_loop(tmp_path, split, teacher):
     run = prepared(tmp_path, "in-loop", "randaugment")
-    known = gather(run, split, [teacher("one", 1)])
+    known = gather(run, split, [teacher("one", 1)], "randaugment")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
     assert np.isfinite(float(read_metrics(run.path("metrics.csv"))[0]["loss"]))
 
 
 def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teacher):
-    known = gather(prepared(tmp_path, "in-loop"), split, [teacher("one", 1), teacher("two", 2)])
+    known = gather(prepared(tmp_path, "in-loop"), split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert len(known.calibration) == 2
     assert all(0.05 <= temperature <= 20 for temperature in known.calibration)

@@ -6,6 +6,7 @@ import tf_keras
 from tests_support import tiny_network
 
 from firmware_export.errors import UserError
+from keras_satkd import training
 from keras_satkd.batches import evaluation_batches, training_batches
 from keras_satkd.config import TrainingConfig
 from keras_satkd.distiller import Distiller
@@ -139,7 +140,17 @@ def test_metrics_are_plain_csv(tmp_path, image_set):
     assert header[:4] == ["phase", "epoch", "seconds", "learning_rate"]
 
 
-def test_precision_is_what_was_asked_for_and_then_what_it_was():
-    with precision(True):
-        assert tf_keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+@pytest.mark.parametrize(
+    ("asked", "has_bfloat16", "got"),
+    [
+        ("on", False, "mixed_bfloat16"),
+        ("off", True, "float32"),
+        ("auto", True, "mixed_bfloat16"),
+        ("auto", False, "float32"),
+    ],
+)
+def test_precision_is_what_was_asked_for_and_then_what_it_was(monkeypatch, asked, has_bfloat16, got):
+    monkeypatch.setattr(training, "computes_bfloat16", lambda: has_bfloat16)
+    with precision(asked):
+        assert tf_keras.mixed_precision.global_policy().name == got
     assert tf_keras.mixed_precision.global_policy().name == "float32"

@@ -5,7 +5,7 @@ from keras_satkd import augment, views
 
 def test_every_view_is_what_the_teacher_says_of_it(image_set, teacher, tmp_path):
     images, both = image_set(5), [teacher("one", 1), teacher("two", 2)]
-    known = views.compute(both, images, policy="satellite", views=3, seed=9, folder=tmp_path, batch_size=2)
+    known = views.compute(both, images.images, policy="satellite", views=3, seed=9, folder=tmp_path, batch_size=2)
     assert known.logits.shape == (5, 3, 2, 3)
     for view in range(3):
         seen = augment.augment(images.images, known.draws[:, view], "satellite")
@@ -15,10 +15,13 @@ def test_every_view_is_what_the_teacher_says_of_it(image_set, teacher, tmp_path)
 
 def test_finished_views_are_read_and_missing_ones_made(image_set, teacher, tmp_path):
     images, one = image_set(4), [teacher("one")]
-    first = views.compute(one, images, policy="dihedral", views=2, seed=0, folder=tmp_path)
+    first = views.compute(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
     marked = np.full((4, 3), 7, np.float16)
-    np.save(tmp_path / "one-0.npy", marked)
-    (tmp_path / "one-1.npy").unlink()
-    again = views.compute(one, images, policy="dihedral", views=2, seed=0, folder=tmp_path)
+    for path in tmp_path.iterdir():
+        if (np.load(path) == first.logits[:, 0, 0]).all():
+            np.save(path, marked)
+        else:
+            path.unlink()
+    again = views.compute(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
     np.testing.assert_array_equal(again.logits[:, 0, 0], marked)
     np.testing.assert_array_equal(again.logits[:, 1], first.logits[:, 1])

@@ -111,11 +111,15 @@ def test_static_and_single():
 @settings(max_examples=40, deadline=None)
 def test_other_rules_share_one_among_any_number_of_teachers(teachers, classes, seed, spread):
     logits = np.random.default_rng(seed).normal(0, spread, (3, teachers, classes)).astype(np.float32)
-    for name in set(RULES) - {"paper-batch", "paper-sample"}:
+    for name in set(RULES) - {"paper-batch", "paper-sample", "none"}:
         weights = rule(name, teachers, distillation_share=0.4)(logits)
         np.testing.assert_allclose(np.sum(weights.teachers, axis=1), 1.0, atol=1e-5)
         np.testing.assert_allclose(weights.share, 0.4, atol=1e-6)
         assert np.min(weights.teachers) >= 0
+
+
+def test_no_rule_leaves_the_ground_truth_alone():
+    np.testing.assert_array_equal(rule("none")(batch((0.9, 0.3), (0.5, 0.5))).share, [0.0, 0.0])
 
 
 @pytest.mark.parametrize(

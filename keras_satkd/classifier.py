@@ -1,0 +1,163 @@
+"""Any model as images in, logits out: int8 `.tflite`, saved Keras models, teacher folders.
+
+classifier = load("runs/eurosat/student_int8.tflite")
+classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from firmware_export.convert import load_keras
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import check_deployable, read
+from firmware_export.oracle import predict_int8
+from keras_satkd import teachers
+from keras_satkd.scores import predict
+from keras_satkd.teachers import Teacher
+
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model, whatever it was saved as.
+
+    Attributes:
+        name: of its file or folder.
+        image_size: height and width in pixels of the images that `logits` takes.
+        classes: number of logits.
+        class_names: the classes in the order of the logits; None where the model's files do not say them.
+        logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
+    """
+
+    name: str
+    image_size: int
+    classes: int
+    class_names: tuple[str, ...] | None
+    logits: Callable[[np.ndarray], np.ndarray]
+
+
+def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifier:
+    """A model from disk.
+
+    Its class names are the list `class_names` of a JSON file beside it that is named as it is (`student.json` for
+    `student.keras`), or of a teacher folder's `teacher.json`.
+
+    Args:
+        path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, or a folder that
+            `keras_satkd.teach` made.
+        input_range: one of `teachers.INPUT_RANGES`, what a Keras model expects; the others know their own.
+        image_size: height and width in pixels of the images that a teacher folder is to be given, which it resizes
+            itself; the others take images of their input's size.
+
+    Raises:
+        UserError: the file does not exist, is damaged, is no classifier of square RGB images, or its class names are
+            not as many as its logits.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher's folder")
+    if file.is_dir():
+        teacher = teachers.load(path)
+        size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
+    elif file.suffix == ".tflite":
+        size, classes, logits = _load_int8(file)
+    elif file.suffix in KERAS_SUFFIXES:
+        teacher = _load_keras(file, input_range)
+        size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
+    else:
+        raise UserError(
+            f"model {path!r} is of no known kind: give a .tflite, .keras or .h5 file, or a teacher's folder"
+        )
+    return Classifier(file.resolve().name, size, classes, _class_names(file, classes), logits)
+
+
+def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
+    network = tf.function(teacher.logits, reduce_retracing=True)
+    return lambda images: predict(network, images, teacher.name)
+
+
+def _load_keras(file: Path, input_range: str) -> Teacher:
+    network = load_keras(file)
+    _check_shapes(file, network.input_shape, network.output_shape)
+    return Teacher(file.name, network, network.input_shape[1], input_range, _ends_in_softmax(network))
+
+
+def _ends_in_softmax(network: tf_keras.Model) -> bool:
+    last = network.layers[-1]
+    # tfmot wraps the layer, and then its activation.
+    layer = getattr(last, "layer", last)
+    activation = getattr(layer, "activation", None)
+    activation = getattr(activation, "activation", activation)
+    return activation is tf_keras.activations.softmax or isinstance(layer, tf_keras.layers.Softmax)
+
+
+def _load_int8(file: Path) -> tuple[int, int, Callable[[np.ndarray], np.ndarray]]:
+    model = file.read_bytes()
+    graph = read(model, file.name)
+    check_deployable(graph)
+    inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
+    _check_shapes(file, inputs, outputs)
+    return inputs[1], outputs[1], lambda images: int8_logits(model, images)
+
+
+def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
+    is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] and inputs[3] == 3
+    if not is_square or inputs[1] is None:
+        raise UserError(
+            f"model {file} takes {inputs}, (batch, size, size, 3) expected: give a model of square RGB images"
+        )
+    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] is None:
+        raise UserError(f"model {file} gives {outputs}, (batch, classes) expected: give an image classifier")
+
+
+def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
+    """Logits of an int8 `.tflite` by TFLite's own kernels, dequantized.
+
+    TFLM would need 44 ms an image; that both agree is the export's business.
+
+    Args:
+        model: the bytes of the file.
+        images: uint8 [N, H, W, 3], N ≥ 1.
+
+    Returns:
+        float32 [N, C]. A model that ends in a softmax has its logarithm taken; probabilities below half a step of the
+        output, which int8 cannot tell from zero, count as half a step.
+    """
+    graph = read(model)
+    output = graph.outputs[0]
+    values = (predict_int8(model, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
+    if graph.operators[-1].name != "SOFTMAX":
+        return values
+    return np.log(np.maximum(values, np.float32(output.scale / 2)))
+
+
+def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
+    beside = file.with_suffix(".json")
+    if not beside.is_file() and file.is_dir():
+        beside = file / teachers.DESCRIPTION_FILE
+    if not beside.is_file():
+        return None
+    try:
+        description = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{beside} is no readable JSON ({error}): mend or remove it") from None
+    if not isinstance(description, dict) or "class_names" not in description:
+        return None
+    names = description["class_names"]
+    if not _is_list_of_names(names) or len(names) != classes:
+        raise UserError(
+            f"class_names of {beside} is {names!r}, a list of {classes} different names expected: mend or remove it"
+        )
+    return tuple(names)
+
+
+def _is_list_of_names(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)

@@ -1,0 +1,193 @@
+"""The study's trainings, one run a row, and what they say together."""
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_export.errors import unknown_name
+from firmware_export.files import write_json, write_text
+from keras_satkd import classifier, figures, students
+from keras_satkd.config import Config, from_dict, load, to_dict
+from keras_satkd.evaluate import evaluate
+from keras_satkd.knowledge import Knowledge
+from keras_satkd.prepare import Inputs, begin, prepare
+from keras_satkd.report import markdown_table
+from keras_satkd.road import STUDENT_FILE, ask_teachers, distil_student
+from keras_satkd.run import Run
+from keras_satkd.study import ROWS, STUDENT_SEEDS, Arguments
+from keras_satkd.training import read_metrics
+from keras_satkd.weighting import PAPER_CASES
+
+logger = logging.getLogger(__name__)
+
+RESULTS_FILE = "results.json"
+SCORES = {
+    "accuracy": "accuracy",
+    "macro_precision": "precision",
+    "macro_recall": "recall",
+    "macro_f1": "F1",
+    "ece": "ECE",
+}
+"""Scores in the table, and their headings there; all in per cent."""
+
+
+def study(arguments: Arguments) -> None:
+    """Train and score what is missing; results, table and figure are renewed after every row.
+
+    Raises:
+        UserError: a row, a student or the configuration does not exist, or a folder belongs to another study.
+    """
+    for name in arguments.rows:
+        if name not in ROWS:
+            raise unknown_name("row", name, ROWS)
+    for student in arguments.students:
+        students.check_name(student)
+    common = load(arguments.config)
+    if arguments.data is not None:
+        common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
+    gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
+    for student in arguments.students:
+        for seed in range(STUDENT_SEEDS[student]):
+            for name in arguments.rows:
+                logger.info("%s, %s, seed %d", name, student, seed)
+                run = Run(run_folder(arguments.workdir, name, student, seed), row_config(common, name, student, seed))
+                if "study" not in run.results:
+                    train_row(run, gathered)
+                write_results(arguments.workdir, common)
+
+
+def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
+    """Where a row's run lies."""
+    return workdir / f"{''.join(letter if letter.isalnum() else '-' for letter in row)}-{student}-{seed}"
+
+
+def row_config(common: Config, row: str, student: str, seed: int) -> Config:
+    """What all rows have in common, with what `ROWS` says of this one."""
+    values = to_dict(common) | {"student": student, "seed": seed}
+    for name, value in ROWS[row].items():
+        *groups, setting = name.split(".")
+        group = values
+        for each in groups:
+            group = group[each]
+        group[setting] = value
+    return from_dict(values, f"row {row!r} of the study")
+
+
+def train_row(run: Run, gathered: dict[tuple, tuple[Inputs, Knowledge]]) -> None:
+    """Train a row's student and score it on the test images.
+
+    Args:
+        run: of this row.
+        gathered: images, teachers and what they said, by what decides them; rows share them.
+    """
+    key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
+    if key not in gathered:
+        inputs = prepare(run)
+        gathered[key] = inputs, ask_teachers(run, inputs)
+    inputs, knowledge = gathered[key]
+    begin(run, inputs.split)
+    distil_student(run, inputs.split, knowledge)
+    test = inputs.split.test
+
+    def judge() -> dict[str, Any]:
+        student = classifier.load(str(run.path(STUDENT_FILE)))
+        return evaluate(student, test.images, test.labels, corruptions=True) | {"cases": _cases(run)}
+
+    run.step("study", judge)
+
+
+def _cases(run: Run) -> dict[str, float]:
+    """How often each of the paper's cases ran in the last epoch; empty for rules without cases."""
+    last = read_metrics(run.path("metrics.csv"))[-1]
+    return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}
+
+
+def write_results(workdir: Path, common: Config) -> None:
+    """Gather what all finished rows found into `results.json`, `study.md` and `study.png`."""
+    results = []
+    for student, seeds in STUDENT_SEEDS.items():
+        for row in ROWS:
+            for seed in range(seeds):
+                path = run_folder(workdir, row, student, seed) / "metrics.json"
+                found = json.loads(path.read_text()) if path.exists() else {}
+                if "study" in found:
+                    results.append(
+                        {
+                            "row": row,
+                            "student": student,
+                            "seed": seed,
+                            **found["study"],
+                            **{name: found["distillation"][name] for name in ("parameters", "macs")},
+                            "training_seconds": found["distillation"]["seconds"],
+                            "split_sha256": found["data"]["split_sha256"],
+                            "hardware": found["data"]["hardware"],
+                        }
+                    )
+    write_json(workdir / RESULTS_FILE, {"config": to_dict(common), "rows": ROWS, "results": results})
+    if results:
+        write_text(workdir / "study.md", table(results))
+        figures.draw(workdir / "study.png", (9, 5), lambda figure: figures.study(figure, summaries(results)))
+
+
+def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results of equal row and student put together.
+
+    Returns:
+        Dictionaries with `row`, `student`, `seeds`, `parameters`, `macs`, and for each of `SCORES` a pair of mean and
+        sample standard deviation over the seeds, fractions in [0, 1]; the deviation of one seed is None.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for result in results:
+        groups.setdefault((result["row"], result["student"]), []).append(result)
+    return [
+        {
+            "row": row,
+            "student": student,
+            "seeds": len(group),
+            "parameters": group[0]["parameters"],
+            "macs": group[0]["macs"],
+            **{name: _mean_and_deviation([result[name] for result in group]) for name in SCORES},
+        }
+        for (row, student), group in groups.items()
+    ]
+
+
+def _mean_and_deviation(values: list[float]) -> tuple[float, float | None]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The study as Markdown: one table of clean accuracy a student, and one of accuracy under corruptions."""
+    parts = []
+    for student in dict.fromkeys(result["student"] for result in results):
+        chosen = [result for result in results if result["student"] == student]
+        parts.append(f"## {student}: {chosen[0]['parameters']:,} parameters, {chosen[0]['macs']:,} MACs")
+        rows = [
+            [summary["row"], str(summary["seeds"]), *(_per_cent(*summary[name]) for name in SCORES)]
+            for summary in summaries(chosen)
+        ]
+        parts.append(markdown_table(["test %", "seeds", *SCORES.values()], rows))
+        parts.append(_corruption_table(chosen))
+    return "\n\n".join(parts) + "\n"
+
+
+def _per_cent(mean: float, deviation: float | None) -> str:
+    return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+
+
+def _corruption_table(results: list[dict[str, Any]]) -> str:
+    """Mean accuracy over the seeds at severities 1 / 3 / 5."""
+    kinds = list(results[0]["corruptions"])
+    rows = []
+    for row in dict.fromkeys(result["row"] for result in results):
+        accuracies = {
+            kind: 100 * np.mean([result["corruptions"][kind] for result in results if result["row"] == row], axis=0)
+            for kind in kinds
+        }
+        rows.append([row, *(" / ".join(f"{accuracies[kind][at]:.1f}" for at in (0, 2, 4)) for kind in kinds)])
+    headings = ["accuracy %, severity 1 / 3 / 5", *(kind.replace("_", " ") for kind in kinds)]
+    return markdown_table(headings, rows)

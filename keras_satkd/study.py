@@ -1,0 +1,71 @@
+"""`python -m keras_satkd.study`: what each teacher and each weighting rule buys, everything else being equal.
+
+    python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study
+
+The rows of the paper's tables III and IV, with a baseline and rules of our own: every row has the same images, schedule
+and augmentation, and differs in what `ROWS` says. ResNet8 is trained from several seeds, ResNet16 from one. A stopped
+study goes on where it was; `results.json`, `study.md` and `study.png` are renewed after every row.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import tyro
+
+from firmware_export.errors import exit_on_user_error
+
+ROWS: dict[str, dict[str, object]] = {
+    "no teacher": {"distillation.weighting.rule": "none"},
+    "EfficientViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 0},
+    "MobileViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 1},
+    "both, equal weights": {"distillation.weighting.rule": "static"},
+    "both, paper's rule per batch": {"distillation.weighting.rule": "paper-batch"},
+    "both, paper's rule per sample": {"distillation.weighting.rule": "paper-sample"},
+    "both, calibrated confidence per sample": {"distillation.weighting.rule": "confidence"},
+    "both, entropy per sample": {"distillation.weighting.rule": "entropy"},
+    "best recipe": {
+        "distillation.weighting.rule": "confidence",
+        "distillation.weighting.distillation_share": 0.9,
+    },
+}
+"""What each row changes in the study's configuration. The first teacher is an EfficientViT, the second a MobileViT."""
+
+STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
+"""Students, and from how many seeds each row trains them."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train a student for every row of the study and compare them on the test images."""
+
+    data: str | None = None
+    """As `--data` of keras_satkd.distill; the configuration's source when not given."""
+
+    config: str = "study"
+    """A preset or a TOML file: what all rows have in common."""
+
+    workdir: Path = Path("runs/study")
+    """A folder with one run a row, and the results."""
+
+    rows: tuple[str, ...] = tuple(ROWS)
+    """Which rows, by name."""
+
+    students: tuple[str, ...] = tuple(STUDENT_SEEDS)
+    """Which students."""
+
+
+def main() -> NoReturn:
+    """The command line."""
+
+    def work() -> None:
+        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.study")
+        from keras_satkd.cli import import_quietly
+
+        import_quietly("keras_satkd.study_rows").study(arguments)
+
+    exit_on_user_error(work)
+
+
+if __name__ == "__main__":
+    main()

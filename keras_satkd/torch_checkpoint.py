@@ -1,0 +1,64 @@
+"""PyTorch's first checkpoint format (before 1.6) as NumPy arrays, without PyTorch.
+
+The file is a row of pickles (magic number, protocol, the writer's type sizes, the state dictionary, the keys of the
+storages) followed by the storages themselves, each an int64 count and its raw elements (PyTorch's `serialization.py`,
+`_legacy_save`). A tensor is a storage with an offset, a shape and strides, which need not be in row order.
+"""
+
+import collections
+import pickle
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from firmware_export.errors import UserError
+
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+_ELEMENTS = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the few names that a state dictionary needs, so that a file cannot run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if module == "torch" and name in _ELEMENTS:
+            return name
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda storage, offset, shape, strides, *_: (storage, offset, shape, strides)
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a state dictionary")
+
+    def persistent_load(self, pid: Any) -> Any:
+        _, elements, key, *_ = pid
+        return elements, key
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """The state dictionary in `path`: float32 and int64 arrays by name, in the order of the network's layers.
+
+    Raises:
+        UserError: the file is missing, or no checkpoint of this format.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except (OSError, EOFError, ValueError, TypeError, LookupError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a PyTorch state dictionary in the format before 1.6 ({error})") from None
+
+
+def _read(file: BinaryIO) -> dict[str, np.ndarray]:
+    magic, _protocol, _sizes, tensors, keys = (_Unpickler(file).load() for _ in range(5))
+    if magic != MAGIC_NUMBER:
+        raise ValueError(f"magic number {magic!r}")
+    elements = {key: _ELEMENTS[name] for (name, key), *_ in tensors.values()}
+    storages = {key: file.read(int.from_bytes(file.read(8), "little") * elements[key].itemsize) for key in keys}
+
+    def array(storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+        kind = elements[storage[1]]
+        in_bytes = [stride * kind.itemsize for stride in strides]
+        # Refuses what would reach beyond its storage, as a file that ends early does.
+        return np.ndarray(shape, kind, storages[storage[1]], offset * kind.itemsize, in_bytes)
+
+    return {name: array(*tensor) for name, tensor in tensors.items()}

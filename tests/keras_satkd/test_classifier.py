@@ -1,0 +1,156 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow_model_optimization as tfmot
+import tf_keras
+from scipy.special import log_softmax, softmax
+from tests_support import tiny_network
+
+from firmware_export.convert import float_to_int8
+from firmware_export.errors import UserError
+from keras_satkd import teachers
+from keras_satkd.classifier import int8_logits, load
+from keras_satkd.quantization import settle_ranges
+
+SIZE = 16
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Saves a network under a name and returns the path."""
+
+    def save(network: tf_keras.Model, name: str = "mine.keras") -> str:
+        network.save(tmp_path / name)
+        return str(tmp_path / name)
+
+    return save
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_keras_model(saved, image_set, ending):
+    network, images = tiny_network(seed=4), image_set(5).images
+    classifier = load(saved(network, f"mine.{ending}"))
+    assert (classifier.name, classifier.image_size, classifier.classes) == (f"mine.{ending}", SIZE, 3)
+    assert classifier.class_names is None
+    logits = classifier.logits(images)
+    assert (logits.shape, logits.dtype) == ((5, 3), np.float32)
+    np.testing.assert_allclose(logits, network(images / np.float32(255)), atol=1e-5)
+
+
+def test_a_keras_model_of_another_input_range(saved, image_set):
+    network, images = tiny_network(seed=4), image_set(5).images
+    logits = load(saved(network), input_range="-1..1").logits(images)
+    np.testing.assert_allclose(logits, network(images / np.float32(127.5) - 1), atol=1e-4)
+
+
+def test_a_keras_model_that_ends_in_a_softmax(saved, image_set):
+    network, images = tiny_network(seed=4, activation="softmax"), image_set(5).images
+    logits = load(saved(network)).logits(images)
+    np.testing.assert_allclose(softmax(logits, axis=1), network(images / np.float32(255)), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_a_quantization_aware_model(saved, image_set, activation):
+    images = image_set(5).images
+    network = tiny_network(seed=4, activation=activation)
+    quantized = tfmot.quantization.keras.quantize_model(network)
+    settle_ranges(quantized, network, images)
+    quantized(images / np.float32(255), training=True)  # the weights' ranges are set by a training step
+    said = quantized(images / np.float32(255)).numpy()
+    assert np.ptp(said, axis=0).max() > 0
+    logits = load(saved(quantized, "student_qat.h5")).logits(images)
+    expected = log_softmax(said, axis=1) if activation is None else np.log(said / said.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(log_softmax(logits, axis=1), expected, atol=1e-4)
+
+
+def test_an_int8_model(tmp_path, image_set):
+    network, images = tiny_network(seed=4), image_set(30).images
+    (tmp_path / "student.tflite").write_bytes(float_to_int8(network, images))
+    classifier = load(str(tmp_path / "student.tflite"))
+    assert (classifier.name, classifier.image_size, classifier.classes) == ("student.tflite", SIZE, 3)
+    logits, expected = classifier.logits(images), network(images / np.float32(255)).numpy()
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, atol=0.04 * np.ptp(expected))
+
+
+def test_the_softmax_of_an_int8_model_is_taken_back(image_set):
+    network, images = tiny_network(seed=4, activation="softmax"), image_set(30).images
+    network.layers[-1].set_weights([300 * weights for weights in network.layers[-1].get_weights()])
+    expected = network(images / np.float32(255)).numpy()
+    assert expected.min() < 1 / 512, "a probability that int8 cannot tell from zero is part of this test"
+    logits = int8_logits(float_to_int8(network, images), images)
+    assert np.isfinite(logits).all()
+    np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=0.1)
+
+
+@pytest.mark.slow
+def test_a_teachers_folder(tmp_path, image_set):
+    teacher = teachers.build("efficientvit_m0@64", 3, "none")
+    teachers.save(teacher, {}, tmp_path / "taught")
+    classifier = load(str(tmp_path / "taught"), image_size=SIZE)
+    assert (classifier.name, classifier.image_size, classifier.classes) == ("taught", SIZE, 3)
+    assert classifier.class_names is None
+    images = image_set(3).images
+    np.testing.assert_allclose(classifier.logits(images), teacher.logits(images), atol=1e-4)
+    described = json.loads((tmp_path / "taught" / "teacher.json").read_text())
+    (tmp_path / "taught" / "teacher.json").write_text(json.dumps({**described, "class_names": ["a", "b", "c"]}))
+    assert load(str(tmp_path / "taught")).class_names == ("a", "b", "c")
+
+
+def test_class_names_beside_the_model(saved, tmp_path):
+    path = saved(tiny_network())
+    beside = tmp_path / "mine.json"
+    beside.write_text(json.dumps({"class_names": ["Forest", "Lake", "Straße"]}), encoding="utf-8")
+    assert load(path).class_names == ("Forest", "Lake", "Straße")
+    beside.write_text(json.dumps({"accuracy": 1}))
+    assert load(path).class_names is None
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"], "abc", ["a", "b", 3], {"a": 1, "b": 2, "c": 3}])
+def test_class_names_that_do_not_fit(saved, tmp_path, names):
+    path = saved(tiny_network())
+    (tmp_path / "mine.json").write_text(json.dumps({"class_names": names}))
+    with pytest.raises(UserError, match=r"mine\.json.*3 different names expected"):
+        load(path)
+
+
+def test_damaged_class_names(saved, tmp_path):
+    path = saved(tiny_network())
+    (tmp_path / "mine.json").write_text("{")
+    with pytest.raises(UserError, match=r"mine\.json is no readable JSON"):
+        load(path)
+
+
+def test_what_is_no_model(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        load(str(tmp_path / "absent.keras"))
+    with pytest.raises(UserError, match=r"teacher\.json"):
+        load(str(tmp_path))
+    for name, said in [("model.onnx", "no known kind"), ("model.tflite", "no .tflite model"), ("m.keras", "no .keras")]:
+        (tmp_path / name).write_bytes(b"nothing")
+        with pytest.raises(UserError, match=said):
+            load(str(tmp_path / name))
+
+
+def test_models_of_other_shapes(saved):
+    layers = tf_keras.layers
+    for shape in [(8, 16, 3), (16, 16, 1), (None, None, 3), (768,)]:
+        image = layers.Input(shape)
+        pooled = layers.GlobalAveragePooling2D()(image) if len(shape) == 3 else image
+        with pytest.raises(UserError, match=r"\(batch, size, size, 3\) expected"):
+            load(saved(tf_keras.Model(image, layers.Dense(3)(pooled))))
+    image = layers.Input((SIZE, SIZE, 3))
+    with pytest.raises(UserError, match=r"\(batch, classes\) expected"):
+        load(saved(tf_keras.Model(image, layers.Conv2D(3, 1)(image))))
+
+
+def test_an_int8_model_of_grey_images(tmp_path):
+    layers = tf_keras.layers
+    image = layers.Input((SIZE, SIZE, 1))
+    network = tf_keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))))
+    images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 1), np.uint8)
+    (tmp_path / "grey.tflite").write_bytes(float_to_int8(network, images))
+    with pytest.raises(UserError, match=r"grey\.tflite takes \(1, 16, 16, 1\)"):
+        load(str(tmp_path / "grey.tflite"))

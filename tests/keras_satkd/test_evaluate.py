@@ -1,0 +1,225 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests_support import tiny_network
+
+from firmware_export.convert import float_to_int8
+from firmware_export.errors import UserError
+from keras_satkd import evaluate, teachers
+from keras_satkd.classifier import Classifier
+from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES
+
+COLOURS = ("Blue", "Green", "Red")
+SIZE = 16
+
+
+def by_colour(class_names: tuple[str, ...] | None = ("Red", "Green", "Blue")) -> Classifier:
+    """Says which channel is brightest: right for the classes of `image_set`."""
+    return Classifier(
+        "by_colour.keras", SIZE, 3, class_names, lambda images: images.mean(axis=(1, 2), dtype=np.float32)
+    )
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Makes an image folder of plain pictures, so many of each of `COLOURS`."""
+
+    def make(**counts: int) -> Path:
+        folder = tmp_path / "pictures"
+        for name, count in counts.items():
+            (folder / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((SIZE, SIZE, 3), 60 + number, np.uint8)
+                pixels[..., 2 - COLOURS.index(name)] = 200
+                Image.fromarray(pixels).save(folder / name / f"{number}.png")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A Keras model that is always right about `pictures`, and knows its class names (red, green, blue)."""
+    network = tiny_network()
+    kernel = np.zeros((3, 3, 3, 4), np.float32)
+    kernel[1, 1, range(3), range(3)] = 1
+    network.get_layer("convolution").set_weights([kernel, np.zeros(4)])
+    network.get_layer("logits").set_weights([8 * np.eye(4, 3), np.zeros(3)])
+    network.save(tmp_path / "student.keras")
+    (tmp_path / "student.json").write_text(json.dumps({"class_names": ["Red", "Green", "Blue"]}))
+    return tmp_path / "student.keras"
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "keras_satkd.evaluate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def told(monkeypatch, capsys, *arguments: object) -> str:
+    """What the command prints on stdout, called in this process."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main()
+    captured = capsys.readouterr()
+    assert stop.value.code == 0, captured.err
+    return captured.out
+
+
+def test_scores_of_a_model_that_is_right(image_set):
+    images = image_set(30)
+    result = evaluate.evaluate(by_colour(), images.images, images.labels)
+    assert result["images"] == 30
+    for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "weighted_f1"):
+        assert result[name] == 1.0
+    assert result["ece"] < 1e-3
+    assert result["per_class"] == {name: {"recall": 1.0, "images": 10} for name in ("Red", "Green", "Blue")}
+    assert "corruptions" not in result
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_classes_that_the_data_lack_do_not_drag_the_means(image_set):
+    images = image_set(30)
+    kept = images.labels != 2
+    labels = images.labels[kept].copy()
+    pixels = images.images[kept].copy()
+    # One red image of ten is taken for blue, of which there is none.
+    pixels[0] = pixels[0][..., ::-1]
+    result = evaluate.evaluate(by_colour(), pixels, labels)
+    assert result["per_class"] == {"Red": {"recall": 0.9, "images": 10}, "Green": {"recall": 1.0, "images": 10}}
+    assert result["macro_recall"] == pytest.approx(0.95)
+    assert result["macro_precision"] == 1.0
+    assert result["macro_f1"] == pytest.approx((2 * 0.9 / 1.9 + 1) / 2)
+
+
+def test_corrupted_images_are_scored(image_set):
+    images = image_set(12)
+    result = evaluate.evaluate(by_colour(None), images.images, images.labels, corruptions=True)
+    assert list(result["per_class"]) == ["0", "1", "2"]
+    assert result["corruptions"].keys() == CORRUPTIONS.keys()
+    assert result["corruption_severities"] == {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    for name, accuracies in result["corruptions"].items():
+        disturbed = [CORRUPTIONS[name](images.images, severity) for severity in range(1, 6)]
+        assert accuracies == [np.mean(by_colour().logits(seen).argmax(axis=1) == images.labels) for seen in disturbed]
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_labels_are_mapped_by_name():
+    labels = np.array([0, 1, 1, 0], np.int32)
+    mapped = evaluate.model_labels(labels, ("Blue", "Red"), by_colour())
+    np.testing.assert_array_equal(mapped, [2, 0, 0, 2])
+    everything = evaluate.model_labels(np.arange(3), COLOURS, by_colour())
+    np.testing.assert_array_equal(everything, [2, 1, 0])
+    np.testing.assert_array_equal(evaluate.model_labels(np.arange(3), COLOURS, by_colour(None)), [0, 1, 2])
+
+
+def test_classes_that_the_model_does_not_know():
+    with pytest.raises(UserError, match=r"unknown class in --data 'blue': did you mean 'Blue'\?"):
+        evaluate.model_labels(np.arange(2), ("Red", "blue"), by_colour())
+    with pytest.raises(UserError, match=r"tells 3 classes apart, the data have 2: .*by_colour\.json"):
+        evaluate.model_labels(np.arange(2), ("Blue", "Red"), by_colour(None))
+
+
+def test_input_ranges_are_those_of_teachers():
+    assert set(get_args(evaluate.InputRange)) == set(teachers.INPUT_RANGES)
+
+
+def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
+    arguments = evaluate.Arguments("model", str(pictures(Blue=20, Red=20)), seed=3)
+    parts = {
+        part: evaluate._images(replace(arguments, split=part), 8) for part in ("train", "validation", "test", "all")
+    }
+    assert {part: len(images) for part, images in parts.items()} == {
+        "train": 28, "validation": 4, "test": 8, "all": 40
+    }  # fmt: skip
+    assert not set(parts["train"].files) & set(parts["test"].files)
+    assert parts["test"].images.shape[1:] == (8, 8, 3)
+    limited = evaluate._images(replace(arguments, limit=5), 8)
+    assert limited.files == parts["test"].files[:5]
+    sample = evaluate._images(replace(arguments, split="all", limit=20), 8)
+    assert len(set(sample.files)) == 20
+    assert set(sample.labels) == {0, 1}
+    assert len(evaluate._images(replace(arguments, limit=1000), 8)) == 8
+
+
+def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = told(monkeypatch, capsys, model, "--data", pictures(Blue=9, Red=9), "--corruptions")
+    assert "student.keras on 4 images of pictures" in out
+    for expected in ("macro", "weighted", "Blue", "Red", "100.00", "motion blur"):
+        assert expected in out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
+    model, pictures, tmp_path, monkeypatch, capsys
+):
+    from firmware_export.convert import load_keras
+
+    folder = pictures(Blue=2, Red=1)
+    images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), np.uint8)
+    (tmp_path / "student.tflite").write_bytes(float_to_int8(load_keras(model), images))
+    out = told(monkeypatch, capsys, tmp_path / "student.tflite", "--data", folder, "--split", "all", "--json")
+    result = json.loads(out)
+    assert result["per_class"] == {"Red": {"recall": 1.0, "images": 1}, "Blue": {"recall": 1.0, "images": 2}}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--limit", "0"], "--limit is 0"),
+        (["--test-fraction", "1.5"], r"test_fraction is 1.5"),
+        (["--image-size", "0"], r"image_size is 0"),
+    ],
+)
+def test_values_out_of_range(flags, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", "absent.keras", "--data", "absent", *flags])
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main()
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_json_is_alone_on_stdout(model, pictures):
+    done = run(model, "--data", f"{pictures(Blue=5, Green=6, Red=7)}/", "--split", "all", "--corruptions", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["model"], result["data"], result["split"]) == ("student.keras", "pictures", "all")
+    assert (result["images"], result["accuracy"], result["macro_f1"]) == (18, 1.0, 1.0)
+    assert {name: found["images"] for name, found in result["per_class"].items()} == {"Red": 7, "Green": 6, "Blue": 5}
+    assert all(len(accuracies) == 5 for accuracies in result["corruptions"].values())
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_a_mistake_is_one_line(model, pictures):
+    folder = pictures(Blue=3, Red=3)
+    (folder / "Red").rename(folder / "Red_roofs")
+    done = run(model, "--data", folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: unknown class in --data 'Red_roofs'")
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_imports_no_tensorflow():
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['evaluate', '--help']\n"
+        "try:\n"
+        "    runpy.run_module('keras_satkd.evaluate', run_name='__main__')\n"
+        "except SystemExit as stop:\n"
+        "    assert not stop.code\n"
+        "assert not {'tensorflow', 'keras', 'tf_keras', 'numpy'} & set(sys.modules), 'heavy import'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--corruptions" in done.stdout

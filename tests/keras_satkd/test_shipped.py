@@ -1,0 +1,73 @@
+"""The weights in the package: whole, and as good as their descriptions say."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from keras_satkd import classifier, evaluate, shipped
+from keras_satkd.config import DataConfig
+from keras_satkd.data import load, split
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
+DESCRIPTIONS = sorted(shipped.FOLDER.rglob("*.json"))
+LARGEST = 40e6
+SLICE = 500
+
+
+def identity(path: Path) -> str:
+    return str(path.relative_to(shipped.FOLDER))
+
+
+def test_a_shipped_name_is_found_and_others_are_paths(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    (tmp_path / "teacher_eurosat").mkdir()
+    assert shipped.path("teacher_eurosat") == tmp_path / "teacher_eurosat"
+    for name in ("", ".", "..", "other", "runs/teacher_eurosat"):
+        assert shipped.path(name) == Path(name)
+
+
+def test_teachers_by_classes():
+    assert shipped.teacher_names(shipped.EUROSAT_CLASSES) == shipped.EUROSAT_TEACHERS
+    assert shipped.teacher_names(("cat", "dog")) == shipped.UNTRAINED_TEACHERS
+
+
+def test_all_files_together_are_small():
+    assert sum(path.stat().st_size for path in shipped.FOLDER.rglob("*") if path.is_file()) <= LARGEST
+
+
+@pytest.mark.parametrize("description", DESCRIPTIONS, ids=identity)
+def test_every_file_is_the_one_described(description):
+    told = json.loads(description.read_text())
+    content = (description.parent / told["file"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == told["sha256"]
+    assert len(content) == told["bytes"]
+    assert tuple(told["class_names"]) == shipped.EUROSAT_CLASSES
+    for fact in ("command", "seed", "split_sha256", "schedule", "hardware", "hours", "validation", "test"):
+        assert fact in told
+
+
+def test_no_file_without_description():
+    described = {description.parent / json.loads(description.read_text())["file"] for description in DESCRIPTIONS}
+    assert {path for path in shipped.FOLDER.rglob("*") if path.is_file()} == described | set(DESCRIPTIONS)
+
+
+@pytest.fixture(scope="module")
+def test_images():
+    if not ARCHIVE.exists():
+        pytest.skip(f"{ARCHIVE.name} is not at hand: the shipped models are not scored")
+    config = DataConfig(source=str(ARCHIVE))
+    divided = split(load(config), config)
+    return divided.test.take(range(SLICE)), divided.sha256
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("description", DESCRIPTIONS, ids=identity)
+def test_a_slice_of_the_test_images_scores_as_told(description, test_images):
+    images, split_sha256 = test_images
+    told = json.loads(description.read_text())
+    assert told["split_sha256"] == split_sha256
+    model = description.parent if told["file"].startswith("teacher") else description.parent / told["file"]
+    found = evaluate.evaluate(classifier.load(str(model)), images.images, images.labels)
+    assert found["accuracy"] == pytest.approx(told["test"]["accuracy"], abs=0.01)
