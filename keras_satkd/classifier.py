@@ -18,7 +18,7 @@ from firmware_export.convert import load_keras
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import check_deployable, read
 from firmware_export.oracle import predict_int8
-from keras_satkd import teachers
+from keras_satkd import shipped, teachers
 from keras_satkd.scores import predict
 from keras_satkd.teachers import Teacher
 
@@ -51,8 +51,8 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
     `student.keras`), or of a teacher folder's `teacher.json`.
 
     Args:
-        path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, or a folder that
-            `keras_satkd.teach` made.
+        path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
+            `keras_satkd.teach` made, or the name of a shipped one of these.
         input_range: one of `teachers.INPUT_RANGES`, what a Keras model expects; the others know their own.
         image_size: height and width in pixels of the images that a teacher folder is to be given, which it resizes
             itself; the others take images of their input's size.
@@ -61,7 +61,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         UserError: the file does not exist, is damaged, is no classifier of square RGB images, or its class names are
             not as many as its logits.
     """
-    file = Path(path)
+    file = shipped.path(path)
     if not file.exists():
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher's folder")
     if file.is_dir():

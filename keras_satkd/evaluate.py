@@ -39,8 +39,8 @@ class Arguments:
     """
 
     model: tyro.conf.Positional[str]
-    """An int8 .tflite, a Keras model (.keras, .h5), or a teacher's folder. Its classes are the list
-    `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
+    """An int8 .tflite, a Keras model (.keras, .h5), a teacher's folder, or the name of a shipped one. Its classes are
+    the list `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
 
     data: str
     """A TFDS name, an image folder (one subfolder a class), a zip of one, or `synthetic`."""

@@ -25,9 +25,11 @@ with captured_stderr():
     from keras_satkd.batches import training_batches
     from keras_satkd.distiller import Distiller
     from keras_satkd.image_set import ImageSet
+    from keras_satkd.training import computes_bfloat16, precision
     from keras_satkd.views import ViewLogits
 
 BATCH = 128
+PAPERS_BATCH = 64
 ROUNDS = 12
 TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
@@ -77,18 +79,26 @@ def main() -> None:
     names = [teacher.name for teacher in frozen]
     known = view_logits(images, len(frozen))
 
-    def batches(logits: ViewLogits | None) -> Iterator:
+    def batches(logits: ViewLogits | None, batch_size: int = BATCH, augmentation: str = "satellite") -> Iterator:
         return iter(
-            training_batches(images, batch_size=BATCH, augmentation="satellite", seed=0, view_logits=logits).repeat()
+            training_batches(
+                images, batch_size=batch_size, augmentation=augmentation, seed=0, view_logits=logits
+            ).repeat()
         )
 
-    def student():
-        return students.build("resnet8", 64, 10)
+    def student(mixed_precision: str = "off"):
+        with precision(mixed_precision):
+            return students.build("resnet8", 64, 10)
 
     steps = {
         "plain": stepper(Distiller(student()), batches(None)),
         "precomputed": stepper(Distiller(student(), teacher_names=names), batches(known)),
         "in-loop": stepper(Distiller(student(), frozen), batches(None)),
+        "small": stepper(Distiller(student(), teacher_names=names), batches(known, PAPERS_BATCH)),
+        "kerascv": stepper(Distiller(student()), batches(None, augmentation="randaugment")),
+        # As the paper trains, and as the `eurosat` preset does.
+        "before": stepper(Distiller(student(), frozen), batches(None, PAPERS_BATCH, "randaugment")),
+        "after": stepper(Distiller(student("auto"), teacher_names=names), batches(known)),
     }
     times = seconds_each(steps, ROUNDS)
     # The pipeline alone, with nothing that trains beside it; many batches, since it works ahead.
@@ -98,10 +108,26 @@ def main() -> None:
     table = Table("ratio", "measured", "aim", title=f"batch {BATCH}, median of {ROUNDS} steps each, in turn")
     table.add_row("step with precomputed logits / plain step", f"{times['precomputed'] / times['plain']:.2f}", "≤ 1.1")
     table.add_row("step with teachers in the loop / plain step", f"{times['in-loop'] / times['plain']:.1f}", "")
+    bfloat16 = "bfloat16" if computes_bfloat16() else "no bfloat16 here: float32"
+    table.add_row(
+        f"float32 step / step with --mixed-precision auto ({bfloat16})",
+        f"{times['precomputed'] / times['after']:.2f}",
+        "",
+    )
+    small = BATCH / PAPERS_BATCH * times["small"] / times["precomputed"]
+    table.add_row(f"images a second in batches of {BATCH} / of {PAPERS_BATCH}", f"{small:.2f}", "")
+    table.add_row("step with KerasCV's RandAugment / with array views", f"{times['kerascv'] / times['plain']:.2f}", "")
     table.add_row("input images a second / training's", f"{times['precomputed'] / pipeline:.1f}", "≥ 3")
     table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
     Console().print(table)
-    print(f"training {BATCH / times['precomputed']:.0f} images/s, input alone {BATCH / pipeline:.0f} images/s")
+    print(
+        f"training {BATCH / times['precomputed']:.0f} images/s in float32, input alone {BATCH / pipeline:.0f} images/s"
+    )
+    print(
+        f"before (teachers in the loop, RandAugment, float32, batches of {PAPERS_BATCH}): "
+        f"{PAPERS_BATCH / times['before']:.0f} images/s; after (as the `eurosat` preset): "
+        f"{BATCH / times['after']:.0f} images/s"
+    )
 
 
 if __name__ == "__main__":
