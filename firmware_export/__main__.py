@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from firmware_export import defaults
 from firmware_export.errors import UserError, exit_on_user_error
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from firmware_export.export import ExportReport, Progress
 
-# Kept apart from `model_data`: --help pays for no import but tyro's.
-_DEFAULT_SYMBOL = "g_student_model_data"
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
@@ -42,7 +41,7 @@ class Arguments:
     class_names: tuple[str, ...] = ()
     """The classes in output order: names, or one text file with a name a line."""
 
-    symbol: str = _DEFAULT_SYMBOL
+    symbol: str = defaults.SYMBOL
     """C identifier of the array; its length is SYMBOL_size."""
 
     keras: Path | None = None
@@ -57,7 +56,7 @@ class Arguments:
         if self.class_names:
             one = len(self.class_names) == 1
             words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
-        if self.symbol != _DEFAULT_SYMBOL:
+        if self.symbol != defaults.SYMBOL:
             words += ["--symbol", self.symbol]
         return shlex.join(words)
 
@@ -129,9 +128,9 @@ def _load_keras(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object
 def _images(path: Path | None, shape: tuple[int, ...]) -> "np.ndarray | None":
     if path is None:
         return None
-    from firmware_export import images, verify
+    from firmware_export import images
 
-    return images.load_images(path, tuple(shape), verify.LEAST_IMAGES)
+    return images.load_images(path, tuple(shape), defaults.LEAST_IMAGES)
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import compiler, convert, files, flatbuffer, model_data, oracle, verify
+from firmware_export import compiler, convert, defaults, files, flatbuffer, model_data, oracle, verify
 from firmware_export import images as image_files
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
-from firmware_export.model_data import DEFAULT_SYMBOL, ModelFacts
+from firmware_export.model_data import ModelFacts
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total)."""
@@ -68,7 +68,7 @@ def export(
     images: np.ndarray | None,
     class_names: Sequence[str] = (),
     command: str,
-    symbol: str = DEFAULT_SYMBOL,
+    symbol: str = defaults.SYMBOL,
     keras_model: Any = None,
     images_are_real: bool = True,
     expect_unit_input: bool = False,
@@ -171,16 +171,16 @@ def _check_folder(out_dir: Path) -> None:
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
     shape = graph.inputs[0].shape[1:]
     if images is None:
-        generated = image_files.generated_images(shape, verify.LEAST_IMAGES)
+        generated = image_files.generated_images(shape, defaults.LEAST_IMAGES)
         if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
         return oracle.quantize_input(generated, graph)
     if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
-    if len(images) < verify.LEAST_IMAGES:
+    if len(images) < defaults.LEAST_IMAGES:
         raise UserError(
-            f"{len(images)} images, at least {verify.LEAST_IMAGES} needed: give more, or none to use generated ones"
+            f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated ones"
         )
     return oracle.quantize_input(images, graph)
 

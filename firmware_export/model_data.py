@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from firmware_export import defaults
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph, Tensor
 from firmware_export.operators import resolver_method
-
-DEFAULT_SYMBOL = "g_student_model_data"
 
 _BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
 
@@ -77,7 +76,7 @@ def check_symbol(symbol: str) -> None:
         UserError: no C identifier, a keyword, or reserved for the compiler.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _RESERVED:
-        raise UserError(f"symbol {symbol!r} is no C identifier: give letters, digits and _, such as {DEFAULT_SYMBOL}")
+        raise UserError(f"symbol {symbol!r} is no C identifier: give letters, digits and _, such as {defaults.SYMBOL}")
     if symbol.startswith("_") or "__" in symbol:
         raise UserError(f"symbol {symbol!r} is reserved for the compiler: drop the leading or double underscore")
 

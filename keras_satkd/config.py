@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from firmware_export import defaults
 from firmware_export.errors import UserError, unknown_name
 
 PRESETS = Path(__file__).parent / "presets"
@@ -164,9 +165,9 @@ class QuantizationConfig(TrainingConfig):
 class FirmwareConfig(_Strict):
     """The C arrays."""
 
-    symbol: str = "g_student_model_data"
+    symbol: str = defaults.SYMBOL
     """Name of the C array."""
-    verification_images: Annotated[int, Field(ge=256)] = 256
+    verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
     """Images on which TensorFlow Lite Micro and the trained model must agree."""
 
 

@@ -1,15 +1,11 @@
 """Tiny models of the kinds that people put on microcontrollers, each made once a session."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from firmware_export import convert, flatbuffer, images, oracle, verify
+from firmware_export import convert, defaults, flatbuffer, images, oracle
 
 SIZE = 16
 CLASSES = 10
@@ -142,7 +138,7 @@ def qat_graph(qat_model):
 @pytest.fixture(scope="session")
 def photos():
     """Stand for real images: uint8 [256, 16, 16, 3]."""
-    return images.generated_images((SIZE, SIZE, 3), verify.LEAST_IMAGES, seed=6)
+    return images.generated_images((SIZE, SIZE, 3), defaults.LEAST_IMAGES, seed=6)
 
 
 @pytest.fixture(scope="session")

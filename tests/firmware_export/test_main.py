@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from firmware_export import __main__ as command_line
-from firmware_export import model_data
+from firmware_export import defaults
 from firmware_export.errors import exit_on_user_error
 
 
@@ -43,7 +43,7 @@ def test_help_is_quick_and_shows_defaults():
         [sys.executable, "-m", "firmware_export", "--help"], capture_output=True, text=True, check=True
     )
     elapsed = time.perf_counter() - start
-    assert model_data.DEFAULT_SYMBOL in done.stdout
+    assert defaults.SYMBOL in done.stdout
     for option in ("--out", "--images", "--class-names", "--symbol", "--keras"):
         assert option in done.stdout
     assert elapsed < 5  # 0.3 s on an idle machine; TensorFlow alone would take as much
@@ -58,10 +58,6 @@ def test_help_imports_nothing_heavy():
         "sys.exit(', '.join(heavy) or None)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
-
-
-def test_defaults_agree_with_the_library():
-    assert command_line._DEFAULT_SYMBOL == model_data.DEFAULT_SYMBOL
 
 
 def test_tflite_with_images_names_and_keras(run, files, tmp_path):

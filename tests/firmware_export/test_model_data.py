@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import compiler, model_data
+from firmware_export import compiler, defaults, model_data
 from firmware_export.errors import UserError
 from firmware_export.model_data import ModelFacts
 
@@ -52,7 +52,7 @@ def facts(qat_model, qat_graph):
         model=qat_model,
         graph=qat_graph,
         command="python -m firmware_export student.tflite --out firmware",
-        symbol=model_data.DEFAULT_SYMBOL,
+        symbol=defaults.SYMBOL,
         class_names=(),
         arena_bytes=9680,
         arena_margin=608,

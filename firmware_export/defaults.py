@@ -1,0 +1,7 @@
+"""What command lines must know before anything heavy is imported."""
+
+SYMBOL = "g_student_model_data"
+"""C identifier of the model's array."""
+
+LEAST_IMAGES = 256
+"""Images on which a model must be verified."""
