@@ -18,7 +18,7 @@ from firmware_export.convert import load_keras
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import check_deployable, read
 from firmware_export.oracle import predict_int8
-from keras_satkd import shipped, teachers
+from keras_satkd import run, shipped, teachers
 from keras_satkd.scores import predict
 from keras_satkd.teachers import Teacher
 
@@ -48,7 +48,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
     """A model from disk.
 
     Its class names are the list `class_names` of a JSON file beside it that is named as it is (`student.json` for
-    `student.keras`), or of a teacher folder's `teacher.json`.
+    `student.keras`), or of a teacher folder's `teacher.json`, or those of the run that it lies in.
 
     Args:
         path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
@@ -140,21 +140,25 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
 
 
 def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
-    beside = file.with_suffix(".json")
-    if not beside.is_file() and file.is_dir():
-        beside = file / teachers.DESCRIPTION_FILE
+    if file.is_dir():
+        beside, keys = file / teachers.DESCRIPTION_FILE, ("class_names",)
+    elif file.with_suffix(".json").is_file():
+        beside, keys = file.with_suffix(".json"), ("class_names",)
+    else:
+        beside, keys = file.parent / run.RESULTS_FILE, ("data", "classes")
     if not beside.is_file():
         return None
     try:
-        description = json.loads(beside.read_text(encoding="utf-8"))
+        names = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{beside} is no readable JSON ({error}): mend or remove it") from None
-    if not isinstance(description, dict) or "class_names" not in description:
-        return None
-    names = description["class_names"]
+    for key in keys:
+        if not isinstance(names, dict) or key not in names:
+            return None
+        names = names[key]
     if not _is_list_of_names(names) or len(names) != classes:
         raise UserError(
-            f"class_names of {beside} is {names!r}, a list of {classes} different names expected: mend or remove it"
+            f"{keys[-1]} of {beside} is {names!r}, a list of {classes} different names expected: mend or remove it"
         )
     return tuple(names)
 

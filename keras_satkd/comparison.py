@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.errors import unknown_name
+from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_text
 from keras_satkd import classifier, figures, students
 from keras_satkd.config import Config, from_dict, load, to_dict
@@ -49,15 +49,41 @@ def study(arguments: Arguments) -> None:
     common = load(arguments.config)
     if arguments.data is not None:
         common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
+    results = read_results(arguments.workdir / RESULTS_FILE, common)
     gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
     for student in arguments.students:
         for seed in range(STUDENT_SEEDS[student]):
             for name in arguments.rows:
+                if any((found["student"], found["seed"], found["row"]) == (student, seed, name) for found in results):
+                    continue
                 logger.info("%s, %s, seed %d", name, student, seed)
                 run = Run(run_folder(arguments.workdir, name, student, seed), row_config(common, name, student, seed))
-                if "study" not in run.results:
-                    train_row(run, gathered)
-                write_results(arguments.workdir, common)
+                results.append(train_row(run, name, gathered))
+                write_results(arguments.workdir, common, results)
+
+
+def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
+    """What an earlier call found, on this machine or another; rows that `ROWS` now says otherwise are left out.
+
+    Raises:
+        UserError: the file cannot be read, or belongs to another configuration.
+    """
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): mend or remove it") from None
+    if found["config"] != comparable(common):
+        raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
+    return [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
+
+
+def comparable(common: Config) -> dict[str, Any]:
+    """Settings that decide what a study finds: all but where this machine keeps its files."""
+    values = to_dict(common)
+    values["data"] |= {"source": Path(common.data.source).name, "data_dir": None, "cache_dir": None}
+    return values
 
 
 def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
@@ -77,12 +103,16 @@ def row_config(common: Config, row: str, student: str, seed: int) -> Config:
     return from_dict(values, f"row {row!r} of the study")
 
 
-def train_row(run: Run, gathered: dict[tuple, tuple[Inputs, Knowledge]]) -> None:
+def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]]) -> dict[str, Any]:
     """Train a row's student and score it on the test images.
 
     Args:
         run: of this row.
+        row: its name.
         gathered: images, teachers and what they said, by what decides them; rows share them.
+
+    Returns:
+        What `results.json` holds of it.
     """
     key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
     if key not in gathered:
@@ -92,12 +122,21 @@ def train_row(run: Run, gathered: dict[tuple, tuple[Inputs, Knowledge]]) -> None
     begin(run, inputs.split)
     distil_student(run, inputs.split, knowledge)
     test = inputs.split.test
-
-    def judge() -> dict[str, Any]:
-        student = classifier.load(str(run.path(STUDENT_FILE)))
-        return evaluate(student, test.images, test.labels, corruptions=True) | {"cases": _cases(run)}
-
-    run.step("study", judge)
+    student = dataclasses.replace(
+        classifier.load(str(run.path(STUDENT_FILE))), class_names=inputs.split.train.class_names
+    )
+    scores = run.step("study", lambda: evaluate(student, test.images, test.labels, corruptions=True))
+    return {
+        "row": row,
+        "student": run.config.student,
+        "seed": run.config.seed,
+        "settings": ROWS[row],
+        **{name: value for name, value in scores.items() if name != "seconds"},
+        "cases": _cases(run),
+        **{name: run.results["distillation"][name] for name in ("parameters", "macs")},
+        "training_seconds": run.results["distillation"]["seconds"],
+        **{name: run.results["data"][name] for name in ("split_sha256", "hardware")},
+    }
 
 
 def _cases(run: Run) -> dict[str, float]:
@@ -106,31 +145,13 @@ def _cases(run: Run) -> dict[str, float]:
     return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}
 
 
-def write_results(workdir: Path, common: Config) -> None:
-    """Gather what all finished rows found into `results.json`, `study.md` and `study.png`."""
-    results = []
-    for student, seeds in STUDENT_SEEDS.items():
-        for row in ROWS:
-            for seed in range(seeds):
-                path = run_folder(workdir, row, student, seed) / "metrics.json"
-                found = json.loads(path.read_text()) if path.exists() else {}
-                if "study" in found:
-                    results.append(
-                        {
-                            "row": row,
-                            "student": student,
-                            "seed": seed,
-                            **found["study"],
-                            **{name: found["distillation"][name] for name in ("parameters", "macs")},
-                            "training_seconds": found["distillation"]["seconds"],
-                            "split_sha256": found["data"]["split_sha256"],
-                            "hardware": found["data"]["hardware"],
-                        }
-                    )
-    write_json(workdir / RESULTS_FILE, {"config": to_dict(common), "rows": ROWS, "results": results})
-    if results:
-        write_text(workdir / "study.md", table(results))
-        figures.draw(workdir / "study.png", (9, 5), lambda figure: figures.study(figure, summaries(results)))
+def write_results(workdir: Path, common: Config, results: list[dict[str, Any]]) -> None:
+    """Write `results.json`, `study.md` and `study.png`, in the order of the rows."""
+    order = [(student, row) for student in STUDENT_SEEDS for row in ROWS]
+    results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
+    write_json(workdir / RESULTS_FILE, {"config": comparable(common), "results": results})
+    write_text(workdir / "study.md", table(results))
+    figures.draw(workdir / "study.png", (9, 5), lambda figure: figures.study(figure, summaries(results)))
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def _fine_tune(run: Run, split: Split, tutors: list[Teacher], specification: str
     phase = f"teacher-{specification}"
     train(run, split, teacher.network, knowledge, config, phase, normalize=teacher.normalize)
     scores = {"validation": validation_scores(teacher, split)}
-    teachers.save(teacher, scores, run.path("teachers", specification))
+    teachers.save(teacher, split.train.class_names, scores, run.path("teachers", specification))
     return scores
 
 

@@ -42,7 +42,7 @@ def prepare(run: Run) -> Inputs:
 
     def trained(name: str) -> Teacher:
         teacher = teachers.load(name, config.teachers.saved_model_input)
-        teachers.check_classes(teacher, len(images.class_names))
+        teachers.check_classes(teacher, images.class_names)
         return teacher
 
     names = config.teachers.names or shipped.teacher_names(images.class_names)

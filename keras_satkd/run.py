@@ -13,6 +13,8 @@ from keras_satkd.config import Config, flatten, to_dict
 
 logger = logging.getLogger(__name__)
 
+RESULTS_FILE = "metrics.json"
+
 
 class Run:
     """A folder that belongs to one configuration and remembers which steps are done.
@@ -36,7 +38,7 @@ class Run:
             raise UserError(
                 f"--workdir {workdir} was made with {_difference(found, to_dict(config))}: give another folder"
             )
-        self.results: dict[str, Any] = _read_json(workdir / "metrics.json") or {}
+        self.results: dict[str, Any] = _read_json(workdir / RESULTS_FILE) or {}
 
     def claim(self) -> None:
         """Make the folder this run's, once its inputs are known to be sound: a run that cannot begin leaves nothing.
@@ -65,7 +67,7 @@ class Run:
             began = time.monotonic()
             found = work()
             self.results[name] = {**found, "seconds": round(time.monotonic() - began, 1)}
-            write_json(self.path("metrics.json"), self.results)
+            write_json(self.path(RESULTS_FILE), self.results)
         return self.results[name]
 
 

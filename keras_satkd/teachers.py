@@ -88,6 +88,7 @@ class Teacher:
         input_size: height and width in pixels.
         input_range: one of `INPUT_RANGES`.
         gives_probabilities: its last layer is a softmax; the logarithm is taken to have logits again.
+        class_names: the classes in the order of the logits; None where its files do not say.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Teacher:
     input_size: int
     input_range: str
     gives_probabilities: bool = False
+    class_names: tuple[str, ...] | None = None
 
     @property
     def classes(self) -> int:
@@ -216,7 +218,7 @@ def check_trained(names: Sequence[str]) -> None:
             raise UserError(f"teachers.taught_by holds {name!r}: give a folder that keras_satkd.teach made")
 
 
-def save(teacher: Teacher, scores: dict, folder: Path) -> None:
+def save(teacher: Teacher, class_names: Sequence[str], scores: dict, folder: Path) -> None:
     """Write a fine-tuned teacher that `build` made: weights as arrays, and what it takes to build it again."""
     write_with(folder / WEIGHTS_FILE, lambda path: teacher.network.save_weights(path))
     write_json(
@@ -224,6 +226,7 @@ def save(teacher: Teacher, scores: dict, folder: Path) -> None:
         {
             "architecture": teacher.name,
             "classes": teacher.classes,
+            "class_names": list(class_names),
             "input_size": teacher.input_size,
             "input_range": teacher.input_range,
             "scores": scores,
@@ -261,7 +264,8 @@ def _load_folder(folder: Path) -> Teacher:
         ) from None
     teacher = build(f"{name}@{input_size}", classes, "none")
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
-    return Teacher(folder.name, teacher.network, input_size, input_range)
+    class_names = tuple(description.get("class_names", ())) or None
+    return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names)
 
 
 def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
@@ -293,14 +297,17 @@ def _load_model(path: Path, input_range: str) -> Teacher:
     return Teacher(path.stem, network, shape[1], input_range, is_softmax)
 
 
-def check_classes(teacher: Teacher, classes: int) -> None:
-    """Refuse a teacher that was trained on other classes.
+def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:
+    """Refuse a teacher that was trained on other classes, or on the same in another order.
 
     Raises:
-        UserError: its number of logits is not `classes`.
+        UserError: its number of logits is not that of `class_names`, or its own names, if it knows them, are others.
     """
-    if teacher.classes != classes:
+    remedy = "fine-tune it on them with `python -m keras_satkd.teach`"
+    if teacher.classes != len(class_names):
         raise UserError(
-            f"teacher {teacher.name} tells {teacher.classes} classes apart, the data have {classes}: "
-            f"fine-tune it on them with `python -m keras_satkd.teach`"
+            f"teacher {teacher.name} tells {teacher.classes} classes apart, the data have {len(class_names)}: {remedy}"
         )
+    for known, found in zip(teacher.class_names or class_names, class_names, strict=True):
+        if known != found:
+            raise UserError(f"teacher {teacher.name} knows {known!r} where the data have {found!r}: {remedy}")

@@ -88,7 +88,7 @@ def test_the_softmax_of_an_int8_model_is_taken_back(image_set):
 @pytest.mark.slow
 def test_a_teachers_folder(tmp_path, image_set):
     teacher = teachers.build("efficientvit_m0@64", 3, "none")
-    teachers.save(teacher, {}, tmp_path / "taught")
+    teachers.save(teacher, ("a", "b", "c"), {}, tmp_path / "taught")
     classifier = load(str(tmp_path / "taught"), image_size=SIZE)
     assert (classifier.name, classifier.image_size, classifier.classes) == ("taught", SIZE, 3)
     assert classifier.class_names is None
@@ -106,6 +106,11 @@ def test_class_names_beside_the_model(saved, tmp_path):
     assert load(path).class_names == ("Forest", "Lake", "Straße")
     beside.write_text(json.dumps({"accuracy": 1}))
     assert load(path).class_names is None
+
+
+def test_class_names_of_the_run_that_the_model_lies_in(saved, tmp_path):
+    (tmp_path / "metrics.json").write_text(json.dumps({"data": {"classes": ["a", "b", "c"]}}))
+    assert load(saved(tiny_network())).class_names == ("a", "b", "c")
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"], "abc", ["a", "b", 3], {"a": 1, "b": 2, "c": 3}])

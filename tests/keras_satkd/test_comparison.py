@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 
 import pytest
 import tomli_w
@@ -6,8 +8,7 @@ from tests_support import tiny_network
 
 from firmware_export.errors import UserError
 from keras_satkd import comparison, study
-from keras_satkd.config import Config
-from keras_satkd.training import read_metrics
+from keras_satkd.config import Config, DataConfig
 
 
 def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
@@ -78,11 +79,28 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
         return json.loads((workdir / "results.json").read_text())["results"]
 
     first = run("no teacher")
+    # A machine that has the results but not the runs trains nothing again.
+    shutil.rmtree(comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0))
     both = run("no teacher", "both, paper's rule per batch")
     assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
     assert both[0] == first[0]
+    assert all(len(found["per_class"]) == 10 for found in both)
     assert first[0]["cases"] == {}
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
-    [row] = read_metrics(comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0) / "metrics.csv")
-    assert not any(name.startswith("weight_") for name in row)
+    assert not comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0).exists()
+
+
+def test_results_of_other_settings_and_changed_rows(tmp_path):
+    path = tmp_path / "results.json"
+    kept = result("no teacher", 0, 0.9) | {"settings": study.ROWS["no teacher"]}
+    changed = result("MobileViT alone", 0, 0.9) | {"settings": {}}
+    comparison.write_results(tmp_path, Config(), [changed, kept])
+    assert comparison.read_results(path, Config()) == [kept]
+    elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"))
+    with pytest.raises(UserError, match="other settings"):
+        comparison.read_results(path, dataclasses.replace(Config(), seed=1))
+    assert comparison.comparable(elsewhere)["data"]["source"] == "rgb"
+    path.write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        comparison.read_results(path, Config())

@@ -47,7 +47,7 @@ def test_a_teacher_is_shipped_with_the_scores_of_its_very_file(tmp_path):
     run = Run(tmp_path / "run", config)
     begin(run, split(load(config.data), config.data))
     teacher = teachers.build(name, 10, "none")
-    teachers.save(teacher, {}, run.path("teachers", name))
+    teachers.save(teacher, run.results["data"]["classes"], {}, run.path("teachers", name))
     run.step(f"teacher {name}", dict)
     [folder] = products.ship(tmp_path / "run", tmp_path / "out", "scenes")
     assert folder == tmp_path / "out" / "mobilevit_xxs_scenes"

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -85,7 +86,14 @@ def test_files_that_are_no_teacher(tmp_path):
 
 def test_a_teacher_of_other_classes(teacher):
     with pytest.raises(UserError, match=r"tells 3 classes apart, the data have 10"):
-        teachers.check_classes(teacher(), 10)
+        teachers.check_classes(teacher(), tuple("abcdefghij"))
+
+
+def test_a_teacher_of_the_same_classes_in_another_order(teacher):
+    knowing = dataclasses.replace(teacher(), class_names=("Forest", "Lake", "River"))
+    teachers.check_classes(knowing, ("Forest", "Lake", "River"))
+    with pytest.raises(UserError, match="knows 'Lake' where the data have 'River'"):
+        teachers.check_classes(knowing, ("Forest", "River", "Lake"))
 
 
 def test_weights_of_another_architecture(tmp_path):
@@ -102,7 +110,7 @@ def test_weights_of_another_architecture(tmp_path):
 def test_known_architectures_are_saved_and_read(tmp_path, name, image_set):
     tf_keras.utils.set_random_seed(1)
     teacher = teachers.build(name, 4, "none")
-    teachers.save(teacher, {"validation": {"accuracy": 0.5}}, tmp_path / name)
+    teachers.save(teacher, tuple("abcd"), {"validation": {"accuracy": 0.5}}, tmp_path / name)
     loaded = teachers.load(str(tmp_path / name))
     assert (loaded.name, loaded.classes, loaded.input_range) == (name, 4, teacher.input_range)
     images = image_set(2).images
