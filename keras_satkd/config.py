@@ -90,8 +90,9 @@ class TeachersConfig(TrainingConfig):
     """Each a known name, with an input size after `@` if wanted (`efficientvit_m2@128`), a folder that
     `keras_satkd.teach` made, a shipped teacher (`efficientvit_m2_eurosat`) or a saved Keras model. When none is given:
     the two shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2` and `mobilevitv2_100`."""
-    initial_weights: Literal["auto", "imagenet", "none"] = "auto"
-    """`auto`: ImageNet's where they can be fetched, otherwise from scratch."""
+    initial_weights: str = "auto"
+    """`imagenet`; `none`: from scratch; `auto`: ImageNet's where they can be fetched, otherwise from scratch; or a
+    trained teacher of the same architecture, whose training then goes on."""
     taught_by: tuple[str, ...] = ()
     """Trained teachers (folders, saved Keras models) under whose distillation loss the teachers are fine-tuned."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"

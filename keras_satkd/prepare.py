@@ -34,6 +34,7 @@ def prepare(run: Run) -> Inputs:
     config = run.config
     students.check_name(config.student)
     teachers.check_names(config.teachers.names)
+    teachers.check_initial_weights(config.teachers.initial_weights)
     teachers.check_trained(config.teachers.taught_by)
     # Nobody names no teacher and means none: their number is two then, whatever the classes turn out to be.
     number = len(config.teachers.names) or len(shipped.EUROSAT_TEACHERS)

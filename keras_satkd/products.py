@@ -12,13 +12,14 @@ import h5py
 from firmware_export.errors import UserError
 from firmware_export.files import write_json, write_with
 from keras_satkd import classifier
+from keras_satkd.architectures import parse_name
 from keras_satkd.config import Config, command, from_dict
 from keras_satkd.data import Split, load, split
 from keras_satkd.evaluate import evaluate
 from keras_satkd.quantization import INT8_FILE
 from keras_satkd.road import STUDENT_FILE
 from keras_satkd.run import Run
-from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE, parse_name
+from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 from keras_satkd.training import read_metrics
 
 

@@ -1,15 +1,10 @@
-"""The networks that know more: how each is built, what input it wants, and how it is read from disk."""
+"""The networks that know more: what input each wants, and how it is read from disk."""
 
-import contextlib
 import hashlib
-import importlib
-import io
 import json
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +12,7 @@ import tf_keras
 
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_with
-from keras_satkd import efficientnet_lite, shipped
-
-logger = logging.getLogger(__name__)
+from keras_satkd import architectures, shipped
 
 WEIGHTS_FILE = "teacher.weights.h5"
 DESCRIPTION_FILE = "teacher.json"
@@ -32,49 +25,6 @@ INPUT_RANGES = {
     "0..255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": _IMAGENET,
     "efficientnet-lite": ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
-}
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A teacher that is known by name.
-
-    Attributes:
-        family: module of `keras_cv_attention_models`.
-        builder: function in it.
-        input_size: height and width in pixels it was designed for.
-        input_range: one of `INPUT_RANGES`, as its ImageNet weights expect.
-        options: further arguments of the builder.
-        load_imagenet: puts ImageNet weights that are on this machine into a network and returns whether there were
-            any; None where `kecam` fetches them.
-    """
-
-    family: str
-    builder: str
-    input_size: int
-    input_range: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    load_imagenet: Callable[[tf_keras.Model], bool] | None = None
-
-
-ARCHITECTURES = {
-    # At 64 pixels the last attention of the EfficientViTs sees a single position, and its weights stay untrained.
-    "efficientvit_m0": Architecture("efficientvit", "EfficientViT_M0", 224, "imagenet"),
-    "efficientvit_m1": Architecture("efficientvit", "EfficientViT_M1", 224, "imagenet"),
-    "efficientvit_m2": Architecture("efficientvit", "EfficientViT_M2", 224, "imagenet"),
-    "mobilevit_xxs": Architecture("mobilevit", "MobileViT_XXS", 256, "0..1"),
-    "mobilevit_xs": Architecture("mobilevit", "MobileViT_XS", 256, "0..1"),
-    "mobilevit_s": Architecture("mobilevit", "MobileViT_S", 256, "0..1"),
-    "mobilevitv2_050": Architecture("mobilevit", "MobileViT_V2_050", 256, "0..1"),
-    "mobilevitv2_100": Architecture("mobilevit", "MobileViT_V2_100", 256, "0..1"),
-    "efficientnet_lite0": Architecture(
-        "efficientnet",
-        "EfficientNetV1Lite0",
-        224,
-        "efficientnet-lite",
-        {"activation": "relu6"},
-        efficientnet_lite.load_imagenet,
-    ),
 }
 
 
@@ -126,72 +76,36 @@ class Teacher:
         return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
 
 
-def parse_name(specification: str) -> tuple[str, int]:
-    """`efficientvit_m2@128` → ("efficientvit_m2", 128); without `@`, the size that the architecture was designed for.
-
-    Raises:
-        UserError: the architecture is unknown, or the size is no multiple of 32 pixels.
-    """
-    name, _, size = specification.partition("@")
-    if name not in ARCHITECTURES:
-        raise unknown_name("teacher", name, ARCHITECTURES)
-    if not size:
-        return name, ARCHITECTURES[name].input_size
-    if not size.isdecimal() or int(size) < 64 or int(size) % 32:
-        raise UserError(
-            f"teacher {specification!r}: the input size must be a multiple of 32 from 64 on, as in {name}@128"
-        )
-    return name, int(size)
-
-
 def build(specification: str, classes: int, initial_weights: str) -> Teacher:
     """A teacher to be fine-tuned.
 
     Args:
-        specification: a name in `ARCHITECTURES`, with `@size` if wanted.
+        specification: a name in `architectures.ARCHITECTURES`, with `@size` if wanted.
         classes: number of logits.
-        initial_weights: `imagenet`, `none`, or `auto` (ImageNet's where they can be fetched).
+        initial_weights: `imagenet`, `none`, `auto` (ImageNet's where they can be fetched), or a trained teacher of the
+            same architecture and input size.
 
     Raises:
-        UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched.
+        UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched, or the trained teacher is
+            another network.
     """
-    name, input_size = parse_name(specification)
-    architecture = ARCHITECTURES[name]
-    network = None
-    if initial_weights != "none":
-        network = _with_imagenet_weights(architecture, input_size, classes)
-        if network is None and initial_weights == "imagenet":
-            raise UserError(
-                f"teacher {name}: its ImageNet weights cannot be fetched; go online, or --teachers.initial-weights none"
-            )
-        if network is None:
-            logger.warning("%s: ImageNet weights cannot be fetched, training from scratch", name)
-    if network is None:
-        network = _network(architecture, input_size, classes, pretrained=None)
-    return Teacher(name, network, input_size, architecture.input_range)
+    name, input_size = architectures.parse_name(specification)
+    if is_trained(initial_weights):
+        network = architectures.network(specification, classes, "none")
+        load_weights(network, shipped.path(initial_weights) / WEIGHTS_FILE, f"teacher {specification}")
+    else:
+        network = architectures.network(specification, classes, initial_weights)
+    return Teacher(name, network, input_size, architectures.ARCHITECTURES[name].input_range)
 
 
-def _network(architecture: Architecture, input_size: int, classes: int, pretrained: str | None) -> tf_keras.Model:
-    family = importlib.import_module(f"keras_cv_attention_models.{architecture.family}")
-    build_network: Callable[..., tf_keras.Model] = getattr(family, architecture.builder)
-    return build_network(
-        input_shape=(input_size, input_size, 3),
-        num_classes=classes,
-        pretrained=pretrained,
-        classifier_activation=None,
-        **architecture.options,
-    )
+def check_initial_weights(initial_weights: str) -> None:
+    """Refuse what can be no beginning of a fine-tuning.
 
-
-def _with_imagenet_weights(architecture: Architecture, input_size: int, classes: int) -> tf_keras.Model | None:
-    if architecture.load_imagenet is not None:
-        network = _network(architecture, input_size, classes, pretrained=None)
-        return network if architecture.load_imagenet(network) else None
-    # kecam reports a failed download on stdout alone and returns the network with random weights.
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        network = _network(architecture, input_size, classes, pretrained="imagenet")
-    return network if "Load pretrained from" in said.getvalue() else None
+    Raises:
+        UserError: neither a known word nor a trained teacher.
+    """
+    if initial_weights not in architectures.INITIAL_WEIGHTS and not is_trained(initial_weights):
+        raise unknown_name("teachers.initial_weights", initial_weights, architectures.INITIAL_WEIGHTS)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -204,7 +118,7 @@ def check_names(names: Sequence[str]) -> None:
         if names.count(name) > 1:
             raise UserError(f"teachers.names holds {name!r} twice: name two different teachers, or one")
         if not is_trained(name):
-            parse_name(name)
+            architectures.parse_name(name)
 
 
 def check_trained(names: Sequence[str]) -> None:

@@ -13,27 +13,8 @@ from keras_satkd import teachers
 SIZE = 16
 
 
-def test_names_with_and_without_size():
-    assert teachers.parse_name("efficientvit_m2") == ("efficientvit_m2", 224)
-    assert teachers.parse_name("mobilevitv2_100@96") == ("mobilevitv2_100", 96)
-
-
-@pytest.mark.parametrize(
-    ("specification", "said"),
-    [
-        ("efficentvit_m2", "did you mean 'efficientvit_m2'"),
-        ("efficientvit_m2@100", "multiple of 32"),
-        ("efficientvit_m2@big", "multiple of 32"),
-    ],
-)
-def test_names_that_are_none(specification, said):
-    with pytest.raises(UserError, match=said):
-        teachers.parse_name(specification)
-
-
-def test_no_teacher_and_the_same_twice():
-    with pytest.raises(UserError, match="is empty"):
-        teachers.check_names([])
+def test_the_same_twice():
+    teachers.check_names([])
     with pytest.raises(UserError, match="twice"):
         teachers.check_names(["efficientvit_m0", "efficientvit_m0"])
 
@@ -96,6 +77,20 @@ def test_a_teacher_of_the_same_classes_in_another_order(teacher):
         teachers.check_classes(knowing, ("Forest", "River", "Lake"))
 
 
+def test_teachers_of_teachers_must_be_trained(tmp_path):
+    (tmp_path / "trained").mkdir()
+    teachers.check_trained([str(tmp_path / "trained")])
+    with pytest.raises(UserError, match=r"taught_by holds 'mobilevit_xxs'"):
+        teachers.check_trained(["mobilevit_xxs"])
+
+
+def test_where_a_fine_tuning_cannot_begin(tmp_path):
+    for beginning in ("auto", "none", str(tmp_path)):
+        teachers.check_initial_weights(beginning)
+    with pytest.raises(UserError, match="did you mean 'imagenet'"):
+        teachers.check_initial_weights("imagnet")
+
+
 def test_weights_of_another_architecture(tmp_path):
     path = tmp_path / "other.weights.h5"
     tiny_network(classes=5).save_weights(path)
@@ -115,19 +110,7 @@ def test_known_architectures_are_saved_and_read(tmp_path, name, image_set):
     assert (loaded.name, loaded.classes, loaded.input_range) == (name, 4, teacher.input_range)
     images = image_set(2).images
     np.testing.assert_allclose(loaded.logits(images), teacher.logits(images), atol=1e-4)
+    going_on = teachers.build(name, 4, str(tmp_path / name))
+    np.testing.assert_allclose(going_on.logits(images), teacher.logits(images), atol=1e-4)
     description = json.loads((tmp_path / name / "teacher.json").read_text())
     assert description["scores"]["validation"]["accuracy"] == 0.5
-
-
-def test_published_size_of_the_first_teacher():
-    teacher = teachers.build("efficientvit_m2", 10, "none")
-    assert sum(int(np.prod(weights.shape)) for weights in teacher.network.trainable_weights) == 3_964_804
-
-
-def test_imagenet_weights_that_cannot_be_fetched(monkeypatch, caplog):
-    monkeypatch.setattr(teachers, "_with_imagenet_weights", lambda *_: None)
-    with pytest.raises(UserError, match=r"--teachers\.initial-weights none"):
-        teachers.build("mobilevit_xxs@64", 4, "imagenet")
-    with caplog.at_level("WARNING"):
-        teachers.build("mobilevit_xxs@64", 4, "auto")
-    assert "training from scratch" in caplog.text
