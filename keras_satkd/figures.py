@@ -100,10 +100,12 @@ def study(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
     """
     students = list(dict.fromkeys(summary["student"] for summary in summaries))
     rows = list(dict.fromkeys(summary["row"] for summary in summaries))
-    panels = figure.subplots(1, len(students), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(students), sharex=True, sharey=True, squeeze=False)[0]
     for panel, student, colour in zip(panels, students, COLOURS, strict=False):
+        seeds = 0
         for summary in summaries:
             if summary["student"] == student:
+                seeds = max(seeds, summary["seeds"])
                 mean, deviation = summary["accuracy"]
                 panel.errorbar(
                     100 * mean,
@@ -113,7 +115,7 @@ def study(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
                     color=colour,
                     capsize=3,
                 )
-        panel.set(title=student, xlabel="test accuracy %")
+        panel.set(title=f"{student}, {seeds} seed{'s' * (seeds > 1)} a row", xlabel="test accuracy %")
         panel.grid(alpha=0.3)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].invert_yaxis()
