@@ -7,13 +7,13 @@ import textwrap
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from firmware_export import defaults
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph, Tensor
 from firmware_export.operators import resolver_method
+from firmware_export.rendering import render_template
 
 _BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
 
@@ -61,12 +61,12 @@ def render(facts: ModelFacts) -> dict[str, str]:
     """The generated files, by name: `model_data.cc`, `model_data.h` and `model_ops.h`."""
     names = ("model_data.cc", "model_data.h", "model_ops.h")
     context = _context(facts)
-    return {name: _render(name, {**context, "guard": _guard(facts.symbol, name)}) for name in names}
+    return {name: render_template(name, {**context, "guard": _guard(facts.symbol, name)}) for name in names}
 
 
 def render_read_back(symbol: str) -> str:
     """A program that writes the array it is linked with to standard output; exit code 3 if it is misaligned."""
-    return _render("read_back.cc", {"symbol": symbol})
+    return render_template("read_back.cc", {"symbol": symbol})
 
 
 def check_symbol(symbol: str) -> None:
@@ -195,21 +195,3 @@ def _comment(text: str) -> str:
 
 def _guard(symbol: str, file_name: str) -> str:
     return re.sub(r"_+", "_", f"{namespace(symbol)}_{file_name}_".upper().replace(".", "_"))
-
-
-def _render(name: str, context: dict[str, Any]) -> str:
-    return _environment().get_template(name).render(context)
-
-
-@cache
-def _environment() -> Any:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("firmware_export"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # C++, not HTML
-    )

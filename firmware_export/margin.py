@@ -1,0 +1,78 @@
+"""When a part should answer "unsure": the margin between the two highest outputs, chosen on validation images.
+
+What a satellite does not downlink nobody sees again, so an answer is trusted only where answers like it were right
+often enough. The margin is in output codes, which firmware compares without floating point.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+CONFIDENCE = 0.95
+"""With which the error rate of the answers that are given stays below the stated one."""
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """How often answers are given, and wrong, at every margin that occurs.
+
+    Attributes:
+        margins: int [M], ascending: an answer is given where the top two outputs differ by at least so many codes.
+        coverage: float [M] in (0, 1], part of the images that are answered.
+        risk: float [M] in [0, 1], part of the answers that are wrong.
+        risk_bound: float [M] in [0, 1], what the error rate stays below with `CONFIDENCE`.
+    """
+
+    margins: np.ndarray
+    coverage: np.ndarray
+    risk: np.ndarray
+    risk_bound: np.ndarray
+
+
+def top_margins(outputs: np.ndarray) -> np.ndarray:
+    """By how many codes the highest output leads the second: int8 [N, C], C ≥ 2 → int32 [N] in 0..255."""
+    highest = np.partition(outputs.astype(np.int32), -2, axis=1)
+    return highest[:, -1] - highest[:, -2]
+
+
+def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
+    """The curve of El-Yaniv and Wiener (JMLR 11, 2010) over the margin.
+
+    The bound is Clopper and Pearson's, one-sided: of `n` answers `k` wrong, the `CONFIDENCE` quantile of
+    `Beta(k + 1, n − k)`.
+
+    Args:
+        outputs: int8 [N, C].
+        labels: int [N].
+    """
+    margins = top_margins(outputs)
+    wrong = outputs.argmax(axis=1) != labels
+    found = np.unique(margins)
+    order = np.argsort(margins, kind="stable")
+    first = np.searchsorted(margins[order], found)
+    answered = len(labels) - first
+    errors = np.cumsum(wrong[order][::-1])[::-1][first]
+    right = answered - errors
+    bound = np.where(right > 0, beta.ppf(CONFIDENCE, errors + 1, np.maximum(right, 1)), 1.0)
+    return RiskCoverage(found, answered / len(labels), errors / answered, bound)
+
+
+def least_margin(curve: RiskCoverage, images: int, error_rate: float) -> int | None:
+    """The smallest margin whose error rate is known to be at most `error_rate`; None where none is.
+
+    Margins are tried from a large one down and the search ends with the first that fails, so that trying many does not
+    spoil the confidence in the one that is chosen (fixed-sequence testing, arXiv 2110.01052). It begins where twice as
+    many answers are given as would have to be right without exception; that depends on no label.
+
+    Args:
+        curve: on validation images.
+        images: how many there were.
+        error_rate: in (0, 1).
+    """
+    without_error = math.log(1 - CONFIDENCE) / math.log(1 - error_rate)
+    tried = np.flatnonzero(curve.coverage * images >= 2 * without_error)[::-1]
+    failed = np.flatnonzero(curve.risk_bound[tried] > error_rate)
+    passed = tried[: failed[0]] if len(failed) else tried
+    return int(curve.margins[passed[-1]]) if len(passed) else None
