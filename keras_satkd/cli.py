@@ -46,7 +46,7 @@ def parse(program: str, description: str, arguments: Sequence[str] | None = None
 
         Args:
             settings: all that the preset says too.
-            config: a preset (eurosat, demo, paper) or a TOML file; the flags below change it.
+            config: a preset (eurosat, demo, paper, study) or a TOML file; the flags below change it.
             workdir: the run's folder. The same command goes on where an earlier one was stopped.
         """
         return validated(settings), workdir
@@ -65,12 +65,17 @@ def main(program: str, description: str, steps: str) -> NoReturn:
 
     def work() -> None:
         config, workdir = parse(program, description)
-        logging.basicConfig(level=logging.WARNING, format="%(message)s")
-        logging.getLogger("keras_satkd").setLevel(logging.INFO)
+        tell_steps()
         road = import_quietly("keras_satkd.road")
         getattr(road, steps)(road.Run(workdir, config))
 
     exit_on_user_error(work)
+
+
+def tell_steps() -> None:
+    """Log each step of ours to stderr as it begins, and only warnings of others."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("keras_satkd").setLevel(logging.INFO)
 
 
 def import_quietly(module: str) -> ModuleType:

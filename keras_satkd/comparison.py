@@ -122,9 +122,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
     begin(run, inputs.split)
     distil_student(run, inputs.split, knowledge)
     test = inputs.split.test
-    student = dataclasses.replace(
-        classifier.load(str(run.path(STUDENT_FILE))), class_names=inputs.split.train.class_names
-    )
+    student = classifier.load(str(run.path(STUDENT_FILE)))
     scores = run.step("study", lambda: evaluate(student, test.images, test.labels, corruptions=True))
     return {
         "row": row,

@@ -60,8 +60,9 @@ def main() -> NoReturn:
 
     def work() -> None:
         arguments = tyro.cli(Arguments, prog="python -m keras_satkd.study")
-        from keras_satkd.cli import import_quietly
+        from keras_satkd.cli import import_quietly, tell_steps
 
+        tell_steps()
         import_quietly("keras_satkd.study_rows").study(arguments)
 
     exit_on_user_error(work)

@@ -1,0 +1,293 @@
+"""A memory plan made on the host, where TensorFlow Lite Micro's own planner wastes memory.
+
+TFLM packs activations with a greedy planner, largest first (`micro/memory_planner/greedy_memory_planner.cc`). For some
+graphs that leaves gaps: of a ResNet16's 272,416 bytes of arena at 64×64, 65,536 hold nothing. A model can bring a plan
+of its own instead, as metadata named `OfflineMemoryAllocation` (`micro/docs/memory_management.md`, "Offline planned
+tensor allocations"); it costs 4 bytes of flash for each tensor, and no other code.
+
+Tensors never share memory in place here: an operator's inputs and outputs live at the same time, as TFLM has it.
+
+Scratch buffers (CMSIS-NN's, which the host's reference kernels do not ask for) are unknown here. TFLM places them
+around the plan when it prepares the model. Each lives during one operator only, so together they add at most the
+largest of them to the peak, which the export's arena margin covers.
+
+A planned model cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`): the planner TFLM uses
+then (`linear_memory_planner.cc`) refuses offline offsets. `without_offline_plan` gives the model to compare with.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firmware_export import flatbuffer, oracle
+from firmware_export.errors import UserError
+
+METADATA_NAME = "OfflineMemoryAllocation"
+"""`kOfflineMemAllocMetadata` in `micro/micro_allocation_info.cc`."""
+ONLINE_PLANNED = -1
+"""`kOnlinePlannedBuffer` in `micro/memory_planner/greedy_memory_planner.h`: TFLM places this tensor itself."""
+ALIGNMENT = oracle.ARENA_STEP
+"""Bytes: TFLM rounds sizes up to this before it plans (`MicroArenaBufferAlignment`)."""
+
+_FORMAT_VERSION = 1
+_NEVER_USED = -1  # TFLM's kUninitializedLifetime
+_TRIALS = 1000  # a hundred tensors take a second or two; graphs that reach the lower bound take none
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Memory that is needed from operator `first` to operator `last`, both included; `size` in bytes."""
+
+    first: int
+    last: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where each tensor lies.
+
+    Attributes:
+        offsets: bytes from the start of the arena, one for each tensor of the graph, multiples of 16; −1 for constants,
+            variables (which must outlive an inference) and tensors of no fixed size.
+        peak_bytes: what all planned tensors need together.
+        lower_bound_bytes: the most that is alive at any one operator; no plan can need less.
+    """
+
+    offsets: tuple[int, ...]
+    peak_bytes: int
+    lower_bound_bytes: int
+
+
+def plan(model: bytes) -> Plan:
+    """Pack a model's activations as tightly as a short search finds; the same model always gives the same plan.
+
+    Args:
+        model: the bytes of a `.tflite` with one subgraph. A plan it already has is not looked at.
+
+    Raises:
+        UserError: no TFLite model, or several subgraphs.
+    """
+    graph = flatbuffer.read(model)
+    blocks = _blocks(graph, _unpacked(model).subgraphs[0])
+    placed = place(list(blocks.values()))
+    offsets = [ONLINE_PLANNED] * len(graph.tensors)
+    for index, offset in zip(blocks, placed, strict=True):
+        offsets[index] = offset
+    return Plan(tuple(offsets), peak(list(blocks.values()), placed), lower_bound(list(blocks.values())))
+
+
+def with_offline_plan(model: bytes) -> bytes:
+    """The same model with `plan`'s offsets as metadata, in place of any it had.
+
+    Args:
+        model: the bytes of a `.tflite` with one subgraph.
+
+    Raises:
+        UserError: no TFLite model, or several subgraphs.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    offsets = plan(model).offsets
+    # Version and number of subgraphs are there for the reader: TFLM looks at the count and the offsets only.
+    words = np.array([_FORMAT_VERSION, 1, len(offsets), *offsets], "<i4")
+    data = np.frombuffer(words.tobytes(), np.uint8)
+    content = _unpacked(model)
+    present = _offline_metadata(content)
+    if present:
+        content.buffers[present[0].buffer].data = data
+        content.metadata = [entry for entry in content.metadata if entry not in present[1:]]
+    else:
+        content.buffers.append(schema.BufferT(data=data))
+        entry = schema.MetadataT(name=METADATA_NAME, buffer=len(content.buffers) - 1)
+        content.metadata = [*(content.metadata or []), entry]
+    return _packed(content, len(model))
+
+
+def without_offline_plan(model: bytes) -> bytes:
+    """The same model, tensor indices included, left to TFLM's own planner; the very bytes if it brings no plan.
+
+    Args:
+        model: the bytes of a `.tflite`.
+
+    Raises:
+        UserError: no TFLite model.
+    """
+    flatbuffer.read(model)
+    content = _unpacked(model)
+    present = _offline_metadata(content)
+    if not present:
+        return model
+    content.metadata = [entry for entry in content.metadata if entry not in present]
+    for entry in present:
+        content.buffers[entry.buffer].data = None
+    return _packed(content, len(model))
+
+
+def improved(model: bytes, images_int8: np.ndarray) -> bytes:
+    """The model with an offline plan if that needs a smaller arena, otherwise the model unchanged.
+
+    Args:
+        model: the bytes of an int8 `.tflite` with batch 1.
+        images_int8: int8 [N, …input shape without the batch], on which TFLM must answer the same; a plan that
+            overlaps what it must not shows on the first few.
+
+    Returns:
+        A model whose outputs are those of `model`, byte for byte, on all the images, in its least arena.
+
+    Raises:
+        UserError: TFLM refuses the model, or it has several subgraphs.
+        RuntimeError: the planned model answers otherwise. That is a defect, here or in TFLM, never the user's.
+    """
+    planned = with_offline_plan(model)
+    arena = oracle.least_arena(planned)
+    if arena >= oracle.least_arena(model):
+        return model
+    interpreter = oracle.TflmInterpreter(planned, arena)
+    answers = [interpreter.invoke(image[np.newaxis])[0] for image in images_int8]
+    if not np.array_equal(answers, oracle.run(model, images_int8)):
+        raise RuntimeError(f"TensorFlow Lite Micro answers otherwise with the offline plan {plan(model).offsets}")
+    return planned
+
+
+def place(blocks: Sequence[Block]) -> list[int]:
+    """Offsets at which blocks that are needed at the same time do not overlap.
+
+    First fit in several orders, among them the given one and TFLM's own, so that the result is never worse than
+    either. Then the best order is changed at random, a block on the peak moved forward, and kept if it became no worse
+    (as the hill climbing of Arm's Vela does); fixed seed. Stops where the lower bound is reached.
+
+    Args:
+        blocks: what to place; sizes are rounded up to 16 bytes.
+
+    Returns:
+        Bytes, one for each block, multiples of 16.
+    """
+    neighbours = [
+        [j for j, other in enumerate(blocks) if j != i and block.first <= other.last and other.first <= block.last]
+        for i, block in enumerate(blocks)
+    ]
+
+    def fit(order: Sequence[int]) -> list[int]:
+        return _first_fit(blocks, neighbours, order)
+
+    return _climb(blocks, min(_orders(blocks), key=lambda order: peak(blocks, fit(order))), fit)
+
+
+def peak(blocks: Sequence[Block], offsets: Sequence[int]) -> int:
+    """Bytes from the start of the arena to the end of the last block; 0 without blocks."""
+    return max((o + _aligned(block.size) for block, o in zip(blocks, offsets, strict=True)), default=0)
+
+
+def lower_bound(blocks: Sequence[Block]) -> int:
+    """The most bytes, in blocks rounded up to 16, that are needed at any one operator."""
+    # The sum only rises where a block begins.
+    return max(
+        (sum(_aligned(b.size) for b in blocks if b.first <= now <= b.last) for now in {b.first for b in blocks}),
+        default=0,
+    )
+
+
+def _orders(blocks: Sequence[Block]) -> list[list[int]]:
+    given = list(range(len(blocks)))
+    keys: list[Callable[[int], tuple[int, ...]]] = [
+        lambda i: (-blocks[i].size, blocks[i].first),
+        lambda i: (blocks[i].first - blocks[i].last, -blocks[i].size),
+        lambda i: (blocks[i].size * (blocks[i].first - blocks[i].last - 1),),
+        lambda i: (blocks[i].first, -blocks[i].last),
+    ]
+    # TFLM sorts stably, largest first, a list that it has filled from the back.
+    tflm = sorted(reversed(given), key=lambda i: -_aligned(blocks[i].size))
+    return [given, tflm, *(sorted(given, key=key) for key in keys)]
+
+
+def _first_fit(blocks: Sequence[Block], neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:
+    ends: dict[int, tuple[int, int]] = {}
+    for i in order:
+        size, offset = _aligned(blocks[i].size), 0
+        for start, end in sorted(ends[j] for j in neighbours[i] if j in ends):
+            if start - offset >= size:
+                break
+            offset = max(offset, end)
+        ends[i] = offset, offset + size
+    return [ends[i][0] for i in range(len(blocks))]
+
+
+def _climb(blocks: Sequence[Block], order: Sequence[int], fit: Callable[[Sequence[int]], list[int]]) -> list[int]:
+    generator, bound = random.Random(_SEED), lower_bound(blocks)
+    best = fit(order)
+    least = peak(blocks, best)
+    for trial in range(_TRIALS):
+        if least == bound:
+            break
+        tops = [at for at, i in enumerate(order) if best[i] + _aligned(blocks[i].size) == least]
+        # Moving only what lies on the peak would never rearrange what lies below it.
+        source = generator.choice(tops) if trial % 2 else generator.randrange(len(order))
+        changed = list(order)
+        changed.insert(generator.randrange(len(order)), changed.pop(source))
+        offsets = fit(changed)
+        if (now := peak(blocks, offsets)) <= least:
+            order, best, least = changed, offsets, now
+    return best
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _blocks(graph: flatbuffer.Graph, subgraph: Any) -> dict[int, Block]:
+    """What TFLM's planner would be given, by tensor index; as `AllocationInfoBuilder::MarkAllocationLifetimes`."""
+    if graph.subgraphs != 1:
+        raise UserError(f"{graph.name} has {graph.subgraphs} subgraphs, 1 expected: remove control flow and variables")
+    first, last = _lifetimes(graph)
+    blocks = {}
+    for tensor, raw in zip(graph.tensors, subgraph.tensors, strict=True):
+        size = _bytes(tensor)
+        if size and not tensor.is_constant and not raw.isVariable:
+            blocks[tensor.index] = Block(first.get(tensor.index, _NEVER_USED), last.get(tensor.index, _NEVER_USED), size)
+    return blocks
+
+
+def _lifetimes(graph: flatbuffer.Graph) -> tuple[dict[int, int], dict[int, int]]:
+    """First and last use by tensor index: 0 is before the first operator, n the n-th of them."""
+    first = {tensor.index: 0 for tensor in graph.inputs}
+    last = dict(first)
+    for now, operator in enumerate(graph.operators, start=1):
+        for tensor in operator.outputs:
+            first.setdefault(tensor.index, now)
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor is not None:
+                last[tensor.index] = now
+    for tensor in graph.outputs:
+        first.setdefault(tensor.index, len(graph.operators))
+        last[tensor.index] = len(graph.operators)
+    return first, last
+
+
+def _bytes(tensor: flatbuffer.Tensor) -> int:
+    try:
+        return tensor.size * np.dtype(tensor.dtype).itemsize
+    except TypeError:  # strings, resources and half bytes: TFLM places these itself
+        return 0
+
+
+def _offline_metadata(content: Any) -> list[Any]:
+    return [entry for entry in content.metadata or [] if entry.name in (METADATA_NAME, METADATA_NAME.encode())]
+
+
+def _unpacked(model: bytes) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(model)
+
+
+def _packed(content: Any, size: int) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(size)
+    builder.Finish(content.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

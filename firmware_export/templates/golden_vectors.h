@@ -1,0 +1,42 @@
+{% include "provenance.txt" %}
+//
+{% for paragraph in golden_paragraphs %}
+{{ paragraph }}
+{% endfor %}
+//
+//   for (int v = 0; v < {{ namespace }}::kGoldenVectorCount; ++v) {
+//     for (int i = 0; i < {{ namespace }}::kGoldenInputBytes; ++i) {
+{% if has_pixels %}
+//       input->data.int8[i] = static_cast<int8_t>({{ namespace }}::kGoldenInputs[v][i] ^ 0x80);
+{% else %}
+//       input->data.int8[i] = {{ namespace }}::kGoldenInputs[v][i];
+{% endif %}
+//     }
+//     if (interpreter.Invoke() != kTfLiteOk) return false;
+//     if (memcmp(output->data.int8, {{ namespace }}::kGoldenOutputs[v], {{ namespace }}::kGoldenOutputBytes) != 0) return false;
+//   }
+//
+// SHA-256 of all inputs followed by all outputs:
+//   {{ golden_sha256 }}
+
+#ifndef {{ guard }}
+#define {{ guard }}
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace {{ namespace }} {
+
+inline constexpr int kGoldenVectorCount = {{ golden_count }};
+inline constexpr int kGoldenInputBytes = {{ golden_input_bytes }};
+inline constexpr int kGoldenOutputBytes = {{ golden_output_bytes }};
+
+// zlib's CRC-32 of all inputs followed by all outputs.
+inline constexpr uint32_t kGoldenCrc32 = {{ "0x%08x" | format(golden_crc32) }}u;
+
+extern const {{ golden_input_type }} kGoldenInputs[kGoldenVectorCount][kGoldenInputBytes];
+extern const int8_t kGoldenOutputs[kGoldenVectorCount][kGoldenOutputBytes];
+
+}  // namespace {{ namespace }}
+
+#endif  // {{ guard }}
