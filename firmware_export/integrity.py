@@ -96,10 +96,7 @@ def render(facts: ModelFacts, golden: GoldenVectors) -> dict[str, str]:
     Returns:
         C++17 text for each of `FILES`.
     """
-    context = {**model_data._context(facts), **_golden_context(facts, golden)}
-    return {
-        name: model_data._render(name, {**context, "guard": model_data._guard(facts.symbol, name)}) for name in FILES
-    }
+    return model_data.render_with(facts, FILES, _golden_context(facts, golden))
 
 
 def _classes(outputs: np.ndarray) -> np.ndarray:
@@ -116,7 +113,7 @@ def _golden_context(facts: ModelFacts, golden: GoldenVectors) -> dict[str, Any]:
     count, has_pixels = len(golden.inputs), golden.inputs.dtype == np.uint8
     inputs, outputs = golden.inputs.reshape(count, -1), golden.outputs.reshape(count, -1)
     return {
-        "golden_paragraphs": [model_data._paragraph(text) for text in _paragraphs(facts, golden)],
+        "golden_paragraphs": [model_data.paragraph(text) for text in _paragraphs(facts, golden)],
         "golden_count": count,
         "golden_input_bytes": inputs.shape[1],
         "golden_output_bytes": outputs.shape[1],

@@ -7,9 +7,9 @@ tensor allocations"); it costs 4 bytes of flash for each tensor, and no other co
 
 Tensors never share memory in place here: an operator's inputs and outputs live at the same time, as TFLM has it.
 
-Scratch buffers (CMSIS-NN's, which the host's reference kernels do not ask for) are unknown here. TFLM places them
-around the plan when it prepares the model. Each lives during one operator only, so together they add at most the
-largest of them to the peak, which the export's arena margin covers.
+Scratch buffers (CMSIS-NN's, which the host's reference kernels do not ask for) are unknown here: TFLM places them
+around the plan when it prepares the model. Each lives during one operator only, so they add to the peak at most what
+the greediest operator asks for, which is what the export's arena margin is for.
 
 A planned model cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`): the planner TFLM uses
 then (`linear_memory_planner.cc`) refuses offline offsets. `without_offline_plan` gives the model to compare with.
@@ -248,7 +248,9 @@ def _blocks(graph: flatbuffer.Graph, subgraph: Any) -> dict[int, Block]:
     for tensor, raw in zip(graph.tensors, subgraph.tensors, strict=True):
         size = _bytes(tensor)
         if size and not tensor.is_constant and not raw.isVariable:
-            blocks[tensor.index] = Block(first.get(tensor.index, _NEVER_USED), last.get(tensor.index, _NEVER_USED), size)
+            blocks[tensor.index] = Block(
+                first.get(tensor.index, _NEVER_USED), last.get(tensor.index, _NEVER_USED), size
+            )
     return blocks
 
 

@@ -5,7 +5,7 @@ import importlib.metadata
 import re
 import textwrap
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,21 @@ class ModelFacts:
 
 def render(facts: ModelFacts) -> dict[str, str]:
     """The generated files, by name: `model_data.cc`, `model_data.h` and `model_ops.h`."""
-    names = ("model_data.cc", "model_data.h", "model_ops.h")
-    context = _context(facts)
+    return render_with(facts, ("model_data.cc", "model_data.h", "model_ops.h"), {})
+
+
+def render_with(facts: ModelFacts, names: Sequence[str], more: Mapping[str, Any]) -> dict[str, str]:
+    """Templates filled with what is known about a model.
+
+    Args:
+        facts: about the model.
+        names: of the templates, which are those of the files.
+        more: what these templates need besides.
+
+    Returns:
+        Text by file name.
+    """
+    context = {**_context(facts), **more}
     return {name: render_template(name, {**context, "guard": _guard(facts.symbol, name)}) for name in names}
 
 
@@ -152,7 +165,7 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "sha256": facts.sha256,
         "crc32": facts.crc32,
         "has_unit_input": graph.has_unit_input,
-        "paragraphs": [_paragraph(text) for text in _paragraphs(facts)],
+        "paragraphs": [paragraph(text) for text in _paragraphs(facts)],
         "input": _end(graph.inputs[0]),
         "output": _end(graph.outputs[0]),
         "arena_bytes_with_margin": facts.arena_bytes + facts.arena_margin,
@@ -177,7 +190,8 @@ def _paragraphs(facts: ModelFacts) -> list[str]:
     ]
 
 
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
+    """`text` as a C++ comment of lines that fit a page; what could end the comment is taken out."""
     return textwrap.fill(_comment(text), 100, initial_indent="// ", subsequent_indent="//   ", break_long_words=False)
 
 

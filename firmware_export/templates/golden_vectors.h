@@ -4,16 +4,17 @@
 {{ paragraph }}
 {% endfor %}
 //
-//   for (int v = 0; v < {{ namespace }}::kGoldenVectorCount; ++v) {
-//     for (int i = 0; i < {{ namespace }}::kGoldenInputBytes; ++i) {
+//   using namespace {{ namespace }};
+//   for (int v = 0; v < kGoldenVectorCount; ++v) {
+//     for (int i = 0; i < kGoldenInputBytes; ++i) {
 {% if has_pixels %}
-//       input->data.int8[i] = static_cast<int8_t>({{ namespace }}::kGoldenInputs[v][i] ^ 0x80);
+//       input->data.int8[i] = static_cast<int8_t>(kGoldenInputs[v][i] ^ 0x80);
 {% else %}
-//       input->data.int8[i] = {{ namespace }}::kGoldenInputs[v][i];
+//       input->data.int8[i] = kGoldenInputs[v][i];
 {% endif %}
 //     }
 //     if (interpreter.Invoke() != kTfLiteOk) return false;
-//     if (memcmp(output->data.int8, {{ namespace }}::kGoldenOutputs[v], {{ namespace }}::kGoldenOutputBytes) != 0) return false;
+//     if (memcmp(output->data.int8, kGoldenOutputs[v], kGoldenOutputBytes) != 0) return false;
 //   }
 //
 // SHA-256 of all inputs followed by all outputs:

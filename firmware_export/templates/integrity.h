@@ -4,10 +4,12 @@
 // and TensorFlow Lite Micro does not look: it follows whatever offsets it finds.
 //
 //   using namespace {{ namespace }};
-//   if (VerifyModel({{ symbol }}, {{ symbol }}_size) != Status::kOk) { /* do not start the interpreter */ }
+//   if (VerifyModel({{ symbol }}, {{ symbol }}_size) != Status::kOk) {
+//     // another bank's copy, or no inference at all
+//   }
 //
-// No heap, exceptions, RTTI, standard library or state outside the caller's objects: every function may be called from
-// any task, on memory that nobody writes meanwhile. Where the part has a data cache, invalidate it before looking at
+// Half a kilobyte of code and constants, less than 100 bytes of stack; no heap, exceptions, RTTI, standard library or
+// variables of its own: every function may be called from any task, on memory that nobody writes meanwhile. Where the part has a data cache, invalidate it before looking at
 // memory that a bootloader, DMA or an upset may have changed behind it.
 
 #ifndef {{ guard }}
@@ -20,14 +22,14 @@ namespace {{ namespace }} {
 
 // The values are fixed, so that telemetry can carry them.
 enum class Status : uint8_t {
-  kOk = 0,
-  kNoModel = 1,              // null pointer
-  kWrongLength = 2,          // not kModelBytes
-  kWrongIdentifier = 3,      // no "TFL3" at byte 4: no TensorFlow Lite model
-  kRootOutOfBounds = 4,      // the root table or its vtable is said to lie outside the model
-  kWrongSchemaVersion = 5,   // not 3, the only one that TensorFlow Lite Micro reads
-  kMisaligned = 6,           // not at a multiple of 16, which kernels rely on
-  kCrcMismatch = 7,          // some bit differs
+  kOk = 0,                  // the exported model, bit for bit
+  kNoModel = 1,             // null pointer
+  kWrongLength = 2,         // not kModelBytes
+  kWrongIdentifier = 3,     // no "TFL3" at byte 4: no TensorFlow Lite model
+  kRootOutOfBounds = 4,     // the root table or its vtable is said to lie outside the model
+  kWrongSchemaVersion = 5,  // not 3, the only one that TensorFlow Lite Micro reads
+  kMisaligned = 6,          // not at a multiple of 16, which kernels rely on
+  kCrcMismatch = 7,         // some bit differs
 };
 
 // zlib's CRC-32 (polynomial 0xedb88320, reflected), a nibble at a time from a table of 64 bytes.

@@ -1,0 +1,169 @@
+"""An exported folder cross-compiled for a microcontroller's core, and run on an emulated one.
+
+Needs Debian's or Ubuntu's `gcc-arm-none-eabi` and `qemu-system-arm`, and no C library: the startup code, the linker
+script and the calls to the emulator (semihosting) are in `templates/emulator`.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export import files, model_data
+from firmware_export.errors import UserError, unknown_name
+from firmware_export.rendering import render_template
+
+COMPILER = "arm-none-eabi-g++"
+EMULATOR = "qemu-system-arm"
+INSTALL = "apt-get install -y --no-install-recommends gcc-arm-none-eabi qemu-system-arm"
+
+SOURCES = ("model_data.cc", "integrity.cc", "golden_vectors.cc")
+"""The folder's C++ that is compiled; `model_ops.h` needs TensorFlow Lite Micro."""
+
+FLAGS = (
+    *("-std=c++17", "-Os", "-mthumb", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"),
+    *("-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"),
+)
+# memset's own loop would otherwise be replaced by a call of memset.
+_LINK_FLAGS = ("-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections")
+_HEADERS = ("golden_vectors.h", "integrity.h", "model_data.h")
+_SUPPORT = ("main.cc", "startup.cc", "semihosting.h", "memory.ld")
+_STAND_INS = ("cstddef", "cstdint")
+_COMPILE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Core:
+    """A processor and the memory of the machine that emulates it."""
+
+    flags: tuple[str, ...]
+    """The compiler's."""
+    flash_origin: int = 0x00000000
+    flash_bytes: int = 4 << 20
+    ram_origin: int = 0x20000000
+    ram_bytes: int = 4 << 20
+
+
+_HARD_FLOAT = "-mfloat-abi=hard"
+
+CORES: Mapping[str, Core] = {
+    "cortex-m0plus": Core(("-mcpu=cortex-m0plus", "-mfloat-abi=soft")),
+    "cortex-m4": Core(("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", _HARD_FLOAT)),
+    "cortex-m7": Core(("-mcpu=cortex-m7", "-mfpu=fpv5-d16", _HARD_FLOAT)),
+    "cortex-m55": Core(("-mcpu=cortex-m55", _HARD_FLOAT), flash_bytes=512 << 10, ram_origin=0x21000000),
+}
+"""What can be compiled for. QEMU has no Cortex-M0+ with room for a model: that one is compiled only."""
+
+MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-m7", "mps3-an547": "cortex-m55"}
+"""What can be run on: QEMU's name of an Arm evaluation board -> its core."""
+
+
+def build(folder: Path, core: str, out: Path) -> Path:
+    """Cross-compile a folder's model, integrity checks and golden vectors with a program that tries them all.
+
+    Args:
+        folder: as `firmware_export` writes it.
+        core: one of `CORES`.
+        out: the ELF file to write; appears whole or not at all.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UserError: an unknown core, no exported folder, no cross-compiler, text that does not compile without
+            warnings, or a model too large for the emulated memory.
+    """
+    if core not in CORES:
+        raise unknown_name("core", core, CORES)
+    context = {"core": core, **vars(CORES[core]), **_names(folder)}
+    compiler = _tool(COMPILER)
+    with tempfile.TemporaryDirectory() as name:
+        support, stand_ins = Path(name) / "support", Path(name) / "stand_ins"
+        for place, texts in ((support, _SUPPORT), (stand_ins, _STAND_INS)):
+            for text in texts:
+                files.write_text(place / text, render_template(f"emulator/{text}", context))
+        command = [compiler, *CORES[core].flags, *FLAGS, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
+        # -idirafter: a libstdc++ that is there comes first.
+        command += ["-I", str(folder), "-I", str(support), "-idirafter", str(stand_ins)]
+        command += [str(folder / source) for source in SOURCES]
+        command += [str(support / source) for source in _SUPPORT if source.endswith(".cc")]
+        files.write_with(out, lambda elf: _compile([*command, "-lgcc", "-o", str(elf)], folder, core))
+    return out
+
+
+def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0) -> str:
+    """Run a program that `build` made.
+
+    Args:
+        elf: the program, built for the machine's core.
+        machine: one of `MACHINES`.
+        timeout_seconds: how long, in seconds, the emulator may take; a model of 100 kB takes about one.
+
+    Returns:
+        What the program printed: a line `ok NAME` or `FAILED NAME` for each check.
+
+    Raises:
+        UserError: an unknown machine, no emulator, or a program that prints no result or does not end in time.
+    """
+    if machine not in MACHINES:
+        raise unknown_name("machine", machine, MACHINES)
+    # Standard output and error are the program's and QEMU's own.
+    command = [_tool(EMULATOR), "-machine", machine, "-nographic", "-monitor", "none", "-serial", "none"]
+    command += ["-chardev", "stdio,id=console", "-kernel", str(elf)]
+    command += ["-semihosting-config", "enable=on,target=native,chardev=console"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"{elf.name} does not end on {machine} in {timeout_seconds:g} s: build it again") from error
+    printed = done.stdout.decode(errors="replace")
+    if done.returncode != int(has_failed(printed)) or not printed:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = next((line for line in said if line.startswith("qemu")), f"exit code {done.returncode}")
+        raise UserError(f"{elf.name} gives no result on {machine} ({reason}): build it for {MACHINES[machine]}")
+    return printed
+
+
+def has_failed(printed: str) -> bool:
+    """Whether any line of `run`'s answer is a check that failed."""
+    return any(line.startswith("FAILED ") for line in printed.splitlines())
+
+
+def _names(folder: Path) -> dict[str, str]:
+    remedy = "give a folder that python -m firmware_export wrote"
+    if not folder.is_dir():
+        raise UserError(f"folder {str(folder)!r} not found: {remedy}")
+    try:
+        symbol = json.loads((folder / "export.json").read_text(encoding="utf-8"))["symbol"]
+        model_data.check_symbol(symbol)
+    except FileNotFoundError as error:
+        raise UserError(f"folder {str(folder)!r} holds no export.json: {remedy}") from error
+    except (OSError, ValueError, KeyError, TypeError, UserError) as error:
+        raise UserError(f"{str(folder / 'export.json')!r} names no symbol: {remedy}") from error
+    missing = [name for name in (*SOURCES, *_HEADERS) if not (folder / name).is_file()]
+    if missing:
+        raise UserError(f"folder {str(folder)!r} lacks {', '.join(missing)}: export the model again")
+    return {"symbol": symbol, "namespace": model_data.namespace(symbol)}
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise UserError(f"{name} not found on PATH: install it with {INSTALL}")
+    return path
+
+
+def _compile(command: list[str], folder: Path, core: str) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_COMPILE_SECONDS)
+    except (subprocess.SubprocessError, OSError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
+        if any("overflowed" in line for line in said):
+            room = f"{CORES[core].flash_bytes >> 10} KiB of flash and {CORES[core].ram_bytes >> 10} KiB of RAM"
+            raise UserError(f"{str(folder)!r} does not fit {core}'s emulated {room}: try another machine") from error
+        reason = next((line.strip() for line in said if "error" in line), str(error))
+        raise UserError(f"{COMPILER} fails for {core} ({reason}): export the model again") from error

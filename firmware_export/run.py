@@ -1,0 +1,57 @@
+"""`python -m firmware_export.run DIR`: an exported folder's checks on an emulated microcontroller."""
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from firmware_export import emulator
+from firmware_export.errors import UserError, exit_on_user_error, unknown_name
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Cross-compile an exported folder and run its checks on an emulated microcontroller.
+
+    The model's array is looked at where the linker put it, copies of it are damaged, found out and repaired, and the
+    golden vectors are compared with their digest. Exit code 1: a check failed. 2: something is yours to mend.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """A folder that python -m firmware_export wrote."""
+
+    machine: str = "mps2-an386"
+    """QEMU's name of the board: mps2-an386 (Cortex-M4), mps2-an500 (Cortex-M7) or mps3-an547 (Cortex-M55)."""
+
+    timeout: float = 120.0
+    """Seconds that the emulator may take."""
+
+
+def main() -> None:
+    """Parse the command line, build, run, and print one line a check.
+
+    Raises:
+        UserError: as `emulator.build` and `emulator.run`.
+        SystemExit: with 1 if a check failed.
+    """
+    arguments = tyro.cli(Arguments, prog="python -m firmware_export.run")
+    if arguments.machine not in emulator.MACHINES:
+        raise unknown_name("machine", arguments.machine, emulator.MACHINES)
+    if not arguments.timeout > 0:
+        raise UserError(f"--timeout {arguments.timeout:g}, a positive number of seconds expected: such as 120")
+    core = emulator.MACHINES[arguments.machine]
+    with tempfile.TemporaryDirectory() as name:
+        elf = emulator.build(arguments.folder, core, Path(name) / "checks.elf")
+        printed = emulator.run(elf, arguments.machine, timeout_seconds=arguments.timeout)
+    print(printed, end="")
+    checks = printed.splitlines()
+    failed = sum(line.startswith("FAILED ") for line in checks)
+    print(f"{arguments.machine} ({core}): {len(checks) - failed} of {len(checks)} checks passed")
+    if failed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

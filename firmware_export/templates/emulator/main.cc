@@ -1,0 +1,167 @@
+// Checks an exported folder on the part itself: one line a check, exit code 1 if any failed.
+#include <stddef.h>
+#include <stdint.h>
+
+#include "golden_vectors.h"
+#include "integrity.h"
+#include "model_data.h"
+#include "semihosting.h"
+
+extern "C" {
+extern const uint8_t flash_start[];
+extern const uint8_t flash_end[];
+}
+
+namespace {
+
+using namespace {{ namespace }};
+
+alignas(16) uint8_t copies[3][(kModelBytes + 31u) / 16u * 16u];  // a multiple of 16, with room to start one byte later
+
+bool has_failed = false;
+
+void Check(const char* name, bool is_ok) {
+  semihosting::Write(is_ok ? "ok " : "FAILED ");
+  semihosting::Write(name);
+  semihosting::Write("\n");
+  has_failed = has_failed || !is_ok;
+}
+
+void Copy(uint8_t* to) {
+  for (size_t i = 0; i < kModelBytes; ++i) to[i] = {{ symbol }}[i];
+}
+
+bool IsModel(const uint8_t* copy) {
+  for (size_t i = 0; i < kModelBytes; ++i) {
+    if (copy[i] != {{ symbol }}[i]) return false;
+  }
+  return true;
+}
+
+// What VerifyModel says of a copy with some bits of one byte flipped.
+Status Flipped(size_t position, uint8_t bits) {
+  uint8_t* copy = copies[0];
+  copy[position] = static_cast<uint8_t>(copy[position] ^ bits);
+  const Status status = VerifyModel(copy, kModelBytes);
+  copy[position] = static_cast<uint8_t>(copy[position] ^ bits);
+  return status;
+}
+
+uint32_t Word(const uint8_t* bytes, size_t count) {
+  uint32_t word = 0;
+  for (size_t i = count; i-- > 0;) word = word << 8 | bytes[i];
+  return word;
+}
+
+void CheckFlippedBits() {
+  Copy(copies[0]);
+  const uint8_t* model = copies[0];
+  const uint32_t table = Word(model, 4);
+  const uint32_t vtable = table - Word(model + table, 4);
+  const uint32_t version = table + Word(model + vtable + 4, 2);
+
+  Check("flipped bit in the root offset", Flipped(3, 0x80) == Status::kRootOutOfBounds);
+  Check("flipped bit in the root's vtable offset", Flipped(table + 3, 0x40) == Status::kRootOutOfBounds);
+  bool is_found = true;
+  for (size_t i = 4; i < 8; ++i) is_found = is_found && Flipped(i, 0x01) == Status::kWrongIdentifier;
+  Check("flipped bits in the identifier", is_found);
+  for (size_t i = 0; i < 4; ++i) is_found = is_found && Flipped(version + i, 0x10) == Status::kWrongSchemaVersion;
+  Check("flipped bits in the schema version", is_found);
+  Check("flipped bit in the last byte", Flipped(kModelBytes - 1, 0x80) == Status::kCrcMismatch);
+
+  is_found = true;
+  for (uint32_t part = 1; part < 32; ++part) {
+    const uint32_t position = kModelBytes / 32u * part;
+    const bool is_header = position < 8 || position - vtable < 6 || position - table < 4 || position - version < 4;
+    const uint8_t bit = static_cast<uint8_t>(1u << part % 8);
+    is_found = is_found && (is_header || Flipped(position, bit) == Status::kCrcMismatch);
+  }
+  Check("flipped bits all over the model", is_found);
+  Check("copy after all flips taken back", VerifyModel(copies[0], kModelBytes) == Status::kOk);
+}
+
+void CheckRefusals() {
+  Check("null pointer", VerifyModel(nullptr, kModelBytes) == Status::kNoModel);
+  Check("wrong length", VerifyModel({{ symbol }}, kModelBytes - 1) == Status::kWrongLength &&
+                            VerifyModel({{ symbol }}, kModelBytes + 1) == Status::kWrongLength);
+  Copy(copies[1] + 1);
+  Check("misaligned copy", VerifyModel(copies[1] + 1, kModelBytes) == Status::kMisaligned);
+}
+
+void CheckRepair() {
+  for (uint8_t* copy : copies) Copy(copy);
+  size_t damaged = 0;
+  for (size_t i = 0; i < kModelBytes; ++i) {
+    const size_t copy = i % 7;
+    if (copy < 3) {  // some bytes of one copy each, beyond recognition
+      copies[copy][i] = static_cast<uint8_t>(~copies[copy][i]);
+      damaged += 1;
+    } else if (copy == 3) {  // the same byte of all three, another bit in each
+      for (uint32_t c = 0; c < 3; ++c) copies[c][i] = static_cast<uint8_t>(copies[c][i] ^ 1u << (i + c) % 8);
+      damaged += 3;
+    }
+  }
+  const size_t corrected = RepairByMajority(copies[0], copies[1], copies[2], kModelBytes);
+  Check("majority repair of three damaged copies", IsModel(copies[0]) && IsModel(copies[1]) && IsModel(copies[2]));
+  Check("majority repair counts bytes", corrected == damaged);
+  Check("majority repair leaves good copies", RepairByMajority(copies[0], copies[1], copies[2], kModelBytes) == 0);
+}
+
+// The verdict of a whole round in steps of `bytes`; kInProgress if it does not come with the right step.
+Verdict Round(Scrubber* scrubber, size_t bytes) {
+  for (size_t left = kModelBytes; left > bytes; left -= bytes) {
+    if (scrubber->ScrubStep(bytes) != Verdict::kInProgress) return Verdict::kInProgress;
+  }
+  return scrubber->ScrubStep(bytes);
+}
+
+void CheckScrubber(const char* name, size_t bytes) {
+  Copy(copies[0]);
+  Scrubber scrubber(copies[0]);
+  bool is_right = Round(&scrubber, bytes) == Verdict::kIntact;
+  const size_t positions[] = {0, kModelBytes / 2, kModelBytes - 1};
+  for (const size_t position : positions) {
+    copies[0][position] = static_cast<uint8_t>(copies[0][position] ^ 0x04);
+    is_right = is_right && Round(&scrubber, bytes) == Verdict::kCorrupt;
+    copies[0][position] = static_cast<uint8_t>(copies[0][position] ^ 0x04);
+    is_right = is_right && Round(&scrubber, bytes) == Verdict::kIntact;
+  }
+  Check(name, is_right);
+}
+
+uintptr_t Address(const uint8_t* place) { return reinterpret_cast<uintptr_t>(place); }
+
+bool IsInFlash(const uint8_t* array) {
+  return Address(array) >= Address(flash_start) && Address(array) + kModelBytes <= Address(flash_end);
+}
+
+void CheckGoldenVectors() {
+  const uint8_t* inputs = reinterpret_cast<const uint8_t*>(kGoldenInputs);
+  const uint8_t* outputs = reinterpret_cast<const uint8_t*>(kGoldenOutputs);
+  const uint32_t crc = Crc32(inputs, sizeof(kGoldenInputs), 0);
+  Check("golden vectors' CRC-32", Crc32(outputs, sizeof(kGoldenOutputs), crc) == kGoldenCrc32);
+}
+
+}  // namespace
+
+int main() {
+  static const uint8_t kDigits[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
+  Check("CRC-32 of 123456789", Crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the catalogued check value
+  Check("array's length", {{ symbol }}_size == kModelBytes);
+  Check("array's CRC-32", Crc32({{ symbol }}, {{ symbol }}_size, 0) == kModelCrc32);
+  Check("array's alignment", Address({{ symbol }}) % 16 == 0);
+  Check("array in flash", IsInFlash({{ symbol }}));
+  const bool is_intact = VerifyModel({{ symbol }}, {{ symbol }}_size) == Status::kOk;
+  Check("VerifyModel of the array", is_intact);
+  CheckGoldenVectors();
+  if (is_intact) {  // otherwise there is nothing to damage or to compare with
+    CheckFlippedBits();
+    CheckRefusals();
+    CheckRepair();
+    CheckScrubber("scrubbing in steps of 1", 1);
+    CheckScrubber("scrubbing in steps of 7", 7);
+    CheckScrubber("scrubbing in steps of 256", 256);
+    CheckScrubber("scrubbing in one step", kModelBytes);
+  }
+  return has_failed ? 1 : 0;
+}

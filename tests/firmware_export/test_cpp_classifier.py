@@ -1,0 +1,73 @@
+"""The generated classifier against TFLM's interface; a real TFLM is linked outside the test suite."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from firmware_export import compiler, cpp_classifier, defaults, integrity, model_data
+from firmware_export.model_data import ModelFacts
+
+TFLM = Path(__file__).parent / "tflm"
+HEADERS = (
+    "tensorflow/lite/micro/micro_interpreter.h",
+    "tensorflow/lite/micro/micro_mutable_op_resolver.h",
+    "tensorflow/lite/micro/micro_profiler_interface.h",
+    "tensorflow/lite/schema/schema_generated.h",
+)
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+UNSURE = cpp_classifier.Unsure(least_margin=20, reason="Chosen by hand for the test.")
+
+
+@pytest.fixture
+def facts(qat_model, qat_graph):
+    return ModelFacts(
+        model=qat_model,
+        graph=qat_graph,
+        command="python -m firmware_export student.tflite --out firmware",
+        symbol=defaults.SYMBOL,
+        class_names=(),
+        arena_bytes=9680,
+        arena_margin=608,
+        margin_rule="by rule",
+        verified_images=256,
+        images_are_real=True,
+        parity="all agree",
+    )
+
+
+@pytest.fixture
+def sources(facts, photos, tmp_path):
+    """The folder's files and TFLM's interface, ready to be compiled."""
+    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:8], count=2)
+    texts = model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, UNSURE)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    for header in HEADERS:
+        (tmp_path / header).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / header).write_text('#include "tflm_interface.h"\n')
+    for file in TFLM.iterdir():
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", compiler.COMPILERS[:2])
+def test_every_answer(sources, facts, name):
+    if shutil.which(name) is None:
+        pytest.skip(f"no {name}: apt-get install {'g++' if name == 'g++' else 'clang'}")
+    names = ("model_data.cc", "integrity.cc", "golden_vectors.cc", "classifier.cc", "classifier_checks.cc")
+    program = sources / "checks"
+    flags = [*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", *SANITIZERS]
+    flags += [f"-DMODEL_SYMBOL={facts.symbol}", f"-DOPERATORS={len(facts.graph.operator_names)}"]
+    subprocess.run([name, *flags, "-I.", *names, "-o", str(program)], cwd=sources, check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("0 failures\n", 0), done.stderr
+
+
+def test_text_says_where_the_margin_comes_from(facts):
+    header = cpp_classifier.render(facts, UNSURE)["classifier.h"]
+    assert "kLeastMargin = 20;" in header
+    assert "// Chosen by hand for the test." in header
+    assert "kLeastMargin = 0;" in cpp_classifier.render(facts, cpp_classifier.Unsure())["classifier.h"]

@@ -1,0 +1,110 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from firmware_export import emulator, integrity, model_data
+from firmware_export import run as command_line
+from firmware_export.errors import exit_on_user_error
+from firmware_export.model_data import ModelFacts
+
+TOOLS = (emulator.COMPILER, emulator.EMULATOR)
+needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Run the command in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["firmware_export.run", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            exit_on_user_error(command_line.main)
+        captured = capfd.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def folder(qat_model, qat_graph, photos, tmp_path):
+    facts = ModelFacts(
+        model=qat_model,
+        graph=qat_graph,
+        command="python -m firmware_export student.tflite --out firmware",
+        symbol="weights",
+        class_names=(),
+        arena_bytes=9680,
+        arena_margin=608,
+        margin_rule="by rule",
+        verified_images=256,
+        images_are_real=True,
+        parity="all agree",
+    )
+    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:2], count=2)
+    made = tmp_path / "firmware"
+    made.mkdir()
+    for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
+        (made / name).write_text(text)
+    (made / "export.json").write_text(json.dumps({"symbol": facts.symbol}))
+    return made
+
+
+def test_help_is_light_and_names_the_machines():
+    code = (
+        "import sys; sys.argv = ['x', '--help']\n"
+        "from firmware_export.run import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'tensorflow', 'tf_keras', 'tflite_micro', 'ai_edge_litert', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for machine in emulator.MACHINES:
+        assert machine in done.stdout
+
+
+@needs_tools
+@pytest.mark.parametrize("machine", [None, "mps3-an547"])
+def test_prints_the_checks(call, folder, machine):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, out, err = call(folder, *(["--machine", machine] if machine else []))
+    assert (code, err) == (0, "")
+    *checks, last = out.splitlines()
+    assert all(line.startswith("ok ") for line in checks)
+    assert last == f"{machine or 'mps2-an386'} (cortex-m{'55' if machine else '4'}): 24 of 24 checks passed"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@needs_tools
+def test_a_failed_check_is_exit_code_1(call, folder):
+    header = (folder / "golden_vectors.h").read_text()
+    crc = header.partition("kGoldenCrc32 = ")[2].partition("u;")[0]
+    (folder / "golden_vectors.h").write_text(header.replace(crc, "0x00000000"))
+    code, out, _ = call(folder)
+    assert code == 1
+    assert "FAILED golden vectors' CRC-32\n" in out
+    assert out.endswith("23 of 24 checks passed\n")
+
+
+def test_users_mistakes_are_one_line_and_exit_code_2(call, folder, tmp_path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for words, message in (
+        ((tmp_path / "nowhere",), "not found: give a folder that"),
+        ((empty,), "holds no export.json"),
+        ((folder, "--machine", "mps2-an500x"), "unknown machine 'mps2-an500x': did you mean 'mps2-an500'?"),
+        ((folder, "--timeout", "0"), "--timeout 0, a positive number of seconds expected"),
+        ((folder, "--timeout", "nan"), "--timeout nan, a positive number of seconds expected"),
+    ):
+        code, out, err = call(*words)
+        assert (code, out) == (2, "")
+        assert message in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+    monkeypatch.setenv("PATH", "/nowhere")
+    code, _, err = call(folder)
+    assert code == 2
+    assert emulator.INSTALL in err
