@@ -24,7 +24,8 @@ _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 class Arguments:
     """Turn a model into C++ that TensorFlow Lite Micro has executed and agreed with.
 
-    Writes model_data.cc, model_data.h, model_ops.h, model.tflite and export.json, or nothing. Exit code 2 means that
+    Writes model_data.cc/.h, model_ops.h, integrity.cc/.h, golden_vectors.cc/.h, classifier.cc/.h, model.tflite and
+    export.json, or nothing. Exit code 2 means that
     something in the command or the model is yours to mend; the message says what.
     """
 
@@ -179,7 +180,8 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
     ]
     if report.keras_parity is not None:
         parity = report.keras_parity
-        rows.append(("Keras model", f"within one step: {parity['differing']} of {parity['elements']} outputs differ"))
+        differing = f"{parity['differing']} of {parity['elements']} outputs differ"
+        rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
     rows.append(("compiled with", report.compiled_with or "no C++ compiler found: array read back from its text alone"))
     rows.append(("SHA-256", report.sha256))
     return rows

@@ -1,8 +1,5 @@
 """One model, verified, as a folder that firmware builds from."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import compiler, convert, defaults, files, flatbuffer, model_data, oracle, verify
+from firmware_export import (
+    compiler,
+    convert,
+    cpp_classifier,
+    defaults,
+    files,
+    flatbuffer,
+    folder,
+    integrity,
+    model_data,
+    oracle,
+    verify,
+)
 from firmware_export import images as image_files
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph
@@ -75,7 +84,10 @@ def export(
     name: str = "model.tflite",
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Verify an int8 model and write `model_data.cc/.h`, `model_ops.h`, `model.tflite` and `export.json`.
+    """Verify an int8 model and write the folder that firmware builds from.
+
+    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h`, `classifier.cc/.h`, `model.tflite` and
+    `export.json`.
 
     Everything is rendered, executed, compared and compiled first; then all files appear, or none.
 
@@ -105,7 +117,7 @@ def export(
         convert.check_unit_input(graph)
     model_data.check_symbol(symbol)
     model_data.check_class_names(class_names, graph)
-    _check_folder(out_dir)
+    folder.check(out_dir)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
@@ -130,12 +142,18 @@ def export(
         images_are_real=images_are_real,
         parity=_sentence(parity, keras),
     )
-    texts = model_data.render(facts)
+    golden = integrity.golden_vectors(model, graph, codes, outputs=parity.outputs)
+    texts = (
+        model_data.render(facts)
+        | integrity.render(facts, golden)
+        | cpp_classifier.render(facts, cpp_classifier.Unsure())
+    )
     tell("compile", 0, 1)
     compiled_with = compiler.check_array(texts, symbol, model)
     tell("compile", 1, 1)
-    report = _report(facts, parity, keras, compiled_with)
-    _publish(out_dir, {**texts, "model.tflite": model}, report)
+    contents = {**texts, "model.tflite": model}
+    report = _report(facts, parity, keras, compiled_with, contents)
+    folder.publish(out_dir, {**contents, "export.json": files.as_json(asdict(report))})
     return report
 
 
@@ -161,11 +179,6 @@ def _window(operator: flatbuffer.Operator) -> int:
         return 0
     weights = operator.inputs[1]
     return weights.size // weights.shape[0]
-
-
-def _check_folder(out_dir: Path) -> None:
-    if out_dir.exists() and not out_dir.is_dir():
-        raise UserError(f"{out_dir} is a file, a folder expected: give another --out")
 
 
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
@@ -208,15 +221,19 @@ def _sentence(parity: verify.KernelParity, keras: KerasParity | None) -> str:
     text += f", save {differing} FULLY_CONNECTED outputs that are one step off" if differing else ""
     if keras is not None:
         text += (
-            f"; the quantization-aware Keras model agrees within one output step ({keras.differing} of "
-            f"{keras.elements} outputs are one off) and in the class, save {keras.class_changes} images whose two best "
-            "classes lie within that step"
+            f"; the quantization-aware Keras model agrees within {max(1, keras.largest_difference)} output steps (of "
+            f"{keras.elements} outputs {keras.differing} are off, {keras.beyond_one_step} by more than one) and in the "
+            f"class, save {keras.class_changes} images whose two best classes lie that close"
         )
     return text
 
 
 def _report(
-    facts: ModelFacts, parity: verify.KernelParity, keras: KerasParity | None, compiled_with: str | None
+    facts: ModelFacts,
+    parity: verify.KernelParity,
+    keras: KerasParity | None,
+    compiled_with: str | None,
+    contents: Mapping[str, Any],
 ) -> ExportReport:
     graph = facts.graph
     source, sink = graph.inputs[0], graph.outputs[0]
@@ -246,41 +263,5 @@ def _report(
         kernel_parity=tuple(map(asdict, parity.tensors)),
         keras_parity=None if keras is None else asdict(keras),
         compiled_with=compiled_with,
-        files=("export.json", "model.tflite", "model_data.cc", "model_data.h", "model_ops.h"),
+        files=tuple(sorted({"export.json", *contents})),
     )
-
-
-def _publish(out_dir: Path, contents: Mapping[str, str | bytes], report: ExportReport) -> None:
-    """Write everything aside, then move it in; on failure move back what was there."""
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    # Beside a new folder, but inside an existing one: that may be a mount point, which renames cannot cross.
-    stage = Path(tempfile.mkdtemp(dir=out_dir if out_dir.is_dir() else out_dir.parent, prefix=".firmware_export-"))
-    try:
-        new, old = stage / "new", stage / "old"
-        new.mkdir()
-        old.mkdir()
-        for name, content in contents.items():
-            files.write_bytes(new / name, content if isinstance(content, bytes) else content.encode())
-        files.write_json(new / "export.json", asdict(report))
-        if out_dir.is_dir():
-            _exchange(out_dir, new, old)
-        else:
-            new.replace(out_dir)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _exchange(out_dir: Path, new: Path, old: Path) -> None:
-    names = sorted(os.listdir(new))
-    try:
-        for name in names:
-            if (out_dir / name).exists():
-                (out_dir / name).replace(old / name)
-            (new / name).replace(out_dir / name)
-    except OSError:
-        for name in names:
-            if not (new / name).exists():
-                (out_dir / name).unlink(missing_ok=True)
-            if (old / name).exists():
-                (old / name).replace(out_dir / name)
-        raise

@@ -23,8 +23,13 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, atomically. NaN is an error, since JSON has none."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write `value` to `path` as JSON (`as_json`), atomically."""
+    write_text(path, as_json(value))
+
+
+def as_json(value: Any) -> str:
+    """`value` as indented JSON with a final line break. NaN is an error, since JSON has none."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def write_with(path: Path, save: Callable[[Path], Any]) -> None:

@@ -15,10 +15,10 @@ from keras_satkd.config import Config, from_dict, load, to_dict
 from keras_satkd.evaluate import evaluate
 from keras_satkd.knowledge import Knowledge
 from keras_satkd.prepare import Inputs, begin, prepare
-from keras_satkd.report import markdown_table
 from keras_satkd.road import STUDENT_FILE, ask_teachers, distil_student
 from keras_satkd.run import Run
 from keras_satkd.study import ROWS, STUDENT_SEEDS, Arguments
+from keras_satkd.tables import markdown_table
 from keras_satkd.training import read_metrics
 from keras_satkd.weighting import PAPER_CASES
 

@@ -22,7 +22,6 @@ from keras_satkd.config import Config, DataConfig, validated
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.table import Table
 
     from keras_satkd.classifier import Classifier
     from keras_satkd.image_set import ImageSet
@@ -230,6 +229,8 @@ def _print_tables(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from keras_satkd.tables import terminal_table
+
     def percent(*values: float) -> list[str]:
         return [f"{100 * value:.2f}" for value in values]
 
@@ -237,14 +238,14 @@ def _print_tables(result: dict[str, Any]) -> None:
         return percent(*(result[f"{kind}_{score}"] for score in ("precision", "recall", "f1")))
 
     tables = [
-        _table(
+        terminal_table(
             [f"{result['split']} %", "accuracy", "precision", "recall", "F1", "ECE"],
             [
                 ["macro", *percent(result["accuracy"]), *mean("macro"), *percent(result["ece"])],
                 ["weighted", "", *mean("weighted"), ""],
             ],
         ),
-        _table(
+        terminal_table(
             ["class", "images", "recall %"],
             [
                 [escape(name), f"{found['images']:,}", *percent(found["recall"])]
@@ -254,23 +255,11 @@ def _print_tables(result: dict[str, Any]) -> None:
     ]
     if "corruptions" in result:
         rows = [[name.replace("_", " "), *percent(*scores)] for name, scores in result["corruptions"].items()]
-        tables.append(_table(["accuracy %, severity", "1", "2", "3", "4", "5"], rows))
+        tables.append(terminal_table(["accuracy %, severity", "1", "2", "3", "4", "5"], rows))
     console = Console(highlight=False)
     console.print(f"{result['model']} on {result['images']:,} images of {result['data']}", markup=False, soft_wrap=True)
     for table in tables:
         console.print(table)
-
-
-def _table(headings: list[str], rows: list[list[str]]) -> "Table":
-    from rich.table import Table
-
-    table = Table()
-    for heading in headings:
-        first = heading == headings[0]
-        table.add_column(heading, justify="left" if first else "right", no_wrap=not first, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """What a run leaves to read: figures, a Markdown report, and the table at its end."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from firmware_export.files import write_text
 from keras_satkd import figures
 from keras_satkd.run import Run
+from keras_satkd.tables import markdown_table, terminal_table
 from keras_satkd.training import read_metrics
 
 MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, exported"}
@@ -71,12 +69,7 @@ def print_table(run: Run) -> None:
     models, costs = summary(run)
     console = Console()
     for headings, rows in ((HEADINGS, models), ([run.config.student, ""], costs)):
-        table = Table()
-        for heading in headings:
-            table.add_column(heading, justify="left" if heading == headings[0] else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        console.print(terminal_table(headings, rows))
     console.print(
         f"{run.workdir}: {sum(step['seconds'] for step in run.results.values()):.0f} s; report.md, firmware/",
         soft_wrap=True,
@@ -99,9 +92,3 @@ def _markdown(run: Run) -> str:
     steps = [[name, f"{step['seconds']:.0f}"] for name, step in run.results.items()]
     parts.append(markdown_table(["step", "seconds"], steps))
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in GitHub's Markdown: the first column to the left, numbers to the right."""
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -24,7 +24,8 @@ inline uint32_t LoadUint16(const uint8_t* bytes) {
 inline uint32_t LoadUint32(const uint8_t* bytes) { return LoadUint16(bytes) | LoadUint16(bytes + 2) << 16; }
 
 // The root table's first field, `version`. A flatbuffer starts with its root table's position; a table starts with its
-// distance from its vtable; a vtable holds its size, the table's size, and each field's place in the table, 0 if absent.
+// distance from its vtable; a vtable holds its size, the table's size, and each field's place in the table, 0 for an
+// absent one.
 Status CheckSchemaVersion(const uint8_t* model) {
   const uint32_t table = LoadUint32(model);
   if (table > kModelBytes - 4) return Status::kRootOutOfBounds;

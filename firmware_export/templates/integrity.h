@@ -9,8 +9,8 @@
 //   }
 //
 // Half a kilobyte of code and constants, less than 100 bytes of stack; no heap, exceptions, RTTI, standard library or
-// variables of its own: every function may be called from any task, on memory that nobody writes meanwhile. Where the part has a data cache, invalidate it before looking at
-// memory that a bootloader, DMA or an upset may have changed behind it.
+// variables of its own: every function may be called from any task, on memory that nobody writes meanwhile. Where the
+// part has a data cache, invalidate it first: it may still hold what memory has lost.
 
 #ifndef {{ guard }}
 #define {{ guard }}

@@ -1,119 +1,25 @@
-import hashlib
 import shutil
 import struct
 import subprocess
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import compiler, defaults, integrity, model_data, oracle
-from firmware_export.errors import UserError
+from firmware_export import compiler, defaults, integrity, model_data
 from firmware_export.model_data import ModelFacts
 
 FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-O1", "-g")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-STATUS = {
-    name: value
-    for value, name in enumerate(
-        ("ok", "no model", "length", "identifier", "root", "version", "misaligned", "crc")
-    )
-}  # fmt: skip
-IN_PROGRESS, INTACT, CORRUPT = range(3)
+_STATUSES = ("ok", "no model", "length", "identifier", "root", "version", "misaligned", "crc")
+STATUS = {name: value for value, name in enumerate(_STATUSES)}
+INTACT, CORRUPT = 1, 2
 
-# Answers commands on its standard input; every buffer has its exact size, so that a sanitizer sees a step beyond it.
-HARNESS = """
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include "golden_vectors.h"
-#include "integrity.h"
-#include "model_data.h"
-using namespace NAMESPACE;
-static std::uint32_t Number() {
-  std::uint32_t value = 0;
-  if (std::fread(&value, sizeof value, 1, stdin) != 1) std::exit(0);
-  return value;
-}
-struct Buffer {
-  explicit Buffer(std::size_t offset = 0) : length(Number()) {
-    const std::size_t asked = length + offset;
-    block = std::malloc(asked != 0 ? asked : 1);  // malloc gives multiples of 16
-    bytes = static_cast<std::uint8_t*>(block) + offset;
-    if (std::fread(bytes, 1, length, stdin) != length) std::exit(3);
-  }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { std::free(block); }
-  std::size_t length;
-  void* block;
-  std::uint8_t* bytes;
-};
-static void Print(const Buffer& buffer) {
-  for (std::size_t i = 0; i < buffer.length; ++i) std::printf("%02x", static_cast<unsigned>(buffer.bytes[i]));
-  std::printf(" ");
-}
-static void ScrubRounds(Scrubber* scrubber, std::uint32_t step, std::uint32_t rounds) {
-  for (std::uint32_t round = 0; round < rounds; ++round) {
-    unsigned steps = 1;
-    Verdict verdict = scrubber->ScrubStep(step);
-    for (; verdict == Verdict::kInProgress; ++steps) verdict = scrubber->ScrubStep(step);
-    std::printf("%u %u ", static_cast<unsigned>(verdict), steps);
-  }
-}
-int main() {
-  for (;;) {
-    switch (std::getchar()) {
-      case 'c': {
-        const std::uint32_t seed = Number();
-        const Buffer data;
-        std::printf("%u", static_cast<unsigned>(Crc32(data.bytes, data.length, seed)));
-        break;
-      }
-      case 'v': {
-        const std::uint32_t offset = Number();
-        const Buffer model(offset);
-        std::printf("%u", static_cast<unsigned>(VerifyModel(model.bytes, model.length)));
-        break;
-      }
-      case 'n': std::printf("%u", static_cast<unsigned>(VerifyModel(nullptr, kModelBytes))); break;
-      case 'a': std::printf("%u", static_cast<unsigned>(VerifyModel(SYMBOL, SYMBOL_size))); break;
-      case 's': {
-        const std::uint32_t step = Number();
-        const std::uint32_t is_upset = Number();
-        const Buffer model;
-        Scrubber scrubber(model.bytes);
-        if (scrubber.ScrubStep(0) != Verdict::kInProgress) return 4;
-        if (is_upset != 0) {  // everything in the object but the pointer
-          char* object = reinterpret_cast<char*>(&scrubber);
-          std::memset(object + sizeof(void*), 0xff, sizeof scrubber - sizeof(void*));
-        }
-        ScrubRounds(&scrubber, step, 2);
-        break;
-      }
-      case 'm': {
-        const Buffer a, b, c;
-        const std::size_t corrected = RepairByMajority(a.bytes, b.bytes, c.bytes, a.length);
-        Print(a), Print(b), Print(c);
-        std::printf("%u", static_cast<unsigned>(corrected));
-        break;
-      }
-      case 'g': {
-        std::fwrite(kGoldenInputs, 1, sizeof kGoldenInputs, stdout);
-        std::fwrite(kGoldenOutputs, 1, sizeof kGoldenOutputs, stdout);
-        std::printf("%u %d", static_cast<unsigned>(kGoldenCrc32), kGoldenVectorCount);
-        std::fflush(stdout);
-        return 0;
-      }
-      default: return 0;
-    }
-    std::printf("\\n");
-    std::fflush(stdout);
-  }
-}
-"""
+# A program that answers commands over a pipe.
+HARNESS = Path(__file__).with_name("integrity_harness.cc")
 
 
 @pytest.fixture(scope="module")
@@ -133,20 +39,17 @@ def facts(qat_model, qat_graph):
     )
 
 
-@pytest.fixture(scope="module")
-def golden(qat_model, qat_graph, photos):
-    return integrity.golden_vectors(qat_model, qat_graph, photos[:40])
-
-
-def _build(folder, facts, golden, cxx):
-    for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
+def _build(folder, facts, cxx):
+    nothing = integrity.GoldenVectors(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.int8))
+    for name, text in {**model_data.render(facts), **integrity.render(facts, nothing)}.items():
         (folder / name).write_text(text)
-    harness = HARNESS.replace("NAMESPACE", model_data.namespace(facts.symbol)).replace("SYMBOL", facts.symbol)
-    (folder / "harness.cc").write_text(harness)
-    sources = [str(folder / name) for name in ("harness.cc", "model_data.cc", "integrity.cc", "golden_vectors.cc")]
+    symbol = facts.symbol
+    macros = (f"-DNAMESPACE={model_data.namespace(symbol)}", f"-DSYMBOL={symbol}", f"-DSYMBOL_SIZE={symbol}_size")
+    command = [cxx, *FLAGS, *macros, "-I", str(folder), str(HARNESS)]
+    command += [str(folder / name) for name in ("model_data.cc", "integrity.cc")]
     program = str(folder / "harness")
     for extra in (SANITIZERS, ()):  # a compiler may come without its sanitizers' libraries
-        done = subprocess.run([cxx, *FLAGS, *extra, *sources, "-o", program], capture_output=True, text=True)
+        done = subprocess.run([*command, *extra, "-o", program], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return program
         if "cannot find" not in done.stderr and "no such file" not in done.stderr.lower():
@@ -178,10 +81,10 @@ class Harness:
 
 
 @pytest.fixture(scope="module", params=["g++", "clang++"])
-def harness(request, facts, golden, tmp_path_factory):
+def harness(request, facts, tmp_path_factory):
     if shutil.which(request.param) is None:
         pytest.skip(f"no {request.param} on PATH")
-    opened = Harness(_build(tmp_path_factory.mktemp("host"), facts, golden, request.param))
+    opened = Harness(_build(tmp_path_factory.mktemp("host"), facts, request.param))
     yield opened
     opened.close()
 
@@ -267,6 +170,36 @@ def test_no_offset_leads_outside(harness, facts, root, distance):
     assert harness.verify(bytes(damaged)) != STATUS["ok"]
 
 
+def _with_tables(model, table, vtable, *entries):
+    """The model with its root table moved; the vtable's entries are its size, the table's size, and the version's."""
+    changed = bytearray(model)
+    struct.pack_into("<I", changed, 0, table)
+    if table <= len(model) - 4:
+        struct.pack_into("<i", changed, table, table - vtable)
+    for index, entry in enumerate(entries):
+        struct.pack_into("<H", changed, vtable + 2 * index, entry)
+    return bytes(changed)
+
+
+def test_tables_may_end_where_the_model_ends_and_no_byte_later(harness, facts):
+    model, end = facts.model, len(facts.model)
+    for table, vtable, entries, status in (
+        (end - 8, 64, (6, 8, 4), "version"),
+        (end - 8, 64, (6, 8, 5), "root"),
+        (end - 4, 64, (6, 8, 0), "version"),
+        (end - 4, 64, (6, 8, 1), "root"),
+        (end - 4, 64, (6, 8, 0xFFFF), "root"),
+        (end - 3, 64, (6, 8, 0), "root"),
+        (64, end - 6, (6, 8, 0), "version"),
+        (64, end - 6, (6, 8, 4), "version"),
+        (64, end - 5, (6, 8), "root"),
+        (64, 61, (6,), "version"),  # no version, and the table's distance from its vtable is 3
+        (64, end, (), "root"),
+        (64, -1, (), "root"),
+    ):
+        assert harness.verify(_with_tables(model, table, vtable, *entries)) == STATUS[status], (table, vtable, entries)
+
+
 @given(st.data())
 def test_any_few_flipped_bits_are_found(harness, facts, data):
     places = st.integers(0, 8 * len(facts.model) - 1) | st.integers(0, 8 * 64 - 1)  # offsets lie at the beginning
@@ -306,84 +239,3 @@ def test_repair_restores_the_model(harness, facts):
     owner = generator.integers(0, 90, len(model))
     copies = [np.where(owner == copy, ~model, model).tobytes() for copy in range(3)]
     assert harness.ask(b"m", *copies) == [facts.model.hex()] * 3 + [str(np.count_nonzero(owner < 3))]
-
-
-def _read_golden(tmp_path, facts, golden):
-    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
-    return subprocess.run([_build(tmp_path, facts, golden, cxx)], input=b"g", stdout=subprocess.PIPE, check=True).stdout
-
-
-def test_compiled_golden_vectors_hold_their_bytes(tmp_path, facts, golden):
-    assert _read_golden(tmp_path, facts, golden) == golden.content + f"{golden.crc32} 4".encode()
-
-
-def test_golden_outputs_are_what_tflm_answers(qat_model, qat_graph, photos, golden):
-    assert golden.inputs.dtype == np.uint8
-    assert golden.outputs.dtype == np.int8
-    assert all(any((image == photo).all() for photo in photos[:40]) for image in golden.inputs)
-    np.testing.assert_array_equal(
-        golden.outputs, oracle.run(qat_model, oracle.quantize_input(golden.inputs, qat_graph))
-    )
-    assert golden.sha256 == hashlib.sha256(golden.inputs.tobytes() + golden.outputs.tobytes()).hexdigest()
-    assert golden.classes == tuple(golden.outputs.argmax(axis=1))
-
-
-def test_golden_vectors_differ_in_class_as_far_as_possible(qat_model, qat_graph, photos):
-    answers = np.eye(10, dtype=np.int8)[[2, 2, 2, 5, 2, 5, 0, 0]]
-    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=5, outputs=answers)
-    np.testing.assert_array_equal(golden.inputs, photos[[0, 3, 6, 1, 5]])
-    alone = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=8, outputs=answers)
-    assert len({image.tobytes() for image in alone.inputs}) == 8
-
-
-def test_codes_come_back_as_pixels_where_they_are_pixels(qat_model, qat_graph, photos, codes, golden):
-    again = integrity.golden_vectors(qat_model, qat_graph, codes[:40])
-    assert again.content == golden.content
-
-
-def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, facts, tmp_path):
-    from firmware_export import flatbuffer
-
-    graph = flatbuffer.read(autoencoder_model)
-    other = ModelFacts(**{**vars(facts), "model": autoencoder_model, "graph": graph, "symbol": "weights"})
-    codes = np.random.default_rng(1).integers(-128, 128, (6, 64)).astype(np.int8)
-    tensor = graph.inputs[0]
-    graph = type(graph)(**{**vars(graph), "inputs": (type(tensor)(**{**vars(tensor), "scales": (0.1,)}),)})
-    golden = integrity.golden_vectors(autoencoder_model, graph, codes, count=3)
-    assert golden.inputs.dtype == np.int8
-    text = integrity.render(other, golden)["golden_vectors.h"]
-    assert "^ 0x80" not in text
-    assert "extern const int8_t kGoldenInputs" in text
-    assert _read_golden(tmp_path, other, golden) == golden.content + f"{golden.crc32} 3".encode()
-
-
-@pytest.mark.parametrize("count", [-1, 0, 5])
-def test_a_number_of_vectors_that_cannot_be_is_refused(qat_model, qat_graph, photos, count):
-    with pytest.raises(UserError, match=f"{count} golden vectors of 4 images"):
-        integrity.golden_vectors(qat_model, qat_graph, photos[:4], count=count)
-
-
-def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
-    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
-    other = ModelFacts(**{**vars(facts), "model": _flipped(facts.model, 999)})
-    for name, text in {**model_data.render(facts), **integrity.render(other, golden)}.items():
-        (tmp_path / name).write_text(text)
-    command = [cxx, *FLAGS, "-fsyntax-only", str(tmp_path / "golden_vectors.cc")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "these golden vectors are of another model" in done.stderr
-
-
-def test_rendering_repeats_and_says_where_it_comes_from(facts, golden):
-    files = integrity.render(facts, golden)
-    assert files == integrity.render(facts, golden)
-    assert tuple(files) == integrity.FILES
-    for text in files.values():
-        assert facts.command in text
-        assert facts.sha256 in text
-        assert model_data.package_version() in text
-        assert max(map(len, text.splitlines())) <= 120
-    assert golden.sha256 in files["golden_vectors.h"]
-    assert "GENERATED" not in files["golden_vectors.h"]
-    generated = integrity.render(ModelFacts(**{**vars(facts), "images_are_real": False}), golden)
-    assert "4 GENERATED images" in generated["golden_vectors.h"]

@@ -33,12 +33,23 @@ def test_a_changed_weight_is_found_and_its_layer_named(qat_keras, qat_model, qat
     assert "\n" not in str(caught.value)
 
 
-def test_two_steps_are_too_many(qat_keras, qat_model, qat_graph, codes, outputs):
-    expected = keras_parity.quantize(keras_parity._predict(qat_keras, qat_graph, codes[:4]), qat_graph.outputs[0])
-    off = expected.astype(int)
-    off[2, 3] += 2
-    with pytest.raises(UserError, match="disagree by 2 output steps on image 2"):
-        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:4], off.astype(np.int8))
+@pytest.mark.parametrize(("steps", "places", "is_refused"), [(2, 1, False), (2, 3, True), (3, 2, False), (4, 1, True)])
+def test_how_much_rounding_may_do(qat_keras, qat_model, qat_graph, codes, steps, places, is_refused):
+    """Of 200 outputs two may be beyond one step, and none beyond three."""
+    expected = keras_parity.quantize(keras_parity._predict(qat_keras, qat_graph, codes[:20]), qat_graph.outputs[0])
+    off = np.clip(expected.astype(int), -100, 100)
+    model = type("Same", (), {"input_shape": qat_keras.input_shape})
+    off[2, :places] += steps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras_parity, "quantize", lambda *_: np.clip(expected, -100, 100))
+        patch.setattr(keras_parity, "_predict", lambda *_: None)
+        patch.setattr(keras_parity, "_first_departing_layer", lambda *_: "some layer")
+        if is_refused:
+            with pytest.raises(UserError, match=f"disagree by {steps} output steps on image 2 and by more than one"):
+                keras_parity.check_keras(model, qat_model, qat_graph, codes[:20], off.astype(np.int8))
+        else:
+            parity = keras_parity.check_keras(model, qat_model, qat_graph, codes[:20], off.astype(np.int8))
+            assert (parity.differing, parity.beyond_one_step, parity.largest_difference) == (places, places, steps)
 
 
 def test_a_change_of_class_within_one_step_is_counted(qat_keras, qat_model, qat_graph, codes):

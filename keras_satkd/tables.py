@@ -1,0 +1,22 @@
+"""Tables to read: on the terminal, and in Markdown."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+
+def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table whose first column is folded where the terminal is narrow, and whose numbers never are."""
+    table = Table()
+    for heading in headings:
+        first = heading == headings[0]
+        table.add_column(heading, justify="left" if first else "right", no_wrap=not first, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in GitHub's Markdown: the first column to the left, numbers to the right."""
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

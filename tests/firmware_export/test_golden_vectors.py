@@ -1,0 +1,129 @@
+import dataclasses
+import hashlib
+import subprocess
+
+import numpy as np
+import pytest
+
+from firmware_export import compiler, defaults, flatbuffer, integrity, model_data, oracle
+from firmware_export.errors import UserError
+from firmware_export.model_data import ModelFacts
+
+FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow")
+
+WRITER = """
+#include <cstdio>
+#include "golden_vectors.h"
+using namespace NAMESPACE;
+int main() {
+  std::fwrite(kGoldenInputs, 1, sizeof kGoldenInputs, stdout);
+  std::fwrite(kGoldenOutputs, 1, sizeof kGoldenOutputs, stdout);
+  std::printf("%u %d", static_cast<unsigned>(kGoldenCrc32), kGoldenVectorCount);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def facts(qat_model, qat_graph):
+    return ModelFacts(
+        model=qat_model,
+        graph=qat_graph,
+        command="python -m firmware_export student.tflite --out firmware",
+        symbol=defaults.SYMBOL,
+        class_names=(),
+        arena_bytes=9680,
+        arena_margin=608,
+        margin_rule="by rule",
+        verified_images=256,
+        images_are_real=True,
+        parity="all agree",
+    )
+
+
+@pytest.fixture(scope="module")
+def golden(qat_model, qat_graph, photos):
+    return integrity.golden_vectors(qat_model, qat_graph, photos[:40])
+
+
+def _read_golden(tmp_path, facts, golden):
+    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
+    for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "writer.cc").write_text(WRITER.replace("NAMESPACE", model_data.namespace(facts.symbol)))
+    sources = [str(tmp_path / name) for name in ("writer.cc", "golden_vectors.cc")]
+    program = str(tmp_path / "writer")
+    subprocess.run([cxx, *FLAGS, *sources, "-o", program], check=True)
+    return subprocess.run([program], capture_output=True, check=True).stdout
+
+
+def test_compiled_golden_vectors_hold_their_bytes(tmp_path, facts, golden):
+    assert _read_golden(tmp_path, facts, golden) == golden.content + f"{golden.crc32} 4".encode()
+
+
+def test_golden_outputs_are_what_tflm_answers(qat_model, qat_graph, photos, golden):
+    assert golden.inputs.dtype == np.uint8
+    assert golden.outputs.dtype == np.int8
+    assert all(any((image == photo).all() for photo in photos[:40]) for image in golden.inputs)
+    np.testing.assert_array_equal(
+        golden.outputs, oracle.run(qat_model, oracle.quantize_input(golden.inputs, qat_graph))
+    )
+    assert golden.sha256 == hashlib.sha256(golden.inputs.tobytes() + golden.outputs.tobytes()).hexdigest()
+    assert golden.classes == tuple(golden.outputs.argmax(axis=1))
+
+
+def test_golden_vectors_differ_in_class_as_far_as_possible(qat_model, qat_graph, photos):
+    answers = np.eye(10, dtype=np.int8)[[2, 2, 2, 5, 2, 5, 0, 0]]
+    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=5, outputs=answers)
+    np.testing.assert_array_equal(golden.inputs, photos[[0, 3, 6, 1, 5]])
+    alone = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=8, outputs=answers)
+    assert len({image.tobytes() for image in alone.inputs}) == 8
+
+
+def test_codes_come_back_as_pixels_where_they_are_pixels(qat_model, qat_graph, photos, codes, golden):
+    again = integrity.golden_vectors(qat_model, qat_graph, codes[:40])
+    assert again.content == golden.content
+
+
+def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, facts, tmp_path):
+    graph = flatbuffer.read(autoencoder_model)
+    other = dataclasses.replace(facts, model=autoencoder_model, graph=graph, symbol="weights")
+    codes = np.random.default_rng(1).integers(-128, 128, (6, 64)).astype(np.int8)
+    graph = dataclasses.replace(graph, inputs=(dataclasses.replace(graph.inputs[0], scales=(0.1,)),))
+    golden = integrity.golden_vectors(autoencoder_model, graph, codes, count=3)
+    assert golden.inputs.dtype == np.int8
+    text = integrity.render(other, golden)["golden_vectors.h"]
+    assert "^ 0x80" not in text
+    assert "extern const int8_t kGoldenInputs" in text
+    assert _read_golden(tmp_path, other, golden) == golden.content + f"{golden.crc32} 3".encode()
+
+
+@pytest.mark.parametrize("count", [-1, 0, 5])
+def test_a_number_of_vectors_that_cannot_be_is_refused(qat_model, qat_graph, photos, count):
+    with pytest.raises(UserError, match=f"{count} golden vectors of 4 images"):
+        integrity.golden_vectors(qat_model, qat_graph, photos[:4], count=count)
+
+
+def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
+    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
+    other = dataclasses.replace(facts, model=facts.model[:-1] + bytes([facts.model[-1] ^ 1]))
+    for name, text in {**model_data.render(facts), **integrity.render(other, golden)}.items():
+        (tmp_path / name).write_text(text)
+    command = [cxx, *FLAGS, "-fsyntax-only", str(tmp_path / "golden_vectors.cc")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "these golden vectors are of another model" in done.stderr
+
+
+def test_rendering_repeats_and_says_where_it_comes_from(facts, golden):
+    files = integrity.render(facts, golden)
+    assert files == integrity.render(facts, golden)
+    assert tuple(files) == integrity.FILES
+    for text in files.values():
+        assert facts.command in text
+        assert facts.sha256 in text
+        assert model_data.package_version() in text
+        assert max(map(len, text.splitlines())) <= 120
+    assert golden.sha256 in files["golden_vectors.h"]
+    assert "GENERATED" not in files["golden_vectors.h"]
+    generated = integrity.render(dataclasses.replace(facts, images_are_real=False), golden)
+    assert "4 GENERATED images" in generated["golden_vectors.h"]
