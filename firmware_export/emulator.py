@@ -31,7 +31,6 @@ FLAGS = (
 _LINK_FLAGS = ("-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections")
 _HEADERS = ("golden_vectors.h", "integrity.h", "model_data.h")
 _SUPPORT = ("main.cc", "startup.cc", "semihosting.h", "memory.ld")
-_STAND_INS = ("cstddef", "cstdint")
 _COMPILE_SECONDS = 300
 
 
@@ -81,13 +80,11 @@ def build(folder: Path, core: str, out: Path) -> Path:
     context = {"core": core, **vars(CORES[core]), **_names(folder)}
     compiler = _tool(COMPILER)
     with tempfile.TemporaryDirectory() as name:
-        support, stand_ins = Path(name) / "support", Path(name) / "stand_ins"
-        for place, texts in ((support, _SUPPORT), (stand_ins, _STAND_INS)):
-            for text in texts:
-                files.write_text(place / text, render_template(f"emulator/{text}", context))
+        support = Path(name)
+        for text in _SUPPORT:
+            files.write_text(support / text, render_template(f"emulator/{text}", context))
         command = [compiler, *CORES[core].flags, *FLAGS, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
-        # -idirafter: a libstdc++ that is there comes first.
-        command += ["-I", str(folder), "-I", str(support), "-idirafter", str(stand_ins)]
+        command += ["-I", str(folder), "-I", str(support)]
         command += [str(folder / source) for source in SOURCES]
         command += [str(support / source) for source in _SUPPORT if source.endswith(".cc")]
         files.write_with(out, lambda elf: _compile([*command, "-lgcc", "-o", str(elf)], folder, core))

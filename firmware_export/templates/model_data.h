@@ -15,8 +15,8 @@
 #ifndef {{ guard }}
 #define {{ guard }}
 
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 extern const unsigned char {{ symbol }}[];
 extern const unsigned int {{ symbol }}_size;
@@ -24,10 +24,10 @@ extern const unsigned int {{ symbol }}_size;
 namespace {{ namespace }} {
 
 inline constexpr unsigned int kModelBytes = {{ size }};
-inline constexpr std::uint32_t kModelCrc32 = {{ "0x%08x" | format(crc32) }};  // zlib's, as Ethernet and PNG use it
+inline constexpr uint32_t kModelCrc32 = {{ "0x%08x" | format(crc32) }};  // zlib's, as Ethernet and PNG use it
 inline constexpr char kModelSha256[] = "{{ sha256 }}";
 
-inline constexpr std::size_t kArenaBytes = {{ arena_bytes_with_margin }};
+inline constexpr size_t kArenaBytes = {{ arena_bytes_with_margin }};
 
 inline constexpr int kInputShape[] = { {{- input.shape | join(", ") -}} };
 inline constexpr float kInputScale = {{ input.scale }};

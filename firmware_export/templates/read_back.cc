@@ -6,6 +6,6 @@
 
 int main() {
   if (reinterpret_cast<std::uintptr_t>({{ symbol }}) % 16 != 0) return 3;
-  const std::size_t written = std::fwrite({{ symbol }}, 1, {{ symbol }}_size, stdout);
+  const size_t written = std::fwrite({{ symbol }}, 1, {{ symbol }}_size, stdout);
   return written == {{ symbol }}_size && std::fflush(stdout) == 0 ? 0 : 4;
 }

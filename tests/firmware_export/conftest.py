@@ -6,6 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export import convert, defaults, flatbuffer, images, oracle
+from firmware_export.model_data import ModelFacts
 
 SIZE = 16
 CLASSES = 10
@@ -193,3 +194,21 @@ def autoencoder_model(keras):
 def quantized(keras):
     """A function from a kind of model to its int8 bytes."""
     return lambda kind: quantize_float(keras, kind)
+
+
+@pytest.fixture(scope="session")
+def facts(qat_model, qat_graph):
+    """What an export would say of the quantization-aware model."""
+    return ModelFacts(
+        model=qat_model,
+        graph=qat_graph,
+        command="python -m firmware_export student.tflite --out firmware",
+        symbol=defaults.SYMBOL,
+        class_names=(),
+        arena_bytes=9680,
+        arena_margin=608,
+        margin_rule="by rule",
+        verified_images=256,
+        images_are_real=True,
+        parity="all agree",
+    )

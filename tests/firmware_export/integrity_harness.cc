@@ -1,5 +1,6 @@
 // Answers test_integrity.py's commands on its standard input, until that ends. Every buffer has its exact size, so that
 // a sanitizer sees a step beyond it. The test defines NAMESPACE, SYMBOL and SYMBOL_SIZE.
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -5,13 +5,13 @@ import subprocess
 import numpy as np
 import pytest
 
-from firmware_export import compiler, defaults, flatbuffer, integrity, model_data, oracle
+from firmware_export import compiler, flatbuffer, integrity, model_data, oracle
 from firmware_export.errors import UserError
-from firmware_export.model_data import ModelFacts
 
 FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow")
 
 WRITER = """
+#include <cstdint>
 #include <cstdio>
 #include "golden_vectors.h"
 using namespace NAMESPACE;
@@ -21,23 +21,6 @@ int main() {
   std::printf("%u %d", static_cast<unsigned>(kGoldenCrc32), kGoldenVectorCount);
 }
 """
-
-
-@pytest.fixture(scope="module")
-def facts(qat_model, qat_graph):
-    return ModelFacts(
-        model=qat_model,
-        graph=qat_graph,
-        command="python -m firmware_export student.tflite --out firmware",
-        symbol=defaults.SYMBOL,
-        class_names=(),
-        arena_bytes=9680,
-        arena_margin=608,
-        margin_rule="by rule",
-        verified_images=256,
-        images_are_real=True,
-        parity="all agree",
-    )
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from host_compiler import compile_program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import compiler, defaults, integrity, model_data
-from firmware_export.model_data import ModelFacts
+from firmware_export import integrity, model_data
 
-FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-O1", "-g")
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _STATUSES = ("ok", "no model", "length", "identifier", "root", "version", "misaligned", "crc")
 STATUS = {name: value for value, name in enumerate(_STATUSES)}
 INTACT, CORRUPT = 1, 2
@@ -22,39 +20,16 @@ INTACT, CORRUPT = 1, 2
 HARNESS = Path(__file__).with_name("integrity_harness.cc")
 
 
-@pytest.fixture(scope="module")
-def facts(qat_model, qat_graph):
-    return ModelFacts(
-        model=qat_model,
-        graph=qat_graph,
-        command="python -m firmware_export student.tflite --out firmware",
-        symbol=defaults.SYMBOL,
-        class_names=(),
-        arena_bytes=9680,
-        arena_margin=608,
-        margin_rule="by rule",
-        verified_images=256,
-        images_are_real=True,
-        parity="all agree",
-    )
-
-
 def _build(folder, facts, cxx):
     nothing = integrity.GoldenVectors(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.int8))
     for name, text in {**model_data.render(facts), **integrity.render(facts, nothing)}.items():
         (folder / name).write_text(text)
     symbol = facts.symbol
     macros = (f"-DNAMESPACE={model_data.namespace(symbol)}", f"-DSYMBOL={symbol}", f"-DSYMBOL_SIZE={symbol}_size")
-    command = [cxx, *FLAGS, *macros, "-I", str(folder), str(HARNESS)]
-    command += [str(folder / name) for name in ("model_data.cc", "integrity.cc")]
+    sources = [str(HARNESS), *(str(folder / name) for name in ("model_data.cc", "integrity.cc"))]
     program = str(folder / "harness")
-    for extra in (SANITIZERS, ()):  # a compiler may come without its sanitizers' libraries
-        done = subprocess.run([*command, *extra, "-o", program], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return program
-        if "cannot find" not in done.stderr and "no such file" not in done.stderr.lower():
-            break
-    pytest.fail(done.stderr)
+    compile_program(cxx, [*macros, "-I", str(folder), *sources], program)
+    return program
 
 
 class Harness:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import compiler, defaults, model_data
+from firmware_export import compiler, model_data
 from firmware_export.errors import UserError
-from firmware_export.model_data import ModelFacts
 
 STUB = """
 // Stands for TFLM: the names that model_ops.h uses, with operators that can be told to fail.
@@ -44,23 +43,6 @@ int main(int argc, char**) {
 """
 
 needs_compiler = pytest.mark.skipif(compiler.find_compiler() is None, reason="no C++ compiler on PATH")
-
-
-@pytest.fixture
-def facts(qat_model, qat_graph):
-    return ModelFacts(
-        model=qat_model,
-        graph=qat_graph,
-        command="python -m firmware_export student.tflite --out firmware",
-        symbol=defaults.SYMBOL,
-        class_names=(),
-        arena_bytes=9680,
-        arena_margin=608,
-        margin_rule="by rule",
-        verified_images=256,
-        images_are_real=True,
-        parity="all agree",
-    )
 
 
 def test_doctests():
