@@ -89,7 +89,7 @@ class TeachersConfig(TrainingConfig):
     names: tuple[str, ...] = ()
     """Each a known name, with an input size after `@` if wanted (`efficientvit_m2@128`), a folder that
     `keras_satkd.teach` made, a shipped teacher (`efficientvit_m2_eurosat`) or a saved Keras model. When none is given:
-    the two shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2` and `mobilevitv2_100`."""
+    the shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2@96` and `mobilevitv2_100@64`."""
     initial_weights: str = "auto"
     """`imagenet`; `none`: from scratch; `auto`: ImageNet's where they can be fetched, otherwise from scratch; or a
     trained teacher of the same architecture, whose training then goes on."""
@@ -258,7 +258,7 @@ def command(config: Config, program: str) -> str:
 
 
 def load(name: str) -> Config:
-    """The configuration of a preset (`eurosat`, `demo`, `paper`) or of a TOML file.
+    """The configuration of a preset (`eurosat`, `demo`, `paper`, `study`) or of a TOML file.
 
     Raises:
         UserError: neither exists, or the file is not TOML, or it holds a setting that is none.

@@ -36,17 +36,15 @@ def prepare(run: Run) -> Inputs:
     teachers.check_names(config.teachers.names)
     teachers.check_initial_weights(config.teachers.initial_weights)
     teachers.check_trained(config.teachers.taught_by)
-    # Nobody names no teacher and means none: their number is two then, whatever the classes turn out to be.
-    number = len(config.teachers.names) or len(shipped.EUROSAT_TEACHERS)
-    weighting.make_rule(config.distillation.weighting, number, config.distillation.temperature)
     images = load(config.data)
+    names = config.teachers.names or shipped.teacher_names(images.class_names)
+    weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str) -> Teacher:
         teacher = teachers.load(name, config.teachers.saved_model_input)
         teachers.check_classes(teacher, images.class_names)
         return teacher
 
-    names = config.teachers.names or shipped.teacher_names(images.class_names)
     inputs = Inputs(
         split(images, config.data),
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
