@@ -5,9 +5,8 @@ import subprocess
 
 import pytest
 
-from firmware_export import defaults, emulator, integrity, model_data
+from firmware_export import emulator, integrity, model_data
 from firmware_export.errors import UserError
-from firmware_export.model_data import ModelFacts
 
 needs_compiler = pytest.mark.skipif(shutil.which(emulator.COMPILER) is None, reason=emulator.INSTALL)
 needs_emulator = pytest.mark.skipif(shutil.which(emulator.EMULATOR) is None, reason=emulator.INSTALL)
@@ -15,22 +14,9 @@ MACHINES = sorted(emulator.MACHINES)
 
 
 @pytest.fixture(scope="module")
-def texts(qat_model, qat_graph, photos):
+def texts(facts, photos):
     """A whole export's text, but for `model_ops.h`."""
-    facts = ModelFacts(
-        model=qat_model,
-        graph=qat_graph,
-        command="python -m firmware_export student.tflite --out firmware",
-        symbol=defaults.SYMBOL,
-        class_names=(),
-        arena_bytes=9680,
-        arena_margin=608,
-        margin_rule="by rule",
-        verified_images=256,
-        images_are_real=True,
-        parity="all agree",
-    )
-    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:8])
+    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:8])
     return {
         **model_data.render(facts),
         **integrity.render(facts, golden),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -8,7 +9,6 @@ import pytest
 from firmware_export import emulator, integrity, model_data
 from firmware_export import run as command_line
 from firmware_export.errors import exit_on_user_error
-from firmware_export.model_data import ModelFacts
 
 TOOLS = (emulator.COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
@@ -29,21 +29,9 @@ def call(monkeypatch, capfd):
 
 
 @pytest.fixture
-def folder(qat_model, qat_graph, photos, tmp_path):
-    facts = ModelFacts(
-        model=qat_model,
-        graph=qat_graph,
-        command="python -m firmware_export student.tflite --out firmware",
-        symbol="weights",
-        class_names=(),
-        arena_bytes=9680,
-        arena_margin=608,
-        margin_rule="by rule",
-        verified_images=256,
-        images_are_real=True,
-        parity="all agree",
-    )
-    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:2], count=2)
+def folder(facts, photos, tmp_path):
+    facts = dataclasses.replace(facts, symbol="weights")
+    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:2], count=2)
     made = tmp_path / "firmware"
     made.mkdir()
     for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
