@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -48,6 +48,15 @@ class Arguments:
     keras: Path | None = None
     """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
 
+    target: str | None = None
+    """The part it is for, such as samv71: refuse a model that does not fit, and say what would."""
+
+    format: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
+    """Build systems whose metadata go along: cmake, zephyr, esp-idf, arduino, platformio."""
+
+    force: bool = False
+    """Overwrite files of the same names that no export has written."""
+
     @property
     def command(self) -> str:
         """What to type to make the files again, without this machine's folders."""
@@ -59,15 +68,21 @@ class Arguments:
             words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
         if self.symbol != defaults.SYMBOL:
             words += ["--symbol", self.symbol]
+        if self.target is not None:
+            words += ["--target", self.target]
+        if self.format:
+            words += ["--format", *self.format]
         return shlex.join(words)
 
 
 def main() -> None:
     """Parse the command line and export."""
     arguments = tyro.cli(Arguments, prog="python -m firmware_export", config=(tyro.conf.AvoidSubcommands,))
-    from firmware_export import export, model_data
+    from firmware_export import build_systems, export, model_data, targets
 
     model_data.check_symbol(arguments.symbol)
+    build_systems.check_formats(arguments.format)
+    target = None if arguments.target is None else targets.find(arguments.target)
     class_names = _class_names(arguments.class_names)
     model, images, keras_model = _load(arguments)
     with progress_bars() as progress:
@@ -81,6 +96,9 @@ def main() -> None:
             keras_model=keras_model,
             expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
             name=arguments.model.name,
+            target=target,
+            formats=arguments.format,
+            force=arguments.force,
             progress=progress,
         )
     _print(report, arguments.out)
@@ -174,6 +192,10 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
         ("flash, model", f"{report.flash_bytes:,} bytes"),
         ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
         ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
+        (
+            "fits",
+            ", ".join(part["target"] for part in report.targets if part["fits"]) or "none of the parts known here",
+        ),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),

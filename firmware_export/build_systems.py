@@ -4,10 +4,12 @@ One flat folder serves all of them, so that nothing is copied: CMake and ESP-IDF
 finds its own through `zephyr/module.yml`, Arduino and PlatformIO compile whatever lies in the folder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from firmware_export import model_data
 from firmware_export.errors import unknown_name
+from firmware_export.model_data import ModelFacts
 from firmware_export.rendering import render_template
 
 FORMATS: dict[str, dict[str, str]] = {
@@ -41,6 +43,22 @@ class Library:
     summary: str
     provenance: str
     sources: tuple[str, ...]
+
+
+def library(facts: ModelFacts, texts: Mapping[str, str]) -> Library:
+    """What the metadata say of an export.
+
+    Args:
+        facts: about the model.
+        texts: the generated files by name, of which the `.cc` are compiled.
+    """
+    return Library(
+        name=model_data.namespace(facts.symbol),
+        version=model_data.package_version(),
+        summary="An image classifier for TensorFlow Lite Micro.",
+        provenance=f"{facts.command}, model SHA-256 {facts.sha256}",
+        sources=tuple(name for name in sorted(texts) if name.endswith(".cc")),
+    )
 
 
 def check_formats(formats: Sequence[str]) -> None:

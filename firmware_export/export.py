@@ -1,6 +1,6 @@
 """One model, verified, as a folder that firmware builds from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export import (
+    build_systems,
     compiler,
     convert,
     cpp_classifier,
@@ -18,6 +19,7 @@ from firmware_export import (
     integrity,
     model_data,
     oracle,
+    targets,
     verify,
 )
 from firmware_export import images as image_files
@@ -25,6 +27,7 @@ from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
+from firmware_export.targets import Target
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total)."""
@@ -68,6 +71,8 @@ class ExportReport:
     compiled_with: str | None
     """None: no compiler was found, and the array was read back from its text alone."""
     files: tuple[str, ...]
+    targets: tuple[dict[str, Any], ...]
+    """What each known part has and what is needed of it, in bytes; code is an estimate (`targets.CODE_BYTES`)."""
 
 
 def export(
@@ -82,6 +87,9 @@ def export(
     images_are_real: bool = True,
     expect_unit_input: bool = False,
     name: str = "model.tflite",
+    target: Target | None = None,
+    formats: Sequence[str] = (),
+    force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Verify an int8 model and write the folder that firmware builds from.
@@ -103,11 +111,14 @@ def export(
         images_are_real: False where the given images were generated; the files say so.
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning.
         name: what error messages call the model.
+        target: refuse a model that does not fit this part.
+        formats: build systems (`build_systems.FORMATS`) whose metadata go along.
+        force: overwrite files that no export has written.
         progress: called as the work goes on.
 
     Raises:
         UserError: the model cannot run on a microcontroller, its kernels or its Keras model disagree, the text does not
-            compile, or an argument does not fit. Nothing is written then.
+            compile, an argument does not fit, or the folder holds somebody else's files. Nothing is written then.
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)
@@ -117,6 +128,7 @@ def export(
         convert.check_unit_input(graph)
     model_data.check_symbol(symbol)
     model_data.check_class_names(class_names, graph)
+    build_systems.check_formats(formats)
     folder.check(out_dir)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
@@ -151,9 +163,19 @@ def export(
     tell("compile", 0, 1)
     compiled_with = compiler.check_array(texts, symbol, model)
     tell("compile", 1, 1)
-    contents = {**texts, "model.tflite": model}
-    report = _report(facts, parity, keras, compiled_with, contents)
-    folder.publish(out_dir, {**contents, "export.json": files.as_json(asdict(report))})
+    needs = {
+        "model_bytes": len(model),
+        "code_bytes": targets.code_bytes(graph.operator_names) + len(golden.content),
+        "arena_bytes": arena + margin,
+    }
+    if target is not None:
+        targets.check_fits(targets.fit(target, **needs))
+    contents = {**texts, **build_systems.render(formats, build_systems.library(facts, texts)), "model.tflite": model}
+    names = tuple(sorted({folder.REPORT_FILE, *contents}))
+    if not force:
+        folder.check_foreign(out_dir, names)
+    report = _report(facts, parity, keras, compiled_with, names, targets.table(**needs))
+    folder.publish(out_dir, {**contents, folder.REPORT_FILE: files.as_json(asdict(report))})
     return report
 
 
@@ -233,7 +255,8 @@ def _report(
     parity: verify.KernelParity,
     keras: KerasParity | None,
     compiled_with: str | None,
-    contents: Mapping[str, Any],
+    names: tuple[str, ...],
+    parts: list[dict[str, Any]],
 ) -> ExportReport:
     graph = facts.graph
     source, sink = graph.inputs[0], graph.outputs[0]
@@ -263,5 +286,6 @@ def _report(
         kernel_parity=tuple(map(asdict, parity.tensors)),
         keras_parity=None if keras is None else asdict(keras),
         compiled_with=compiled_with,
-        files=tuple(sorted({"export.json", *contents})),
+        files=names,
+        targets=tuple(parts),
     )

@@ -1,13 +1,16 @@
 """A folder of generated files that appears whole or not at all."""
 
-import os
+import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_bytes
+
+REPORT_FILE = "export.json"
+"""Lists, under `files`, what an export has written."""
 
 
 def check(out_dir: Path) -> None:
@@ -20,12 +23,31 @@ def check(out_dir: Path) -> None:
         raise UserError(f"{out_dir} is a file, a folder expected: give another --out")
 
 
+def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
+    """Refuse to overwrite what no export has written.
+
+    Raises:
+        UserError: one of the files `names` is there, and the folder's `export.json` does not list it.
+    """
+    foreign = sorted({name for name in names if (out_dir / name).exists()} - _written_before(out_dir))
+    if foreign:
+        listed = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise UserError(f"{out_dir} holds {listed} of somebody else's: give another --out, or --force to overwrite")
+
+
+def _written_before(out_dir: Path) -> set[str]:
+    try:
+        return {REPORT_FILE, *json.loads((out_dir / REPORT_FILE).read_text())["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
 def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write all files or none: aside first, then moved in; on failure what was there is moved back.
 
     Args:
         out_dir: made if it is not there; other files in it are left alone.
-        contents: by file name; text is written as UTF-8.
+        contents: by file name, with a folder before it or not; text is written as UTF-8.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
@@ -48,9 +70,11 @@ def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
 
 
 def _exchange(out_dir: Path, new: Path, old: Path) -> None:
-    names = sorted(os.listdir(new))
+    names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
     try:
         for name in names:
+            for folder in (out_dir, old):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if (out_dir / name).exists():
                 (out_dir / name).replace(old / name)
             (new / name).replace(out_dir / name)

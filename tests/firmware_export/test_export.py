@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from firmware_export import compiler, cpp_classifier, export, flatbuffer, integrity, oracle, verify
+from firmware_export import compiler, cpp_classifier, export, flatbuffer, integrity, oracle, targets, verify
 from firmware_export import keras_parity as parity_module
 from firmware_export.errors import UserError
 
@@ -217,3 +217,31 @@ def test_parity_sentence_counts_what_was_allowed(exported):
     assert "agree bit for bit in all 10 tensors" in text
     assert f"of 2560 outputs {report.keras_parity['differing']} are off, 0 by more than one" in text
     assert isinstance(parity_module.KerasParity(**report.keras_parity), parity_module.KerasParity)
+
+
+def test_a_part_that_is_too_small_is_refused_with_one_that_is_not(qat_model, tmp_path):
+    small = targets.generic(flash_bytes=1 << 14, ram_bytes=1 << 10, core="cortex-m0")
+    with pytest.raises(UserError, match=r"flash is [\d,]+ bytes short .* and RAM is [\d,]+ bytes short .* take "):
+        export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=small)
+    assert not (tmp_path / "firmware").exists()
+
+
+def test_metadata_of_build_systems_lie_beside_and_below(qat_model, tmp_path):
+    (tmp_path / "zephyr").mkdir()
+    (tmp_path / "zephyr" / "mine.c").write_text("int mine;")
+    for _ in range(2):  # the second time over its own files
+        report = export.export(qat_model, tmp_path, images=None, command="test", formats=("zephyr", "cmake"))
+    assert {"CMakeLists.txt", "zephyr/module.yml", "zephyr/Kconfig", "zephyr/CMakeLists.txt"} < set(report.files)
+    assert "classifier.cc" in (tmp_path / "CMakeLists.txt").read_text()
+    assert (tmp_path / "zephyr" / "mine.c").read_text() == "int mine;"
+    assert all((tmp_path / name).is_file() for name in report.files)
+    assert {part["target"] for part in report.targets} >= {"samv71", "va416xx"}
+
+
+def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text("# mine")
+    with pytest.raises(UserError, match="holds CMakeLists.txt of somebody else's: .*--force"):
+        export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",))
+    assert [path.name for path in tmp_path.iterdir()] == ["CMakeLists.txt"]
+    export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",), force=True)
+    assert "add_library(student_model" in (tmp_path / "CMakeLists.txt").read_text()
