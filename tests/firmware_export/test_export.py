@@ -240,7 +240,7 @@ def test_metadata_of_build_systems_lie_beside_and_below(qat_model, tmp_path):
 
 def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text("# mine")
-    with pytest.raises(UserError, match="holds CMakeLists.txt of somebody else's: .*--force"):
+    with pytest.raises(UserError, match=r"holds CMakeLists\.txt of somebody else's: .*--force"):
         export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",))
     assert [path.name for path in tmp_path.iterdir()] == ["CMakeLists.txt"]
     export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",), force=True)
