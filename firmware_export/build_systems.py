@@ -13,15 +13,18 @@ from firmware_export.model_data import ModelFacts
 from firmware_export.rendering import render_template
 
 FORMATS: dict[str, dict[str, str]] = {
-    "cmake": {"CMakeLists.txt": "build/CMakeLists.txt"},
+    "cmake": {"CMakeLists.txt": "build_systems/CMakeLists.txt"},
     "zephyr": {
-        "zephyr/module.yml": "build/zephyr_module.yml",
-        "zephyr/CMakeLists.txt": "build/zephyr_CMakeLists.txt",
-        "zephyr/Kconfig": "build/zephyr_Kconfig",
+        "zephyr/module.yml": "build_systems/zephyr_module.yml",
+        "zephyr/CMakeLists.txt": "build_systems/zephyr_CMakeLists.txt",
+        "zephyr/Kconfig": "build_systems/zephyr_Kconfig",
     },
-    "esp-idf": {"CMakeLists.txt": "build/CMakeLists.txt", "idf_component.yml": "build/idf_component.yml"},
-    "arduino": {"library.properties": "build/library.properties"},
-    "platformio": {"library.json": "build/library.json"},
+    "esp-idf": {
+        "CMakeLists.txt": "build_systems/CMakeLists.txt",
+        "idf_component.yml": "build_systems/idf_component.yml",
+    },
+    "arduino": {"library.properties": "build_systems/library.properties"},
+    "platformio": {"library.json": "build_systems/library.json"},
 }
 """File by template, for every `--format`."""
 
