@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from firmware_export.convert import load_keras
 from firmware_export.errors import UserError
@@ -87,16 +86,7 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
 def _load_keras(file: Path, input_range: str) -> Teacher:
     network = load_keras(file)
     _check_shapes(file, network.input_shape, network.output_shape)
-    return Teacher(file.name, network, network.input_shape[1], input_range, _ends_in_softmax(network))
-
-
-def _ends_in_softmax(network: tf_keras.Model) -> bool:
-    last = network.layers[-1]
-    # tfmot wraps the layer, and then its activation.
-    layer = getattr(last, "layer", last)
-    activation = getattr(layer, "activation", None)
-    activation = getattr(activation, "activation", activation)
-    return activation is tf_keras.activations.softmax or isinstance(layer, tf_keras.layers.Softmax)
+    return Teacher(file.name, network, network.input_shape[1], input_range, teachers.ends_in_softmax(network))
 
 
 def _load_int8(file: Path) -> tuple[int, int, Callable[[np.ndarray], np.ndarray]]:

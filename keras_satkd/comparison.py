@@ -115,11 +115,12 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         What `results.json` holds of it.
     """
     key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
-    if key not in gathered:
-        inputs = prepare(run)
-        gathered[key] = inputs, ask_teachers(run, inputs)
+    if key in gathered:
+        begin(run, gathered[key][0].split)
+    else:
+        prepared = prepare(run)
+        gathered[key] = prepared, ask_teachers(run, prepared)
     inputs, knowledge = gathered[key]
-    begin(run, inputs.split)
     distil_student(run, inputs.split, knowledge)
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))

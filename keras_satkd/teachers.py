@@ -204,11 +204,17 @@ def _load_model(path: Path, input_range: str) -> Teacher:
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
         raise UserError(f"teacher {path} takes {shape}: an input of (None, size, size, 3) is needed")
+    return Teacher(path.stem, network, shape[1], input_range, ends_in_softmax(network))
+
+
+def ends_in_softmax(network: tf_keras.Model) -> bool:
+    """Whether a network gives probabilities instead of logits."""
     last = network.layers[-1]
-    is_softmax = getattr(last, "activation", None) is tf_keras.activations.softmax or isinstance(
-        last, tf_keras.layers.Softmax
-    )
-    return Teacher(path.stem, network, shape[1], input_range, is_softmax)
+    # tfmot wraps the layer, and then its activation.
+    layer = getattr(last, "layer", last)
+    activation = getattr(layer, "activation", None)
+    activation = getattr(activation, "activation", activation)
+    return activation is tf_keras.activations.softmax or isinstance(layer, tf_keras.layers.Softmax)
 
 
 def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:

@@ -1,3 +1,4 @@
+import functools
 import json
 import subprocess
 import sys
@@ -9,21 +10,11 @@ from PIL import Image
 
 from firmware_export import __main__ as command_line
 from firmware_export import defaults
-from firmware_export.errors import exit_on_user_error
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the command in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["firmware_export", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            exit_on_user_error(command_line.main)
-        captured = capfd.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
+def run(call_in_process):
+    return functools.partial(call_in_process, command_line.main, "firmware_export")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import shutil
 import subprocess
@@ -8,24 +9,14 @@ import pytest
 
 from firmware_export import emulator, integrity, model_data
 from firmware_export import run as command_line
-from firmware_export.errors import exit_on_user_error
 
 TOOLS = (emulator.COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
-    """Run the command in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["firmware_export.run", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            exit_on_user_error(command_line.main)
-        captured = capfd.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return run
+def call(call_in_process):
+    return functools.partial(call_in_process, command_line.main, "firmware_export.run")
 
 
 @pytest.fixture
