@@ -15,7 +15,7 @@ from firmware_export.errors import UserError, exit_on_user_error
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import ExportReport, Progress
+    from firmware_export.export import ExportReport, LabelledImages, Progress
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -39,6 +39,13 @@ class Arguments:
     """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
     Without it 256 generated images serve, and every file says so."""
 
+    validation: Path | None = None
+    """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
+    subfolder a class, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+
+    error_rate: float = defaults.ERROR_RATE
+    """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
+
     class_names: tuple[str, ...] = ()
     """The classes in output order: names, or one text file with a name a line."""
 
@@ -61,8 +68,10 @@ class Arguments:
     def command(self) -> str:
         """What to type to make the files again, without this machine's folders."""
         words = ["python", "-m", "firmware_export", self.model.name, "--out", self.out.name or "."]
-        for option, path in (("--images", self.images), ("--keras", self.keras)):
+        for option, path in (("--images", self.images), ("--validation", self.validation), ("--keras", self.keras)):
             words += [option, path.name] if path is not None else []
+        if self.error_rate != defaults.ERROR_RATE:
+            words += ["--error-rate", f"{self.error_rate:g}"]
         if self.class_names:
             one = len(self.class_names) == 1
             words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
@@ -84,12 +93,14 @@ def main() -> None:
     build_systems.check_formats(arguments.format)
     target = None if arguments.target is None else targets.find(arguments.target)
     class_names = _class_names(arguments.class_names)
-    model, images, keras_model = _load(arguments)
+    model, images, validation, keras_model = _load(arguments, class_names)
     with progress_bars() as progress:
         report = export.export(
             model,
             arguments.out,
             images=images,
+            validation=validation,
+            error_rate=arguments.error_rate,
             class_names=class_names,
             command=arguments.command,
             symbol=arguments.symbol,
@@ -114,42 +125,50 @@ def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def _load(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object]":
+def _load(
+    arguments: Arguments, class_names: tuple[str, ...]
+) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
     path = arguments.model
     if not path.is_file():
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
-        return _load_keras(arguments)
+        return _load_keras(arguments, class_names)
     from firmware_export import convert, flatbuffer
 
     model = path.read_bytes()
     graph = flatbuffer.read(model, path.name)
     flatbuffer.check_deployable(graph)
-    images = _images(arguments.images, graph.inputs[0].shape[1:])
-    return model, images, None if arguments.keras is None else convert.load_keras(arguments.keras)
+    images = _images(arguments, graph.inputs[0].shape[1:], class_names)
+    return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 
 
-def _load_keras(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object]":
+def _load_keras(
+    arguments: Arguments, class_names: tuple[str, ...]
+) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
     from firmware_export import convert
 
     if arguments.keras is not None:
         raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
     model = convert.load_keras(arguments.model)
     convert.check_input(model)
-    images = _images(arguments.images, model.input_shape[1:])
+    images, validation = _images(arguments, model.input_shape[1:], class_names)
     if convert.is_quantization_aware(model):
-        return convert.quantized_aware_to_int8(model), images, model
+        return convert.quantized_aware_to_int8(model), images, validation, model
     if images is None:
         raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it on")
-    return convert.float_to_int8(model, images), images, None
+    return convert.float_to_int8(model, images), images, validation, None
 
 
-def _images(path: Path | None, shape: tuple[int, ...]) -> "np.ndarray | None":
-    if path is None:
-        return None
+def _images(
+    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...]
+) -> "tuple[np.ndarray | None, LabelledImages | None]":
     from firmware_export import images
 
-    return images.load_images(path, tuple(shape), defaults.LEAST_IMAGES)
+    given, labelled = arguments.images, arguments.validation
+    return (
+        None if given is None else images.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
+        None if labelled is None else images.load_labelled(labelled, tuple(shape), class_names),
+    )
 
 
 @contextmanager
@@ -196,6 +215,7 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
             "fits",
             ", ".join(part["target"] for part in report.targets if part["fits"]) or "none of the parts known here",
         ),
+        ("answers", report.unsure["reason"]),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),

@@ -5,3 +5,6 @@ SYMBOL = "g_student_model_data"
 
 LEAST_IMAGES = 256
 """Images on which a model must be verified."""
+
+ERROR_RATE = 0.01
+"""Part of the answers that may be wrong, for which the classifier's "unsure" margin is chosen."""

@@ -1,13 +1,15 @@
 """One model, verified, as a folder that firmware builds from."""
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from firmware_export import (
+    arena,
     build_systems,
     compiler,
     convert,
@@ -17,8 +19,11 @@ from firmware_export import (
     flatbuffer,
     folder,
     integrity,
+    margin,
+    memory_plan,
     model_data,
     oracle,
+    report,
     targets,
     verify,
 )
@@ -27,52 +32,17 @@ from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
+from firmware_export.report import ExportReport
 from firmware_export.targets import Target
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total)."""
 
+LabelledImages = tuple[np.ndarray, np.ndarray]
+"""uint8 [N, …input shape without the batch] (or int8: the model's codes) and int [N], classes from 0."""
+
 _ARENA_IMAGES = 16
 """How many images also run in the least arena; memory shared wrongly shows on the first."""
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What was exported and what is known about it; `export.json` holds the same."""
-
-    command: str
-    version: str
-    symbol: str
-    sha256: str
-    crc32: str
-    flash_bytes: int
-    """The model's, which is all that the array adds to flash; kernels come on top."""
-    arena_bytes: int
-    """The least with which TFLM prepares the model on this 64-bit host."""
-    arena_bytes_with_margin: int
-    arena_margin_rule: str
-    macs: int
-    parameters: int
-    operators: dict[str, int]
-    input_shape: tuple[int, ...]
-    input_scale: float
-    input_zero_point: int
-    has_unit_input: bool
-    """Whether firmware feeds `pixel ^ 0x80`; otherwise it must quantize its input itself."""
-    output_shape: tuple[int, ...]
-    output_scale: float
-    output_zero_point: int
-    class_names: tuple[str, ...]
-    verified_images: int
-    images_are_real: bool
-    kernel_parity: tuple[dict[str, Any], ...]
-    """For each operator's output: elements compared, how many differ between TFLM and TFLite's reference kernels."""
-    keras_parity: dict[str, int] | None
-    compiled_with: str | None
-    """None: no compiler was found, and the array was read back from its text alone."""
-    files: tuple[str, ...]
-    targets: tuple[dict[str, Any], ...]
-    """What each known part has and what is needed of it, in bytes; code is an estimate (`targets.CODE_BYTES`)."""
 
 
 def export(
@@ -80,6 +50,8 @@ def export(
     out_dir: Path,
     *,
     images: np.ndarray | None,
+    validation: LabelledImages | None = None,
+    error_rate: float = defaults.ERROR_RATE,
     class_names: Sequence[str] = (),
     command: str,
     symbol: str = defaults.SYMBOL,
@@ -104,6 +76,9 @@ def export(
         out_dir: made if missing; other files in it are left alone.
         images: uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated
             ones, and every file says so.
+        validation: labelled images that trained nothing, from which the classifier's "unsure" margin is chosen. None:
+            it answers every image.
+        error_rate: in (0, 1), what the answers given should stay below.
         class_names: one for each output, in order; may be left out.
         command: what to type to make the files again, without machine paths; the files quote it.
         symbol: the array's C identifier.
@@ -130,77 +105,79 @@ def export(
     model_data.check_class_names(class_names, graph)
     build_systems.check_formats(formats)
     folder.check(out_dir)
+    if validation is not None:
+        _check_validation(validation, graph, error_rate)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
     tell("arena", 0, 1)
-    arena = oracle.least_arena(model)
+    found = arena.find(model, graph)
     tell("arena", 1, 1)
-    parity = verify.check_kernels(model, graph, codes, lambda done, total: tell("images", done, total))
-    verify.check_least_arena(model, arena, codes[:_ARENA_IMAGES], parity.outputs[:_ARENA_IMAGES])
-    keras = _keras_parity(keras_model, model, graph, codes, parity.outputs)
-    margin, margin_rule = arena_margin(graph, arena)
+    # TFLM refuses to keep every tensor of a model that carries a plan.
+    unplanned = memory_plan.without_offline_plan(model)
+    parity = verify.check_kernels(unplanned, graph, codes, lambda done, total: tell("images", done, total))
+    verify.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], parity.outputs[:_ARENA_IMAGES])
+    keras = _keras_parity(keras_model, unplanned, graph, codes, parity.outputs)
+    unsure = margin.ALWAYS_ANSWERS
+    if validation is not None:
+        unsure = margin.choose(oracle.predict_int8(model, validation[0]), validation[1], error_rate)
 
     facts = ModelFacts(
-        model=model,
         graph=graph,
+        arena=found,
+        given_sha256=hashlib.sha256(model).hexdigest(),
         command=command,
         symbol=symbol,
         class_names=tuple(class_names),
-        arena_bytes=arena,
-        arena_margin=margin,
-        margin_rule=margin_rule,
         verified_images=parity.images,
         images_are_real=images_are_real,
         parity=_sentence(parity, keras),
     )
-    golden = integrity.golden_vectors(model, graph, codes, outputs=parity.outputs)
-    texts = (
-        model_data.render(facts)
-        | integrity.render(facts, golden)
-        | cpp_classifier.render(facts, cpp_classifier.Unsure())
-    )
+    golden = integrity.golden_vectors(found.model, graph, codes, outputs=parity.outputs)
+    texts = model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, unsure)
     tell("compile", 0, 1)
-    compiled_with = compiler.check_array(texts, symbol, model)
+    compiled_with = compiler.check_array(texts, symbol, found.model)
     tell("compile", 1, 1)
     needs = {
-        "model_bytes": len(model),
+        "model_bytes": len(found.model),
         "code_bytes": targets.code_bytes(graph.operator_names) + len(golden.content),
-        "arena_bytes": arena + margin,
+        "arena_bytes": found.bytes_with_margin,
     }
     if target is not None:
         targets.check_fits(targets.fit(target, **needs))
-    contents = {**texts, **build_systems.render(formats, build_systems.library(facts, texts)), "model.tflite": model}
+    metadata = build_systems.render(formats, build_systems.library(facts, texts))
+    contents = {**texts, **metadata, "model.tflite": found.model}
     names = tuple(sorted({folder.REPORT_FILE, *contents}))
     if not force:
         folder.check_foreign(out_dir, names)
-    report = _report(facts, parity, keras, compiled_with, names, targets.table(**needs))
-    folder.publish(out_dir, {**contents, folder.REPORT_FILE: files.as_json(asdict(report))})
-    return report
+    done = report.make(
+        facts,
+        parity=parity,
+        keras=keras,
+        golden=golden.summary,
+        unsure=unsure,
+        compiled_with=compiled_with,
+        files=names,
+        parts=targets.table(**needs),
+    )
+    folder.publish(out_dir, {**contents, folder.REPORT_FILE: files.as_json(asdict(done))})
+    return done
 
 
-def arena_margin(graph: Graph, arena: int) -> tuple[int, str]:
-    """What to add to the least arena, and the rule in words.
-
-    Args:
-        graph: the model.
-        arena: bytes, as `oracle.least_arena` found them.
-
-    Returns:
-        Bytes, a multiple of 16, and why that many. A sixteenth covers differences between TFLM versions and parts; a
-        small model's sixteenth would not cover CMSIS-NN's scratch buffer, which unfolds two output positions'
-        windows of a convolution into 16-bit values (`arm_convolve_s8_get_buffer_size`).
-    """
-    sixteenth, scratch = arena // 16, 4 * max((_window(o) for o in graph.operators), default=0)
-    margin = -(-max(sixteenth, scratch) // oracle.ARENA_STEP) * oracle.ARENA_STEP
-    return margin, "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
-
-
-def _window(operator: flatbuffer.Operator) -> int:
-    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-        return 0
-    weights = operator.inputs[1]
-    return weights.size // weights.shape[0]
+def _check_validation(validation: LabelledImages, graph: Graph, error_rate: float) -> None:
+    images, labels = validation
+    _check_images(images, graph)
+    classes = graph.outputs[0].size
+    if not 0 < error_rate < 1:
+        raise UserError(f"error rate {error_rate:g}, a number between 0 and 1 expected: such as {defaults.ERROR_RATE}")
+    if classes < 2:
+        raise UserError(f"the model has {classes} output, a margin needs 2 or more: give no validation images")
+    if len(images) != len(labels) or len(labels) == 0 or not ((labels >= 0) & (labels < classes)).all():
+        span = f" from {labels.min()} to {labels.max()}" if len(labels) else ""
+        raise UserError(
+            f"{len(labels)} labels{span} for {len(images)} validation images of {classes} classes: give each image its "
+            "class, counted from 0"
+        )
 
 
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
@@ -210,14 +187,19 @@ def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
         if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
         return oracle.quantize_input(generated, graph)
-    if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
-        expected = ", ".join(map(str, ("N", *shape)))
-        raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
+    _check_images(images, graph)
     if len(images) < defaults.LEAST_IMAGES:
         raise UserError(
             f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated ones"
         )
     return oracle.quantize_input(images, graph)
+
+
+def _check_images(images: np.ndarray, graph: Graph) -> None:
+    shape = graph.inputs[0].shape[1:]
+    if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
+        expected = ", ".join(map(str, ("N", *shape)))
+        raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
 
 
 def _keras_parity(
@@ -248,44 +230,3 @@ def _sentence(parity: verify.KernelParity, keras: KerasParity | None) -> str:
             f"class, save {keras.class_changes} images whose two best classes lie that close"
         )
     return text
-
-
-def _report(
-    facts: ModelFacts,
-    parity: verify.KernelParity,
-    keras: KerasParity | None,
-    compiled_with: str | None,
-    names: tuple[str, ...],
-    parts: list[dict[str, Any]],
-) -> ExportReport:
-    graph = facts.graph
-    source, sink = graph.inputs[0], graph.outputs[0]
-    return ExportReport(
-        command=facts.command,
-        version=model_data.package_version(),
-        symbol=facts.symbol,
-        sha256=facts.sha256,
-        crc32=f"0x{facts.crc32:08x}",
-        flash_bytes=len(facts.model),
-        arena_bytes=facts.arena_bytes,
-        arena_bytes_with_margin=facts.arena_bytes + facts.arena_margin,
-        arena_margin_rule=facts.margin_rule,
-        macs=graph.macs,
-        parameters=graph.parameters,
-        operators=graph.operator_counts,
-        input_shape=source.shape,
-        input_scale=source.scale,
-        input_zero_point=source.zero_point,
-        has_unit_input=graph.has_unit_input,
-        output_shape=sink.shape,
-        output_scale=sink.scale,
-        output_zero_point=sink.zero_point,
-        class_names=facts.class_names,
-        verified_images=facts.verified_images,
-        images_are_real=facts.images_are_real,
-        kernel_parity=tuple(map(asdict, parity.tensors)),
-        keras_parity=None if keras is None else asdict(keras),
-        compiled_with=compiled_with,
-        files=names,
-        targets=tuple(parts),
-    )

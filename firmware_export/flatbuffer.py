@@ -67,6 +67,12 @@ class Operator:
         return f"operator {self.index} ({self.name}, output {self.outputs[0].name!r})"
 
     @property
+    def parameters(self) -> int:
+        """Weights and biases of its own, counted in elements; shapes, axes and paddings carry no scale."""
+        constants = {t.index: t for t in self.inputs if t is not None and t.is_constant}
+        return sum(t.size for t in constants.values() if t.scales or t.dtype.startswith("float"))
+
+    @property
     def macs(self) -> int:
         """Multiplications of an activation by a weight. Zero but for convolutions, depthwise ones and dense layers."""
         if self.name not in _MAC_OPERATORS:

@@ -1,5 +1,8 @@
 """The images a model is verified on: the user's own, or generated ones."""
 
+import sys
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,52 @@ def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
     if path.suffix != ".npy":
         raise UserError(f"images {str(path)!r} is neither a folder nor a .npy file: give one of the two")
     return _from_array(path, shape, count)
+
+
+def load_labelled(path: Path, shape: tuple[int, ...], class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Read all images of a file or folder with their classes.
+
+    Args:
+        path: a `.npz` with `images`, uint8 [N, …shape] (or int8: the model's codes), and `labels`, int [N]; or a folder
+            with one subfolder a class, named as in `class_names`.
+        shape: one image, without the batch.
+        class_names: in output order; may be empty for a `.npz`, and for a folder if its subfolders' sorted names are
+            the classes in output order.
+
+    Returns:
+        uint8 (or int8) [N, …shape] and int64 [N].
+
+    Raises:
+        UserError: nothing there, images of another kind, or a subfolder that is no class.
+    """
+    if path.is_dir():
+        return _labelled_folder(path, shape, class_names)
+    if path.suffix != ".npz":
+        raise UserError(f"labelled images {str(path)!r} are neither a folder nor a .npz file: give one of the two")
+    if not path.is_file():
+        raise UserError(f"labelled images {str(path)!r} not found: give a folder of classes or a .npz file")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            images, labels = arrays["images"], arrays["labels"].astype(np.int64, casting="same_kind")
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"labelled images {str(path)!r} hold no arrays images and labels ({error}): save both with numpy.savez"
+        ) from error
+    return images, labels
+
+
+def _labelled_folder(path: Path, shape: tuple[int, ...], class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    names = list(class_names) or [folder.name for folder in folders]
+    strange = [folder.name for folder in folders if folder.name not in names]
+    if strange or not folders:
+        found = f"{strange[0]!r}, which is no class" if strange else "no subfolder"
+        raise UserError(
+            f"labelled images {str(path)!r} hold {found}: give one subfolder a class, of {', '.join(names)}"
+        )
+    images = [_from_folder(folder, shape, sys.maxsize) for folder in folders]
+    labels = np.repeat([names.index(folder.name) for folder in folders], [len(some) for some in images])
+    return np.concatenate(images), labels
 
 
 def _spread(available: int, count: int) -> np.ndarray:

@@ -52,6 +52,16 @@ class GoldenVectors:
         """The index of each answer's largest output, from 0; the first of equals."""
         return tuple(int(index) for index in _classes(self.outputs))
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a report says of them: count, bytes, sha256, classes."""
+        return {
+            "count": len(self.inputs),
+            "bytes": len(self.content),
+            "sha256": self.sha256,
+            "classes": self.classes,
+        }
+
 
 def golden_vectors(
     model: bytes,

@@ -15,6 +15,30 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
+class Unsure:
+    """When the classifier answers "unsure", and what is known of the answers it gives.
+
+    Attributes:
+        least_margin: in output codes, 0 to 255; 0 always answers.
+        reason: one sentence, where the margin comes from.
+        error_rate: in (0, 1), what was asked for; None where no labelled images were given.
+        images: how many labelled images there were.
+        accuracy: of all answers, [0, 1].
+        curve: None where no labelled images were given.
+    """
+
+    least_margin: int
+    reason: str
+    error_rate: float | None = None
+    images: int = 0
+    accuracy: float | None = None
+    curve: "RiskCoverage | None" = None
+
+
+ALWAYS_ANSWERS = Unsure(0, "No labelled validation images were given, so kLeastMargin is 0: every image is answered.")
+
+
+@dataclass(frozen=True)
 class RiskCoverage:
     """How often answers are given, and wrong, at every margin that occurs.
 
@@ -76,3 +100,27 @@ def least_margin(curve: RiskCoverage, images: int, error_rate: float) -> int | N
     failed = np.flatnonzero(curve.risk_bound[tried] > error_rate)
     passed = tried[: failed[0]] if len(failed) else tried
     return int(curve.margins[passed[-1]]) if len(passed) else None
+
+
+def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float) -> Unsure:
+    """The margin for an error rate, found on validation images, and the sentence that says so.
+
+    Args:
+        outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`oracle.predict_int8`): TFLM's would take an hour.
+        labels: int [N] in 0..C−1.
+        error_rate: in (0, 1), of the answers that are given.
+    """
+    curve = risk_coverage(outputs, labels)
+    margin = least_margin(curve, len(labels), error_rate)
+    bound = f"an error rate of at most {error_rate:.3g} with {CONFIDENCE:.0%} confidence"
+    found_on = f"on {len(labels)} validation images, by TFLite's fast kernels"
+    accuracy = float((outputs.argmax(axis=1) == labels).mean())
+    if margin is None:
+        reason = f"No margin is known to give {bound} {found_on}, so kLeastMargin is 0: every image is answered."
+        return Unsure(0, reason, error_rate, len(labels), accuracy, curve)
+    at = int(np.searchsorted(curve.margins, margin))
+    reason = (
+        f"kLeastMargin {margin} was chosen {found_on}, for {bound} among the answers: {curve.coverage[at]:.2%} of the "
+        f"images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, {1 - accuracy:.2%}."
+    )
+    return Unsure(margin, reason, error_rate, len(labels), accuracy, curve)

@@ -11,6 +11,8 @@ Scratch buffers (CMSIS-NN's, which the host's reference kernels do not ask for) 
 around the plan when it prepares the model. Each lives during one operator only, so they add to the peak at most what
 the greediest operator asks for, which is what the export's arena margin is for.
 
+Whether a plan pays is decided by `arena.find`.
+
 A planned model cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`): the planner TFLM uses
 then (`linear_memory_planner.cc`) refuses offline offsets. `without_offline_plan` gives the model to compare with.
 """
@@ -126,32 +128,6 @@ def without_offline_plan(model: bytes) -> bytes:
     for entry in present:
         content.buffers[entry.buffer].data = None
     return _packed(content, len(model))
-
-
-def improved(model: bytes, images_int8: np.ndarray) -> bytes:
-    """The model with an offline plan if that needs a smaller arena, otherwise the model unchanged.
-
-    Args:
-        model: the bytes of an int8 `.tflite` with batch 1.
-        images_int8: int8 [N, …input shape without the batch], on which TFLM must answer the same; a plan that
-            overlaps what it must not shows on the first few.
-
-    Returns:
-        A model whose outputs are those of `model`, byte for byte, on all the images, in its least arena.
-
-    Raises:
-        UserError: TFLM refuses the model, or it has several subgraphs.
-        RuntimeError: the planned model answers otherwise. That is a defect, here or in TFLM, never the user's.
-    """
-    planned = with_offline_plan(model)
-    arena = oracle.least_arena(planned)
-    if arena >= oracle.least_arena(model):
-        return model
-    interpreter = oracle.TflmInterpreter(planned, arena)
-    answers = [interpreter.invoke(image[np.newaxis])[0] for image in images_int8]
-    if not np.array_equal(answers, oracle.run(model, images_int8)):
-        raise RuntimeError(f"TensorFlow Lite Micro answers otherwise with the offline plan {plan(model).offsets}")
-    return planned
 
 
 def place(blocks: Sequence[Block]) -> list[int]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export import defaults
+from firmware_export import arena, defaults
+from firmware_export.arena import Arena
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph, Tensor
 from firmware_export.operators import resolver_method
@@ -33,18 +34,23 @@ _RESERVED = frozenset(_KEYWORDS.split())
 class ModelFacts:
     """Everything the generated text says about a model."""
 
-    model: bytes
     graph: Graph
+    arena: Arena
+    """With the model that is shipped."""
+    given_sha256: str
+    """Of the model as it was given; another than the shipped one's where that carries a memory plan of ours."""
     command: str
     symbol: str
     class_names: tuple[str, ...]
-    arena_bytes: int
-    arena_margin: int
-    margin_rule: str
     verified_images: int
     images_are_real: bool
     parity: str
     """One sentence on what was compared with what."""
+
+    @property
+    def model(self) -> bytes:
+        """What is shipped."""
+        return self.arena.model
 
     @property
     def sha256(self) -> str:
@@ -168,7 +174,7 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "paragraphs": [paragraph(text) for text in _paragraphs(facts)],
         "input": _end(graph.inputs[0]),
         "output": _end(graph.outputs[0]),
-        "arena_bytes_with_margin": facts.arena_bytes + facts.arena_margin,
+        "arena_bytes_with_margin": facts.arena.bytes_with_margin,
         "class_names": [c_string(name) for name in facts.class_names],
         "namespace": namespace(facts.symbol),
         "methods": [resolver_method(name) for name in graph.operator_names],
@@ -177,15 +183,20 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
 
 
 def _paragraphs(facts: ModelFacts) -> list[str]:
-    counts = facts.graph.operator_counts.items()
+    counts, needed = facts.graph.operator_counts.items(), facts.arena
     kind = "images" if facts.images_are_real else "GENERATED images (no real ones were given)"
+    plan = (
+        "Memory plan: the model carries one (OfflineMemoryAllocation), computed for it here. As it was given (SHA-256 "
+        f"{facts.given_sha256}) it needs {needed.given_bytes} bytes of arena; its answers are the same."
+    )
     return [
         "Operators: " + ", ".join(f"{name} x{count}" for name, count in counts) + ".",
-        f"Arena: TensorFlow Lite Micro's reference kernels need {facts.arena_bytes} bytes on a 64-bit host, found by "
+        *([plan] if needed.has_our_plan else []),
+        f"Arena: TensorFlow Lite Micro's reference kernels need {needed.least_bytes} bytes on a 64-bit host, found by "
         "bisection (16 bytes less fails), which includes what kernels allocate only while they are prepared. 32-bit "
         "pointers take slightly less (201796 against 203396 bytes for a ResNet8); optimized kernels such as CMSIS-NN "
-        f"ask for scratch memory of their own. kArenaBytes adds {facts.arena_margin} bytes for them: "
-        f"{facts.margin_rule}.",
+        f"ask for scratch memory of their own. kArenaBytes adds {needed.margin_bytes} bytes for them: "
+        f"{arena.MARGIN_RULE}.",
         f"Verified on {facts.verified_images} {kind}: {facts.parity}.",
     ]
 

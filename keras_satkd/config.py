@@ -170,6 +170,8 @@ class FirmwareConfig(_Strict):
     """Name of the C array."""
     verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
     """Images on which TensorFlow Lite Micro and the trained model must agree."""
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
+    """Part of the classifier's answers that may be wrong: validation images choose its "unsure" margin for that."""
 
 
 @dataclass(frozen=True)

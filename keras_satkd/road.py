@@ -21,6 +21,7 @@ from keras_satkd.training import precision
 
 STUDENT_FILE = "student.keras"
 VERIFICATION_FILE = "verification_images.npy"
+VALIDATION_FILE = "validation_images.npz"
 FIRMWARE_FOLDER = "firmware"
 
 
@@ -96,11 +97,15 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
+    validation = split.validation.images, split.validation.labels
+    write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
     # The files quote this command; typed in the run's folder, it makes them again to the byte.
     again = Arguments(
         model=Path(INT8_FILE),
         out=Path(FIRMWARE_FOLDER),
         images=Path(VERIFICATION_FILE),
+        validation=Path(VALIDATION_FILE),
+        error_rate=config.error_rate,
         class_names=split.train.class_names,
         symbol=config.symbol,
         keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
@@ -110,6 +115,8 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
             run.path(INT8_FILE).read_bytes(),
             run.path(FIRMWARE_FOLDER),
             images=images,
+            validation=validation,
+            error_rate=config.error_rate,
             class_names=again.class_names,
             command=again.command,
             symbol=again.symbol,

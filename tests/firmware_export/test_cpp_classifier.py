@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from host_compiler import compile_program
 
-from firmware_export import compiler, cpp_classifier, integrity, model_data
+from firmware_export import compiler, cpp_classifier, integrity, margin, model_data
 
 TFLM = Path(__file__).parent / "tflm"
 HEADERS = (
@@ -16,7 +16,7 @@ HEADERS = (
     "tensorflow/lite/micro/micro_profiler_interface.h",
     "tensorflow/lite/schema/schema_generated.h",
 )
-UNSURE = cpp_classifier.Unsure(least_margin=20, reason="Chosen by hand for the test.")
+UNSURE = margin.Unsure(least_margin=20, reason="Chosen by hand for the test.")
 
 
 @pytest.fixture
@@ -52,4 +52,4 @@ def test_text_says_where_the_margin_comes_from(facts):
     header = cpp_classifier.render(facts, UNSURE)["classifier.h"]
     assert "kLeastMargin = 20;" in header
     assert "// Chosen by hand for the test." in header
-    assert "kLeastMargin = 0;" in cpp_classifier.render(facts, cpp_classifier.Unsure())["classifier.h"]
+    assert "kLeastMargin = 0;" in cpp_classifier.render(facts, margin.ALWAYS_ANSWERS)["classifier.h"]

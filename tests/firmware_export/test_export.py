@@ -7,7 +7,18 @@ import zlib
 import numpy as np
 import pytest
 
-from firmware_export import compiler, cpp_classifier, export, flatbuffer, integrity, oracle, targets, verify
+from firmware_export import (
+    compiler,
+    cpp_classifier,
+    export,
+    flatbuffer,
+    integrity,
+    margin,
+    memory_plan,
+    oracle,
+    targets,
+    verify,
+)
 from firmware_export import keras_parity as parity_module
 from firmware_export.errors import UserError
 
@@ -56,7 +67,12 @@ def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
     assert (said["macs"], said["parameters"]) == (qat_graph.macs, qat_graph.parameters)
     assert (said["verified_images"], said["images_are_real"], said["has_unit_input"]) == (256, True, True)
     assert said["keras_parity"]["largest_difference"] <= 1
-    assert len(said["kernel_parity"]) == 10
+    assert len(said["kernel_parity"]) == len(said["layers"]) == 10
+    assert said["given_sha256"] == said["sha256"]
+    assert sum(layer["macs"] for layer in said["layers"]) == said["macs"]
+    assert sum(layer["parameters"] for layer in said["layers"]) == said["parameters"]
+    assert said["unsure"] == {"least_margin": 0, "reason": margin.ALWAYS_ANSWERS.reason}
+    assert said["golden_vectors"]["count"] == integrity.GOLDEN_VECTORS
 
 
 def test_tells_progress_to_the_end(exported):
@@ -84,13 +100,6 @@ def test_again_is_byte_identical_and_leaves_other_files(exported, qat_model, qat
     assert after == before
 
 
-def test_margin_is_a_sixteenth_or_two_unfolded_windows(qat_graph):
-    assert export.arena_margin(qat_graph, 203_396)[0] == -(-(203_396 // 16) // 16) * 16
-    assert export.arena_margin(qat_graph, 1600)[0] == 4 * 9 * 16  # the widest window: 3×3 over 16 channels
-    dense = tuple(operator for operator in qat_graph.operators if operator.name == "FULLY_CONNECTED")
-    assert export.arena_margin(dataclasses.replace(qat_graph, operators=dense), 1600)[0] == 112
-
-
 def _export(model, folder, **changes):
     arguments = {"images": None, "command": COMMAND} | changes
     return export.export(model, folder, **arguments)
@@ -109,6 +118,56 @@ def _export(model, folder, **changes):
 def test_wrong_arguments_write_nothing(qat_model, tmp_path, changes, words):
     with pytest.raises(UserError, match=words):
         _export(qat_model, tmp_path / "out", **changes)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_better_memory_plan_is_shipped_and_said(skipping_model, photos, tmp_path):
+    report = _export(skipping_model, tmp_path, images=photos)
+    shipped = (tmp_path / "model.tflite").read_bytes()
+    assert report.arena_bytes == oracle.least_arena(shipped) < report.given_arena_bytes
+    assert report.sha256 == hashlib.sha256(shipped).hexdigest()
+    assert report.given_sha256 == hashlib.sha256(skipping_model).hexdigest() != report.sha256
+    header = " ".join((tmp_path / "model_data.h").read_text().replace("//", "").split())
+    assert f"As it was given (SHA-256 {report.given_sha256}) it needs {report.given_arena_bytes} bytes" in header
+    codes = oracle.quantize_input(photos, flatbuffer.read(shipped))
+    assert np.array_equal(oracle.run(shipped, codes[:32]), oracle.run(skipping_model, codes[:32]))
+
+
+def test_a_plan_that_overlaps_is_found_out(monkeypatch, skipping_model, photos, tmp_path):
+    monkeypatch.setattr(memory_plan, "place", lambda blocks: [0] * len(blocks))
+    with pytest.raises(UserError, match="answers otherwise on image 0"):
+        _export(skipping_model, tmp_path / "out", images=photos)
+    assert os.listdir(tmp_path) == []
+
+
+def test_margin_is_chosen_on_labelled_images(qat_model, photos, tmp_path):
+    answers = oracle.predict_int8(qat_model, photos)
+    labels = answers.argmax(axis=1)
+    tops = margin.top_margins(answers)
+    hardest = np.argsort(tops)[:10]
+    labels[hardest] = (labels[hardest] + 1) % 10  # wrong where the model is least sure
+    report = _export(qat_model, tmp_path, images=photos, validation=(photos, labels), error_rate=0.05)
+    assert report.unsure["least_margin"] > 0
+    assert report.unsure["accuracy"] == pytest.approx(1 - 10 / 256)
+    assert report.unsure["curve"][0]["coverage"] == 1.0
+    assert report.unsure["curve"][0]["risk"] == pytest.approx(10 / 256)
+    header = (tmp_path / "classifier.h").read_text()
+    assert f"kLeastMargin = {report.unsure['least_margin']};" in header
+    assert "was chosen on 256 validation images" in " ".join(header.replace("//", "").split())
+
+
+@pytest.mark.parametrize(
+    ("labels", "error_rate", "words"),
+    [
+        (np.zeros(255, int), 0.01, "255 labels from 0 to 0 for 256 validation images of 10 classes"),
+        (np.full(256, 10), 0.01, "256 labels from 10 to 10 for"),
+        (np.zeros(0, int), 0.01, "0 labels for 256"),
+        (np.zeros(256, int), 1.0, "error rate 1, a number between 0 and 1 expected"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(qat_model, photos, tmp_path, labels, error_rate, words):
+    with pytest.raises(UserError, match=words):
+        _export(qat_model, tmp_path / "out", images=photos, validation=(photos, labels), error_rate=error_rate)
     assert os.listdir(tmp_path) == []
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from firmware_export.errors import UserError
-from firmware_export.images import generated_images, load_images
+from firmware_export.images import generated_images, load_images, load_labelled
 
 
 @given(shape=st.one_of(st.tuples(*[st.integers(1, 20)] * 3), st.tuples(st.integers(1, 40))), count=st.integers(2, 5))
@@ -79,3 +79,44 @@ def test_wrong_size_and_non_images_are_refused(tmp_path):
         load_images(path, (16, 16, 3), 4)
     with pytest.raises(UserError, match=r"give a \.npy array"):
         load_images(tmp_path, (640,), 4)
+
+
+def _classes(folder, names):
+    for level, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for index in range(level + 1):
+            Image.new("RGB", (9, 9), (level, 0, 0)).save(folder / name / f"{index}.png")
+    return folder
+
+
+def test_a_folder_of_classes_is_labelled_by_name(tmp_path):
+    folder = _classes(tmp_path / "images", ("a", "b", "c"))
+    pixels, labels = load_labelled(folder, (4, 4, 3), ("c", "b", "a"))
+    assert labels.tolist() == [2, 1, 1, 0, 0, 0]
+    assert pixels[:, 0, 0, 0].tolist() == [0, 1, 1, 2, 2, 2]
+    assert load_labelled(folder, (4, 4, 3), ())[1].tolist() == [0, 1, 1, 2, 2, 2]
+
+
+def test_arrays_of_images_and_labels(tmp_path):
+    np.savez(tmp_path / "some.npz", images=np.zeros((3, 2, 2, 3), np.uint8), labels=np.array([2, 0, 1], np.int32))
+    pixels, labels = load_labelled(tmp_path / "some.npz", (2, 2, 3), ())
+    assert (pixels.shape, labels.tolist()) == ((3, 2, 2, 3), [2, 0, 1])
+
+
+def test_labelled_images_of_the_wrong_kind_are_refused(tmp_path):
+    np.savez(tmp_path / "bare.npz", images=np.zeros((3, 2, 2, 3), np.uint8))
+    np.savez(tmp_path / "floats.npz", images=np.zeros((1, 2, 2, 3), np.uint8), labels=np.array([0.5]))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "bare.npz").read_bytes()[:60])
+    (tmp_path / "empty").mkdir()
+    for path, words in (
+        (tmp_path / "bare.npz", "hold no arrays images and labels"),
+        (tmp_path / "floats.npz", "hold no arrays"),
+        (tmp_path / "cut.npz", "hold no arrays"),
+        (tmp_path / "absent.npz", "not found"),
+        (tmp_path / "absent", "neither a folder nor"),
+        (tmp_path / "empty", "no subfolder"),
+        (_classes(tmp_path / "images", ("a", "z")), "hold 'z', which is no class"),
+    ):
+        with pytest.raises(UserError, match=words) as caught:
+            load_labelled(path, (2, 2, 3), ("a", "b"))
+        assert "\n" not in str(caught.value)

@@ -24,6 +24,7 @@ def files(tmp_path_factory, qat_model, qat_keras, float_keras, photos):
     qat_keras.save(folder / "qat.h5")
     float_keras.save(folder / "float.keras")
     np.save(folder / "photos.npy", photos)
+    np.savez(folder / "labelled.npz", images=photos, labels=np.zeros(len(photos), int))
     (folder / "names.txt").write_text("\n".join(f"class {n}" for n in range(10)))
     return folder
 
@@ -55,14 +56,15 @@ def test_tflite_with_images_names_and_keras(run, files, tmp_path):
     code, out, err = run(
         files / "student.tflite", "--out", tmp_path / "firmware", "--images", files / "photos.npy",
         "--class-names", files / "names.txt", "--keras", files / "qat.h5", "--symbol", "g_eurosat_model_data",
+        "--validation", files / "labelled.npz", "--error-rate", "0.5",
     )  # fmt: skip
     assert code == 0, err
     assert "bytes found" in out
     assert "256 images, real" in out
     said = json.loads((tmp_path / "firmware" / "export.json").read_text())
     assert said["command"] == (
-        "python -m firmware_export student.tflite --out firmware --images photos.npy --keras qat.h5 "
-        "--class-names names.txt --symbol g_eurosat_model_data"
+        "python -m firmware_export student.tflite --out firmware --images photos.npy --validation labelled.npz "
+        "--keras qat.h5 --error-rate 0.5 --class-names names.txt --symbol g_eurosat_model_data"
     )
     assert said["class_names"][3] == "class 3"
     assert said["keras_parity"]["images"] == 256

@@ -1,0 +1,74 @@
+"""The memory that TensorFlow Lite Micro works in: how little is enough, under whose plan, and what to add to it."""
+
+from dataclasses import dataclass
+
+from firmware_export import memory_plan, oracle
+from firmware_export.flatbuffer import Graph, Operator
+
+MARGIN_RULE = "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
+"""What `margin` adds, in words."""
+
+
+@dataclass(frozen=True)
+class Arena:
+    """What a model needs; sizes in bytes, multiples of 16.
+
+    Attributes:
+        model: the model as it is to be shipped: as it was given, or with a memory plan of ours.
+        least_bytes: the least with which TFLM prepares `model` on this 64-bit host.
+        given_bytes: the same for the model as it was given.
+        margin_bytes: what to add for other hosts and kernels.
+    """
+
+    model: bytes
+    least_bytes: int
+    given_bytes: int
+    margin_bytes: int
+
+    @property
+    def has_our_plan(self) -> bool:
+        """Whether `model` carries offsets that were found here (`memory_plan`)."""
+        return self.least_bytes < self.given_bytes
+
+    @property
+    def bytes_with_margin(self) -> int:
+        """What firmware reserves."""
+        return self.least_bytes + self.margin_bytes
+
+
+def find(model: bytes, graph: Graph) -> Arena:
+    """The least arena, with a memory plan of our own where TFLM's planner needs more than that.
+
+    Whether the plan leaves every answer as it was is for `verify.check_least_arena` to see.
+
+    Args:
+        model: the bytes of an int8 `.tflite`.
+        graph: the same, read.
+
+    Raises:
+        UserError: TFLM refuses the model whatever the arena.
+    """
+    given = oracle.least_arena(model)
+    planned = memory_plan.with_offline_plan(model)
+    least = oracle.least_arena(planned)
+    if least >= given:
+        planned, least = model, given
+    return Arena(planned, least, given, margin(graph, least))
+
+
+def margin(graph: Graph, least_bytes: int) -> int:
+    """What to add to the least arena, in bytes, a multiple of 16: `MARGIN_RULE`.
+
+    A sixteenth covers differences between TFLM versions and parts; a small model's sixteenth would not cover CMSIS-NN's
+    scratch buffer, which unfolds two output positions' windows of a convolution into 16-bit values
+    (`arm_convolve_s8_get_buffer_size`).
+    """
+    scratch = 4 * max((_window(operator) for operator in graph.operators), default=0)
+    return -(-max(least_bytes // 16, scratch) // oracle.ARENA_STEP) * oracle.ARENA_STEP
+
+
+def _window(operator: Operator) -> int:
+    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return 0
+    weights = operator.inputs[1]
+    return weights.size // weights.shape[0]
