@@ -16,6 +16,7 @@ from firmware_export import (
     cpp_classifier,
     defaults,
     files,
+    fitting_report,
     flatbuffer,
     folder,
     integrity,
@@ -120,7 +121,9 @@ def export(
     keras = _keras_parity(keras_model, unplanned, graph, codes, parity.outputs)
     unsure = margin.ALWAYS_ANSWERS
     if validation is not None:
-        unsure = margin.choose(oracle.predict_int8(model, validation[0]), validation[1], error_rate)
+        answers = oracle.predict_int8(model, validation[0])
+        difference = margin.largest_difference(oracle.predict_int8(model, codes), parity.outputs)
+        unsure = margin.choose(answers, validation[1], error_rate, difference)
 
     facts = ModelFacts(
         graph=graph,
@@ -147,7 +150,7 @@ def export(
         targets.check_fits(targets.fit(target, **needs))
     metadata = build_systems.render(formats, build_systems.library(facts, texts))
     contents = {**texts, **metadata, "model.tflite": found.model}
-    names = tuple(sorted({folder.REPORT_FILE, *contents}))
+    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
     if not force:
         folder.check_foreign(out_dir, names)
     done = report.make(
@@ -160,7 +163,8 @@ def export(
         files=names,
         parts=targets.table(**needs),
     )
-    folder.publish(out_dir, {**contents, folder.REPORT_FILE: files.as_json(asdict(done))})
+    reports = {folder.REPORT_FILE: files.as_json(asdict(done)), fitting_report.FILE: fitting_report.render(done)}
+    folder.publish(out_dir, contents | reports)
     return done
 
 

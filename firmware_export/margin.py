@@ -102,18 +102,27 @@ def least_margin(curve: RiskCoverage, images: int, error_rate: float) -> int | N
     return int(curve.margins[passed[-1]]) if len(passed) else None
 
 
-def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float) -> Unsure:
+def largest_difference(some: np.ndarray, others: np.ndarray) -> int:
+    """By how many codes the margins of the same images differ at most between two int8 [N, …] arrays of outputs."""
+    first, second = (top_margins(outputs.reshape(len(outputs), -1)) for outputs in (some, others))
+    return int(np.abs(first - second).max())
+
+
+def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_difference: int) -> Unsure:
     """The margin for an error rate, found on validation images, and the sentence that says so.
 
     Args:
         outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`oracle.predict_int8`): TFLM's would take an hour.
         labels: int [N] in 0..C−1.
         error_rate: in (0, 1), of the answers that are given.
+        kernel_difference: how far the margins of these kernels were from TFLM's (`largest_difference`), in codes.
     """
+    outputs = outputs.reshape(len(outputs), -1)
     curve = risk_coverage(outputs, labels)
     margin = least_margin(curve, len(labels), error_rate)
     bound = f"an error rate of at most {error_rate:.3g} with {CONFIDENCE:.0%} confidence"
-    found_on = f"on {len(labels)} validation images, by TFLite's fast kernels"
+    kernels = f"TFLite's fast kernels (margins within {kernel_difference} codes of TFLM's)"
+    found_on = f"on {len(labels)} validation images, by {kernels}"
     accuracy = float((outputs.argmax(axis=1) == labels).mean())
     if margin is None:
         reason = f"No margin is known to give {bound} {found_on}, so kLeastMargin is 0: every image is answered."

@@ -11,6 +11,7 @@ from firmware_export import (
     compiler,
     cpp_classifier,
     export,
+    fitting_report,
     flatbuffer,
     integrity,
     margin,
@@ -23,7 +24,7 @@ from firmware_export import keras_parity as parity_module
 from firmware_export.errors import UserError
 
 FILES = {"model_data.cc", "model_data.h", "model_ops.h", "model.tflite", "export.json", *integrity.FILES}
-FILES |= set(cpp_classifier.FILES)
+FILES |= {*cpp_classifier.FILES, fitting_report.FILE}
 COMMAND = "python -m firmware_export student.tflite --out firmware"
 
 

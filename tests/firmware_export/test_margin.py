@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from firmware_export.margin import CONFIDENCE, choose, least_margin, risk_coverage, top_margins
+from firmware_export.margin import CONFIDENCE, choose, largest_difference, least_margin, risk_coverage, top_margins
 
 
 def made(images: int, seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -79,14 +79,21 @@ def test_too_few_images_for_any_word():
 
 def test_the_sentence_gives_the_margins_own_figures():
     outputs, labels = made(2000, 7, 20)
-    unsure = choose(outputs, labels, 0.01)
+    unsure = choose(outputs, labels, 0.01, 2)
     assert unsure.least_margin == least_margin(unsure.curve, 2000, 0.01)
     kept = top_margins(outputs) >= unsure.least_margin
     assert f"{kept.mean():.2%} of the images were answered" in unsure.reason
+    assert "margins within 2 codes of TFLM's" in unsure.reason
     assert unsure.accuracy == pytest.approx((outputs.argmax(axis=1) == labels).mean())
 
 
 def test_where_no_margin_is_known_to_do_every_image_is_answered():
-    unsure = choose(*made(50, 0, 5), 0.001)
+    unsure = choose(*made(50, 0, 5), 0.001, 0)
     assert unsure.least_margin == 0
     assert unsure.reason.startswith("No margin is known to give an error rate of at most 0.001")
+
+
+def test_difference_between_kernels_is_that_of_margins():
+    some = np.array([[10, 0], [5, 5]], np.int8)
+    others = np.array([[13, 1], [5, 4]], np.int8)
+    assert largest_difference(some, others) == 2

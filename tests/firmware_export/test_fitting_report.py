@@ -1,0 +1,97 @@
+import dataclasses
+
+import pytest
+
+from firmware_export import export, fitting_report, oracle
+
+
+@pytest.fixture(scope="module")
+def report(qat_model, qat_keras, photos, tmp_path_factory):
+    labels = oracle.predict_int8(qat_model, photos).argmax(axis=1)
+    labels[::40] = (labels[::40] + 1) % 10
+    return export.export(
+        qat_model,
+        tmp_path_factory.mktemp("reported"),
+        images=photos,
+        validation=(photos, labels),
+        error_rate=0.1,
+        class_names=[f"class {n}" for n in range(10)],
+        command="python -m firmware_export student.tflite --out firmware",
+        keras_model=qat_keras,
+    )
+
+
+def tables(text):
+    """Rows of cells of all Markdown tables, by the heading above."""
+    found, heading = {}, ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            heading = line
+        if line.startswith("|") and not set(line) <= set("|-: "):
+            found.setdefault(heading, []).append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def test_every_figure_is_the_reports_own(report):
+    text = fitting_report.render(report)
+    rows = tables(text)
+    work = rows["## 3. Work"][1:]
+    assert [row[0] for row in work] == [layer["operator"] for layer in report.layers]
+    assert sum(int(row[2].replace(",", "")) for row in work) == report.macs
+    parts = rows["## 4. Memory"][1:]
+    assert [(row[0], row[-1] == "yes") for row in parts] == [(part["part"], part["fits"]) for part in report.targets]
+    for fact in (report.sha256, report.crc32, report.command, report.golden_vectors["sha256"]):
+        assert f"`{fact}`" in text
+    assert report.unsure["reason"] in text
+    assert report.arena_margin_rule in text
+
+
+def test_tables_are_whole(report):
+    for rows in tables(fitting_report.render(report)).values():
+        assert len({len(row) for row in rows}) == 1
+
+
+def test_curve_is_short_and_holds_both_ends_and_the_chosen_margin(report):
+    rows = tables(fitting_report.render(report))["## 6. Answers"][1:]
+    margins = [int(row[0].split()[0]) for row in rows]
+    assert margins == sorted(margins)
+    assert 3 <= len(rows) <= 13
+    curve = report.unsure["curve"]
+    assert (margins[0], margins[-1]) == (curve[0]["margin"], curve[-1]["margin"])
+    if report.unsure["least_margin"]:
+        assert f"{report.unsure['least_margin']} (chosen)" in [row[0] for row in rows]
+
+
+def test_what_was_not_done_is_said(report):
+    bare = dataclasses.replace(
+        report,
+        keras_parity=None,
+        compiled_with=None,
+        images_are_real=False,
+        class_names=(),
+        unsure={"least_margin": 0, "reason": "None given."},
+    )
+    text = fitting_report.render(bare)
+    for said in (
+        "not done: no such model was given",
+        "no C++ compiler was found",
+        "256 GENERATED images",
+        "No class names",
+    ):
+        assert said in text
+    assert "Clopper" not in text
+
+
+def test_a_plan_of_ours_is_told(report):
+    planned = dataclasses.replace(report, given_arena_bytes=report.arena_bytes + 4096, given_sha256="0" * 64)
+    text = fitting_report.render(planned)
+    assert f"it needs {report.arena_bytes + 4096:,} bytes" in text
+    assert "0" * 64 in text
+    assert "memory plan made for it" not in fitting_report.render(report)
+
+
+def test_differences_are_counted(report):
+    parity = tuple({**tensor, "differing": 0} for tensor in report.kernel_parity)
+    assert "values: identical" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
+    parity[0]["differing"] = 3
+    assert "3 differ, all by one step" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
