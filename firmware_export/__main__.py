@@ -56,7 +56,16 @@ class Arguments:
     """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
 
     target: str | None = None
-    """The part it is for, such as samv71: refuse a model that does not fit, and say what would."""
+    """The part it is for, such as samv71, or generic: refuse a model that does not fit, and say what would."""
+
+    flash_bytes: int | None = None
+    """Of a generic target: memory for code and constants."""
+
+    ram_bytes: int | None = None
+    """Of a generic target: the largest run of data memory."""
+
+    core: str | None = None
+    """Of a generic target: its core in the spelling of GCC's -mcpu, such as cortex-m4."""
 
     format: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
     """Build systems whose metadata go along: cmake, zephyr, esp-idf, arduino, platformio."""
@@ -77,8 +86,13 @@ class Arguments:
             words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
         if self.symbol != defaults.SYMBOL:
             words += ["--symbol", self.symbol]
-        if self.target is not None:
-            words += ["--target", self.target]
+        for option, value in (
+            ("--target", self.target),
+            ("--flash-bytes", self.flash_bytes),
+            ("--ram-bytes", self.ram_bytes),
+            ("--core", self.core),
+        ):
+            words += [option, str(value)] if value is not None else []
         if self.format:
             words += ["--format", *self.format]
         return shlex.join(words)
@@ -91,7 +105,7 @@ def main() -> None:
 
     model_data.check_symbol(arguments.symbol)
     build_systems.check_formats(arguments.format)
-    target = None if arguments.target is None else targets.find(arguments.target)
+    target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
     model, images, validation, keras_model = _load(arguments, class_names)
     with progress_bars() as progress:

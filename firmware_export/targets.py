@@ -106,6 +106,9 @@ _TARGETS = (
     ),
 )
 
+GENERIC = "generic"
+"""The name of a part whose figures the user gives."""
+
 TARGETS = MappingProxyType({target.name: target for target in _TARGETS})
 """The parts, by name."""
 
@@ -160,6 +163,30 @@ class Fit:
         return self.flash_left >= 0 and self.ram_left >= 0
 
 
+def choose(name: str | None, flash_bytes: int | None, ram_bytes: int | None, core: str | None) -> Target | None:
+    """The part that a command line names: one of the table, one given by its figures, or none.
+
+    Args:
+        name: of the table, `generic`, or None for no part.
+        flash_bytes: of a generic part, as `generic` takes it; None otherwise.
+        ram_bytes: likewise.
+        core: likewise.
+
+    Raises:
+        UserError: an unknown name, a generic part without all its figures, or figures for another.
+    """
+    figures = {"--flash-bytes": flash_bytes, "--ram-bytes": ram_bytes, "--core": core}
+    if name == GENERIC:
+        missing = [option for option, value in figures.items() if value is None]
+        if missing:
+            raise UserError(f"--target {GENERIC} without {' and '.join(missing)}: give the part's figures")
+        return generic(flash_bytes, ram_bytes, core)
+    given = [option for option, value in figures.items() if value is not None]
+    if given:
+        raise UserError(f"{given[0]} goes with --target {GENERIC}, not with {name!r}: leave one of them out")
+    return None if name is None else find(name)
+
+
 def find(name: str) -> Target:
     """The part of that name.
 
@@ -167,7 +194,7 @@ def find(name: str) -> Target:
         UserError: there is none; the message suggests the nearest.
     """
     if name not in TARGETS:
-        raise unknown_name("target", name, TARGETS)
+        raise unknown_name("target", name, (*TARGETS, GENERIC))
     return TARGETS[name]
 
 
@@ -187,7 +214,7 @@ def generic(flash_bytes: int, ram_bytes: int, core: str) -> Target:
             raise UserError(f"{kind} of {size} bytes, a positive number expected: give the part's size in bytes")
     if core not in CORES:
         raise unknown_name("core", core, CORES)
-    return Target("generic", f"a {core} part", core, None, flash_bytes, ram_bytes, "given by the user")
+    return Target(GENERIC, f"a {core} part", core, None, flash_bytes, ram_bytes, "given by the user")
 
 
 def code_bytes(operators: Iterable[str], *, has_cmsis_nn: bool = True) -> int:

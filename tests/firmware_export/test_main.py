@@ -128,6 +128,20 @@ def bad(tmp_path_factory, qat_model):
         (["{files}/student.tflite", "--images", "{bad}/absent.npy"], "absent.npy' not found"),
         (["{files}/student.tflite", "--images", "{bad}/few"], "1 images, at least 256 needed"),
         (["{files}/student.tflite", "--keras", "{bad}/absent.h5"], "absent.h5 is no file"),
+        (["{files}/student.tflite", "--target", "samv72"], "unknown target 'samv72': did you mean 'samv71'?"),
+        (
+            ["{files}/student.tflite", "--target", "generic", "--core", "cortex-m4"],
+            "without --flash-bytes and --ram-bytes",
+        ),
+        (
+            ["{files}/student.tflite", "--target", "samv71", "--ram-bytes", "9"],
+            "--ram-bytes goes with --target generic",
+        ),
+        (["{files}/student.tflite", "--validation", "{bad}/absent.npz"], "absent.npz' not found"),
+        (
+            ["{files}/student.tflite", "--validation", "{files}/labelled.npz", "--error-rate", "2"],
+            "error rate 2, a number",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(run, bad, files, tmp_path, words, said):

@@ -60,6 +60,26 @@ def test_a_part_that_cannot_be(arguments, said):
         targets.generic(*arguments)
 
 
+def test_a_command_line_names_a_part_of_the_table_or_gives_one():
+    assert targets.choose(None, None, None, None) is None
+    assert targets.choose("samv71", None, None, None) is targets.TARGETS["samv71"]
+    assert targets.choose("generic", 1 << 18, 1 << 16, "cortex-m4") == targets.generic(1 << 18, 1 << 16, "cortex-m4")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("generic", 1, None, None), "without --ram-bytes and --core"),
+        ((None, 1, None, None), "--flash-bytes goes with --target generic"),
+        (("samv71", None, None, "cortex-m4"), "--core goes with --target generic, not with 'samv71'"),
+        (("nonsuch", None, None, None), "unknown target 'nonsuch'"),
+    ],
+)
+def test_figures_that_do_not_go_together_are_refused(given, said):
+    with pytest.raises(UserError, match=said):
+        targets.choose(*given)
+
+
 def test_code_estimate_is_the_measured_sum_for_the_students_operators():
     operators = ["ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN"]
     assert targets.code_bytes(operators, has_cmsis_nn=False) == 143_632 - 97_744
