@@ -13,7 +13,7 @@ from firmware_export.errors import UserError
 from firmware_export.files import write_json, write_with
 from keras_satkd import classifier
 from keras_satkd.architectures import parse_name
-from keras_satkd.config import Config, command, from_dict
+from keras_satkd.config import command
 from keras_satkd.data import Split, load, split
 from keras_satkd.evaluate import evaluate
 from keras_satkd.quantization import INT8_FILE
@@ -37,7 +37,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     Raises:
         UserError: `workdir` holds no run, or one that has finished neither a teacher nor a student.
     """
-    run = Run(workdir, _config_of(workdir))
+    run = Run.open(workdir)
     divided = split(load(run.config.data), run.config.data)
     taught = [step.removeprefix("teacher ") for step in run.results if step.startswith("teacher ")]
     written = [_ship_teacher(run, divided, name, out, suffix) for name in taught]
@@ -52,13 +52,6 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     if not written:
         raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: let it finish first")
     return written
-
-
-def _config_of(workdir: Path) -> Config:
-    try:
-        return from_dict(json.loads((workdir / "config.json").read_text()), str(workdir / "config.json"))
-    except (OSError, ValueError):
-        raise UserError(f"--workdir {workdir} holds no run: give the folder of a finished one") from None
 
 
 def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffix: str) -> Path:

@@ -9,10 +9,11 @@ from typing import Any
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_json
-from keras_satkd.config import Config, flatten, to_dict
+from keras_satkd.config import Config, flatten, from_dict, to_dict
 
 logger = logging.getLogger(__name__)
 
+CONFIG_FILE = "config.json"
 RESULTS_FILE = "metrics.json"
 
 
@@ -31,14 +32,24 @@ class Run:
         self.workdir, self.config = workdir, config
         if workdir.exists() and not workdir.is_dir():
             raise UserError(f"--workdir {workdir} is a file: give a folder")
-        found = _read_json(workdir / "config.json")
+        found = _config_in(workdir)
         if found is None and workdir.exists() and any(workdir.iterdir()):
             raise UserError(f"--workdir {workdir} holds files but no run: give a new or an empty folder")
-        if found is not None and found != to_dict(config):
-            raise UserError(
-                f"--workdir {workdir} was made with {_difference(found, to_dict(config))}: give another folder"
-            )
+        if found is not None and found != config:
+            raise UserError(f"--workdir {workdir} was made with {_difference(found, config)}: give another folder")
         self.results: dict[str, Any] = _read_json(workdir / RESULTS_FILE) or {}
+
+    @classmethod
+    def open(cls, workdir: Path) -> "Run":
+        """The run that is in a folder already.
+
+        Raises:
+            UserError: there is none.
+        """
+        config = _config_in(workdir)
+        if config is None:
+            raise UserError(f"--workdir {workdir} holds no run: give the folder of a finished one")
+        return cls(workdir, config)
 
     def claim(self) -> None:
         """Make the folder this run's, once its inputs are known to be sound: a run that cannot begin leaves nothing.
@@ -47,7 +58,7 @@ class Run:
             UserError: the folder cannot be written.
         """
         try:
-            write_json(self.path("config.json"), to_dict(self.config))
+            write_json(self.path(CONFIG_FILE), to_dict(self.config))
         except OSError as error:
             raise UserError(f"--workdir {self.workdir} cannot be written: {error.strerror}") from error
 
@@ -71,6 +82,13 @@ class Run:
         return self.results[name]
 
 
+def _config_in(workdir: Path) -> Config | None:
+    """The run's configuration; settings that are younger than the run have their defaults."""
+    path = workdir / CONFIG_FILE
+    values = _read_json(path)
+    return None if values is None else from_dict(values, str(path))
+
+
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         return json.loads(path.read_text())
@@ -80,8 +98,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         raise UserError(f"{path} cannot be read ({error}): mend it, or give another --workdir") from None
 
 
-def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    before, now = flatten(found), flatten(wanted)
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    listed = ", ".join(f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed[:3])
+def _difference(found: Config, wanted: Config) -> str:
+    before, now = flatten(to_dict(found)), flatten(to_dict(wanted))
+    changed = [name for name in before if before[name] != now[name]]
+    listed = ", ".join(f"{name}={before[name]!r} (now {now[name]!r})" for name in changed[:3])
     return listed + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")

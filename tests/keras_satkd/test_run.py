@@ -48,12 +48,23 @@ def test_a_folder_of_another_configuration_is_refused_with_the_difference(tmp_pa
         Run(tmp_path / "run", OTHER)
 
 
+def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
+    claimed(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    del values["firmware"]["error_rate"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert Run.open(tmp_path).config == Config()
+    assert Run(tmp_path, Config()).results == {}
+
+
 def test_folders_that_are_no_run(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):
         Run(tmp_path / "file", Config())
     with pytest.raises(UserError, match="holds files but no run"):
         Run(tmp_path, Config())
+    with pytest.raises(UserError, match="holds no run"):
+        Run.open(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json cannot be read"):
         Run(tmp_path, Config())
