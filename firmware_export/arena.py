@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from firmware_export import memory_plan, oracle
 from firmware_export.flatbuffer import Graph, Operator
 
-MARGIN_RULE = "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
-"""What `margin` adds, in words."""
-
 
 @dataclass(frozen=True)
 class Arena:
@@ -29,6 +26,11 @@ class Arena:
     def has_our_plan(self) -> bool:
         """Whether `model` carries offsets that were found here (`memory_plan`)."""
         return self.least_bytes < self.given_bytes
+
+    @property
+    def margin_rule(self) -> str:
+        """What the margin is, in words."""
+        return "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
 
     @property
     def bytes_with_margin(self) -> int:
@@ -57,7 +59,7 @@ def find(model: bytes, graph: Graph) -> Arena:
 
 
 def margin(graph: Graph, least_bytes: int) -> int:
-    """What to add to the least arena, in bytes, a multiple of 16: `MARGIN_RULE`.
+    """What to add to the least arena, in bytes, a multiple of 16: `Arena.margin_rule`.
 
     A sixteenth covers differences between TFLM versions and parts; a small model's sixteenth would not cover CMSIS-NN's
     scratch buffer, which unfolds two output positions' windows of a convolution into 16-bit values

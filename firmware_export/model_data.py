@@ -7,14 +7,16 @@ import textwrap
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from firmware_export import arena, defaults
-from firmware_export.arena import Arena
+from firmware_export import defaults
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph, Tensor
 from firmware_export.operators import resolver_method
 from firmware_export.rendering import render_template
+
+if TYPE_CHECKING:  # it brings numpy, which `python -m firmware_export.run --help` does without
+    from firmware_export.arena import Arena
 
 _BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
 
@@ -35,7 +37,7 @@ class ModelFacts:
     """Everything the generated text says about a model."""
 
     graph: Graph
-    arena: Arena
+    arena: "Arena"
     """With the model that is shipped."""
     given_sha256: str
     """Of the model as it was given; another than the shipped one's where that carries a memory plan of ours."""
@@ -196,7 +198,7 @@ def _paragraphs(facts: ModelFacts) -> list[str]:
         "bisection (16 bytes less fails), which includes what kernels allocate only while they are prepared. 32-bit "
         "pointers take slightly less (201796 against 203396 bytes for a ResNet8); optimized kernels such as CMSIS-NN "
         f"ask for scratch memory of their own. kArenaBytes adds {needed.margin_bytes} bytes for them: "
-        f"{arena.MARGIN_RULE}.",
+        f"{needed.margin_rule}.",
         f"Verified on {facts.verified_images} {kind}: {facts.parity}.",
     ]
 

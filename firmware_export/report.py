@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firmware_export import arena, model_data
+from firmware_export import model_data
 from firmware_export.flatbuffer import Operator
 from firmware_export.keras_parity import KerasParity
 from firmware_export.margin import CONFIDENCE, Unsure
@@ -89,7 +89,7 @@ def make(
         arena_bytes=facts.arena.least_bytes,
         given_arena_bytes=facts.arena.given_bytes,
         arena_bytes_with_margin=facts.arena.bytes_with_margin,
-        arena_margin_rule=arena.MARGIN_RULE,
+        arena_margin_rule=facts.arena.margin_rule,
         macs=graph.macs,
         parameters=graph.parameters,
         operators=graph.operator_counts,

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import tyro
 
-from firmware_export.errors import exit_on_user_error
+from firmware_export.errors import UserError, exit_on_user_error
 from firmware_export.silence import captured_stderr
 from keras_satkd.config import Config, load, validated
 
@@ -21,8 +21,8 @@ class _Preset:
     config: str = "eurosat"
 
 
-def parse(program: str, description: str, arguments: Sequence[str] | None = None) -> tuple[Config, Path]:
-    """Settings and run folder of a command line: `--config` first, the other flags over it.
+def parse(program: str, description: str, arguments: Sequence[str] | None = None) -> tuple[Config, Path, int]:
+    """Settings, run folder and log level of a command line: `--config` first, the other flags over it.
 
     Args:
         program: as in `python -m keras_satkd.distill`, for the help text.
@@ -41,15 +41,22 @@ def parse(program: str, description: str, arguments: Sequence[str] | None = None
         settings: Annotated[Config, tyro.conf.arg(name="")] = defaults,
         config: str = preset.config,
         workdir: Path = Path("runs") / Path(preset.config).stem,
-    ) -> tuple[Config, Path]:
+        quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False,
+        verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False,
+    ) -> tuple[Config, Path, int]:
         """Read the whole command line.
 
         Args:
             settings: all that the preset says too.
             config: a preset (eurosat, demo, paper, study) or a TOML file; the flags below change it.
             workdir: the run's folder. The same command goes on where an earlier one was stopped.
+            quiet: show warnings and the results only.
+            verbose: show what the libraries say too.
         """
-        return validated(settings), workdir
+        if quiet and verbose:
+            raise UserError("--quiet and --verbose contradict each other: leave one of them out")
+        level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
+        return validated(settings), workdir, level
 
     return tyro.cli(command, args=arguments, prog=f"python -m {program}", description=description)
 
@@ -64,18 +71,30 @@ def main(program: str, description: str, steps: str) -> NoReturn:
     """
 
     def work() -> None:
-        config, workdir = parse(program, description)
-        tell_steps()
+        config, workdir, level = parse(program, description)
+        tell_steps(level)
         road = import_quietly("keras_satkd.road")
         getattr(road, steps)(road.Run(workdir, config))
 
     exit_on_user_error(work)
 
 
-def tell_steps() -> None:
-    """Log each step of ours to stderr as it begins, and only warnings of others."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("keras_satkd").setLevel(logging.INFO)
+def tell_steps(level: int = logging.INFO) -> None:
+    """Log to stderr: each step of ours as it begins, and only warnings of others.
+
+    Args:
+        level: `logging`'s; WARNING keeps steps and epochs to ourselves, DEBUG lets the libraries talk and gives times.
+    """
+    is_verbose = level <= logging.DEBUG
+    logging.basicConfig(
+        level=logging.INFO if is_verbose else logging.WARNING,
+        format="%(asctime)s %(name)s: %(message)s" if is_verbose else "%(message)s",
+    )
+    logging.getLogger("keras_satkd").setLevel(level)
+    if not is_verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        for name in ("tensorflow", "absl"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def import_quietly(module: str) -> ModuleType:
@@ -86,9 +105,6 @@ def import_quietly(module: str) -> ModuleType:
     Args:
         module: its full name, as in `keras_satkd.road`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
     # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
     with captured_stderr():
         imported = importlib.import_module(module)

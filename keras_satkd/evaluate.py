@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import tyro
 
 from firmware_export.errors import UserError, exit_on_user_error, unknown_name
-from keras_satkd.cli import import_quietly
+from keras_satkd.cli import import_quietly, tell_steps
 from keras_satkd.config import Config, DataConfig, validated
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _work() -> None:
     arguments.data_config(arguments.image_size)
     if arguments.limit is not None and arguments.limit < 1:
         raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    tell_steps(logging.WARNING)
     # Model builders and TFDS print on stdout, which is the result's alone.
     with contextlib.redirect_stdout(sys.stderr):
         result = _result(arguments)

@@ -34,8 +34,9 @@ def main() -> NoReturn:
 
     def work() -> None:
         arguments = tyro.cli(Arguments, prog="python -m keras_satkd.ship")
-        from keras_satkd.cli import import_quietly
+        from keras_satkd.cli import import_quietly, tell_steps
 
+        tell_steps()
         for path in import_quietly("keras_satkd.products").ship(arguments.workdir, arguments.out, arguments.suffix):
             print(path)
 

@@ -63,7 +63,7 @@ def main() -> NoReturn:
         from keras_satkd.cli import import_quietly, tell_steps
 
         tell_steps()
-        import_quietly("keras_satkd.study_rows").study(arguments)
+        import_quietly("keras_satkd.comparison").study(arguments)
 
     exit_on_user_error(work)
 

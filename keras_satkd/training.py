@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import logging
 import math
 import sys
 import time
@@ -69,11 +70,17 @@ def fit(
             validation_data=validation,
             epochs=config.epochs,
             callbacks=callbacks,
-            # Keras' bar redraws itself with backspaces, which turn a log file into noise.
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=_keras_verbosity(),
         )
     if best.exists():
         distiller.student.load_weights(best)
+
+
+def _keras_verbosity() -> int:
+    """0: nothing; 1: a bar, redrawn with backspaces that would turn a log file into noise; 2: a line an epoch."""
+    if not logging.getLogger(__name__).isEnabledFor(logging.INFO):
+        return 0
+    return 1 if sys.stdout.isatty() else 2
 
 
 @contextlib.contextmanager

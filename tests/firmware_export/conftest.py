@@ -1,7 +1,6 @@
 """Tiny models of the kinds that people put on microcontrollers, each made once a session."""
 
 import hashlib
-import sys
 
 import flatbuffers
 import numpy as np
@@ -10,7 +9,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export import convert, defaults, flatbuffer, images, oracle
 from firmware_export.arena import Arena
-from firmware_export.errors import exit_on_user_error
 from firmware_export.model_data import ModelFacts
 
 SIZE = 16
@@ -232,17 +230,3 @@ def facts(qat_model, qat_graph):
         images_are_real=True,
         parity="all agree",
     )
-
-
-@pytest.fixture
-def call_in_process(monkeypatch, capfd):
-    """Run a command's `main` in this process: exit code, standard output, standard error."""
-
-    def call(main, program, *words):
-        monkeypatch.setattr(sys, "argv", [program, *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            exit_on_user_error(main)
-        captured = capfd.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call

@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -14,26 +15,39 @@ def parsed(*arguments: str):
 
 
 def test_a_bare_call_is_the_eurosat_preset():
-    config, workdir = parsed()
+    config, workdir, _ = parsed()
     assert config == load("eurosat")
     assert workdir == Path("runs/eurosat")
 
 
 def test_flags_go_over_the_preset():
-    config, workdir = parsed("--config", "demo", "--distillation.epochs", "3", "--workdir", "here")
+    config, workdir, _ = parsed("--config", "demo", "--distillation.epochs", "3", "--workdir", "here")
     assert config.distillation.epochs == 3
     assert config.data.source == "synthetic"
     assert workdir == Path("here")
 
 
 def test_short_names_of_the_data():
-    config, _ = parsed("--data", "images.zip", "--data-dir", "there", "--strict")
+    config, *_ = parsed("--data", "images.zip", "--data-dir", "there", "--strict")
     assert (config.data.source, config.data.data_dir, config.data.strict) == ("images.zip", "there", True)
 
 
 def test_ranges_hold_on_the_command_line_too():
     with pytest.raises(UserError, match=r"distillation.temperature is 0.0: .*greater than 0"):
         parsed("--distillation.temperature", "0")
+
+
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [((), logging.INFO), (("-q",), logging.WARNING), (("--quiet",), logging.WARNING), (("-v",), logging.DEBUG)],
+)
+def test_how_much_is_said(words, level):
+    assert parsed(*words)[2] == level
+
+
+def test_quiet_and_verbose_are_not_both():
+    with pytest.raises(UserError, match="contradict each other"):
+        parsed("--quiet", "--verbose")
 
 
 @pytest.mark.parametrize("command", ["distill", "teach", "quantize"])

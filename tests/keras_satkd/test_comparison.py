@@ -56,6 +56,13 @@ def test_unknown_rows_and_students(tmp_path):
         comparison.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
 
 
+def test_the_command_reaches_the_study(call_in_process, tmp_path):
+    code, _, said = call_in_process(study.main, "study", "--workdir", tmp_path, "--rows", "no teachers")
+    assert code == 2
+    assert said.startswith("error: ")
+    assert "did you mean 'no teacher'" in said
+
+
 @pytest.mark.slow
 def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "STUDENT_SEEDS", {"resnet8": 1})

@@ -6,7 +6,7 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.errors import UserError
-from keras_satkd import products, teachers
+from keras_satkd import products, ship, teachers
 from keras_satkd.config import Config, DataConfig, from_dict, to_dict
 from keras_satkd.config import load as preset
 from keras_satkd.data import load, split
@@ -24,9 +24,12 @@ def test_half_precision_is_read_as_the_other_is(tmp_path):
         np.testing.assert_array_equal(narrow, wide.astype(np.float16).astype(np.float32))
 
 
-def test_a_folder_without_a_run(tmp_path):
-    with pytest.raises(UserError, match="holds no run"):
-        products.ship(tmp_path, tmp_path / "out", "eurosat")
+def test_a_folder_without_a_run(call_in_process, tmp_path):
+    code, _, said = call_in_process(ship.main, "ship", "--workdir", tmp_path, "--out", tmp_path / "out")
+    assert code == 2
+    assert said.startswith("error: --workdir")
+    assert "holds no run" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_run_that_finished_nothing(tmp_path):
