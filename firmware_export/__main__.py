@@ -120,11 +120,11 @@ def _load(arguments: Arguments) -> "tuple[bytes, np.ndarray | None, object]":
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments)
-    from firmware_export import convert, flatbuffer
+    from firmware_export import convert, flatbuffer, probe
 
     model = path.read_bytes()
+    probe.check(model, path.name)
     graph = flatbuffer.read(model, path.name)
-    flatbuffer.check_deployable(graph)
     images = _images(arguments.images, graph.inputs[0].shape[1:])
     return model, images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 

@@ -19,6 +19,7 @@ from firmware_export import (
     integrity,
     model_data,
     oracle,
+    probe,
     targets,
     verify,
 )
@@ -122,6 +123,7 @@ def export(
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)
+    probe.check(model, name)
     graph = flatbuffer.read(model, name)
     flatbuffer.check_deployable(graph)
     if expect_unit_input:
