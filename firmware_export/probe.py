@@ -61,8 +61,8 @@ def judge(name: str, returncode: int, stdout: bytes | None, stderr: bytes) -> No
         raise _too_slow(name, stdout)
     if returncode < 0:
         raise UserError(
-            f"{name}: {_stage(stdout)} crashed on this model ({signal.Signals(-returncode).name}): convert it again, or "
-            "replace its unusual layers"
+            f"{name}: {_stage(stdout)} crashed on this model ({signal.Signals(-returncode).name}): convert it again, "
+            "or replace its unusual layers"
         )
     if returncode != 0:
         raise RuntimeError(f"the probe of {name} failed:\n{said}")
@@ -101,7 +101,7 @@ def examine(model: bytes, name: str) -> None:
     """
     import numpy as np
 
-    from firmware_export import flatbuffer, images, model_checks, oracle, verify
+    from firmware_export import flatbuffer, images, memory_plan, model_checks, oracle, verify
 
     try:
         print("TFLite", flush=True)
@@ -119,7 +119,7 @@ def examine(model: bytes, name: str) -> None:
         arena = oracle.least_arena(model)
         verify.check_least_arena(model, arena, codes, outputs)
         print("the comparison of TFLite and TensorFlow Lite Micro", flush=True)
-        verify.check_kernels(model, graph, codes)
+        verify.check_kernels(memory_plan.without_offline_plan(model), graph, codes)
     except MemoryError as error:
         raise UserError(f"{name} needs more than {MEMORY:,} bytes of memory to run: make the model smaller") from error
 
