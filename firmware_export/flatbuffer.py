@@ -135,7 +135,7 @@ def read(model: bytes, name: str = "model") -> Graph:
     """Parse the bytes of a `.tflite` file.
 
     Args:
-        model: the file's content.
+        model: the file's content. TFLite itself crashes on some damaged files: `probe.check` those of others first.
         name: what error messages call it.
 
     Raises:

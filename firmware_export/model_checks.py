@@ -30,7 +30,8 @@ def check(model: bytes, graph: Graph) -> None:
 
     Raises:
         UserError: a tensor that is read before it is written, or written twice; constants of another size than their
-            shape; scales that are not positive, zero points outside the data type; windows or strides below 1;
+            shape; scales that are not positive, zero points outside the data type; windows or strides below 1, or a
+            depth multiplier that its channels deny;
             activations beyond `LARGEST_ACTIVATIONS`; state that outlives an inference; metadata that point nowhere.
     """
     from ai_edge_litert import schema_py_generated as schema
@@ -126,6 +127,17 @@ def _check_operator(graph: Graph, operator: Operator, raw: Any) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(options, name, 1) < 1:
             raise _broken(graph, f"{operator.label} has {name} {getattr(options, name)}, 1 or more expected")
+    if operator.name == "DEPTHWISE_CONV_2D":
+        _check_depth_multiplier(graph, operator, options.depthMultiplier)
+
+
+def _check_depth_multiplier(graph: Graph, operator: Operator, multiplier: int) -> None:
+    # TFLite works it out for itself; TFLM believes the file, and writes that many channels.
+    image, output = operator.inputs[0].shape, operator.outputs[0].shape
+    if not image or not output or image[-1] * multiplier != output[-1]:
+        raise _broken(
+            graph, f"{operator.label} makes {list(output)} of {list(image)} with a depth multiplier of {multiplier}"
+        )
 
 
 def _check_order(graph: Graph) -> None:

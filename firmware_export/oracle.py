@@ -142,10 +142,10 @@ class TfliteInterpreter:
             try:
                 self._interpreter = Interpreter(model_content=model, **options)
                 self._interpreter.allocate_tensors()
+                self._input = self._interpreter.get_input_details()[0]["index"]
+                self._output = self._interpreter.get_output_details()[0]["index"]
             except (RuntimeError, ValueError) as error:
                 raise UserError(f"TFLite refuses the model ({_one_line(error)}): convert it again") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
         """Run one inference: int8 input of the model's input shape to int8 output of its output shape."""

@@ -105,6 +105,17 @@ def test_a_memory_plan_that_points_outside_is_refused(qat_model, edit_model, cha
         model_checks.check(model, flatbuffer.read(model))
 
 
+def test_a_depth_multiplier_beyond_the_channels_is_refused(quantized, edit_model):
+    def edit(content):
+        depthwise = content.subgraphs[0].operators[1].builtinOptions
+        assert (type(depthwise).__name__, depthwise.depthMultiplier) == ("DepthwiseConv2DOptionsT", 1)
+        depthwise.depthMultiplier = 2
+
+    model = edit_model(quantized("mobilenet"), edit)
+    with pytest.raises(UserError, match="with a depth multiplier of 2"):
+        model_checks.check(model, flatbuffer.read(model))
+
+
 def test_every_kind_passes(quantized, kind):
     model = quantized(kind)
     graph = flatbuffer.read(model)
