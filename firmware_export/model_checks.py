@@ -30,9 +30,9 @@ def check(model: bytes, graph: Graph) -> None:
 
     Raises:
         UserError: a tensor that is read before it is written, or written twice; constants of another size than their
-            shape; scales that are not positive, zero points outside the data type; windows or strides below 1, or a
-            depth multiplier that its channels deny;
-            activations beyond `LARGEST_ACTIVATIONS`; state that outlives an inference; metadata that point nowhere.
+            shape; scales that are not positive, zero points outside the data type; windows or strides below 1, a depth
+            multiplier that the channels deny; activations beyond `LARGEST_ACTIVATIONS`; state that outlives an
+            inference; metadata that point nowhere.
     """
     from ai_edge_litert import schema_py_generated as schema
 
