@@ -147,11 +147,11 @@ def _load(
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments, class_names)
-    from firmware_export import convert, flatbuffer
+    from firmware_export import convert, flatbuffer, probe
 
     model = path.read_bytes()
+    probe.check(model, path.name)
     graph = flatbuffer.read(model, path.name)
-    flatbuffer.check_deployable(graph)
     images = _images(arguments, graph.inputs[0].shape[1:], class_names)
     return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 

@@ -24,6 +24,7 @@ from firmware_export import (
     memory_plan,
     model_data,
     oracle,
+    probe,
     report,
     targets,
     verify,
@@ -98,6 +99,7 @@ def export(
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)
+    probe.check(model, name)
     graph = flatbuffer.read(model, name)
     flatbuffer.check_deployable(graph)
     if expect_unit_input:

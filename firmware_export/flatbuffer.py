@@ -141,7 +141,7 @@ def read(model: bytes, name: str = "model") -> Graph:
     """Parse the bytes of a `.tflite` file.
 
     Args:
-        model: the file's content.
+        model: the file's content. TFLite itself crashes on some damaged files: `probe.check` those of others first.
         name: what error messages call it.
 
     Raises:
@@ -152,7 +152,7 @@ def read(model: bytes, name: str = "model") -> Graph:
 
     try:
         return _graph(schema.ModelT.InitFromPackedBuf(model), name, schema)
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{name} has a broken graph ({error}): convert the model again") from error
 
 
@@ -220,7 +220,7 @@ def _tensor(index: int, tensor: Any, dtype_names: dict[int, str], buffers: list[
 
 def _operator_name(code: Any, builtin_names: dict[int, str]) -> str:
     if code.customCode:
-        return "CUSTOM:" + code.customCode.decode(errors="replace")
+        return "CUSTOM:" + " ".join(code.customCode.decode(errors="replace").split())
     # Codes below 127 are written to both fields, those above only to the newer one.
     return builtin_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
 

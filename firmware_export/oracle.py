@@ -142,11 +142,10 @@ class TfliteInterpreter:
             try:
                 self._interpreter = Interpreter(model_content=model, **options)
                 self._interpreter.allocate_tensors()
+                self._input = self._interpreter.get_input_details()[0]["index"]
+                self._output = self._interpreter.get_output_details()[0]["index"]
             except (RuntimeError, ValueError) as error:
-                reason = " ".join(str(error).split())
-                raise UserError(f"TFLite refuses the model ({reason}): convert it again") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+                raise UserError(f"TFLite refuses the model ({_one_line(error)}): convert it again") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
         """Run one inference: int8 input of the model's input shape to int8 output of its output shape."""
@@ -154,14 +153,21 @@ class TfliteInterpreter:
 
     def invoke_with(self, inputs: dict[int, np.ndarray]) -> np.ndarray:
         """As `invoke`, for a model of several inputs, given by tensor index."""
-        for index, value in inputs.items():
-            self._interpreter.set_tensor(index, value)
-        self._interpreter.invoke()
+        try:
+            for index, value in inputs.items():
+                self._interpreter.set_tensor(index, value)
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"TFLite fails to run the model ({_one_line(error)}): convert it again") from error
         return self._interpreter.get_tensor(self._output)
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `is_reference`."""
         return self._interpreter.get_tensor(index)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def predict_int8(model: bytes, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:

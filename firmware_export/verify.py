@@ -13,8 +13,6 @@ ONE_STEP_OPERATORS = frozenset({"FULLY_CONNECTED"})
 """Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567):
 a tie may round the other way. TFLM computes in integers, as the part does."""
 
-"""Fewer images than this verify nothing."""
-
 
 @dataclass
 class TensorParity:

@@ -69,7 +69,7 @@ class Classifier {
 
   // Runs the model once.
 {% if has_unit_input %}
-  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, rows of RGB as the camera gives them.
+  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, {{ "rows of RGB as the camera gives them" if input.shape[-1] == 3 else "each from 0 to 255" }}.
   [[nodiscard]] Classification Classify(const uint8_t* pixels);
 {% else %}
   //   codes: kInputBytes bytes, round(value / kInputScale) + kInputZeroPoint.

@@ -1,5 +1,6 @@
 """Tiny models of the kinds that people put on microcontrollers, each made once a session."""
 
+import functools
 import hashlib
 
 import flatbuffers
@@ -151,8 +152,8 @@ def codes(photos, qat_graph):
 
 
 @pytest.fixture(scope="session")
-def ptq_model(keras):
-    return quantize_float(keras, "resnet")
+def ptq_model(quantized):
+    return quantized("resnet")
 
 
 def edited(model, edit):
@@ -206,14 +207,20 @@ def skipping_model(keras):
 
 
 @pytest.fixture(scope="session")
-def autoencoder_model(keras):
-    return quantize_float(keras, "autoencoder")
+def autoencoder_model(quantized):
+    return quantized("autoencoder")
 
 
 @pytest.fixture(scope="session")
 def quantized(keras):
     """A function from a kind of model to its int8 bytes."""
-    return lambda kind: quantize_float(keras, kind)
+    return functools.cache(lambda kind: quantize_float(keras, kind))
+
+
+@pytest.fixture(scope="session", params=BUILDERS)
+def kind(request):
+    """Each of MLPerf Tiny's kinds of model in turn."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

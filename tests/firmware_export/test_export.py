@@ -254,23 +254,6 @@ def test_another_input_scale_is_warned_of_or_refused(qat_model, edit_model, tmp_
     assert "Firmware must quantize it itself" in (tmp_path / "out" / "model_data.h").read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ds_cnn", "mobilenet", "autoencoder"])
-def test_other_kinds_of_model_export(kind, quantized, tmp_path):
-    model = quantized(kind)
-    report = _export(model, tmp_path / kind)
-    assert set(_content(tmp_path / kind)) == FILES
-    assert report.verified_images == 256
-    assert not report.images_are_real
-    expected = {
-        "ds_cnn": {"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX"},
-        "mobilenet": {"CONV_2D", "DEPTHWISE_CONV_2D", "MEAN", "FULLY_CONNECTED"},
-        "autoencoder": {"FULLY_CONNECTED"},
-    }[kind]
-    assert set(report.operators) == expected
-    assert report.macs == flatbuffer.read(model).macs > 0
-
-
 def test_parity_sentence_counts_what_was_allowed(exported):
     folder, report, _ = exported
     text = " ".join((folder / "model_data.h").read_text().replace("//", "").split())

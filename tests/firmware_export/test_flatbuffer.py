@@ -1,4 +1,3 @@
-import contextlib
 import dataclasses
 
 import pytest
@@ -54,15 +53,6 @@ def test_truncated_anywhere_is_the_users_error(qat_model, data):
         flatbuffer.read(qat_model[:length], "cut.tflite")
     assert "cut.tflite" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_flipped_bit_is_read_or_refused(qat_model, data):
-    damaged = bytearray(qat_model)
-    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    with contextlib.suppress(UserError):  # anything else is a traceback for somebody with a damaged file
-        flatbuffer.check_deployable(flatbuffer.read(bytes(damaged)))
 
 
 def _refusal(model):

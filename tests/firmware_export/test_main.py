@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from firmware_export import __main__ as command_line
-from firmware_export import defaults
+from firmware_export import convert, defaults
 
 
 @pytest.fixture
@@ -103,14 +103,61 @@ def test_float_keras_is_calibrated_on_a_folder_of_images(run, files, tmp_path, p
 
 
 @pytest.fixture(scope="module")
-def bad(tmp_path_factory, qat_model):
+def bad(tmp_path_factory, qat_model, keras):
     folder = tmp_path_factory.mktemp("bad")
     (folder / "cut.tflite").write_bytes(qat_model[: len(qat_model) // 2])
     (folder / "text.tflite").write_text("not a model")
     (folder / "few").mkdir()
     Image.new("RGB", (8, 8)).save(folder / "few" / "one.png")
     np.save(folder / "floats.npy", np.zeros((256, 16, 16, 3)))
+    np.save(folder / "small.npy", np.zeros((256, 8, 8, 3), np.uint8))
+    for name, content in _undeployable(keras).items():
+        (folder / f"{name}.tflite").write_bytes(content)
     return folder
+
+
+def _undeployable(keras):
+    """What TFLite's converter makes and no microcontroller of ours runs, by name."""
+    import tensorflow as tf
+
+    image = keras.Input((8, 8, 1), batch_size=1, name="image")
+    conv = keras.Model(image, keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
+    other = keras.Input((8, 8, 1), batch_size=1, name="other")
+    two_inputs = keras.Model([image, other], keras.layers.Add()([image, other]))
+    top = keras.Model(image, keras.layers.Lambda(lambda x: tf.math.top_k(x[:, :, 0, 0], 3)[0])(image))
+    builtins = tf.lite.OpsSet
+    int16 = builtins.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    return {
+        "float": _converted(conv),
+        "dynamic_range": _converted(conv, optimizations=[tf.lite.Optimize.DEFAULT]),
+        "int16": _quantized(conv, int16, tf.int16),
+        "two_inputs": _quantized(two_inputs, builtins.TFLITE_BUILTINS_INT8, tf.int8),
+        "top_k": _quantized(top, builtins.TFLITE_BUILTINS_INT8, tf.int8),
+    }
+
+
+def _quantized(model, operators, dtype):
+    import tensorflow as tf
+
+    samples = [[np.full(tensor.shape, value, np.float32) for tensor in model.inputs] for value in (0, 1)]
+    return _converted(
+        model,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: iter(samples),
+        target_spec=tf.lite.TargetSpec(supported_ops=[operators]),
+        inference_input_type=dtype,
+        inference_output_type=dtype,
+    )
+
+
+def _converted(model, **settings):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    for name, value in settings.items():
+        setattr(converter, name, value)
+    with convert._quiet():
+        return converter.convert()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +167,12 @@ def bad(tmp_path_factory, qat_model):
         (["{bad}"], "not found: give a .tflite"),
         (["{bad}/cut.tflite"], "cut.tflite is truncated or corrupt"),
         (["{bad}/text.tflite"], "text.tflite is no .tflite model"),
+        (["{bad}/float.tflite"], "is float32, int8 expected: quantize it to full int8"),
+        (["{bad}/dynamic_range.tflite"], "is float32, int8 expected: quantize it to full int8"),
+        (["{bad}/int16.tflite"], "is int16, int8 expected: quantize activations to int8, not 16x8"),
+        (["{bad}/two_inputs.tflite"], "two_inputs.tflite has 2 inputs and 1 outputs"),
+        (["{bad}/top_k.tflite"], "lacks: TOPK_V2: replace those layers"),
+        (["{files}/student.tflite", "--images", "{bad}/small.npy"], "uint8 [N, 16, 16, 3] expected"),
         (["{files}/float.keras"], "float.keras is a float model: give --images"),
         (["{files}/qat.h5", "--keras", "{files}/qat.h5"], "goes with a .tflite MODEL"),
         (["{files}/student.tflite", "--symbol", "a-b"], "symbol 'a-b'"),

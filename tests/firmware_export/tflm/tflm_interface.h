@@ -51,9 +51,12 @@ template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
  public:
   TfLiteStatus AddAdd() { return Add(); }
+  TfLiteStatus AddAveragePool2D() { return Add(); }
   TfLiteStatus AddConv2D() { return Add(); }
+  TfLiteStatus AddDepthwiseConv2D() { return Add(); }
   TfLiteStatus AddFullyConnected() { return Add(); }
   TfLiteStatus AddMean() { return Add(); }
+  TfLiteStatus AddSoftmax() { return Add(); }
 
  private:
   TfLiteStatus Add() {

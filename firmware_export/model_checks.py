@@ -1,0 +1,174 @@
+"""Is a `.tflite` sound enough to be run? What kernels take for granted, and crash or overwrite memory without.
+
+TensorFlow Lite Micro trusts the file: it reads indices, sizes, strides and scales as they come. flatbuffers' verifier
+only knows whether the bytes are a flatbuffer at all.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Graph, Operator, Tensor
+from firmware_export.memory_plan import METADATA_NAME, ONLINE_PLANNED
+
+LARGEST_ACTIVATIONS = 1 << 26
+"""Bytes of all activations together: no microcontroller has as much memory."""
+
+_AT_LEAST_ONE = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
+_WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
+
+
+def check(model: bytes, graph: Graph) -> None:
+    """Refuse a file whose parts contradict each other.
+
+    Args:
+        model: the bytes of a `.tflite` that `flatbuffer.check_deployable` has let pass.
+        graph: the same model, read.
+
+    Raises:
+        UserError: a tensor that is read before it is written, or written twice; constants of another size than their
+            shape; scales that are not positive, zero points outside the data type; windows or strides below 1, a depth
+            multiplier that the channels deny; activations beyond `LARGEST_ACTIVATIONS`; state that outlives an
+            inference; metadata that point nowhere.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.ModelT.InitFromPackedBuf(model)
+    main = content.subgraphs[0]
+    for tensor, raw in zip(graph.tensors, main.tensors, strict=True):
+        _check_tensor(graph, tensor, raw, content.buffers[raw.buffer])
+    _check_memory(graph)
+    for operator, raw in zip(graph.operators, main.operators, strict=True):
+        _check_operator(graph, operator, raw)
+    _check_order(graph)
+    _check_metadata(graph, content)
+
+
+def check_shapes(graph: Graph, shape_of: Callable[[int], tuple[int, ...]]) -> None:
+    """Refuse shapes that do not follow from the operators: TFLM writes as many values as the operator computes.
+
+    Args:
+        graph: the model.
+        shape_of: the shape that TFLite's kernels gave a tensor, by its index.
+
+    Raises:
+        UserError: an operator's output has another shape in the file.
+    """
+    for operator in graph.operators:
+        for tensor in operator.outputs:
+            if (made := shape_of(tensor.index)) != tensor.shape:
+                raise _broken(graph, f"{operator.label} makes {list(made)}, but the file says {list(tensor.shape)}")
+
+
+def _broken(graph: Graph, what: str) -> UserError:
+    return UserError(f"{graph.name} has a broken graph ({what}): convert the model again")
+
+
+def _check_tensor(graph: Graph, tensor: Tensor, raw: Any, buffer: Any) -> None:
+    label = f"tensor {tensor.index} {tensor.name[:80]!r}"
+    if raw.isVariable:
+        raise UserError(f"{graph.name}: {label} keeps state between inferences: export a model without variables")
+    if any(size < 1 for size in tensor.shape):
+        raise _broken(graph, f"{label} has the shape {list(tensor.shape)}")
+    if buffer.offset > 1:
+        raise _broken(graph, f"{label} lies outside the flatbuffer")
+    needed = _bytes(tensor)
+    if buffer.data is not None and len(buffer.data) and len(buffer.data) != needed:
+        raise _broken(graph, f"{label} holds {len(buffer.data)} bytes, {needed} expected")
+    _check_quantization(graph, tensor, raw, label)
+
+
+def _bytes(tensor: Tensor) -> int:
+    if tensor.dtype == "int4":
+        return -(-tensor.size // 2)
+    try:
+        return tensor.size * np.dtype(tensor.dtype).itemsize
+    except TypeError as error:
+        raise UserError(f"tensor {tensor.name!r} is {tensor.dtype}: quantize the model to full int8") from error
+
+
+def _check_quantization(graph: Graph, tensor: Tensor, raw: Any, label: str) -> None:
+    if tensor.dtype == "int8" and not tensor.scales:
+        raise _broken(graph, f"{label} is int8 without a scale")
+    if not all(math.isfinite(scale) and scale > 0 for scale in tensor.scales):
+        raise _broken(graph, f"{label} has a scale that is not above 0: {_first_bad(tensor.scales)}")
+    if len(tensor.zero_points) not in (0, len(tensor.scales)):
+        raise _broken(graph, f"{label} has {len(tensor.scales)} scales and {len(tensor.zero_points)} zero points")
+    if tensor.dtype in ("int8", "int4") and not all(-128 <= zero <= 127 for zero in tensor.zero_points):
+        raise _broken(graph, f"{label} has a zero point outside -128 to 127")
+    if len(tensor.scales) > 1:
+        axis = raw.quantization.quantizedDimension
+        if not 0 <= axis < len(tensor.shape) or tensor.shape[axis] != len(tensor.scales):
+            raise _broken(graph, f"{label} has {len(tensor.scales)} scales along axis {axis} of {list(tensor.shape)}")
+
+
+def _first_bad(scales: tuple[float, ...]) -> float:
+    return next(scale for scale in scales if not (math.isfinite(scale) and scale > 0))
+
+
+def _check_memory(graph: Graph) -> None:
+    needed = sum(_bytes(tensor) for tensor in graph.tensors if not tensor.is_constant)
+    if needed > LARGEST_ACTIVATIONS:
+        raise UserError(
+            f"{graph.name} has {needed:,} bytes of activations, at most {LARGEST_ACTIVATIONS:,} expected: no "
+            "microcontroller has as much; make the input or the layers smaller"
+        )
+
+
+def _check_operator(graph: Graph, operator: Operator, raw: Any) -> None:
+    if not operator.outputs or min(raw.outputs) < 0 or not operator.inputs or operator.inputs[0] is None:
+        raise _broken(graph, f"operator {operator.index} ({operator.name}) lacks an input or an output")
+    options = raw.builtinOptions
+    if operator.name in _WINDOWED and not hasattr(options, "strideW"):
+        raise _broken(graph, f"{operator.label} lacks its strides")
+    for name in _AT_LEAST_ONE:
+        if getattr(options, name, 1) < 1:
+            raise _broken(graph, f"{operator.label} has {name} {getattr(options, name)}, 1 or more expected")
+    if operator.name == "DEPTHWISE_CONV_2D":
+        _check_depth_multiplier(graph, operator, options.depthMultiplier)
+
+
+def _check_depth_multiplier(graph: Graph, operator: Operator, multiplier: int) -> None:
+    # TFLite works it out for itself; TFLM believes the file, and writes that many channels.
+    image, output = operator.inputs[0].shape, operator.outputs[0].shape
+    if not image or not output or image[-1] * multiplier != output[-1]:
+        raise _broken(
+            graph, f"{operator.label} makes {list(output)} of {list(image)} with a depth multiplier of {multiplier}"
+        )
+
+
+def _check_order(graph: Graph) -> None:
+    written = {tensor.index for tensor in graph.inputs}
+    if any(tensor.is_constant for tensor in graph.inputs):
+        raise _broken(graph, "the input is a constant")
+    for operator in graph.operators:
+        for tensor in operator.inputs:
+            if tensor is not None and not tensor.is_constant and tensor.index not in written:
+                raise _broken(graph, f"{operator.label} reads {tensor.name[:80]!r} before it is written")
+        for tensor in operator.outputs:
+            if tensor.index in written:
+                raise _broken(graph, f"{operator.label} writes what is written already")
+            written.add(tensor.index)
+    if not all(tensor.index in written for tensor in graph.outputs):
+        raise _broken(graph, "nothing writes the output")
+
+
+def _check_metadata(graph: Graph, content: Any) -> None:
+    for entry in content.metadata or []:
+        if not entry.name or not 0 <= entry.buffer < len(content.buffers):
+            raise _broken(graph, f"metadata {entry.name!r} point nowhere")
+        if entry.name == METADATA_NAME.encode():
+            _check_plan(graph, content.buffers[entry.buffer].data)
+
+
+def _check_plan(graph: Graph, data: Any) -> None:
+    """A plan is version, subgraphs, tensors, then an offset for each (`micro/docs/memory_management.md`)."""
+    content = b"" if data is None else bytes(data)
+    words = np.frombuffer(content[: len(content) // 4 * 4], "<i4")
+    tensors = len(graph.tensors)
+    fits = len(content) == 4 * (3 + tensors) and words[2] == tensors
+    if not fits or not all(ONLINE_PLANNED <= offset <= LARGEST_ACTIVATIONS for offset in words[3:]):
+        raise _broken(graph, f"its {METADATA_NAME} does not fit its {tensors} tensors")

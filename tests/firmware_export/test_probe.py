@@ -1,0 +1,79 @@
+import functools
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from firmware_export import __main__ as command_line
+from firmware_export import flatbuffer, probe
+from firmware_export.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def crashing(qat_model, edit_model):
+    """A flatbuffer that is one to the verifier, and that TFLite dereferences null on."""
+
+    def drop_subgraphs(content):
+        content.subgraphs = None
+
+    return edit_model(qat_model, drop_subgraphs)
+
+
+def test_a_sound_model_passes(qat_model):
+    assert probe.check(qat_model, "student.tflite") is None
+
+
+def test_a_crash_is_one_line_and_writes_nothing(crashing, call_in_process, tmp_path):
+    (tmp_path / "bad.tflite").write_bytes(crashing)
+    run = functools.partial(call_in_process, command_line.main, "firmware_export")
+    code, _, err = run(tmp_path / "bad.tflite", "--out", tmp_path / "firmware")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "bad.tflite: TFLite crashed on this model (SIGSEGV)" in err
+    assert not (tmp_path / "firmware").exists()
+
+
+def test_refusals_keep_their_words(qat_model):
+    with pytest.raises(UserError, match=r"^cut\.tflite is truncated or corrupt"):
+        probe.check(qat_model[:2000], "cut.tflite")
+
+
+def _limited(change, work):
+    code = f"from firmware_export import probe\n{change}\nprobe.limit()\nprint('TFLite', flush=True)\n{work}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+
+def test_an_endless_loop_is_ended():
+    done = _limited("probe.SECONDS = 1", "while True: pass")
+    assert done.returncode == -signal.SIGXCPU
+    with pytest.raises(UserError, match=r"model\.tflite: TFLite took more than 60 s"):
+        probe.judge("model.tflite", done.returncode, done.stdout, done.stderr)
+
+
+def test_memory_is_bounded():
+    done = _limited("", "bytearray(probe.MEMORY)")
+    assert done.returncode == 1
+    assert b"MemoryError" in done.stderr
+
+
+def test_too_little_memory_is_the_users_error(monkeypatch):
+    def hungry(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(flatbuffer, "read", hungry)
+    with pytest.raises(UserError, match="needs more than 4,294,967,296 bytes"):
+        probe.examine(b"", "model.tflite")
+
+
+def test_a_process_that_waits_is_ended(monkeypatch, qat_model):
+    def wait(command, *, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout, b"TFLite\nTensorFlow Lite Micro\n")
+
+    monkeypatch.setattr(subprocess, "run", wait)
+    with pytest.raises(UserError, match="model: TensorFlow Lite Micro took more than"):
+        probe.check(qat_model + b"\0", "model")  # bytes that no other test has tried
+
+
+def test_a_defect_of_ours_is_no_user_error():
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        probe.judge("model", 1, b"TFLite\n", b"Traceback\nZeroDivisionError: division by zero")

@@ -1,0 +1,96 @@
+"""Export damaged models, each in processes of its own: `python tests/fuzzing.py MODELS FIRST END`.
+
+Prints a line of JSON for each seed from FIRST to END − 1. The damaged model of a seed is
+`mutations.mutated(model, seed)`, where the models of the folder MODELS take turns in the order of their names.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import mutations
+
+# What the processes need is imported before they part: a fork takes milliseconds, a start a third of a second.
+from ai_edge_litert import interpreter, schema_py_generated  # noqa: F401
+from tflite_micro.python.tflite_micro import runtime  # noqa: F401
+
+from firmware_export import export, probe
+from firmware_export.errors import UserError, exit_on_user_error
+
+_HANGS = 600  # seconds of real time: a loop runs out of processor time long before
+
+
+def outcome(model: bytes) -> tuple[str, str]:
+    """What becomes of a model: ("exported" | "refused" | "died" | "defect", message).
+
+    "died" is a probe that crashed or ran out of time, which users see as a refusal too.
+    """
+    returncode, stdout, stderr = _apart(lambda: probe.examine(model, "model"))
+    try:
+        probe.judge("model", returncode, stdout, stderr)
+    except UserError as error:
+        message = str(error)
+        if "\n" in message or not message or "Traceback" in message:
+            return "defect", f"no one-line error: {message!r}"
+        return ("refused" if returncode == 2 else "died"), message
+    except RuntimeError as error:
+        return "defect", str(error)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "firmware"
+        returncode, _, stderr = _apart(lambda: _export(model, out))
+        message = stderr.decode(errors="replace").strip()
+        if returncode == 0 and (out / "model.tflite").read_bytes() == model:
+            return "exported", ""
+        if returncode == 2 and not out.exists() and len(message.splitlines()) == 1:
+            return "refused", message
+    return "defect", f"the export of what the probe let pass ended with {returncode}: {message}"
+
+
+def _export(model: bytes, out: Path) -> None:
+    with mock.patch.object(probe, "check"):
+        export.export(model, out, images=None, command="fuzz")
+
+
+def _apart(work: Callable[[], None]) -> tuple[int, bytes, bytes]:
+    """Exit status (minus the signal that ended it), standard output and error of `work` in a limited process."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = os.fork()
+        if process == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            signal.alarm(_HANGS)
+            probe.limit()
+            status = 1
+            try:
+                exit_on_user_error(work)
+            except SystemExit as end:
+                status = end.code
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+        returncode = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        return returncode, os.pread(out.fileno(), 1 << 16, 0), os.pread(err.fileno(), 1 << 16, 0)
+
+
+def main() -> None:
+    """Print the outcome of every seed."""
+    folder, first, end = sys.argv[1:]
+    models = [path.read_bytes() for path in sorted(Path(folder).glob("*.tflite"))]
+    for seed in range(int(first), int(end)):
+        start = time.perf_counter()
+        kind, message = outcome(mutations.mutated(models[seed % len(models)], seed))
+        line = {"seed": seed, "outcome": kind, "message": message, "seconds": time.perf_counter() - start}
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
