@@ -155,7 +155,8 @@ class _Traffic:
             [0, *range(1, height + 1)],
             *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
         ]
-        self.needs = [[0] * height, *([layer.reads(s).stop for s in range(layer.steps)] for layer in layers)]
+        # A row of nothing but padding waits for the first row all the same: nothing works before the image's.
+        self.needs = [[0] * height, *([max(1, layer.reads(s).stop) for s in range(layer.steps)] for layer in layers)]
         self.oldest = [[], *(_oldest(layer) for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
         self.readers = [[] for _ in self.steps]
