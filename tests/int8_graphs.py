@@ -83,7 +83,8 @@ class GraphBuilder:
             tensors=self.tensors, inputs=[given.index], outputs=[output.index], operators=self.operators, name="main"
         )
         codes = [
-            schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=min(code, 127), version=1) for code in self.codes
+            schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=min(code, 127), version=1)
+            for code in self.codes
         ]
         content = schema.ModelT(version=3, operatorCodes=codes, subgraphs=[main], buffers=self.buffers)
         builder = flatbuffers.Builder(1024)
@@ -99,7 +100,9 @@ class GraphBuilder:
         dimension = 0 if multiplier is None else 3
         weights, scales = self._weights(shape, channels if by_channel else 1)
         taps = math.prod(kernel) * (depth if multiplier is None else 1)
-        output = self.activation((1, *_output_size((height, width), kernel, strides, padding), channels), self._range(given, scales, taps))
+        output = self.activation(
+            (1, *_output_size((height, width), kernel, strides, padding), channels), self._range(given, scales, taps)
+        )
         inputs = [given.index, self.constant(weights, scales, dimension)]
         if has_bias:
             inputs.append(self._bias(channels, taps, given.scale * scales))
@@ -188,7 +191,9 @@ class GraphBuilder:
 
     def softmax(self, given, beta=1.0):
         output = self.activation(given.shape, (1 / 256, -128))
-        return self.operator("SOFTMAX", [given.index], output, schema.SoftmaxOptionsT(beta=beta), _OPTIONS.SoftmaxOptions)
+        return self.operator(
+            "SOFTMAX", [given.index], output, schema.SoftmaxOptionsT(beta=beta), _OPTIONS.SoftmaxOptions
+        )
 
 
 def _output_size(size, kernel, strides, padding):
@@ -231,11 +236,15 @@ def _append(draw, builder, kind, source, tensors):
             same = [tensor for tensor in tensors if tensor.shape == source.shape]
             return builder.add(source, draw(st.sampled_from(same)), draw(_FUSED))
         case "mean":
-            return builder.mean(source, draw(st.sampled_from(((1, 2), (2, 1), (-3, -2)))), keeps_rank=draw(st.booleans()))
+            return builder.mean(
+                source, draw(st.sampled_from(((1, 2), (2, 1), (-3, -2)))), keeps_rank=draw(st.booleans())
+            )
         case "dense":
             return builder.dense(source, draw(st.integers(1, 12)), draw(_FUSED), **_weighted(draw))
         case "rows_dense":
-            return builder.dense(source, draw(st.integers(1, 6)), draw(_FUSED), depth=source.shape[-1], **_weighted(draw))
+            return builder.dense(
+                source, draw(st.integers(1, 6)), draw(_FUSED), depth=source.shape[-1], **_weighted(draw)
+            )
         case "reshape":
             return builder.reshape(source, draw(_shapes_of(math.prod(source.shape))))
         case "softmax":

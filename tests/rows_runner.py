@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_export.rows.render import RowsModel
 
-WARNINGS = "-std=c99 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wpedantic -Werror".split()
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # Several models in one program: each under names of its own, reading its images from standard input in turn.
@@ -41,7 +41,9 @@ int serve_{i}(void) {{
 """
 
 
-def run(folder: Path, models: Sequence[RowsModel], inputs: Sequence[np.ndarray], compiler: str = "gcc") -> list[np.ndarray]:
+def run(
+    folder: Path, models: Sequence[RowsModel], inputs: Sequence[np.ndarray], compiler: str = "gcc"
+) -> list[np.ndarray]:
     """The outputs of models, one after the other.
 
     Args:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from firmware_export.rows.layers import Convolution, Layer, Lookup, Softmax
+from firmware_export.rows.plan import Plan
+
 _WORD = 4
 _TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "int32_t"}
 
@@ -53,3 +56,51 @@ class Constants:
 def _literal(value: int) -> str:
     # −2147483648 is no literal in C: the minus sign applies to a number that int32_t lacks.
     return "-2147483647 - 1" if value == -(1 << 31) else str(value)
+
+
+def constants(plan: Plan) -> Constants:
+    """Everything that stays in flash: the layers' arrays, rows of zero points, and the schedule."""
+    found = Constants()
+    for position, layer in enumerate(plan.network.layers, start=1):
+        for name, values in _arrays(layer).items():
+            found.add(f"{name}_{position}", values)
+    for zero_point, length in sorted(_outside_lengths(plan).items()):
+        found.add(outside_name(zero_point), np.full(length, zero_point, np.int8))
+    found.add("schedule", np.array(plan.schedule, np.uint8 if len(plan.network.layers) < 256 else np.uint16))
+    return found
+
+
+def outside_name(zero_point: int) -> str:
+    """The row of zero points that convolutions see above and below an image.
+
+    >>> outside_name(-128), outside_name(3)
+    ('outside_minus_128', 'outside_3')
+    """
+    return f"outside_{'minus_' if zero_point < 0 else ''}{abs(zero_point)}"
+
+
+def _arrays(layer: Layer) -> dict[str, np.ndarray]:
+    match layer:
+        case Convolution():
+            return {
+                "bias": layer.bias,
+                "multiplier": layer.multiplier,
+                "shift": layer.shift,
+                "weights": layer.weights,
+            }
+        case Lookup():
+            return {"table": layer.table}
+        case Softmax():
+            return {"exponentials": layer.exponentials}
+    return {}
+
+
+def _outside_lengths(plan: Plan) -> dict[int, int]:
+    """How long the row of zero points must be, by zero point."""
+    longest: dict[int, int] = {}
+    for layer in plan.network.layers:
+        if isinstance(layer, Convolution) and layer.sees_outside:
+            given = layer.inputs[0]
+            length = (given.width + sum(layer.pads)) * given.channels
+            longest[given.zero_point] = max(longest.get(given.zero_point, 0), length)
+    return longest

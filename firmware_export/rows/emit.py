@@ -3,12 +3,11 @@
 Rings are the context's members `rows_<i>`, sums its `sums_<position>`; arrays are those of `satkd_constants`.
 """
 
+import textwrap
 from functools import singledispatch
 from typing import Any
 
-import numpy as np
-
-from firmware_export.rows.constants import Constants
+from firmware_export.rows.constants import outside_name
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -25,54 +24,7 @@ from firmware_export.rows.layers import (
 )
 from firmware_export.rows.plan import Plan
 
-
-def layer_constants(position: int, layer: Layer) -> dict[str, np.ndarray]:
-    """The arrays that a layer reads, by their names in C; `position` from 1."""
-    match layer:
-        case Convolution():
-            return {
-                f"bias_{position}": layer.bias,
-                f"multiplier_{position}": layer.multiplier,
-                f"shift_{position}": layer.shift,
-                f"weights_{position}": layer.weights,
-            }
-        case Lookup():
-            return {f"table_{position}": layer.table}
-        case Softmax():
-            return {f"exponentials_{position}": layer.exponentials}
-    return {}
-
-
-def constants(plan: Plan) -> Constants:
-    """Everything that stays in flash: the layers' arrays, rows of zero points, and the schedule."""
-    found = Constants()
-    for position, layer in enumerate(plan.network.layers, start=1):
-        for name, values in layer_constants(position, layer).items():
-            found.add(name, values)
-    for zero_point, length in sorted(_outside_rows(plan).items()):
-        found.add(_outside_name(zero_point), np.full(length, zero_point, np.int8))
-    found.add("schedule", np.array(plan.schedule, np.uint8 if len(plan.network.layers) < 256 else np.uint16))
-    return found
-
-
-def _outside_rows(plan: Plan) -> dict[int, int]:
-    """How many zero points in a row convolutions see above or below the image, by zero point."""
-    longest: dict[int, int] = {}
-    for layer in plan.network.layers:
-        if isinstance(layer, Convolution) and _sees_outside(layer):
-            given = layer.inputs[0]
-            length = (given.width + sum(layer.pads)) * given.channels
-            longest[given.zero_point] = max(longest.get(given.zero_point, 0), length)
-    return longest
-
-
-def _sees_outside(layer: Windowed) -> bool:
-    """Whether a window reaches above or below the image."""
-    return any(len(layer.reads(step)) < layer.window.kernel_height for step in range(layer.steps))
-
-
-def _outside_name(zero_point: int) -> str:
-    return f"outside_{'minus_' if zero_point < 0 else ''}{abs(zero_point)}"
+_LINE = 118  # after an indent of two
 
 
 def ring_address(plan: Plan, tensor: Tensor, *, pads: int = 0) -> str:
@@ -92,8 +44,9 @@ def row_address(plan: Plan, tensor: Tensor, row: str) -> str:
 
 
 def call(name: str, *arguments: Any) -> str:
-    """A statement that calls a function."""
-    return f"{name}({', '.join(map(str, arguments))});"
+    """A statement that calls a function, in lines that fit a page."""
+    statement = f"{name}({', '.join(map(str, arguments))});"
+    return textwrap.fill(statement, _LINE, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
 
 
 @singledispatch
@@ -132,7 +85,7 @@ def _(layer: Pool, plan: Plan, position: int) -> list[str]:
     kernel = "satkd_average_pool_row" if layer.operator == "AVERAGE_POOL_2D" else "satkd_max_pool_row"
     first, count = _first_row(layer), str(window.kernel_height)
     clipped = []
-    if _sees_outside(layer):
+    if layer.sees_outside:
         clipped = [
             f"const int top = {first};",
             "const int first = top > 0 ? top : 0;",
@@ -164,8 +117,8 @@ def _find_rows(layer: Windowed, plan: Plan, count: Any, first: str, pads: int) -
     given = layer.inputs[0]
     ring = plan.ring_of[given]
     outside = "NULL"
-    if isinstance(layer, Convolution) and _sees_outside(layer):
-        outside = f"satkd_constants.{_outside_name(given.zero_point)}"
+    if isinstance(layer, Convolution) and layer.sees_outside:
+        outside = f"satkd_constants.{outside_name(given.zero_point)}"
     address = ring_address(plan, given, pads=pads)
     return [
         f"const int8_t *rows[{layer.window.kernel_height}];",
@@ -208,7 +161,18 @@ def _(layer: Mean, plan: Plan, position: int) -> list[str]:
     given, output = layer.inputs[0], layer.output
     sums = f"context->sums_{position}"
     return [
-        call("satkd_sum_row", row_address(plan, given, "step"), sums, "step == 0", given.width, 1, 0, given.width, given.channels, 1),
+        call(
+            "satkd_sum_row",
+            row_address(plan, given, "step"),
+            sums,
+            "step == 0",
+            given.width,
+            1,
+            0,
+            given.width,
+            given.channels,
+            1,
+        ),
         f"if (step != {given.height - 1}) return;",
         call(
             "satkd_mean_row",
@@ -252,7 +216,9 @@ def _pointwise(layer: Layer, plan: Plan) -> tuple[str, str]:
 
 @body.register
 def _(layer: Lookup, plan: Plan, position: int) -> list[str]:
-    return [call("satkd_lookup_row", *_pointwise(layer, plan), layer.output.row_codes, f"satkd_constants.table_{position}")]
+    return [
+        call("satkd_lookup_row", *_pointwise(layer, plan), layer.output.row_codes, f"satkd_constants.table_{position}")
+    ]
 
 
 @body.register

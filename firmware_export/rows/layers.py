@@ -4,7 +4,6 @@ A tensor is rows of pixels of channels. Most layers emit one row of output a ste
 and emit when they have seen enough. Which rows a step reads and writes is all that the planner needs to know.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,6 +94,11 @@ class Windowed(Layer):
         """The rows under the window, those outside the image left out."""
         top = step * self.window.stride_height - self.window.pad_top
         return range(max(top, 0), min(top + self.window.kernel_height, self.inputs[0].height))
+
+    @property
+    def sees_outside(self) -> bool:
+        """Whether its window reaches above or below the image."""
+        return any(len(self.reads(step)) < self.window.kernel_height for step in range(self.steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,8 +258,3 @@ class Network:
     def tensors(self) -> tuple[Tensor, ...]:
         """Each once: the input, then the layers' outputs."""
         return (self.input, *(layer.output for layer in self.layers))
-
-
-def consumers(layers: Sequence[Layer], tensor: Tensor) -> list[int]:
-    """Positions of the layers that read a tensor."""
-    return [position for position, layer in enumerate(layers) if tensor in layer.inputs]

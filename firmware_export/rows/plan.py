@@ -171,8 +171,13 @@ class _Traffic:
         ]
         self.kept = index_of[network.output]
         # Who writes over what it has read finds its slot free.
-        self.in_place = [False, *(any(index_of[t] == self.ring[i] for t in layer.inputs) for i, layer in enumerate(layers, start=1))]
-        self.writers = [[i for i, r in enumerate(self.ring) if r == ring and not self.in_place[i]] for ring in range(len(rings))]
+        self.in_place = [
+            False,
+            *(any(index_of[t] == self.ring[i] for t in layer.inputs) for i, layer in enumerate(layers, start=1)),
+        ]
+        self.writers = [
+            [i for i, r in enumerate(self.ring) if r == ring and not self.in_place[i]] for ring in range(len(rings))
+        ]
 
     def run(self, depths: Sequence[int | None]) -> tuple[list[int] | None, list[int]]:
         """Run the network, the layers nearest the output first.
@@ -210,7 +215,7 @@ class _Traffic:
         if self.in_place[i]:
             return True
         ring = self.ring[i]
-        oldest = 0 if ring == self.kept else min((self.oldest[r][step[r]] for r in self.releasing[ring]))
+        oldest = 0 if ring == self.kept else min(self.oldest[r][step[r]] for r in self.releasing[ring])
         alive = self.begun[i][now] - oldest
         depth = depths[ring]
         if depth is not None and alive > depth:

@@ -8,7 +8,7 @@ from typing import Any
 from firmware_export import flatbuffer, model_data
 from firmware_export.rendering import render_template
 from firmware_export.rows import emit
-from firmware_export.rows.constants import Constants
+from firmware_export.rows.constants import Constants, constants
 from firmware_export.rows.layers import Layer, Tensor
 from firmware_export.rows.lowering import lower
 from firmware_export.rows.plan import Plan, Ring, plan
@@ -66,14 +66,14 @@ def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
     """
     planned = plan(lower(model, name))
     check(planned)
-    constants = emit.constants(planned)
-    context = _context(planned, constants, flatbuffer.read(model, name), model, command)
+    arrays = constants(planned)
+    context = _context(planned, arrays, flatbuffer.read(model, name), model, command)
     return RowsModel(
         {file: render_template(f"rows/{file}", context) for file in FILES},
         RowsReport(
             context_bytes=context["context_bytes"],
-            constants_bytes=len(constants.content),
-            constants_crc32=constants.crc32,
+            constants_bytes=len(arrays.content),
+            constants_crc32=arrays.crc32,
             steps=len(planned.schedule),
             rings=tuple(map(_ring_report, planned.rings)),
         ),
@@ -85,9 +85,7 @@ def _ring_report(ring: Ring) -> RingReport:
     return RingReport(names, ring.depth, ring.tensor.height, ring.bytes, ring.is_whole)
 
 
-def _context(
-    planned: Plan, constants: Constants, graph: flatbuffer.Graph, model: bytes, command: str
-) -> dict[str, Any]:
+def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph, model: bytes, command: str) -> dict[str, Any]:
     network = planned.network
     first, last = network.input, network.output
     members, context_bytes = _members(planned)
@@ -96,7 +94,7 @@ def _context(
         "version": model_data.package_version(),
         "size": len(model),
         "sha256": hashlib.sha256(model).hexdigest(),
-        "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} multiplications.",
+        "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
         "context_bytes": context_bytes,
         "members": members,
         "rows": first.height,
@@ -110,11 +108,11 @@ def _context(
         "input_zero_point": first.zero_point,
         "output_scale": f"{graph.outputs[0].scale:.9g}",
         "output_zero_point": last.zero_point,
-        "declarations": list(constants.declarations()),
-        "initializers": list(constants.initializers()),
-        "constants_bytes": len(constants.content),
+        "declarations": list(arrays.declarations()),
+        "initializers": list(arrays.initializers()),
+        "constants_bytes": len(arrays.content),
         "layers": [_layer(planned, position, layer) for position, layer in enumerate(network.layers, start=1)],
-        "begun": constants.crc32 | 1,  # never what cleared memory holds
+        "begun": arrays.crc32 | 1,  # never what cleared memory holds
         "schedule": len(planned.schedule),
         "pads": [
             emit.call("satkd_fill", f"context->rows_{i}", ring.bytes, ring.tensor.zero_point)
@@ -132,7 +130,10 @@ def _members(planned: Plan) -> tuple[list[str], int]:
     """The context's members behind its two first words, and the size of all."""
     steps = len(planned.network.layers) + 1
     steps += steps % 2
-    members, size = [f"uint16_t steps[{steps}]; /* done: rows of the image, then of each layer */"], 2 * _WORD + 2 * steps
+    members, size = (
+        [f"uint16_t steps[{steps}]; /* done: rows of the image, then of each layer */"],
+        2 * _WORD + 2 * steps,
+    )
     for position, layer in enumerate(planned.network.layers, start=1):
         if layer.sums:
             members.append(f"int32_t sums_{position}[{layer.sums}];")
