@@ -1,6 +1,7 @@
 """From an int8 `.tflite` to `layers`, each operator's constants as TensorFlow Lite Micro's `Prepare` derives them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -69,6 +70,8 @@ def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     window = source.window(operator, (options.filterHeight, options.filterWidth))
     if given.zero_point != output.zero_point:
         raise source.refuse(operator, "changes the zero point")
+    if output.height == 1:  # then the stride goes nowhere
+        window = replace(window, stride_height=max(window.stride_height, window.kernel_height))
     has_disjoint_rows = window.stride_height >= window.kernel_height
     saves_memory = 4 * output.row_codes < window.kernel_height * given.row_codes
     by_row = operator.name == "AVERAGE_POOL_2D" and has_disjoint_rows and saves_memory
