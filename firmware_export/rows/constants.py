@@ -50,7 +50,7 @@ class Constants:
         """Each array's values, indented for the structure's initializer, without the last comma."""
         for array in self.arrays.values():
             values = ", ".join(map(_literal, array.tolist()))
-            yield textwrap.fill(values, 118, initial_indent="   ", subsequent_indent="   ")
+            yield textwrap.fill(values, 118, initial_indent="    ", subsequent_indent="    ")
 
 
 def _literal(value: int) -> str:

@@ -53,6 +53,17 @@ class RowsModel:
     report: RowsReport
 
 
+def provenance(model: bytes, command: str) -> dict[str, Any]:
+    """What the head of every generated file says."""
+    return {
+        # Nothing in it may end the comment or the line that it stands in.
+        "command": "".join(c if c.isprintable() else "?" for c in command).replace("*/", "* /"),
+        "version": model_data.package_version(),
+        "size": len(model),
+        "sha256": hashlib.sha256(model).hexdigest(),
+    }
+
+
 def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
     """Turn a model into C99 that evaluates it row by row.
 
@@ -67,7 +78,7 @@ def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
     planned = plan(lower(model, name))
     check(planned)
     arrays = constants(planned)
-    context = _context(planned, arrays, flatbuffer.read(model, name), model, command)
+    context = {**provenance(model, command), **_context(planned, arrays, flatbuffer.read(model, name))}
     return RowsModel(
         {file: render_template(f"rows/{file}", context) for file in FILES},
         RowsReport(
@@ -85,15 +96,11 @@ def _ring_report(ring: Ring) -> RingReport:
     return RingReport(names, ring.depth, ring.tensor.height, ring.bytes, ring.is_whole)
 
 
-def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph, model: bytes, command: str) -> dict[str, Any]:
+def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph) -> dict[str, Any]:
     network = planned.network
     first, last = network.input, network.output
     members, context_bytes = _members(planned)
     return {
-        "command": command,
-        "version": model_data.package_version(),
-        "size": len(model),
-        "sha256": hashlib.sha256(model).hexdigest(),
         "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
         "context_bytes": context_bytes,
         "members": members,
@@ -111,6 +118,7 @@ def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph, model: b
         "declarations": list(arrays.declarations()),
         "initializers": list(arrays.initializers()),
         "constants_bytes": len(arrays.content),
+        "crc32": arrays.crc32,
         "layers": [_layer(planned, position, layer) for position, layer in enumerate(network.layers, start=1)],
         "begun": arrays.crc32 | 1,  # never what cleared memory holds
         "schedule": len(planned.schedule),
@@ -130,10 +138,8 @@ def _members(planned: Plan) -> tuple[list[str], int]:
     """The context's members behind its two first words, and the size of all."""
     steps = len(planned.network.layers) + 1
     steps += steps % 2
-    members, size = (
-        [f"uint16_t steps[{steps}]; /* done: rows of the image, then of each layer */"],
-        2 * _WORD + 2 * steps,
-    )
+    members = [f"uint16_t steps[{steps}]; /* done: rows of the image, then steps of each layer */"]
+    size = 2 * _WORD + 2 * steps
     for position, layer in enumerate(planned.network.layers, start=1):
         if layer.sums:
             members.append(f"int32_t sums_{position}[{layer.sums}];")

@@ -115,3 +115,5 @@ int satkd_run(satkd_context *context, const {{ input_type }} *image, int8_t *out
   }
   return status == SATKD_OK ? satkd_finish(context, out) : status;
 }
+
+{% include "rows/integrity.h" %}

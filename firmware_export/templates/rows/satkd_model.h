@@ -2,9 +2,9 @@
 
 /* {{ summary }}
 
-   The whole network in {{ context_bytes }} bytes of RAM: rows lie in rings, and each layer works as soon as it can. Integers only, no heap, no
-   recursion, nothing outside the context is written. One task at a time may work on a context; several contexts are
-   independent of one another.
+   The whole network in {{ context_bytes }} bytes of RAM: rows lie in rings, and each layer works as soon as it can.
+   Integers only, no heap, no recursion, nothing written outside the context. One task at a time may work on a context;
+   several contexts are independent of one another.
 
      static satkd_context context;
      int8_t outputs[SATKD_OUTPUTS];
@@ -37,7 +37,10 @@ enum {
   SATKD_NULL_POINTER = 1,  /* an argument is null */
   SATKD_NOT_BEGUN = 2,     /* satkd_begin has not been called, or not since the last satkd_finish */
   SATKD_TOO_MANY_ROWS = 3, /* more than SATKD_ROWS */
-  SATKD_TOO_FEW_ROWS = 4   /* satkd_finish before SATKD_ROWS rows */
+  SATKD_TOO_FEW_ROWS = 4,  /* satkd_finish before SATKD_ROWS rows */
+  SATKD_CORRUPT = 5,       /* satkd_constants is not what was exported */
+  SATKD_IN_PROGRESS = 6,   /* no error: satkd_scrub_step has not seen all of it yet */
+  SATKD_WRONG_ANSWER = 7   /* satkd_self_test: other outputs than on the host */
 };
 
 /* All state. Its members are nobody's but satkd_model.c's. */
@@ -56,16 +59,41 @@ int satkd_begin(satkd_context *context);
 /* Takes the next row, from the top: SATKD_ROW_BYTES bytes, pixels as the camera gives them. */
 int satkd_push_row(satkd_context *context, const uint8_t *row);
 {% else %}
-/* Takes the next row, from the top: SATKD_ROW_BYTES codes, round(value / {{ input_scale }}) + {{ input_zero_point }}. The model's input is not
-   pixel / 255, so the codes are the firmware's to make. */
+/* Takes the next row, from the top: SATKD_ROW_BYTES codes, round(value / {{ input_scale }}) + ({{ input_zero_point }}).
+   The model's input is not pixel / 255, so the codes are the firmware's to make. */
 int satkd_push_row(satkd_context *context, const int8_t *row);
 {% endif %}
 
-/* Gives the SATKD_OUTPUTS outputs; real value = {{ output_scale }} * (code - {{ output_zero_point }}). */
+/* Gives the SATKD_OUTPUTS outputs; real value = {{ output_scale }} * (code - ({{ output_zero_point }})). */
 int satkd_finish(satkd_context *context, int8_t *out);
 
 /* All of the above for an image of SATKD_ROWS rows. */
 int satkd_run(satkd_context *context, const {{ input_type }} *image, int8_t *out);
+
+/* Are weights, tables and schedule in memory still those that were exported? Radiation, worn flash or a torn update may
+   have changed them. Where the part has a data cache, invalidate it first: it may still hold what memory has lost. */
+
+#define SATKD_CONSTANTS_BYTES {{ constants_bytes }}
+#define SATKD_CONSTANTS_CRC32 {{ "0x%08x" | format(crc32) }}u /* zlib's, of the bytes as they lie in a little-endian part */
+
+/* Checks all of them: SATKD_OK or SATKD_CORRUPT. Where that takes longer than the watchdog allows, scrub. */
+int satkd_verify(void);
+
+/* How far a round has come; all zero at first. */
+typedef struct satkd_scrubber {
+  uint32_t position;
+  uint32_t crc;
+} satkd_scrubber;
+
+/* Reads the next `bytes` bytes, fewer at the end: SATKD_IN_PROGRESS, and at the end SATKD_OK or SATKD_CORRUPT; the call
+   after that starts over. One SATKD_CORRUPT may be an upset of the scrubber or of a register: it is the constants' if
+   the next round, or satkd_verify, says so too. */
+int satkd_scrub_step(satkd_scrubber *scrubber, uint32_t bytes);
+
+/* zlib's CRC-32 (polynomial 0xedb88320, reflected), a nibble at a time from a table of 64 bytes.
+     data: may be null if length is 0.
+     seed: 0, or the CRC-32 of what comes before. */
+uint32_t satkd_crc32(const void *data, size_t length, uint32_t seed);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,7 @@
 """The row engine's answers are TensorFlow Lite Micro's, byte for byte."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rows_runner
@@ -7,11 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from int8_graphs import models
 
+import keras_satkd
 from firmware_export import flatbuffer, oracle
 from firmware_export.rows.render import compile_rows
 
 GRAPHS_A_PROGRAM = 20
 IMAGES = 3
+PRETRAINED = Path(keras_satkd.__file__).parent / "pretrained"
+BUILDERS = ("resnet", "ds_cnn", "mobilenet", "autoencoder")  # conftest.py's
 
 
 def _answers(model, codes):
@@ -33,6 +38,20 @@ def _check(folder, batch, images=IMAGES):
     for model, graph, given_codes, answers in zip(batch, graphs, codes, found, strict=True):
         described = [(o.name, o.inputs[0].shape, o.outputs[0].shape) for o in graph.operators]
         assert np.array_equal(answers, _answers(model, given_codes)), described
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_kinds_of_tiny_models(quantized, kind, tmp_path):
+    _check(tmp_path, [quantized(kind)], images=16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "most_bytes"), [("resnet8", 26 * 1024), ("resnet16", 44 * 1024)])
+def test_shipped_students(name, most_bytes, tmp_path):
+    model = (PRETRAINED / f"{name}_eurosat_int8.tflite").read_bytes()
+    assert compile_rows(model, "make test").report.context_bytes <= most_bytes
+    _check(tmp_path, [model], images=4)
 
 
 @pytest.mark.slow
