@@ -27,6 +27,8 @@ from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
+from firmware_export.rows import export as row_engine
+from firmware_export.rows.render import compile_rows
 from firmware_export.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -69,10 +71,12 @@ class ExportReport:
     """For each operator's output: elements compared, how many differ between TFLM and TFLite's reference kernels."""
     keras_parity: dict[str, int] | None
     compiled_with: str | None
-    """None: no compiler was found, and the array was read back from its text alone."""
+    """None: no C++ compiler was found, and the array was read back from its text alone; or no array was asked for."""
     files: tuple[str, ...]
     targets: tuple[dict[str, Any], ...]
     """What each known part has and what is needed of it, in bytes; code is an estimate (`targets.CODE_BYTES`)."""
+    rows: dict[str, Any] | None
+    """What the row engine needs (`rows.render.RowsReport`); None where its files were not asked for."""
 
 
 def export(
@@ -89,13 +93,14 @@ def export(
     name: str = "model.tflite",
     target: Target | None = None,
     formats: Sequence[str] = (),
+    engine: str = "tflm",
     force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Verify an int8 model and write the folder that firmware builds from.
 
-    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h`, `classifier.cc/.h`, `model.tflite` and
-    `export.json`.
+    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h` and `classifier.cc/.h` for TensorFlow
+    Lite Micro, `satkd_model.c/.h` and `satkd_golden.c/.h` for the row engine; `model.tflite` and `export.json`.
 
     Everything is rendered, executed, compared and compiled first; then all files appear, or none.
 
@@ -113,6 +118,7 @@ def export(
         name: what error messages call the model.
         target: refuse a model that does not fit this part.
         formats: build systems (`build_systems.FORMATS`) whose metadata go along.
+        engine: whose files to write, one of `rows.export.ENGINES`.
         force: overwrite files that no export has written.
         progress: called as the work goes on.
 
@@ -130,6 +136,7 @@ def export(
     model_data.check_class_names(class_names, graph)
     build_systems.check_formats(formats)
     folder.check(out_dir)
+    rows = None if engine == "tflm" else compile_rows(model, command, name)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
@@ -155,13 +162,19 @@ def export(
         parity=_sentence(parity, keras),
     )
     golden = integrity.golden_vectors(model, graph, codes, outputs=parity.outputs)
-    texts = (
-        model_data.render(facts)
-        | integrity.render(facts, golden)
-        | cpp_classifier.render(facts, cpp_classifier.Unsure())
-    )
+    texts: dict[str, str] = {}
+    compiled_with = rows_report = None
     tell("compile", 0, 1)
-    compiled_with = compiler.check_array(texts, symbol, model)
+    if engine != "rows":
+        texts |= (
+            model_data.render(facts)
+            | integrity.render(facts, golden)
+            | cpp_classifier.render(facts, cpp_classifier.Unsure())
+        )
+        compiled_with = compiler.check_array(texts, symbol, model)
+    if rows is not None:
+        row_texts, rows_report = row_engine.files(rows, facts, golden, codes, parity.outputs)
+        texts |= row_texts
     tell("compile", 1, 1)
     needs = {
         "model_bytes": len(model),
@@ -174,7 +187,7 @@ def export(
     names = tuple(sorted({folder.REPORT_FILE, *contents}))
     if not force:
         folder.check_foreign(out_dir, names)
-    report = _report(facts, parity, keras, compiled_with, names, targets.table(**needs))
+    report = _report(facts, parity, keras, compiled_with, names, targets.table(**needs), rows_report)
     folder.publish(out_dir, {**contents, folder.REPORT_FILE: files.as_json(asdict(report))})
     return report
 
@@ -257,6 +270,7 @@ def _report(
     compiled_with: str | None,
     names: tuple[str, ...],
     parts: list[dict[str, Any]],
+    rows: dict[str, Any] | None,
 ) -> ExportReport:
     graph = facts.graph
     source, sink = graph.inputs[0], graph.outputs[0]
@@ -288,4 +302,5 @@ def _report(
         compiled_with=compiled_with,
         files=names,
         targets=tuple(parts),
+        rows=rows,
     )
