@@ -213,7 +213,9 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
         rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
     if report.rows is not None:
         memory, flash = report.rows["context_bytes"], report.rows["constants_bytes"]
-        rows.append(("row engine", f"{memory:,} bytes of RAM, {flash:,} of constants; code comes on top"))
+        scratch = report.rows["scratch_bytes"]
+        memory = f"{memory:,} bytes of RAM ({memory + scratch['dsp']:,} on M4, M7; {memory + scratch['mve']:,} on M55)"
+        rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
     compiled_with = report.compiled_with or (report.rows or {}).get("compiled_with")
     rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
     rows.append(("SHA-256", report.sha256))

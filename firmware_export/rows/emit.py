@@ -7,6 +7,7 @@ import textwrap
 from functools import singledispatch
 from typing import Any
 
+from firmware_export.rows import packing
 from firmware_export.rows.constants import outside_name
 from firmware_export.rows.layers import (
     Add,
@@ -59,10 +60,13 @@ def body(layer: Layer, plan: Plan, position: int) -> list[str]:
 def _(layer: Convolution, plan: Plan, position: int) -> list[str]:
     window, given, output = layer.window, layer.inputs[0], layer.output
     is_depthwise = layer.depth_multiplier is not None
+    kernel = "satkd_depthwise_row" if is_depthwise else "satkd_conv_row_portable"
+    if has_fast_kernel(layer):
+        kernel = "satkd_conv_row"
     return [
         *_find_rows(layer, plan, window.kernel_height, _first_row(layer), window.pad_left),
         call(
-            "satkd_depthwise_row" if is_depthwise else "satkd_conv_row",
+            kernel,
             "rows",
             row_address(plan, output, "step"),
             *(f"satkd_constants.{name}_{position}" for name in ("weights", "bias", "multiplier", "shift")),
@@ -75,8 +79,18 @@ def _(layer: Convolution, plan: Plan, position: int) -> list[str]:
             output.zero_point,
             layer.lowest,
             layer.highest,
+            *(["SATKD_SCRATCH"] if has_fast_kernel(layer) else []),
         ),
     ]
+
+
+def has_fast_kernel(layer: Layer) -> bool:
+    """Whether a core's own kernel may work a layer: a convolution whose sums it computes exactly."""
+    return (
+        isinstance(layer, Convolution)
+        and layer.depth_multiplier is None
+        and packing.fits_fast_sums(layer.weights, layer.bias)
+    )
 
 
 @body.register

@@ -7,9 +7,9 @@ from typing import Any
 
 from firmware_export import flatbuffer, model_data
 from firmware_export.rendering import render_template
-from firmware_export.rows import emit
+from firmware_export.rows import emit, packing
 from firmware_export.rows.constants import Constants, constants
-from firmware_export.rows.layers import Layer, Tensor
+from firmware_export.rows.layers import Layer, Network, Tensor
 from firmware_export.rows.lowering import lower
 from firmware_export.rows.plan import Plan, Ring, plan
 from firmware_export.rows.replay import check
@@ -37,6 +37,9 @@ class RowsReport:
     """What a model costs in the row engine, in bytes."""
 
     context_bytes: int
+    """Rings and counters; what the core's kernels work in comes on top."""
+    scratch_bytes: dict[str, int]
+    """What that is, by kernels: `portable`, `dsp` (Cortex-M4, M7) and `mve` (M55)."""
     constants_bytes: int
     """Weights, biases, multipliers, tables and schedule; code comes on top."""
     constants_crc32: int
@@ -83,6 +86,7 @@ def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
         {file: render_template(f"rows/{file}", context) for file in FILES},
         RowsReport(
             context_bytes=context["context_bytes"],
+            scratch_bytes=context["scratch_bytes"],
             constants_bytes=len(arrays.content),
             constants_crc32=arrays.crc32,
             steps=len(planned.schedule),
@@ -103,6 +107,7 @@ def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph) -> dict[
     return {
         "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
         "context_bytes": context_bytes,
+        "scratch_bytes": _scratch_bytes(network),
         "members": members,
         "rows": first.height,
         "row_bytes": first.row_codes,
@@ -132,6 +137,16 @@ def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph) -> dict[
         "output_row_codes": last.row_codes,
         "output_address": emit.row_address(planned, last, "row"),
     }
+
+
+def _scratch_bytes(network: Network) -> dict[str, int]:
+    asked = [
+        packing.conv_scratch_bytes(w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels)
+        for layer in network.layers
+        if emit.has_fast_kernel(layer)
+        for w in [layer.window]
+    ]
+    return {kernels: max((sizes[kernels] for sizes in asked), default=0) for kernels in ("portable", "dsp", "mve")}
 
 
 def _members(planned: Plan) -> tuple[list[str], int]:

@@ -258,4 +258,4 @@ def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
     assert report.rows["compiled_with"]
     assert (report.compiled_with is None) == (engine == "rows")
     header = (tmp_path / "satkd_model.h").read_text()
-    assert f"#define SATKD_CONTEXT_BYTES {report.rows['context_bytes']}\n" in header
+    assert f"#define SATKD_CONTEXT_BYTES ({report.rows['context_bytes']} + SATKD_SCRATCH_BYTES)\n" in header

@@ -6,6 +6,20 @@
 
 {% include "rows/kernels_portable.h" %}
 
+#if SATKD_KERNELS == 2
+{% include "rows/kernels_mve.h" %}
+#elif SATKD_KERNELS == 1
+{% include "rows/kernels_dsp.h" %}
+#else
+{% include "rows/kernels_plain.h" %}
+#endif
+
+#if SATKD_SCRATCH_BYTES > 0
+#define SATKD_SCRATCH context->scratch
+#else
+#define SATKD_SCRATCH NULL
+#endif
+
 {% include "rows/kernels.h" %}
 
 /* Everything that the model knows, in flash. Words before bytes, and every array a multiple of 4 bytes: there are no gaps,

@@ -2,7 +2,7 @@
 
 /* {{ summary }}
 
-   The whole network in {{ context_bytes }} bytes of RAM: rows lie in rings, and each layer works as soon as it can.
+   The whole network in SATKD_CONTEXT_BYTES of RAM: rows lie in rings, and each layer works as soon as it can.
    Integers only, no heap, no recursion, nothing written outside the context. One task at a time may work on a context;
    several contexts are independent of one another.
 
@@ -29,7 +29,20 @@ extern "C" {
 #define SATKD_ROWS {{ rows }}
 #define SATKD_ROW_BYTES {{ row_bytes }} /* {{ width }} x {{ channels }} */
 #define SATKD_OUTPUTS {{ outputs }}
-#define SATKD_CONTEXT_BYTES {{ context_bytes }}
+
+/* The core's own kernels, by the compiler's macros, and what they work in. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define SATKD_KERNELS 2 /* Helium: Cortex-M55, M85 */
+#define SATKD_SCRATCH_BYTES {{ scratch_bytes.mve }}
+#elif defined(__ARM_FEATURE_DSP)
+#define SATKD_KERNELS 1 /* the DSP extension: Cortex-M4, M7, M33 */
+#define SATKD_SCRATCH_BYTES {{ scratch_bytes.dsp }}
+#else
+#define SATKD_KERNELS 0 /* C99 */
+#define SATKD_SCRATCH_BYTES {{ scratch_bytes.portable }}
+#endif
+
+#define SATKD_CONTEXT_BYTES ({{ context_bytes }} + SATKD_SCRATCH_BYTES)
 
 /* What every function returns. The values are fixed, so that telemetry can carry them. */
 enum {
@@ -47,6 +60,9 @@ enum {
 typedef struct satkd_context {
   uint32_t begun;
   uint32_t position; /* in the schedule */
+#if SATKD_SCRATCH_BYTES > 0
+  int32_t scratch[SATKD_SCRATCH_BYTES / 4];
+#endif
 {% for line in members %}
   {{ line }}
 {% endfor %}

@@ -45,7 +45,7 @@ def test_convolution():
         satkd_find_rows(rows, 3, step * 2, context->rows_0, 3, 28, 8, satkd_constants.outside_5);
         satkd_conv_row(rows, context->rows_1 + step * 12, satkd_constants.weights_1, satkd_constants.bias_1,
               satkd_constants.multiplier_1, satkd_constants.shift_1, 3, 3, 2, 4, 3, 3, {output.zero_point},
-              {planned.network.layers[0].lowest}, 127);
+              {planned.network.layers[0].lowest}, 127, SATKD_SCRATCH);
         """,
     )
 
