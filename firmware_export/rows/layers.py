@@ -5,7 +5,6 @@ and emit when they have seen enough. Which rows a step reads and writes is all t
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -253,8 +252,3 @@ class Network:
     layers: tuple[Layer, ...]
     has_pixel_input: bool
     """Whether the input code of a pixel is `pixel ^ 0x80`."""
-
-    @cached_property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """Each once: the input, then the layers' outputs."""
-        return (self.input, *(layer.output for layer in self.layers))
