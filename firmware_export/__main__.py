@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -70,6 +70,10 @@ class Arguments:
     format: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
     """Build systems whose metadata go along: cmake, zephyr, esp-idf, arduino, platformio."""
 
+    engine: Literal["tflm", "rows", "both"] = "tflm"
+    """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
+    nothing else; or both."""
+
     force: bool = False
     """Overwrite files of the same names that no export has written."""
 
@@ -95,6 +99,8 @@ class Arguments:
             words += [option, str(value)] if value is not None else []
         if self.format:
             words += ["--format", *self.format]
+        if self.engine != "tflm":
+            words += ["--engine", self.engine]
         return shlex.join(words)
 
 
@@ -123,6 +129,7 @@ def main() -> None:
             name=arguments.model.name,
             target=target,
             formats=arguments.format,
+            engine=arguments.engine,
             force=arguments.force,
             progress=progress,
         )
@@ -238,7 +245,13 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
         parity = report.keras_parity
         differing = f"{parity['differing']} of {parity['elements']} outputs differ"
         rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
-    rows.append(("compiled with", report.compiled_with or "no C++ compiler found: array read back from its text alone"))
+    if report.rows is not None:
+        memory, flash = report.rows["context_bytes"], report.rows["constants_bytes"]
+        scratch = report.rows["scratch_bytes"]
+        memory = f"{memory:,} bytes of RAM ({memory + scratch['dsp']:,} on M4, M7; {memory + scratch['mve']:,} on M55)"
+        rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
+    compiled_with = report.compiled_with or (report.rows or {}).get("compiled_with")
+    rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
     rows.append(("SHA-256", report.sha256))
     return rows
 

@@ -53,14 +53,14 @@ def library(facts: ModelFacts, texts: Mapping[str, str]) -> Library:
 
     Args:
         facts: about the model.
-        texts: the generated files by name, of which the `.cc` are compiled.
+        texts: the generated files by name, of which the `.cc` and `.c` are compiled.
     """
     return Library(
         name=model_data.namespace(facts.symbol),
         version=model_data.package_version(),
         summary="An image classifier for TensorFlow Lite Micro.",
         provenance=f"{facts.command}, model SHA-256 {facts.sha256}",
-        sources=tuple(name for name in sorted(texts) if name.endswith(".cc")),
+        sources=tuple(name for name in sorted(texts) if name.endswith((".cc", ".c"))),
     )
 
 

@@ -35,6 +35,8 @@ from firmware_export.flatbuffer import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
 from firmware_export.report import ExportReport
+from firmware_export.rows import export as row_engine
+from firmware_export.rows.render import compile_rows
 from firmware_export.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -63,13 +65,14 @@ def export(
     name: str = "model.tflite",
     target: Target | None = None,
     formats: Sequence[str] = (),
+    engine: str = "tflm",
     force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Verify an int8 model and write the folder that firmware builds from.
 
-    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h`, `classifier.cc/.h`, `model.tflite` and
-    `export.json`.
+    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h` and `classifier.cc/.h` for TensorFlow
+    Lite Micro, `satkd_model.c/.h` and `satkd_golden.c/.h` for the row engine; `model.tflite` and `export.json`.
 
     Everything is rendered, executed, compared and compiled first; then all files appear, or none.
 
@@ -90,6 +93,7 @@ def export(
         name: what error messages call the model.
         target: refuse a model that does not fit this part.
         formats: build systems (`build_systems.FORMATS`) whose metadata go along.
+        engine: whose files to write, one of `rows.export.ENGINES`.
         force: overwrite files that no export has written.
         progress: called as the work goes on.
 
@@ -110,6 +114,7 @@ def export(
     folder.check(out_dir)
     if validation is not None:
         _check_validation(validation, graph, error_rate)
+    rows = None if engine == "tflm" else compile_rows(model, command, name)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
@@ -139,9 +144,15 @@ def export(
         parity=_sentence(parity, keras),
     )
     golden = integrity.golden_vectors(found.model, graph, codes, outputs=parity.outputs)
-    texts = model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, unsure)
+    texts: dict[str, str] = {}
+    compiled_with = rows_report = None
     tell("compile", 0, 1)
-    compiled_with = compiler.check_array(texts, symbol, found.model)
+    if engine != "rows":
+        texts |= model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, unsure)
+        compiled_with = compiler.check_array(texts, symbol, found.model)
+    if rows is not None:
+        row_texts, rows_report = row_engine.files(rows, facts, golden, codes, parity.outputs)
+        texts |= row_texts
     tell("compile", 1, 1)
     needs = {
         "model_bytes": len(found.model),
@@ -164,6 +175,7 @@ def export(
         compiled_with=compiled_with,
         files=names,
         parts=targets.table(**needs),
+        rows=rows_report,
     )
     reports = {folder.REPORT_FILE: files.as_json(asdict(done)), fitting_report.FILE: fitting_report.render(done)}
     folder.publish(out_dir, contents | reports)

@@ -58,10 +58,12 @@ class ExportReport:
     """The classifier's least margin in output codes, its reason, and where labelled images were given: error_rate,
     confidence, images, accuracy, and curve (margin, coverage, risk, risk_bound at every margin that occurs)."""
     compiled_with: str | None
-    """None: no compiler was found, and the array was read back from its text alone."""
+    """None: no C++ compiler was found, and the array was read back from its text alone; or no array was asked for."""
     files: tuple[str, ...]
     targets: tuple[dict[str, Any], ...]
     """What each known part has and what is needed of it, in bytes; code is an estimate (`targets.CODE_BYTES`)."""
+    rows: dict[str, Any] | None
+    """What the row engine needs (`rows.render.RowsReport`); None where its files were not asked for."""
 
 
 def make(
@@ -74,6 +76,7 @@ def make(
     compiled_with: str | None,
     files: Sequence[str],
     parts: Sequence[dict[str, Any]],
+    rows: dict[str, Any] | None,
 ) -> ExportReport:
     """Put together what the steps of an export found."""
     graph = facts.graph
@@ -111,6 +114,7 @@ def make(
         compiled_with=compiled_with,
         files=tuple(files),
         targets=tuple(parts),
+        rows=rows,
     )
 
 

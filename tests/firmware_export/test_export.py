@@ -288,3 +288,17 @@ def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["CMakeLists.txt"]
     export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",), force=True)
     assert "add_library(student_model" in (tmp_path / "CMakeLists.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["rows", "both"])
+def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
+    report = export.export(qat_model, tmp_path, images=photos, command=COMMAND, engine=engine)
+    rows = {"satkd_model.c", "satkd_model.h", "satkd_golden.c", "satkd_golden.h"}
+    others = {"model.tflite", "export.json"} if engine == "rows" else FILES
+    assert set(report.files) == rows | others
+    assert report.rows["context_bytes"] < report.arena_bytes
+    assert report.rows["compiled_with"]
+    assert (report.compiled_with is None) == (engine == "rows")
+    header = (tmp_path / "satkd_model.h").read_text()
+    assert f"#define SATKD_CONTEXT_BYTES ({report.rows['context_bytes']} + SATKD_SCRATCH_BYTES)\n" in header

@@ -1,0 +1,47 @@
+"""Golden vectors for the row engine: inputs with TensorFlow Lite Micro's answers, and a function that runs them."""
+
+import textwrap
+
+import numpy as np
+
+from firmware_export.integrity import GoldenVectors
+from firmware_export.rendering import render_template
+from firmware_export.rows.render import RowsModel, provenance
+
+FILES = ("satkd_golden.c", "satkd_golden.h")
+"""What `render` makes, sorted."""
+
+
+def render(
+    model: bytes, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
+) -> dict[str, str]:
+    """The generated files, by name; they need `satkd_model.h`.
+
+    Args:
+        model: the bytes of the `.tflite`.
+        command: what to type to make the files again.
+        rows: of the same model.
+        golden: of the same model.
+        images_are_real: whether the inputs are photographs; the header says so.
+    """
+    kind = "real images" if images_are_real else "GENERATED images (no real ones were given)"
+    has_pixels = golden.inputs.dtype == np.uint8
+    form = "pixels as the camera gives them" if has_pixels else "the model's input codes"
+    text = f"{len(golden.inputs)} {kind}, {form}, and the answers of TensorFlow Lite Micro's reference kernels to them."
+    context = {
+        **provenance(model, command),
+        "crc32": rows.report.constants_crc32,
+        "origin": textwrap.fill(text, 115, subsequent_indent="   "),
+        "golden_bytes": len(golden.content),
+        "golden_sha256": golden.sha256,
+        "input_type": "uint8_t" if has_pixels else "int8_t",
+        "golden_inputs": list(map(_lines, golden.inputs)),
+        "golden_outputs": list(map(_lines, golden.outputs)),
+    }
+    return {name: render_template(f"rows/{name}", context) for name in FILES}
+
+
+def _lines(codes: np.ndarray) -> str:
+    return textwrap.fill(
+        ", ".join(map(str, codes.reshape(-1).tolist())), 118, initial_indent="        ", subsequent_indent="        "
+    )

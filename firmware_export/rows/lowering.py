@@ -1,0 +1,174 @@
+"""From an int8 `.tflite` to `layers`, each operator's constants as TensorFlow Lite Micro's `Prepare` derives them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from firmware_export import flatbuffer
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Operator
+from firmware_export.rows import arithmetic, weighted
+from firmware_export.rows.layers import (
+    Add,
+    AveragePoolByRow,
+    Layer,
+    Lookup,
+    Mean,
+    Network,
+    Pad,
+    Pool,
+    Reshape,
+    Softmax,
+    Tensor,
+)
+from firmware_export.rows.source import Source
+
+_CODES = np.arange(-128, 128)
+_MOST_SUMMANDS = 4095  # softmax sums with 12 integer bits
+_SOFTMAX_OUTPUT = (1 / 256, -128)
+
+
+def lower(model: bytes, name: str = "model") -> Network:
+    """Turn a model into layers.
+
+    Args:
+        model: the bytes of an int8 `.tflite`.
+        name: what error messages call it.
+
+    Raises:
+        UserError: the model cannot run on a microcontroller at all (`flatbuffer.check_deployable`), or the row engine
+            lacks an operator or an option of it.
+    """
+    graph = flatbuffer.read(model, name)
+    flatbuffer.check_deployable(graph)
+    source = Source(model, graph)
+    layers: list[Layer] = []
+    for operator in graph.operators:
+        convert = _OPERATORS.get(operator.name)
+        if convert is None:
+            raise source.refuse(operator, f"is none of the row engine's {', '.join(sorted(_OPERATORS))}")
+        layers += convert(source, operator, layers)
+    first, last = source.tensor(graph.inputs[0]), source.tensor(graph.outputs[0])
+    layers = _needed(layers, last)
+    if not any(first in layer.inputs for layer in layers):
+        raise UserError(f"{name}: the output does not depend on the input: convert the model again")
+    return Network(first, last, tuple(layers), graph.has_unit_input)
+
+
+def _needed(layers: Sequence[Layer], output: Tensor) -> list[Layer]:
+    wanted, kept = {output}, []
+    for layer in reversed(layers):
+        if layer.output in wanted:
+            wanted.update(layer.inputs)
+            kept.append(layer)
+    return kept[::-1]
+
+
+def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    options, (given, output) = source.options(operator), source.ends(operator)
+    window = source.window(operator, (options.filterHeight, options.filterWidth))
+    if given.zero_point != output.zero_point:
+        raise source.refuse(operator, "changes the zero point")
+    if output.height == 1:  # then the stride goes nowhere
+        window = replace(window, stride_height=max(window.stride_height, window.kernel_height))
+    has_disjoint_rows = window.stride_height >= window.kernel_height
+    saves_memory = 4 * output.row_codes < window.kernel_height * given.row_codes
+    by_row = operator.name == "AVERAGE_POOL_2D" and has_disjoint_rows and saves_memory
+    kind = AveragePoolByRow if by_row else Pool
+    return [kind(operator.name, (given,), output, window, *source.activation(operator))]
+
+
+def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    (_, output), (first, second) = source.ends(operator), operator.inputs
+    if second.is_constant or not first.shape == second.shape == operator.outputs[0].shape:
+        raise source.refuse(
+            operator, f"adds {list(second.shape)} to {list(first.shape)}: a layer of equal shape expected"
+        )
+    twice_largest = 2 * max(first.scale, second.scale)
+    of_output = twice_largest / ((1 << 20) * operator.outputs[0].scale)
+    if of_output >= 1:
+        raise source.refuse(operator, f"has the output scale {operator.outputs[0].scale:g}, too small for its inputs")
+    reals = (first.scale / twice_largest, second.scale / twice_largest, of_output)
+    scalings = tuple(map(arithmetic.quantize_multiplier, reals))
+    inputs = source.tensor(first), source.tensor(second)
+    return [Add(operator.name, inputs, output, scalings, *source.activation(operator))]
+
+
+def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)
+    ratio = np.float32(operator.inputs[0].scale) / np.float32(operator.outputs[0].scale)
+    multiplier, shift = arithmetic.quantize_multiplier(float(ratio))
+    scaled = [arithmetic.requantize(int(code) - given.zero_point, multiplier, shift) for code in _CODES]
+    table = np.clip(np.array(scaled) + output.zero_point, output.zero_point, 127)
+    return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
+
+
+def _relu6(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)  # TFLM looks at the input's quantization alone
+    highest = min(127, given.zero_point + arithmetic.quantized(6.0, operator.inputs[0].scale))
+    table = np.clip(_CODES, given.zero_point, highest)
+    return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
+
+
+def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)
+    if output.channels > _MOST_SUMMANDS:
+        raise source.refuse(operator, f"is over {output.channels} channels, at most {_MOST_SUMMANDS} expected")
+    scale = operator.outputs[0].scale
+    if (scale, output.zero_point) != _SOFTMAX_OUTPUT:
+        raise source.refuse(
+            operator, f"has the output scale {scale:g} and zero point {output.zero_point}, not 1/256, -128"
+        )
+    try:
+        table = arithmetic.exponentials(operator.inputs[0].scale, source.options(operator).beta)
+    except ValueError as error:
+        raise source.refuse(operator, f"is out of range ({error})") from error
+    return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]
+
+
+def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)
+    rank = len(operator.inputs[0].shape)
+    axes = sorted({int(axis) % rank for axis in source.constant(operator, 1, "int32").reshape(-1)})
+    if rank != 4 or axes != [1, 2]:
+        raise source.refuse(operator, f"is over the axes {axes} of {rank}, height and width (1, 2 of 4) expected")
+    pixels = given.height * given.width
+    multiplier, shift = arithmetic.quantize_multiplier(operator.inputs[0].scale / operator.outputs[0].scale)
+    # `reference/reduce.h`: as much of the division as the multiplier has room for goes into the shift.
+    down = min(pixels.bit_length() - 1, 32, 31 + shift)
+    return [Mean(operator.name, (given,), output, (multiplier << down) // pixels, shift - down)]
+
+
+def _reshape(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)
+    return [Reshape(operator.name, (given,), output)]
+
+
+def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    given, output = source.ends(operator)
+    amounts, rank = source.constant(operator, 1, "int32").reshape(-1, 2), len(operator.inputs[0].shape)
+    if amounts.min() < 0 or (rank > 2 and amounts[0].any()):
+        raise source.refuse(operator, f"pads by {amounts.tolist()}: no batches, and none of it negative, expected")
+    before = [int(amount) for amount in amounts[:, 0]]
+    top, left, front = before[1:] if rank == 4 else (before[-2] if rank > 1 else 0, 0, before[-1])
+    has_value = len(operator.inputs) > 2
+    value = int(source.constant(operator, 2, "int8").reshape(-1)[0]) if has_value else output.zero_point
+    return [Pad(operator.name, (given,), output, top, left, front, value)]
+
+
+_OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]] = {
+    "ADD": _add,
+    "AVERAGE_POOL_2D": _pool,
+    "CONV_2D": weighted.convolution,
+    "DEPTHWISE_CONV_2D": weighted.depthwise,
+    "FULLY_CONNECTED": weighted.dense,
+    "MAX_POOL_2D": _pool,
+    "MEAN": _mean,
+    "PAD": _pad,
+    "PADV2": _pad,
+    "RELU": _relu,
+    "RELU6": _relu6,
+    "RESHAPE": _reshape,
+    "SOFTMAX": _softmax,
+}

@@ -1,0 +1,233 @@
+"""How many rows of each tensor are kept, and in which order the layers work.
+
+Rows live in rings: row y of a tensor lies in slot y mod depth, until every layer that reads it has gone past. A layer
+may work when its rows are there and the slot that it writes to is free; the image's next row comes when no layer may.
+Whether a set of depths suffices does not depend on who of several goes first (layers with rings between them are a
+Kahn process network), so the depths are searched by running exactly that, and the order is written down as a table.
+
+An elementwise layer writes over the row that it has read: its input then has no ring of its own.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from firmware_export.rows.layers import Layer, Network, Tensor
+
+SOURCE = 0
+"""In a schedule: the next row of the image. Layer i is i + 1."""
+_ALIGNMENT = 4
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Memory for `depth` rows, shared by tensors of one shape each of which is written over the one before."""
+
+    tensors: tuple[Tensor, ...]
+    depth: int
+    pad_left: int
+    """Pixels of zero points before each row, as much as any reader needs."""
+    pad_right: int
+
+    @property
+    def tensor(self) -> Tensor:
+        """The last of the tensors: the one that others read."""
+        return self.tensors[-1]
+
+    @property
+    def row_bytes(self) -> int:
+        """From one row to the next, a multiple of 4."""
+        tensor = self.tensor
+        codes = (self.pad_left + tensor.width + self.pad_right) * tensor.channels
+        return -(-codes // _ALIGNMENT) * _ALIGNMENT
+
+    @property
+    def bytes(self) -> int:
+        """Of all rows."""
+        return self.depth * self.row_bytes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds a tensor of several rows as a whole."""
+        return self.depth == self.tensor.height > 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where rows are kept, and who works when.
+
+    Attributes:
+        network: what was planned.
+        rings: in the order in which they are first written.
+        schedule: `SOURCE` for a row of the image, i + 1 for a step of layer i.
+    """
+
+    network: Network
+    rings: tuple[Ring, ...]
+    schedule: tuple[int, ...]
+
+    @cached_property
+    def ring_of(self) -> dict[Tensor, Ring]:
+        """The ring in which each tensor lies."""
+        return {tensor: ring for ring in self.rings for tensor in ring.tensors}
+
+    @property
+    def ring_bytes(self) -> int:
+        """Of all rings together."""
+        return sum(ring.bytes for ring in self.rings)
+
+
+def plan(network: Network) -> Plan:
+    """The smallest rings that a search finds, with their schedule; the same network always gives the same plan.
+
+    An elementwise layer writes over that one of its inputs which makes the rings smaller. From depths that suffice, the
+    rings with the longest rows are made one row shorter as often as the network still runs.
+    """
+    shared: dict[int, Tensor] = {}
+    best = _plan(network, shared)
+    for position, layer in enumerate(network.layers):
+        for tensor in _replaceable(network, position, layer):
+            tried = _plan(network, {**shared, position: tensor})
+            if tried.ring_bytes < best.ring_bytes:
+                best, chosen = tried, tensor
+                shared = {**shared, position: chosen}
+    return best
+
+
+def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
+    """Inputs that an elementwise layer alone reads, and once."""
+    if not layer.is_elementwise:
+        return []
+    return [
+        tensor
+        for tensor in layer.inputs
+        if tensor not in (network.input, network.output) and _readers(network, tensor) == [position]
+    ]
+
+
+def _readers(network: Network, tensor: Tensor) -> list[int]:
+    return [i for i, layer in enumerate(network.layers) for read in layer.inputs if read == tensor]
+
+
+def _plan(network: Network, shared: dict[int, Tensor]) -> Plan:
+    rings = _rings(network, shared)
+    traffic = _Traffic(network, rings)
+    schedule, depths = traffic.run([None] * len(rings))
+    assert schedule is not None  # without limits every network runs
+    order = sorted(range(len(rings)), key=lambda i: -rings[i].row_bytes)
+    for ring in order:
+        while depths[ring] > 1:
+            fewer = [*depths[:ring], depths[ring] - 1, *depths[ring + 1 :]]
+            shorter, _ = traffic.run(fewer)
+            if shorter is None:
+                break
+            schedule, depths = shorter, fewer
+    return Plan(network, tuple(replace(r, depth=d) for r, d in zip(rings, depths, strict=True)), tuple(schedule))
+
+
+def _rings(network: Network, shared: dict[int, Tensor]) -> list[Ring]:
+    groups: dict[Tensor, list[Tensor]] = {network.input: [network.input]}
+    for position, layer in enumerate(network.layers):
+        group = groups[shared[position]] if position in shared else []
+        group.append(layer.output)
+        groups[layer.output] = group
+    unique = {id(group): group for group in groups.values()}.values()
+    rings = []
+    for group in unique:
+        pads = [layer.pads for layer in network.layers if group[-1] in layer.inputs] or [(0, 0)]
+        rings.append(Ring(tuple(group), 0, max(left for left, _ in pads), max(right for _, right in pads)))
+    return rings
+
+
+class _Traffic:
+    """The network's steps as numbers, to run it for many sets of depths."""
+
+    def __init__(self, network: Network, rings: Sequence[Ring]) -> None:
+        layers = network.layers
+        index_of = {tensor: i for i, ring in enumerate(rings) for tensor in ring.tensors}
+        writer_of = {network.input: SOURCE, **{layer.output: i for i, layer in enumerate(layers, start=1)}}
+        height = network.input.height
+        # Of the source and of every layer, by step; the last entry is for a layer that is through.
+        self.steps = [height, *(layer.steps for layer in layers)]
+        self.begun = [list(range(1, height + 1)), *([layer.begun(s) for s in range(layer.steps)] for layer in layers)]
+        self.finished = [
+            [0, *range(1, height + 1)],
+            *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
+        ]
+        # A row of nothing but padding waits for the first row all the same: nothing works before the image's.
+        self.needs = [[0] * height, *([max(1, layer.reads(s).stop) for s in range(layer.steps)] for layer in layers)]
+        self.oldest = [[], *(_oldest(layer) for layer in layers)]
+        self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
+        self.readers = [[] for _ in self.steps]
+        for i, writers in enumerate(self.inputs):
+            for writer in set(writers):
+                self.readers[writer].append(i)
+        self.ring = [index_of[network.input], *(index_of[layer.output] for layer in layers)]
+        # A row is free when every reader of every tensor in its ring has gone past it.
+        self.releasing = [
+            [i for i, layer in enumerate(layers, start=1) if any(index_of[t] == ring for t in layer.inputs)]
+            for ring in range(len(rings))
+        ]
+        self.kept = index_of[network.output]
+        # Who writes over what it has read finds its slot free.
+        self.in_place = [
+            False,
+            *(any(index_of[t] == self.ring[i] for t in layer.inputs) for i, layer in enumerate(layers, start=1)),
+        ]
+        self.writers = [
+            [i for i, r in enumerate(self.ring) if r == ring and not self.in_place[i]] for ring in range(len(rings))
+        ]
+
+    def run(self, depths: Sequence[int | None]) -> tuple[list[int] | None, list[int]]:
+        """Run the network, the layers nearest the output first.
+
+        Args:
+            depths: rows of each ring; None for as many as it takes.
+
+        Returns:
+            The schedule, None where the network gets stuck; and the most rows alive in each ring.
+        """
+        step = [0] * len(self.steps)
+        most = [0] * len(depths)
+        schedule: list[int] = []
+        waiting = [-i for i in range(len(step))]
+        heapq.heapify(waiting)
+        queued = [True] * len(step)
+        while waiting:
+            i = -heapq.heappop(waiting)
+            queued[i] = False
+            if step[i] == self.steps[i] or not self._may_work(i, step, depths, most):
+                continue
+            step[i] += 1
+            schedule.append(i)
+            freed = [w for writer in set(self.inputs[i]) for w in self.writers[self.ring[writer]]]
+            for j in (i, *self.readers[i], *freed):
+                if not queued[j]:
+                    queued[j] = True
+                    heapq.heappush(waiting, -j)
+        return (schedule if step == self.steps else None), most
+
+    def _may_work(self, i: int, step: list[int], depths: Sequence[int | None], most: list[int]) -> bool:
+        now = step[i]
+        if any(self.finished[writer][step[writer]] < self.needs[i][now] for writer in self.inputs[i]):
+            return False
+        if self.in_place[i]:
+            return True
+        ring = self.ring[i]
+        oldest = 0 if ring == self.kept else min(self.oldest[r][step[r]] for r in self.releasing[ring])
+        alive = self.begun[i][now] - oldest
+        depth = depths[ring]
+        if depth is not None and alive > depth:
+            return False
+        most[ring] = max(most[ring], alive, 1)
+        return True
+
+
+def _oldest(layer: Layer) -> list[int]:
+    """By step, the oldest row that this step or a later one reads; past the last row at the end."""
+    oldest = [layer.inputs[0].height]
+    for step in reversed(range(layer.steps)):
+        rows = layer.reads(step)
+        oldest.append(min(oldest[-1], rows.start) if rows else oldest[-1])
+    return oldest[::-1]

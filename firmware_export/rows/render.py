@@ -1,0 +1,181 @@
+"""The row engine's two files, and what is known about them."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_export import flatbuffer, model_data
+from firmware_export.rendering import render_template
+from firmware_export.rows import emit, packing
+from firmware_export.rows.constants import Constants, constants
+from firmware_export.rows.layers import Layer, Network, Tensor
+from firmware_export.rows.lowering import lower
+from firmware_export.rows.plan import Plan, Ring, plan
+from firmware_export.rows.replay import check
+
+FILES = ("satkd_model.c", "satkd_model.h")
+"""What `compile_rows` makes, sorted."""
+
+_WORD = 4
+
+
+@dataclass(frozen=True)
+class RingReport:
+    """One ring: the tensors that lie in it one after the other, and how much of them it holds."""
+
+    tensors: tuple[str, ...]
+    rows: int
+    of_rows: int
+    bytes: int
+    is_whole: bool
+    """Whether a tensor of several rows is held as a whole, because a layer asks for it."""
+
+
+@dataclass(frozen=True)
+class RowsReport:
+    """What a model costs in the row engine, in bytes."""
+
+    context_bytes: int
+    """Rings and counters; what the core's kernels work in comes on top."""
+    scratch_bytes: dict[str, int]
+    """What that is, by kernels: `portable`, `dsp` (Cortex-M4, M7) and `mve` (M55)."""
+    constants_bytes: int
+    """Weights, biases, multipliers, tables and schedule; code comes on top."""
+    constants_crc32: int
+    steps: int
+    """Length of the schedule."""
+    rings: tuple[RingReport, ...]
+
+
+@dataclass(frozen=True)
+class RowsModel:
+    """The generated text by file name, and the report on it."""
+
+    files: dict[str, str]
+    report: RowsReport
+
+
+def provenance(model: bytes, command: str) -> dict[str, Any]:
+    """What the head of every generated file says."""
+    return {
+        # Nothing in it may end the comment or the line that it stands in.
+        "command": "".join(c if c.isprintable() else "?" for c in command).replace("*/", "* /"),
+        "version": model_data.package_version(),
+        "size": len(model),
+        "sha256": hashlib.sha256(model).hexdigest(),
+    }
+
+
+def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
+    """Turn a model into C99 that evaluates it row by row.
+
+    Args:
+        model: the bytes of an int8 `.tflite`.
+        command: what to type to make the files again; they quote it.
+        name: what error messages call the model.
+
+    Raises:
+        UserError: the model cannot run on a microcontroller, or not by the row engine.
+    """
+    planned = plan(lower(model, name))
+    check(planned)
+    arrays = constants(planned)
+    context = {**provenance(model, command), **_context(planned, arrays, flatbuffer.read(model, name))}
+    return RowsModel(
+        {file: render_template(f"rows/{file}", context) for file in FILES},
+        RowsReport(
+            context_bytes=context["context_bytes"],
+            scratch_bytes=context["scratch_bytes"],
+            constants_bytes=len(arrays.content),
+            constants_crc32=arrays.crc32,
+            steps=len(planned.schedule),
+            rings=tuple(map(_ring_report, planned.rings)),
+        ),
+    )
+
+
+def _ring_report(ring: Ring) -> RingReport:
+    names = tuple(tensor.name for tensor in ring.tensors)
+    return RingReport(names, ring.depth, ring.tensor.height, ring.bytes, ring.is_whole)
+
+
+def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph) -> dict[str, Any]:
+    network = planned.network
+    first, last = network.input, network.output
+    members, context_bytes = _members(planned)
+    return {
+        "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
+        "context_bytes": context_bytes,
+        "scratch_bytes": _scratch_bytes(network),
+        "members": members,
+        "rows": first.height,
+        "row_bytes": first.row_codes,
+        "width": first.width,
+        "channels": first.channels,
+        "outputs": last.height * last.row_codes,
+        "has_pixels": network.has_pixel_input,
+        "input_type": "uint8_t" if network.has_pixel_input else "int8_t",
+        "input_scale": f"{graph.inputs[0].scale:.9g}",
+        "input_zero_point": first.zero_point,
+        "output_scale": f"{graph.outputs[0].scale:.9g}",
+        "output_zero_point": last.zero_point,
+        "declarations": list(arrays.declarations()),
+        "initializers": list(arrays.initializers()),
+        "constants_bytes": len(arrays.content),
+        "crc32": arrays.crc32,
+        "layers": [_layer(planned, position, layer) for position, layer in enumerate(network.layers, start=1)],
+        "begun": arrays.crc32 | 1,  # never what cleared memory holds
+        "schedule": len(planned.schedule),
+        "pads": [
+            emit.call("satkd_fill", f"context->rows_{i}", ring.bytes, ring.tensor.zero_point)
+            for i, ring in enumerate(planned.rings)
+            if ring.pad_left or ring.pad_right
+        ],
+        "input_address": emit.row_address(planned, first, "step"),
+        "output_rows": last.height,
+        "output_row_codes": last.row_codes,
+        "output_address": emit.row_address(planned, last, "row"),
+    }
+
+
+def _scratch_bytes(network: Network) -> dict[str, int]:
+    asked = [
+        packing.conv_scratch_bytes(w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels)
+        for layer in network.layers
+        if emit.has_fast_kernel(layer)
+        for w in [layer.window]
+    ]
+    return {kernels: max((sizes[kernels] for sizes in asked), default=0) for kernels in ("portable", "dsp", "mve")}
+
+
+def _members(planned: Plan) -> tuple[list[str], int]:
+    """The context's members behind its two first words, and the size of all."""
+    steps = len(planned.network.layers) + 1
+    steps += steps % 2
+    members = [f"uint16_t steps[{steps}]; /* done: rows of the image, then steps of each layer */"]
+    size = 2 * _WORD + 2 * steps
+    for position, layer in enumerate(planned.network.layers, start=1):
+        if layer.sums:
+            members.append(f"int32_t sums_{position}[{layer.sums}];")
+            size += _WORD * layer.sums
+    for i, ring in enumerate(planned.rings):
+        held = f"{ring.depth} of {ring.tensor.height} rows of {ring.row_bytes} bytes"
+        members.append(f"int8_t rows_{i}[{ring.bytes}]; /* {held} */")
+        size += ring.bytes
+    return members, size
+
+
+def _layer(planned: Plan, position: int, layer: Layer) -> dict[str, Any]:
+    given = ", ".join(map(_shape, layer.inputs))
+    body = emit.body(layer, planned, position)
+    is_single = not any(re.search(r"\bstep\b", line) for line in body)
+    return {
+        "position": position,
+        "comment": f"{layer.operator}, {given} to {_shape(layer.output)}",
+        "body": [*(["(void)step;"] if is_single else []), *body],
+    }
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{tensor.height} x {tensor.width} x {tensor.channels}"

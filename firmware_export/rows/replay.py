@@ -1,0 +1,47 @@
+"""A plan carried out on labels instead of codes: proof that no row is read before it is made or after it is gone.
+
+It knows nothing of how plans are found: slots hold the name of what was last written to them.
+"""
+
+from firmware_export.rows.layers import Tensor
+from firmware_export.rows.plan import SOURCE, Plan
+
+
+def check(plan: Plan) -> None:
+    """Carry out a schedule.
+
+    Raises:
+        RuntimeError: a layer would read another row than it should, or the outputs are not all there at the end. That
+            is a defect of the planner, never the user's.
+    """
+    network = plan.network
+    slots: dict[tuple[int, int], tuple[Tensor, int, bool]] = {}
+    steps = [0] * (len(network.layers) + 1)
+
+    def slot(tensor: Tensor, row: int) -> tuple[int, int]:
+        ring = plan.ring_of[tensor]
+        return plan.rings.index(ring), row % ring.depth
+
+    def expect(tensor: Tensor, row: int, reader: str) -> None:
+        found = slots.get(slot(tensor, row))
+        if found != (tensor, row, True):
+            raise RuntimeError(f"{reader} reads row {row} of {tensor.name!r} and finds {found}")
+
+    for number in plan.schedule:
+        step = steps[number]
+        steps[number] += 1
+        if number == SOURCE:
+            slots[slot(network.input, step)] = network.input, step, True
+            continue
+        layer = network.layers[number - 1]
+        for tensor in layer.inputs:
+            for row in layer.reads(step):
+                expect(tensor, row, f"step {step} of {layer.operator}")
+        begun, finished = layer.begun(step), layer.finished(step)
+        earlier = layer.finished(step - 1) if step else 0
+        for row in range(earlier, begun):
+            slots[slot(layer.output, row)] = layer.output, row, row < finished
+    for row in range(network.output.height):
+        expect(network.output, row, "the caller")
+    if steps != [network.input.height, *(layer.steps for layer in network.layers)]:
+        raise RuntimeError(f"the schedule has {steps} steps")

@@ -1,0 +1,114 @@
+"""What the layers are made from: a `.tflite`'s operators with their options and constants, checked as they are read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from firmware_export import flatbuffer
+from firmware_export.errors import UserError
+from firmware_export.flatbuffer import Operator
+from firmware_export.rows import arithmetic
+from firmware_export.rows.layers import Tensor, Window
+
+_MOST_ROWS = 65535  # rows are counted in 16 bits
+_ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's bytes and its graph, which lacks the operators' options and the constants' values."""
+
+    model: bytes
+    graph: flatbuffer.Graph
+
+    @cached_property
+    def _content(self) -> Any:
+        from ai_edge_litert import schema_py_generated as schema
+
+        return schema.ModelT.InitFromPackedBuf(self.model)
+
+    def refuse(self, operator: Operator, what: str) -> UserError:
+        """The error for an operator that the row engine lacks in this form."""
+        return UserError(f"{self.graph.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
+
+    def options(self, operator: Operator) -> Any:
+        """The schema's options object; None where the operator has none."""
+        return self._content.subgraphs[0].operators[operator.index].builtinOptions
+
+    def tensor(self, tensor: flatbuffer.Tensor) -> Tensor:
+        """An activation in rows: [M, N] is M rows of one pixel, anything else as in `layers.Tensor`.
+
+        Raises:
+            UserError: a batch, five dimensions, or more rows than are counted.
+        """
+        shape = tensor.shape
+        if len(shape) > 4 or (len(shape) > 2 and shape[0] != 1) or 0 in shape:
+            raise UserError(
+                f"{self.graph.name}: tensor {tensor.name!r} has the shape {list(shape)}; the row engine takes [N], "
+                "[M, N], [1, M, N] and [1, height, width, channels]"
+            )
+        if len(shape) == 4:
+            height, width, channels = shape[1:]
+        else:
+            height, width, channels = (shape[-2] if len(shape) > 1 else 1), 1, (shape[-1] if shape else 1)
+        if height > _MOST_ROWS:
+            raise UserError(
+                f"{self.graph.name}: tensor {tensor.name!r} has {height} rows, {_MOST_ROWS} at most expected"
+            )
+        return Tensor(tensor.index, tensor.name, height, width, channels, tensor.zero_point)
+
+    def ends(self, operator: Operator) -> tuple[Tensor, Tensor]:
+        """The first input and the output, which must be int8 activations of one scale."""
+        given = operator.inputs[0]
+        if given is None or given.is_constant:
+            raise self.refuse(operator, "has a constant for its input")
+        for tensor in (given, operator.outputs[0]):
+            if tensor.dtype != "int8" or len(tensor.scales) != 1:
+                raise self.refuse(
+                    operator, f"works on {tensor.dtype} with {len(tensor.scales)} scales, not int8 with one"
+                )
+        return self.tensor(given), self.tensor(operator.outputs[0])
+
+    def constant(self, operator: Operator, position: int, dtype: str) -> np.ndarray:
+        """The values of an input that must be a constant of `dtype`."""
+        tensor = operator.inputs[position]
+        if tensor is None or not tensor.is_constant or tensor.dtype != dtype:
+            raise self.refuse(operator, f"needs a constant of {dtype} for its input {position}")
+        data = self._content.buffers[self._content.subgraphs[0].tensors[tensor.index].buffer].data
+        return np.frombuffer(bytes(data), np.dtype(dtype).newbyteorder("<")).reshape(tensor.shape)
+
+    def activation(self, operator: Operator) -> tuple[int, int]:
+        """The lowest and the highest output code of the fused activation."""
+        name = enum_name("ActivationFunctionType", self.options(operator).fusedActivationFunction)
+        if name not in _ACTIVATIONS:
+            raise self.refuse(operator, f"has the fused activation {name}, one of {', '.join(_ACTIVATIONS)} expected")
+        output = operator.outputs[0]
+        return arithmetic.activation_range(name, output.scale, output.zero_point)
+
+    def window(self, operator: Operator, kernel: tuple[int, int]) -> Window:
+        """The window of a convolution or a pooling, padded as TFLM does (`kernels/padding.h`)."""
+        options, (given, output) = self.options(operator), self.ends(operator)
+        if (getattr(options, "dilationHFactor", 1), getattr(options, "dilationWFactor", 1)) != (1, 1):
+            raise self.refuse(operator, "is dilated")
+        strides = options.strideH, options.strideW
+        is_same = enum_name("Padding", options.padding) == "SAME"
+        pads = []
+        for size_in, size_out, taps, stride in zip(
+            (given.height, given.width), (output.height, output.width), kernel, strides, strict=True
+        ):
+            expected = -(-size_in // stride) if is_same else (size_in + stride - taps) // stride
+            if size_out != expected:
+                raise self.refuse(operator, f"has {size_out} rows or columns of output, {expected} expected")
+            pads.append(max(0, (size_out - 1) * stride + taps - size_in) // 2)
+        return Window(*kernel, *strides, *pads)
+
+
+def enum_name(enum: str, value: int) -> str:
+    """The schema's name of an enumeration's value."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return next(
+        name for name, code in vars(getattr(schema, enum)).items() if code == value and not name.startswith("_")
+    )

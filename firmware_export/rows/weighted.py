@@ -1,0 +1,107 @@
+"""The operators with weights: CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, each a convolution in the row engine."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from firmware_export.flatbuffer import Operator
+from firmware_export.rows import arithmetic
+from firmware_export.rows.layers import Convolution, Layer, Pad, Reshape, Tensor, Window
+from firmware_export.rows.source import Source, enum_name
+
+
+def convolution(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    """CONV_2D."""
+    weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
+    if weights.shape[3] != given.channels:
+        raise source.refuse(operator, f"is grouped: weights for {weights.shape[3]} of {given.channels} channels")
+    window = source.window(operator, weights.shape[1:3])
+    return [_layer(source, operator, *_unpadded(given, window, earlier), output, weights, _scales(source, operator, 0))]
+
+
+def depthwise(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    """DEPTHWISE_CONV_2D."""
+    weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
+    multiplier, rest = divmod(output.channels, given.channels)
+    if rest:
+        raise source.refuse(operator, f"makes {output.channels} channels of {given.channels}")
+    window, scales = source.window(operator, weights.shape[1:3]), _scales(source, operator, 3)
+    place = _unpadded(given, window, earlier)
+    return [_layer(source, operator, *place, output, weights[0], scales, depth_multiplier=multiplier)]
+
+
+def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
+    """FULLY_CONNECTED: a 1×1 convolution over pixels that have as many channels as there are weights for a unit."""
+    weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
+    if enum_name("FullyConnectedOptionsWeightsFormat", source.options(operator).weightsFormat) != "DEFAULT":
+        raise source.refuse(operator, "has shuffled weights")
+    units, depth = weights.shape
+    pixels = output.height * output.width
+    if (pixels * depth, output.channels) != (given.height * given.row_codes, units):
+        raise source.refuse(operator, f"multiplies {list(weights.shape)} weights by {list(operator.inputs[0].shape)}")
+    layers: list[Layer] = []
+    if (given.height, given.width, given.channels) != (output.height, output.width, depth):
+        flat = replace(given, index=-1 - operator.index, height=output.height, width=output.width, channels=depth)
+        layers.append(Reshape("RESHAPE", (given,), flat))
+        given = flat
+    scales = _scales(source, operator, 0)
+    if len(operator.inputs[1].scales) == 1:  # then TFLM multiplies the two scales in float32
+        product = np.float32(operator.inputs[0].scale) * np.float32(operator.inputs[1].scale)
+        scales = np.full(units, float(product) / operator.outputs[0].scale)
+    weights = weights.reshape(units, 1, 1, depth)
+    return [*layers, _layer(source, operator, given, Window(1, 1), output, weights, scales)]
+
+
+def _scales(source: Source, operator: Operator, dimension: int) -> np.ndarray:
+    """The real multiplier of each output channel, float64."""
+    weights = operator.inputs[1]
+    channels = weights.shape[dimension]
+    if any(weights.zero_points) or len(weights.scales) not in (1, channels):
+        raise source.refuse(operator, "has weights that are not quantized symmetrically by output channel")
+    scales = np.resize(np.array(weights.scales, np.float64), channels)
+    return operator.inputs[0].scale * scales / operator.outputs[0].scale
+
+
+def _unpadded(given: Tensor, window: Window, earlier: Sequence[Layer]) -> tuple[Tensor, Window]:
+    """After a PAD with zero points: what was padded, and a window with more padding."""
+    pad = next((layer for layer in earlier if layer.output == given), None)
+    if not isinstance(pad, Pad) or pad.inputs[0].channels != given.channels:
+        return given, window
+    if not pad.value == pad.inputs[0].zero_point == given.zero_point:
+        return given, window
+    return pad.inputs[0], replace(window, pad_top=window.pad_top + pad.top, pad_left=window.pad_left + pad.left)
+
+
+def _layer(
+    source: Source,
+    operator: Operator,
+    given: Tensor,
+    window: Window,
+    output: Tensor,
+    weights: np.ndarray,
+    scales: np.ndarray,
+    depth_multiplier: int | None = None,
+) -> Layer:
+    by_channel = (weights if depth_multiplier is None else np.moveaxis(weights, -1, 0)).reshape(output.channels, -1)
+    by_channel = by_channel.astype(np.int64)
+    has_bias = len(operator.inputs) > 2 and operator.inputs[2] is not None
+    bias = source.constant(operator, 2, "int32").reshape(-1) if has_bias else np.zeros(output.channels, np.int32)
+    bias = bias.astype(np.int64) - given.zero_point * by_channel.sum(axis=1)
+    if (np.abs(bias) + 128 * np.abs(by_channel).sum(axis=1)).max() >= 1 << 31:
+        raise source.refuse(operator, "has sums that 32 bits cannot hold")
+    multiplier, shift = np.array([arithmetic.quantize_multiplier(float(scale)) for scale in scales]).T
+    lowest, highest = source.activation(operator)
+    return Convolution(
+        operator.name,
+        (given,),
+        output,
+        window,
+        weights=weights,
+        bias=bias.astype(np.int32),
+        multiplier=multiplier.astype(np.int32),
+        shift=shift.astype(np.int8),
+        lowest=lowest,
+        highest=highest,
+        depth_multiplier=depth_multiplier,
+    )

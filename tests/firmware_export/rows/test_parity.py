@@ -1,0 +1,61 @@
+"""The row engine's answers are TensorFlow Lite Micro's, byte for byte."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rows_runner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from int8_graphs import models
+
+import keras_satkd
+from firmware_export import flatbuffer, oracle
+from firmware_export.rows.render import compile_rows
+
+GRAPHS_A_PROGRAM = 20
+IMAGES = 3
+PRETRAINED = Path(keras_satkd.__file__).parent / "pretrained"
+BUILDERS = ("resnet", "ds_cnn", "mobilenet", "autoencoder")  # conftest.py's
+
+
+def _answers(model, codes):
+    interpreter = oracle.TflmInterpreter(model)
+    return np.stack([interpreter.invoke(image[np.newaxis]).reshape(-1) for image in codes])
+
+
+def _as_given(codes, graph):
+    return codes.view(np.uint8) ^ np.uint8(0x80) if graph.has_unit_input else codes
+
+
+def _check(folder, batch, images=IMAGES):
+    """All of a batch of models in one program, on codes over their whole range."""
+    generator = np.random.default_rng(0)
+    graphs = [flatbuffer.read(model) for model in batch]
+    codes = [generator.integers(-128, 128, (images, *g.inputs[0].shape[1:])).astype(np.int8) for g in graphs]
+    compiled = [compile_rows(model, "make test") for model in batch]
+    found = rows_runner.run(folder, compiled, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
+    for model, graph, given_codes, answers in zip(batch, graphs, codes, found, strict=True):
+        described = [(o.name, o.inputs[0].shape, o.outputs[0].shape) for o in graph.operators]
+        assert np.array_equal(answers, _answers(model, given_codes)), described
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_kinds_of_tiny_models(quantized, kind, tmp_path):
+    _check(tmp_path, [quantized(kind)], images=16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "most_bytes"), [("resnet8", 26 * 1024), ("resnet16", 44 * 1024)])
+def test_shipped_students(name, most_bytes, tmp_path):
+    model = (PRETRAINED / f"{name}_eurosat_int8.tflite").read_bytes()
+    assert compile_rows(model, "make test").report.context_bytes <= most_bytes
+    _check(tmp_path, [model], images=4)
+
+
+@pytest.mark.slow
+@settings(max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batch=st.lists(models(), min_size=GRAPHS_A_PROGRAM, max_size=GRAPHS_A_PROGRAM))
+def test_a_thousand_random_graphs(tmp_path_factory, batch):
+    _check(tmp_path_factory.mktemp("graphs"), batch)
