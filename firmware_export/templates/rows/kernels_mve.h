@@ -1,0 +1,145 @@
+/* Kernels for Helium (Armv8.1-M MVE: Cortex-M52, M55, M85). VMLADAVA adds sixteen products of int8 to one sum, of
+ * four output channels by two pixels at a time; the four channels' sums are requantized as one vector. */
+
+#include <arm_mve.h>
+
+/* TFLM's MultiplyByQuantizedMultiplier (kernels/internal/common.h, double rounding) for four values. VQRDMULH is its
+ * SaturatingRoundingDoublingHighMul; VRSHL rounds halves up and RoundingDivideByPOT away from zero, so that negative
+ * values are made less by one first where they are shifted right at all. */
+static inline __attribute__((always_inline)) int32x4_t satkd_requantize_4(int32x4_t values, int32x4_t multipliers,
+                                                                          int32x4_t left, int32x4_t right) {
+  const int32x4_t scaled = vqrdmulhq_s32(vshlq_s32(values, left), multipliers);
+  return vrshlq_s32(vqaddq_s32(scaled, vshrq_n_s32(vandq_s32(scaled, right), 31)), right);
+}
+
+/* Sixteen weights of four channels (at r3, r5, r7, r9) by two pixels' inputs (at r1), added to eight sums in the even
+ * registers, the only ones that VMLADAVA takes. */
+#define SATKD_STEP(multiply, load)          \
+  "vldrb.8 q0, [r1], #16\n\t"               \
+  "vldrb.8 q1, [r1], #16\n\t"               \
+  load("q2", "r3")                          \
+  multiply ".s8 r0, q0, q2\n\t"             \
+  multiply ".s8 r2, q1, q2\n\t"             \
+  load("q3", "r5")                          \
+  multiply ".s8 r4, q0, q3\n\t"             \
+  multiply ".s8 r6, q1, q3\n\t"             \
+  load("q2", "r7")                          \
+  multiply ".s8 r8, q0, q2\n\t"             \
+  multiply ".s8 r10, q1, q2\n\t"            \
+  load("q3", "r9")                          \
+  multiply ".s8 r12, q0, q3\n\t"            \
+  multiply ".s8 lr, q1, q3\n\t"
+#define SATKD_LOAD(vector, from) "vldrb.8 " vector ", [" from "], #16\n\t"
+#define SATKD_LOAD_REST(vector, from) "vpst\n\tvldrbt.8 " vector ", [" from "]\n\t"
+
+#define SATKD_FIRST SATKD_STEP("vmladav", SATKD_LOAD)
+#define SATKD_NEXT SATKD_STEP("vmladava", SATKD_LOAD)
+#define SATKD_LAST SATKD_STEP("vmladava", SATKD_LOAD_REST) /* never a look behind the weights */
+#define SATKD_ONLY SATKD_STEP("vmladav", SATKD_LOAD_REST)
+#define SATKD_LOOP \
+  "cmp r11, #0\n\tbeq 2f\n1:\n\t" SATKD_NEXT SATKD_NEXT SATKD_NEXT "subs r11, #1\n\tbne 1b\n2:\n\t"
+
+#define SATKD_DOT(steps)                                                                                             \
+  __asm__ volatile(steps                                                                                             \
+                   "vmov %q[first][2], %q[first][0], r0, r8\n\t"                                                     \
+                   "vmov %q[first][3], %q[first][1], r4, r12\n\t"                                                    \
+                   "vmov %q[second][2], %q[second][0], r2, r10\n\t"                                                  \
+                   "vmov %q[second][3], %q[second][1], r6, lr\n\t"                                                   \
+                   : [first] "=w"(first), [second] "=w"(second), "+r"(patches), "+r"(a), "+r"(b), "+r"(c), "+r"(d),  \
+                     "+r"(threes)                                                                                    \
+                   : [rest] "Up"(rest)                                                                               \
+                   : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory")
+
+/* Four channels' sums at two pixels. `depth` weights of a channel are `apart` bytes from the next channel's. */
+static inline __attribute__((always_inline)) void satkd_dot_4_by_2(const int8_t *from, const int8_t *weights, int depth,
+                                                                   int apart, int32x4_t *sums) {
+  register const int8_t *patches __asm__("r1") = from;
+  register const int8_t *a __asm__("r3") = weights;
+  register const int8_t *b __asm__("r5") = weights + apart;
+  register const int8_t *c __asm__("r7") = weights + 2 * apart;
+  register const int8_t *d __asm__("r9") = weights + 3 * apart;
+  const int blocks = depth / 16;
+  register int threes __asm__("r11") = (blocks - 1) / 3;
+  const mve_pred16_t rest = vctp8q((uint32_t)(depth % 16));
+  int32x4_t first, second;
+  if (depth % 16 == 0) {
+    if (blocks % 3 == 1) {
+      SATKD_DOT(SATKD_FIRST SATKD_LOOP);
+    } else if (blocks % 3 == 2) {
+      SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_LOOP);
+    } else {
+      SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOP);
+    }
+  } else if (blocks == 0) {
+    SATKD_DOT(SATKD_ONLY);
+  } else if (blocks % 3 == 1) {
+    SATKD_DOT(SATKD_FIRST SATKD_LOOP SATKD_LAST);
+  } else if (blocks % 3 == 2) {
+    SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_LOOP SATKD_LAST);
+  } else {
+    SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOP SATKD_LAST);
+  }
+  sums[0] = first, sums[1] = second;
+}
+
+/* The patches of two output pixels `step` input bytes apart, 16 bytes of each in turn, zeros behind their ends. */
+static inline __attribute__((always_inline)) void satkd_gather_2(const int8_t *const *rows, int start, int step,
+                                                                 int kernel_height, int row_bytes, int8_t *to) {
+  if (row_bytes % 16 == 0) {
+    for (int ky = 0; ky < kernel_height; ++ky) {
+      const int8_t *const from = rows[ky] + start;
+      for (int k = 0; k < row_bytes; k += 16, to += 32) {
+        vstrbq_s8(to, vldrbq_s8(from + k));
+        vstrbq_s8(to + 16, vldrbq_s8(from + k + step));
+      }
+    }
+  } else {
+    const int depth = kernel_height * row_bytes;
+    for (int pixel = 0; pixel < 2; ++pixel) {
+      int8_t *const linear = to + (depth + 15) / 16 * 32;
+      for (int ky = 0; ky < kernel_height; ++ky) {
+        const int8_t *const from = rows[ky] + start + pixel * step;
+        for (int k = 0; k < row_bytes; k += 16) {
+          const mve_pred16_t some = vctp8q((uint32_t)(row_bytes - k));
+          vstrbq_p_s8(linear + ky * row_bytes + k, vldrbq_z_s8(from + k, some), some);
+        }
+      }
+      for (int k = 0; k < depth; k += 16) {
+        vstrbq_s8(to + 2 * k + 16 * pixel, vldrbq_z_s8(linear + k, vctp8q((uint32_t)(depth - k))));
+      }
+    }
+  }
+}
+
+/* One row of outputs of a convolution. `scratch`: satkd_conv_row's bytes in packing.py. */
+static inline __attribute__((always_inline)) void satkd_conv_row(
+    const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
+    const int8_t *shift, int kernel_height, int kernel_width, int stride_width, int channels_in, int channels_out,
+    int width_out, int32_t output_zero_point, int32_t lowest, int32_t highest, int32_t *scratch) {
+  const int row_bytes = kernel_width * channels_in, depth = kernel_height * row_bytes;
+  const int step = width_out == 1 ? 0 : stride_width * channels_in;     /* a lone pixel is computed twice */
+  const int out_step = width_out == 1 ? 0 : channels_out;
+  const int channels = channels_out < 4 ? 1 : 4;                        /* few channels, each four times */
+  const int apart = channels == 1 ? 0 : depth;
+  const mve_pred16_t lanes = vctp32q((uint32_t)channels);
+  int8_t *const patches = (int8_t *)(void *)scratch;
+  for (int even = 0; even < width_out; even += 2) {
+    const int x = even + 2 > width_out && width_out > 1 ? width_out - 2 : even; /* the last may overlap those before */
+    satkd_gather_2(rows, x * stride_width * channels_in, step, kernel_height, row_bytes, patches);
+    for (int next = 0; next < channels_out; next += channels) {
+      const int c = next + channels > channels_out ? channels_out - channels : next;
+      int32x4_t sums[2];
+      satkd_dot_4_by_2(patches, weights + c * depth, depth, apart, sums);
+      const int32x4_t biases = vldrwq_z_s32(bias + c, lanes);
+      const int32x4_t multipliers = vldrwq_z_s32(multiplier + c, lanes);
+      const int32x4_t shifts = vldrbq_z_s32(shift + c, lanes);
+      const int32x4_t left = vmaxq_s32(shifts, vdupq_n_s32(0)), right = vminq_s32(shifts, vdupq_n_s32(0));
+      for (int pixel = 0; pixel < 2; ++pixel) {
+        int32x4_t values = satkd_requantize_4(vaddq_s32(sums[pixel], biases), multipliers, left, right);
+        values = vaddq_n_s32(values, output_zero_point);
+        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(highest)), vdupq_n_s32(lowest));
+        vstrbq_p_s32(out + x * channels_out + pixel * out_step + c, values, lanes);
+      }
+    }
+  }
+}
