@@ -6,10 +6,17 @@
 /* TFLM's MultiplyByQuantizedMultiplier (kernels/internal/common.h, double rounding) for four values. VQRDMULH is its
  * SaturatingRoundingDoublingHighMul; VRSHL rounds halves up and RoundingDivideByPOT away from zero, so that negative
  * values are made less by one first where they are shifted right at all. */
-static inline __attribute__((always_inline)) int32x4_t satkd_requantize_4(int32x4_t values, int32x4_t multipliers,
+SATKD_KERNEL int32x4_t satkd_requantize_4(int32x4_t values, int32x4_t multipliers,
                                                                           int32x4_t left, int32x4_t right) {
   const int32x4_t scaled = vqrdmulhq_s32(vshlq_s32(values, left), multipliers);
   return vrshlq_s32(vqaddq_s32(scaled, vshrq_n_s32(vandq_s32(scaled, right), 31)), right);
+}
+
+/* The same with one multiplier and shift for all. */
+SATKD_KERNEL int32x4_t satkd_requantize_all(int32x4_t values, int32_t multiplier, int shift) {
+  if (shift >= 0) return vqrdmulhq_n_s32(vshlq_r_s32(values, shift), multiplier);
+  const int32x4_t scaled = vqrdmulhq_n_s32(values, multiplier);
+  return vrshlq_n_s32(vqaddq_s32(scaled, vshrq_n_s32(scaled, 31)), shift);
 }
 
 /* Sixteen weights of four channels (at r3, r5, r7, r9) by two pixels' inputs (at r1), added to eight sums in the even
@@ -51,7 +58,7 @@ static inline __attribute__((always_inline)) int32x4_t satkd_requantize_4(int32x
                    : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory")
 
 /* Four channels' sums at two pixels. `depth` weights of a channel are `apart` bytes from the next channel's. */
-static inline __attribute__((always_inline)) void satkd_dot_4_by_2(const int8_t *from, const int8_t *weights, int depth,
+SATKD_KERNEL void satkd_dot_4_by_2(const int8_t *from, const int8_t *weights, int depth,
                                                                    int apart, int32x4_t *sums) {
   register const int8_t *patches __asm__("r1") = from;
   register const int8_t *a __asm__("r3") = weights;
@@ -83,7 +90,7 @@ static inline __attribute__((always_inline)) void satkd_dot_4_by_2(const int8_t 
 }
 
 /* The patches of two output pixels `step` input bytes apart, 16 bytes of each in turn, zeros behind their ends. */
-static inline __attribute__((always_inline)) void satkd_gather_2(const int8_t *const *rows, int start, int step,
+SATKD_KERNEL void satkd_gather_2(const int8_t *const *rows, int start, int step,
                                                                  int kernel_height, int row_bytes, int8_t *to) {
   if (row_bytes % 16 == 0) {
     for (int ky = 0; ky < kernel_height; ++ky) {
@@ -112,7 +119,7 @@ static inline __attribute__((always_inline)) void satkd_gather_2(const int8_t *c
 }
 
 /* One row of outputs of a convolution. `scratch`: satkd_conv_row's bytes in packing.py. */
-static inline __attribute__((always_inline)) void satkd_conv_row(
+SATKD_KERNEL void satkd_conv_row(
     const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
     const int8_t *shift, int kernel_height, int kernel_width, int stride_width, int channels_in, int channels_out,
     int width_out, int32_t output_zero_point, int32_t lowest, int32_t highest, int32_t *scratch) {
@@ -141,5 +148,30 @@ static inline __attribute__((always_inline)) void satkd_conv_row(
         vstrbq_p_s32(out + x * channels_out + pixel * out_step + c, values, lanes);
       }
     }
+  }
+}
+
+/* One term of satkd_add_row for four codes; the multiplier is at most a half. */
+SATKD_KERNEL int32x4_t satkd_scale_terms(int32x4_t codes, int32_t zero_point, int32_t multiplier, int shift) {
+  if (shift == 0 && multiplier == 1 << 30) {
+    return vmlasq_n_s32(codes, vdupq_n_s32(1 << 19), -zero_point * (1 << 19));
+  }
+  const int32x4_t terms = vmlasq_n_s32(codes, vdupq_n_s32(1 << 20), -zero_point * (1 << 20));
+  return satkd_requantize_all(terms, multiplier, shift);
+}
+
+/* a + b (reference/integer_ops/add.h). `out` may be `a` or `b`. */
+SATKD_KERNEL void satkd_add_row(const int8_t *a, const int8_t *b, int8_t *out, int count, int32_t zero_point_a,
+                                int32_t multiplier_a, int shift_a, int32_t zero_point_b, int32_t multiplier_b,
+                                int shift_b, int32_t output_zero_point, int32_t multiplier, int shift, int32_t lowest,
+                                int32_t highest) {
+  for (int i = 0; i < count; i += 4) {
+    const mve_pred16_t some = vctp32q((uint32_t)(count - i));
+    const int32x4_t sums =
+        vaddq_s32(satkd_scale_terms(vldrbq_z_s32(a + i, some), zero_point_a, multiplier_a, shift_a),
+                  satkd_scale_terms(vldrbq_z_s32(b + i, some), zero_point_b, multiplier_b, shift_b));
+    int32x4_t values = vaddq_n_s32(satkd_requantize_all(sums, multiplier, shift), output_zero_point);
+    values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(highest)), vdupq_n_s32(lowest));
+    vstrbq_p_s32(out + i, values, some);
   }
 }
