@@ -3,7 +3,12 @@
    channels, and weights as they are read. What is written in assembly has functions of its own: it takes nearly every
    register, and once is enough in flash. */
 
+/* Room in the registers is found by the optimizer only. */
+#if defined(__clang__)
 #define SATKD_SHARED static __attribute__((noinline, unused))
+#else
+#define SATKD_SHARED static __attribute__((noinline, unused, optimize("O2", "omit-frame-pointer")))
+#endif
 
 /* (2 * value * multiplier + 2^31) >> 32, plus `addend`: satkd_high_product for -2^30 <= value < 2^30. */
 SATKD_KERNEL int32_t satkd_scale(int32_t value, int32_t multiplier, int32_t addend) {

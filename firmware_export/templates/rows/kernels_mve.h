@@ -1,7 +1,14 @@
 /* Kernels for Helium (Armv8.1-M MVE: Cortex-M52, M55, M85). VMLADAVA adds sixteen products of int8 to one sum, of
- * four output channels by two pixels at a time; the four channels' sums are requantized as one vector. */
+   four output channels by two pixels at a time; the four channels' sums are requantized as one vector. */
 
 #include <arm_mve.h>
+
+/* Room in the registers is found by the optimizer only. */
+#if defined(__clang__)
+#define SATKD_SHARED static __attribute__((noinline, unused))
+#else
+#define SATKD_SHARED static __attribute__((noinline, unused, optimize("O2", "omit-frame-pointer")))
+#endif
 
 /* TFLM's MultiplyByQuantizedMultiplier (kernels/internal/common.h, double rounding) for four values. VQRDMULH is its
  * SaturatingRoundingDoublingHighMul; VRSHL rounds halves up and RoundingDivideByPOT away from zero, so that negative
@@ -43,50 +50,94 @@ SATKD_KERNEL int32x4_t satkd_requantize_all(int32x4_t values, int32_t multiplier
 #define SATKD_NEXT SATKD_STEP("vmladava", SATKD_LOAD)
 #define SATKD_LAST SATKD_STEP("vmladava", SATKD_LOAD_REST) /* never a look behind the weights */
 #define SATKD_ONLY SATKD_STEP("vmladav", SATKD_LOAD_REST)
-#define SATKD_LOOP \
-  "cmp r11, #0\n\tbeq 2f\n1:\n\t" SATKD_NEXT SATKD_NEXT SATKD_NEXT "subs r11, #1\n\tbne 1b\n2:\n\t"
+/* Steps as r11 counts them: four for each three, and one for each beyond. */
+#define SATKD_LOOPS                                                    \
+  "cmp r11, #4\n\tblt 2f\n1:\n\t" SATKD_NEXT SATKD_NEXT SATKD_NEXT     \
+  "subs r11, #4\n\tcmp r11, #4\n\tbge 1b\n2:\n\t"                      \
+  "cmp r11, #0\n\tbeq 4f\n3:\n\t" SATKD_NEXT "subs r11, #1\n\tbne 3b\n4:\n\t"
 
-#define SATKD_DOT(steps)                                                                                             \
-  __asm__ volatile(steps                                                                                             \
-                   "vmov %q[first][2], %q[first][0], r0, r8\n\t"                                                     \
-                   "vmov %q[first][3], %q[first][1], r4, r12\n\t"                                                    \
-                   "vmov %q[second][2], %q[second][0], r2, r10\n\t"                                                  \
-                   "vmov %q[second][3], %q[second][1], r6, lr\n\t"                                                   \
-                   : [first] "=w"(first), [second] "=w"(second), "+r"(patches), "+r"(a), "+r"(b), "+r"(c), "+r"(d),  \
-                     "+r"(threes)                                                                                    \
-                   : [rest] "Up"(rest)                                                                               \
+#define SATKD_DOT(steps)                                                                                              \
+  __asm__ volatile(steps                                                                                              \
+                   "vmov %q[first][2], %q[first][0], r0, r8\n\t"                                                      \
+                   "vmov %q[first][3], %q[first][1], r4, r12\n\t"                                                     \
+                   "vmov %q[second][2], %q[second][0], r2, r10\n\t"                                                   \
+                   "vmov %q[second][3], %q[second][1], r6, lr\n\t"                                                    \
+                   : [first] "=w"(first), [second] "=w"(second), "+r"(inputs), "+r"(a), "+r"(b), "+r"(c), "+r"(d),    \
+                     "+r"(count)                                                                                      \
+                   : [rest] "Up"(rest)                                                                                \
                    : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory")
 
-/* Four channels' sums at two pixels. `depth` weights of a channel are `apart` bytes from the next channel's. */
-SATKD_KERNEL void satkd_dot_4_by_2(const int8_t *from, const int8_t *weights, int depth,
-                                                                   int apart, int32x4_t *sums) {
-  register const int8_t *patches __asm__("r1") = from;
-  register const int8_t *a __asm__("r3") = weights;
-  register const int8_t *b __asm__("r5") = weights + apart;
-  register const int8_t *c __asm__("r7") = weights + 2 * apart;
-  register const int8_t *d __asm__("r9") = weights + 3 * apart;
-  const int blocks = depth / 16;
-  register int threes __asm__("r11") = (blocks - 1) / 3;
-  const mve_pred16_t rest = vctp8q((uint32_t)(depth % 16));
-  int32x4_t first, second;
-  if (depth % 16 == 0) {
-    if (blocks % 3 == 1) {
-      SATKD_DOT(SATKD_FIRST SATKD_LOOP);
-    } else if (blocks % 3 == 2) {
-      SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_LOOP);
-    } else {
-      SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOP);
+/* The output channels of two pixels. */
+typedef struct satkd_channels {
+  int count;
+  int group; /* 4, or 1 where there are fewer than 4: each of them is then computed four times */
+  int depth;
+  const int8_t *weights;
+  const int32_t *bias, *multiplier;
+  const int8_t *shift;
+  int out_step; /* from a pixel's codes to the next one's */
+  int32_t output_zero_point, lowest, highest;
+} satkd_channels;
+
+SATKD_SHARED void satkd_channels_2(const satkd_channels *channels, const int8_t *patches, int8_t *out) {
+  const int depth = channels->depth, blocks = depth / 16, after_first = blocks - (blocks < 3 ? 1 : 3);
+  const int steps = after_first / 3 * 4 + after_first % 3;
+  const int apart = channels->group == 1 ? 0 : depth;
+  const int32x4_t zero = vdupq_n_s32(0), lowest = vdupq_n_s32(channels->lowest);
+  const int32x4_t highest = vdupq_n_s32(channels->highest);
+  const int group = channels->group, last = channels->count - group;
+  const int32_t *const bias = channels->bias;
+  for (int next = 0; next < last + group; next += group) {
+    const int channel = next < last ? next : last; /* the last four may overlap those before */
+    int32x4_t first, second;
+    {
+      register const int8_t *inputs __asm__("r1") = patches;
+      register const int8_t *a __asm__("r3") = channels->weights + channel * depth;
+      register const int8_t *b __asm__("r5") = a + apart;
+      register const int8_t *c __asm__("r7") = b + apart;
+      register const int8_t *d __asm__("r9") = c + apart;
+      register int count __asm__("r11") = steps;
+      const mve_pred16_t rest = vctp8q((uint32_t)(depth % 16));
+      if (depth % 16 == 0) {
+        if (blocks >= 3) {
+          SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS);
+        } else {
+          SATKD_DOT(SATKD_FIRST SATKD_LOOPS);
+        }
+      } else if (blocks >= 3) {
+        SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS SATKD_LAST);
+      } else if (blocks >= 1) {
+        SATKD_DOT(SATKD_FIRST SATKD_LOOPS SATKD_LAST);
+      } else {
+        SATKD_DOT(SATKD_ONLY);
+      }
     }
-  } else if (blocks == 0) {
-    SATKD_DOT(SATKD_ONLY);
-  } else if (blocks % 3 == 1) {
-    SATKD_DOT(SATKD_FIRST SATKD_LOOP SATKD_LAST);
-  } else if (blocks % 3 == 2) {
-    SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_LOOP SATKD_LAST);
-  } else {
-    SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOP SATKD_LAST);
+    int32x4_t biases, multipliers, shifts;
+    if (group == 4) {
+      biases = vldrwq_s32(bias + channel);
+      multipliers = vldrwq_s32(channels->multiplier + channel);
+      shifts = vldrbq_s32(channels->shift + channel);
+    } else {
+      biases = vdupq_n_s32(bias[channel]);
+      multipliers = vdupq_n_s32(channels->multiplier[channel]);
+      shifts = vdupq_n_s32(channels->shift[channel]);
+    }
+    const int32x4_t left = vmaxq_s32(shifts, zero), right = vminq_s32(shifts, zero);
+    first = satkd_requantize_4(vaddq_s32(first, biases), multipliers, left, right);
+    second = satkd_requantize_4(vaddq_s32(second, biases), multipliers, left, right);
+    first = vaddq_n_s32(first, channels->output_zero_point);
+    second = vaddq_n_s32(second, channels->output_zero_point);
+    first = vmaxq_s32(vminq_s32(first, highest), lowest);
+    second = vmaxq_s32(vminq_s32(second, highest), lowest);
+    int8_t *const to = out + channel;
+    if (group == 4) {
+      vstrbq_s32(to, first);
+      vstrbq_s32(to + channels->out_step, second);
+    } else {
+      to[0] = (int8_t)vgetq_lane_s32(first, 0);
+      to[channels->out_step] = (int8_t)vgetq_lane_s32(second, 0);
+    }
   }
-  sums[0] = first, sums[1] = second;
 }
 
 /* The patches of two output pixels `step` input bytes apart, 16 bytes of each in turn, zeros behind their ends. */
@@ -95,6 +146,7 @@ SATKD_KERNEL void satkd_gather_2(const int8_t *const *rows, int start, int step,
   if (row_bytes % 16 == 0) {
     for (int ky = 0; ky < kernel_height; ++ky) {
       const int8_t *const from = rows[ky] + start;
+#pragma GCC unroll 3
       for (int k = 0; k < row_bytes; k += 16, to += 32) {
         vstrbq_s8(to, vldrbq_s8(from + k));
         vstrbq_s8(to + 16, vldrbq_s8(from + k + step));
@@ -118,36 +170,22 @@ SATKD_KERNEL void satkd_gather_2(const int8_t *const *rows, int start, int step,
   }
 }
 
-/* One row of outputs of a convolution. `scratch`: satkd_conv_row's bytes in packing.py. */
-SATKD_KERNEL void satkd_conv_row(
-    const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
-    const int8_t *shift, int kernel_height, int kernel_width, int stride_width, int channels_in, int channels_out,
-    int width_out, int32_t output_zero_point, int32_t lowest, int32_t highest, int32_t *scratch) {
+/* One row of outputs of a convolution (reference/integer_ops/conv.h), as satkd_conv_row_portable has it.
+     scratch: conv_scratch_bytes in packing.py. */
+SATKD_KERNEL void satkd_conv_row(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias,
+                                 const int32_t *multiplier, const int8_t *shift, int kernel_height, int kernel_width,
+                                 int stride_width, int channels_in, int channels_out, int width_out,
+                                 int32_t output_zero_point, int32_t lowest, int32_t highest, int32_t *scratch) {
   const int row_bytes = kernel_width * channels_in, depth = kernel_height * row_bytes;
-  const int step = width_out == 1 ? 0 : stride_width * channels_in;     /* a lone pixel is computed twice */
-  const int out_step = width_out == 1 ? 0 : channels_out;
-  const int channels = channels_out < 4 ? 1 : 4;                        /* few channels, each four times */
-  const int apart = channels == 1 ? 0 : depth;
-  const mve_pred16_t lanes = vctp32q((uint32_t)channels);
+  const int pixels = width_out == 1 ? 1 : 2; /* a lone pixel is computed twice */
+  const satkd_channels channels = {channels_out, channels_out < 4 ? 1 : 4, depth, weights, bias, multiplier, shift,
+                                   pixels == 1 ? 0 : channels_out, output_zero_point, lowest, highest};
   int8_t *const patches = (int8_t *)(void *)scratch;
-  for (int even = 0; even < width_out; even += 2) {
-    const int x = even + 2 > width_out && width_out > 1 ? width_out - 2 : even; /* the last may overlap those before */
-    satkd_gather_2(rows, x * stride_width * channels_in, step, kernel_height, row_bytes, patches);
-    for (int next = 0; next < channels_out; next += channels) {
-      const int c = next + channels > channels_out ? channels_out - channels : next;
-      int32x4_t sums[2];
-      satkd_dot_4_by_2(patches, weights + c * depth, depth, apart, sums);
-      const int32x4_t biases = vldrwq_z_s32(bias + c, lanes);
-      const int32x4_t multipliers = vldrwq_z_s32(multiplier + c, lanes);
-      const int32x4_t shifts = vldrbq_z_s32(shift + c, lanes);
-      const int32x4_t left = vmaxq_s32(shifts, vdupq_n_s32(0)), right = vminq_s32(shifts, vdupq_n_s32(0));
-      for (int pixel = 0; pixel < 2; ++pixel) {
-        int32x4_t values = satkd_requantize_4(vaddq_s32(sums[pixel], biases), multipliers, left, right);
-        values = vaddq_n_s32(values, output_zero_point);
-        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(highest)), vdupq_n_s32(lowest));
-        vstrbq_p_s32(out + x * channels_out + pixel * out_step + c, values, lanes);
-      }
-    }
+  for (int next = 0; next < width_out; next += pixels) {
+    const int x = next + pixels > width_out ? width_out - pixels : next; /* the last two may overlap those before */
+    satkd_gather_2(rows, x * stride_width * channels_in, pixels == 1 ? 0 : stride_width * channels_in, kernel_height,
+                   row_bytes, patches);
+    satkd_channels_2(&channels, patches, out + x * channels_out);
   }
 }
 
@@ -160,18 +198,33 @@ SATKD_KERNEL int32x4_t satkd_scale_terms(int32x4_t codes, int32_t zero_point, in
   return satkd_requantize_all(terms, multiplier, shift);
 }
 
+/* Four codes of satkd_add_row. */
+SATKD_KERNEL int32x4_t satkd_add_4(int32x4_t a, int32x4_t b, int32_t zero_point_a, int32_t multiplier_a, int shift_a,
+                                   int32_t zero_point_b, int32_t multiplier_b, int shift_b, int32_t output_zero_point,
+                                   int32_t multiplier, int shift, int32_t lowest, int32_t highest) {
+  const int32x4_t sums = vaddq_s32(satkd_scale_terms(a, zero_point_a, multiplier_a, shift_a),
+                                   satkd_scale_terms(b, zero_point_b, multiplier_b, shift_b));
+  const int32x4_t values = vaddq_n_s32(satkd_requantize_all(sums, multiplier, shift), output_zero_point);
+  return vmaxq_s32(vminq_s32(values, vdupq_n_s32(highest)), vdupq_n_s32(lowest));
+}
+
 /* a + b (reference/integer_ops/add.h). `out` may be `a` or `b`. */
 SATKD_KERNEL void satkd_add_row(const int8_t *a, const int8_t *b, int8_t *out, int count, int32_t zero_point_a,
                                 int32_t multiplier_a, int shift_a, int32_t zero_point_b, int32_t multiplier_b,
                                 int shift_b, int32_t output_zero_point, int32_t multiplier, int shift, int32_t lowest,
                                 int32_t highest) {
-  for (int i = 0; i < count; i += 4) {
-    const mve_pred16_t some = vctp32q((uint32_t)(count - i));
-    const int32x4_t sums =
-        vaddq_s32(satkd_scale_terms(vldrbq_z_s32(a + i, some), zero_point_a, multiplier_a, shift_a),
-                  satkd_scale_terms(vldrbq_z_s32(b + i, some), zero_point_b, multiplier_b, shift_b));
-    int32x4_t values = vaddq_n_s32(satkd_requantize_all(sums, multiplier, shift), output_zero_point);
-    values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(highest)), vdupq_n_s32(lowest));
-    vstrbq_p_s32(out + i, values, some);
+  const int fours = count / 4 * 4;
+  for (int i = 0; i < fours; i += 4) {
+    vstrbq_s32(out + i, satkd_add_4(vldrbq_s32(a + i), vldrbq_s32(b + i), zero_point_a, multiplier_a, shift_a,
+                                    zero_point_b, multiplier_b, shift_b, output_zero_point, multiplier, shift, lowest,
+                                    highest));
+  }
+  if (fours < count) {
+    const mve_pred16_t rest = vctp32q((uint32_t)(count - fours));
+    const int32x4_t rest_a = vldrbq_z_s32(a + fours, rest), rest_b = vldrbq_z_s32(b + fours, rest);
+    vstrbq_p_s32(out + fours,
+                 satkd_add_4(rest_a, rest_b, zero_point_a, multiplier_a, shift_a, zero_point_b, multiplier_b, shift_b,
+                             output_zero_point, multiplier, shift, lowest, highest),
+                 rest);
   }
 }
