@@ -1,0 +1,56 @@
+"""What the row engine's fast kernels ask of a layer: room to work in, and sums that stay within bounds.
+
+The kernels are `templates/rows/kernels_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `kernels_mve.h` (Helium).
+They read weights as TensorFlow Lite has them.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+_WHOLE_PATCHES_BYTES = 2560
+"""`SATKD_WHOLE_PATCHES_BYTES` in kernels_dsp.h."""
+
+_LARGEST_FAST_SUM = 1 << 30
+
+
+def conv_scratch_bytes(kernel_height: int, kernel_width: int, channels_in: int, channels_out: int) -> Mapping[str, int]:
+    """The bytes that `satkd_conv_row` may write behind its last argument, aligned to 4.
+
+    Returns:
+        By kernel: `portable` (always 0), `dsp` and `mve`; multiples of 4.
+    """
+    row_bytes = kernel_width * channels_in
+    depth = kernel_height * row_bytes
+    return {
+        "portable": 0,
+        "dsp": _dsp_scratch_bytes(row_bytes, depth, channels_out),
+        "mve": 2 * _round_up(depth, 16) + (_round_up(depth, 4) if row_bytes % 16 else 0),
+    }
+
+
+def _dsp_scratch_bytes(row_bytes: int, depth: int, channels_out: int) -> int:
+    """Four pixels, widened to int16: their patches, or one kernel row of them and int32 sums."""
+    if row_bytes % 4:
+        return (4 * 2 + 4) * _round_up(depth, 4)  # and put together before they are widened
+    if 4 * 2 * depth > _WHOLE_PATCHES_BYTES:
+        return 4 * 2 * row_bytes + 4 * 4 * channels_out
+    return 4 * 2 * depth
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def fits_fast_sums(weights: np.ndarray, bias: np.ndarray) -> bool:
+    """Whether the DSP kernels compute a layer exactly: no sum of products leaves −2³⁰ … 2³⁰.
+
+    Where it is false (a bias of a channel whose weights are next to nothing), the layer takes the portable kernel. The
+    Helium kernels are exact for every sum that int32 holds.
+
+    Args:
+        weights: int8, output channels first.
+        bias: int32 [output channels], as the kernel gets it.
+    """
+    products = 128 * np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)
+    return bool((np.abs(bias.astype(np.int64)) + products < _LARGEST_FAST_SUM).all())
