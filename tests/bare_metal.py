@@ -9,7 +9,7 @@ from firmware_export.rendering import render_template
 
 COMPILER = "arm-none-eabi-gcc"
 FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
 HERTZ = {"mps2-an386": 25_000_000, "mps2-an500": 25_000_000, "mps3-an547": 32_000_000}
 """SysTick's clock. With `counts_instructions` an instruction takes a nanosecond: 40 or 31.25 instructions a tick."""
 

@@ -1,7 +1,7 @@
 """What the row engine's fast kernels ask of a layer: room to work in, and sums that stay within bounds.
 
-The kernels are `templates/rows/kernels_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `kernels_mve.h` (Helium).
-They read weights as TensorFlow Lite has them.
+The kernels are `kernels_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `kernels_mve.h` (Helium) in
+`templates/rows`. They read weights as TensorFlow Lite has them.
 """
 
 from collections.abc import Mapping

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
+import bare_metal
 import numpy as np
 import pytest
 
-import bare_metal
 from firmware_export import emulator
 from firmware_export.rows import packing
 
