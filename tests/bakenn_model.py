@@ -1,4 +1,4 @@
-"""bakenn (PyPI), a compiler of models to C that holds whole tensors: the row engine's yardstick in `make bench-engine`."""
+"""bakenn (PyPI) compiles models to C that holds whole tensors: what `make bench-engine` measures beside the row engine."""
 
 import subprocess
 from dataclasses import dataclass
