@@ -1,4 +1,4 @@
-"""bakenn (PyPI) compiles models to C that holds whole tensors: what `make bench-engine` measures beside the row engine."""
+"""bakenn (PyPI), which compiles models to C that holds whole tensors: measured beside the row engine."""
 
 import subprocess
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ from firmware_export import emulator, flatbuffer, oracle
 from tests import bakenn_model, bare_metal, engine_models
 
 MAIN = Path(__file__).parent / "engine_bench_main.c"
-IMAGES = 2
+IMAGES = 1
 RESULTS = Path(__file__).parent.parent / "docs" / "engine" / "results.json"
 
 _NETWORK = """
