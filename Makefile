@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench lock clean
+.PHONY: help venv demo test lint bench bench-engine lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP)  ## make the environment in .venv from requirements.lock
 
@@ -34,6 +34,9 @@ lint: $(STAMP)  ## style and unused code
 
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
+
+bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python of its environment
+	$(BIN)/python -m tests.engine_bench $(if $(BAKENN),--bakenn $(BAKENN))
 
 lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

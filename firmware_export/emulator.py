@@ -91,13 +91,15 @@ def build(folder: Path, core: str, out: Path) -> Path:
     return out
 
 
-def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0) -> str:
+def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instructions: bool = False) -> str:
     """Run a program that `build` made.
 
     Args:
         elf: the program, built for the machine's core.
         machine: one of `MACHINES`.
         timeout_seconds: how long, in seconds, the emulator may take; a model of 100 kB takes about one.
+        counts_instructions: let the machine's clock advance with each instruction and with nothing else (`-icount
+            shift=0`: one nanosecond an instruction), so that SysTick counts the same every time; slower.
 
     Returns:
         What the program printed: a line `ok NAME` or `FAILED NAME` for each check.
@@ -111,6 +113,7 @@ def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0) -> str:
     command = [_tool(EMULATOR), "-machine", machine, "-nographic", "-monitor", "none", "-serial", "none"]
     command += ["-chardev", "stdio,id=console", "-kernel", str(elf)]
     command += ["-semihosting-config", "enable=on,target=native,chardev=console"]
+    command += ["-icount", "shift=0"] if counts_instructions else []
     try:
         done = subprocess.run(
             command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds

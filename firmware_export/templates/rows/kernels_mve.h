@@ -1,5 +1,6 @@
 /* Kernels for Helium (Armv8.1-M MVE: Cortex-M52, M55, M85). VMLADAVA adds sixteen products of int8 to one sum, of
-   four output channels by two pixels at a time; the four channels' sums are requantized as one vector. */
+   four output channels by two pixels at a time; the four channels' sums are requantized as one vector. Clang keeps r7,
+   which the assembly takes: it gets the DSP kernels. */
 
 #include <arm_mve.h>
 
@@ -48,8 +49,10 @@ SATKD_KERNEL int32x4_t satkd_requantize_all(int32x4_t values, int32_t multiplier
 
 #define SATKD_FIRST SATKD_STEP("vmladav", SATKD_LOAD)
 #define SATKD_NEXT SATKD_STEP("vmladava", SATKD_LOAD)
-#define SATKD_LAST SATKD_STEP("vmladava", SATKD_LOAD_REST) /* never a look behind the weights */
-#define SATKD_ONLY SATKD_STEP("vmladav", SATKD_LOAD_REST)
+/* The rest of a depth that is no multiple of 16: never a look behind the weights. */
+#define SATKD_PREDICATE "vmov.32 r11, %e[rest][0]\n\tvctp.8 r11\n\t"
+#define SATKD_LAST SATKD_PREDICATE SATKD_STEP("vmladava", SATKD_LOAD_REST)
+#define SATKD_ONLY SATKD_PREDICATE SATKD_STEP("vmladav", SATKD_LOAD_REST)
 /* Steps as r11 counts them: four for each three, and one for each beyond. */
 #define SATKD_LOOPS                                                    \
   "cmp r11, #4\n\tblt 2f\n1:\n\t" SATKD_NEXT SATKD_NEXT SATKD_NEXT     \
@@ -64,7 +67,7 @@ SATKD_KERNEL int32x4_t satkd_requantize_all(int32x4_t values, int32_t multiplier
                    "vmov %q[second][3], %q[second][1], r6, lr\n\t"                                                    \
                    : [first] "=w"(first), [second] "=w"(second), "+r"(inputs), "+r"(a), "+r"(b), "+r"(c), "+r"(d),    \
                      "+r"(count)                                                                                      \
-                   : [rest] "Up"(rest)                                                                                \
+                   : [rest] "w"(rest)                                                                                \
                    : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory")
 
 /* The output channels of two pixels. */
@@ -83,7 +86,7 @@ SATKD_SHARED void satkd_channels_2(const satkd_channels *channels, const int8_t 
   const int depth = channels->depth, blocks = depth / 16, after_first = blocks - (blocks < 3 ? 1 : 3);
   const int steps = after_first / 3 * 4 + after_first % 3;
   const int apart = channels->group == 1 ? 0 : depth;
-  const int32x4_t zero = vdupq_n_s32(0), lowest = vdupq_n_s32(channels->lowest);
+  const int32x4_t rest = vdupq_n_s32(depth % 16), zero = vdupq_n_s32(0), lowest = vdupq_n_s32(channels->lowest);
   const int32x4_t highest = vdupq_n_s32(channels->highest);
   const int group = channels->group, last = channels->count - group;
   const int32_t *const bias = channels->bias;
@@ -97,7 +100,6 @@ SATKD_SHARED void satkd_channels_2(const satkd_channels *channels, const int8_t 
       register const int8_t *c __asm__("r7") = b + apart;
       register const int8_t *d __asm__("r9") = c + apart;
       register int count __asm__("r11") = steps;
-      const mve_pred16_t rest = vctp8q((uint32_t)(depth % 16));
       if (depth % 16 == 0) {
         if (blocks >= 3) {
           SATKD_DOT(SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS);

@@ -31,10 +31,11 @@ extern "C" {
 #define SATKD_OUTPUTS {{ outputs }}
 
 /* The core's own kernels, by the compiler's macros, and what they work in. */
-#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1) && !defined(__clang__) /* clang keeps r7 to itself */
 #define SATKD_KERNELS 2 /* Helium: Cortex-M55, M85 */
 #define SATKD_SCRATCH_BYTES {{ scratch_bytes.mve }}
-#elif defined(__ARM_FEATURE_DSP)
+#elif defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && __ARM_ARCH_PROFILE == 'M' && \
+    !defined(__ARM_BIG_ENDIAN)
 #define SATKD_KERNELS 1 /* the DSP extension: Cortex-M4, M7, M33 */
 #define SATKD_SCRATCH_BYTES {{ scratch_bytes.dsp }}
 #else

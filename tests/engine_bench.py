@@ -1,0 +1,255 @@
+"""`make bench-engine`: what one inference costs in the row engine, counted in QEMU.
+
+Counts do not depend on this machine: the emulator's clock advances with each instruction and with nothing else. Outputs
+are compared with TensorFlow Lite Micro's on this host. bakenn (PyPI), if its interpreter is named by `--bakenn`, is
+measured beside the engine on the one model of these that it can compile.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from firmware_export.rows.render import compile_rows
+
+from firmware_export import emulator, flatbuffer, oracle
+from tests import bakenn_model, bare_metal, engine_models
+
+MAIN = Path(__file__).parent / "engine_bench_main.c"
+IMAGES = 1
+RESULTS = Path(__file__).parent.parent / "docs" / "engine" / "results.json"
+
+_NETWORK = """
+enum {{ IMAGES = {images}, INPUTS = {inputs}, OUTPUTS = {outputs} }};
+static const uint8_t images[IMAGES][INPUTS] = {{
+{pixels}
+}};
+static const int8_t expected[IMAGES][OUTPUTS] = {{
+{codes}
+}};
+"""
+_ROWS = """
+#include "satkd_model.h"
+enum { WORKING_BYTES = SATKD_CONTEXT_BYTES };
+static satkd_context context;
+static void infer(const uint8_t *image, int8_t *out) {
+  if (satkd_run(&context, image, out) != SATKD_OK) out[0] ^= 1;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network's C text."""
+
+    engine: str
+    sources: tuple[Path, ...]
+    include: tuple[Path, ...]
+    call: str
+    """C: `WORKING_BYTES` and `infer`, as engine_bench_main.c has them."""
+    optimization: str = "-O2"
+    standard: str = "-std=c99"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One network on one machine."""
+
+    engine: str
+    model: str
+    macs: int
+    machine: str
+    core: str
+    flags: str
+    instructions: int
+    """Of the dearest of the images."""
+    instructions_least: int
+    flash_bytes: int
+    """Code, constants and initial values of the network's own objects; library functions are not in it."""
+    working_bytes: int
+    """The context or arena; with the input's rows, in the row engine, but without the image."""
+    static_bytes: int
+    """Other static variables."""
+    stack_bytes: int
+    """Painted: what one inference was seen to write below `main`'s frame."""
+    stack_bound_bytes: int | None
+    """The deepest chain of calls by `-fstack-usage`."""
+    wrong_outputs: int
+
+
+def measure(program: Program, model: bytes, name: str, machine: str, folder: Path) -> Result:
+    """Compile, run and weigh one network on one machine."""
+    core = emulator.MACHINES[machine]
+    graph = flatbuffer.read(model, name)
+    pictures = engine_models.pictures(IMAGES)
+    expected = oracle.run(model, oracle.quantize_input(pictures, graph)).reshape(IMAGES, -1)
+    sizes = {"images": IMAGES, "inputs": pictures[0].size, "outputs": expected.shape[1]}
+    text = _NETWORK.format(pixels=_rows(pictures.reshape(IMAGES, -1)), codes=_rows(expected), **sizes)
+    (folder / "network.h").write_text(text + program.call)
+    include = [argument for path in (*program.include, folder) for argument in ("-I", str(path))]
+    flags = (program.optimization, program.standard, "-fstack-usage", *include)
+    own = [
+        bare_metal.compile_object(source, core, folder / f"{i}.o", flags) for i, source in enumerate(program.sources)
+    ]
+    main = bare_metal.compile_object(MAIN, core, folder / "main.o", [*bare_metal.WARNINGS, *flags])
+    elf = bare_metal.link([main, *own], core, folder / "bench.elf")
+    printed = emulator.run(elf, machine, counts_instructions=True, timeout_seconds=600)
+    values: dict[str, list[int]] = {}
+    for line in printed.splitlines():
+        key, value = line.split()
+        values.setdefault(key, []).append(int(value))
+    per_tick = bare_metal.instructions_per_tick(machine)
+    flash, static = _weigh(own)
+    return Result(
+        engine=program.engine,
+        model=name,
+        macs=graph.macs,
+        machine=machine,
+        core=core,
+        flags=" ".join([*emulator.CORES[core].flags, *bare_metal.FLAGS, program.optimization, program.standard]),
+        instructions=round(max(values["ticks"]) * per_tick),
+        instructions_least=round(min(values["ticks"]) * per_tick),
+        flash_bytes=flash,
+        working_bytes=values["working_bytes"][0],
+        static_bytes=static,
+        stack_bytes=values["stack"][0],
+        stack_bound_bytes=_stack_bound(elf, folder, len(own)),
+        wrong_outputs=values["wrong"][0],
+    )
+
+
+def _rows(table: np.ndarray) -> str:
+    return ",\n".join("  {" + ", ".join(map(str, row.tolist())) + "}" for row in table)
+
+
+def _weigh(objects: Sequence[Path]) -> tuple[int, int]:
+    """Bytes of flash (text and data) and of static RAM (data and bss) of objects."""
+    listed = _output(["arm-none-eabi-size", *map(str, objects)]).splitlines()[1:]
+    text, data, bss = (sum(int(line.split()[column]) for line in listed) for column in range(3))
+    return text + data, data + bss
+
+
+def _stack_bound(elf: Path, folder: Path, objects: int) -> int | None:
+    """The deepest chain of calls from `infer` or what it was inlined into, by the compiler's own frame sizes.
+
+    None where a frame's size is not known when the program is compiled, or calls go round or through pointers.
+    """
+    frames: dict[str, int] = {}
+    for name in ("main", *map(str, range(objects))):
+        for line in (folder / f"{name}.su").read_text().splitlines():
+            place, size, kind = line.split("\t")
+            if kind != "static":
+                return None
+            frames[_without_number(place.rsplit(":", 1)[1])] = int(size)
+    calls: dict[str, set[str]] = {}
+    function = ""
+    for line in _output(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)]).splitlines():
+        if begins := re.match(r"[0-9a-f]+ <([^>+]+)>:", line):
+            function = _without_number(begins[1])
+        elif jumps := re.search(r"\t(?:bl|b|b\.n|b\.w)\t.*<([^>+]+)>", line):
+            if _without_number(jumps[1]) != function:
+                calls.setdefault(function, set()).add(_without_number(jumps[1]))
+        elif re.search(r"\tblx\tr", line) and function in frames:
+            return None
+
+    def deepest(name: str, above: tuple[str, ...] = ()) -> int:
+        if name in above:
+            raise RecursionError(name)
+        return frames.get(name, 0) + max((deepest(called, (*above, name)) for called in calls.get(name, ())), default=0)
+
+    try:
+        return deepest("main") - frames["main"]
+    except RecursionError:
+        return None
+
+
+def _without_number(name: str) -> str:
+    """What gcc appends to the name of a part or copy of a function is in its lists of frames, but for the number."""
+    return re.sub(r"\.\d+$", "", name)
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def row_engine(model: bytes, folder: Path) -> Program:
+    """The row engine's C of a model."""
+    for file, text in compile_rows(model, "make bench-engine").files.items():
+        (folder / file).write_text(text)
+    return Program("rows", (folder / "satkd_model.c",), (folder,), _ROWS)
+
+
+def measure_all(bakenn: Path | None) -> list[Result]:
+    """Every engine, model and machine."""
+    pointwise = {
+        "resnet8_pointwise": engine_models.resnet8_with_pointwise_shortcuts(),
+        "resnet8_pointwise_average_pool": engine_models.resnet8_with_pointwise_shortcuts(has_mean=False),
+    }
+    models = {**pointwise, "resnet8_eurosat": engine_models.SHIPPED.read_bytes()}
+    results = []
+    for name, model in models.items():
+        for machine in emulator.MACHINES:
+            with tempfile.TemporaryDirectory() as path:
+                folder = Path(path)
+                results.append(_told(measure(row_engine(model, folder), model, name, machine, folder)))
+    if bakenn is None:
+        print(
+            "bakenn is not measured: python -m venv V && V/bin/pip install 'bakenn[tflite]', then --bakenn V/bin/python"
+        )
+        return results
+    for name, model in models.items():
+        for has_cmsis_nn in (False, True):
+            for machine in ("mps2-an386", "mps2-an500"):
+                with tempfile.TemporaryDirectory() as path:
+                    folder = Path(path)
+                    try:
+                        program = _bakenn_program(bakenn, model, folder, has_cmsis_nn)
+                    except bakenn_model.Refused as refusal:
+                        print(f"bakenn refuses {name}: {refusal}")
+                        continue
+                    results.append(_told(measure(program, model, name, machine, folder)))
+    return results
+
+
+def _bakenn_program(bakenn: Path, model: bytes, folder: Path, has_cmsis_nn: bool) -> Program:
+    made = bakenn_model.compile_model(bakenn, model, folder / "bakenn", has_cmsis_nn)
+    engine = "bakenn 1.0.0" + (" + CMSIS-NN" if has_cmsis_nn else "")
+    return replace(Program("", made.sources, made.include, made.call, standard="-std=c11"), engine=engine)
+
+
+def _told(result: Result) -> Result:
+    print(
+        f"{result.engine:24s} {result.model:31s} {result.core:11s} {result.instructions / 1e6:7.1f} M instructions, "
+        f"flash {result.flash_bytes}, working memory {result.working_bytes}, stack {result.stack_bytes} "
+        f"(bound {result.stack_bound_bytes}), wrong outputs {result.wrong_outputs}",
+        flush=True,
+    )
+    return result
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bakenn", type=Path, help="the Python of an environment that has bakenn[tflite]")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    found = {
+        "compiler": _output([bare_metal.COMPILER, "--version"]).splitlines()[0],
+        "emulator": _output([emulator.EMULATOR, "--version"]).splitlines()[0],
+        "count": "SysTick under -icount shift=0: 40 instructions a tick (mps2-an386, an500) or 31.25 (mps3-an547)",
+        "results": [asdict(result) for result in measure_all(arguments.bakenn)],
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+/* Row kernels against plain int64 arithmetic, with random weights and codes. Prints one line a kernel: `ok` or `FAILED`. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arithmetic.h"
+#include KERNELS
+#include "layers.h" /* the sizes of the arrays below, and a layer a line: layers[LAYERS] */
+
+void write_text(const char *text);
+
+enum { ADDITIONS = 400, GUARD = 64 };
+
+static uint32_t state = SEED;
+
+/* xorshift32, by Marsaglia. */
+static uint32_t draw(uint32_t below) {
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state % below;
+}
+
+static int between(int lowest, int highest) { return lowest + (int)draw((uint32_t)(highest - lowest + 1)); }
+
+/* Uniform, or extreme: sums of nothing but -128 * -127 are the largest there are. */
+static void fill(int8_t *codes, int count, int lowest) {
+  const int is_extreme = draw(8) == 0;
+  for (int i = 0; i < count; ++i) codes[i] = (int8_t)(is_extreme ? lowest : between(lowest, 127));
+}
+
+/* ---- TFLM's arithmetic, by its definition: divisions of 64-bit numbers, no shifts ---- */
+
+static int64_t divide_rounding_away(int64_t x, int64_t by) {
+  return x >= 0 ? (2 * x + by) / (2 * by) : -((-2 * x + by) / (2 * by));
+}
+
+static int64_t high_product(int64_t a, int64_t b) {
+  const int64_t product = a * b, nudged = product + (product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30));
+  return nudged / ((int64_t)1 << 31);
+}
+
+static int64_t requantize(int64_t x, int32_t multiplier, int shift) {
+  if (shift >= 0) return high_product(x * ((int64_t)1 << shift), multiplier);
+  return divide_rounding_away(high_product(x, multiplier), (int64_t)1 << -shift);
+}
+
+static int8_t clamp(int64_t x, int64_t lowest, int64_t highest) {
+  return (int8_t)(x < lowest ? lowest : x > highest ? highest : x);
+}
+
+/* ---- Layers ---- */
+
+static int8_t inputs[KERNEL_HEIGHT][ROW], weights[WEIGHTS + GUARD], out[ROW + 2 * GUARD], shift[CHANNELS];
+static int32_t bias[CHANNELS], multiplier[CHANNELS], scratch[SCRATCH / 4 + GUARD];
+static int failures;
+
+static void report(const char *name, int mismatches) {
+  write_text(mismatches ? "FAILED " : "ok ");
+  write_text(name);
+  write_text("\n");
+  failures += mismatches;
+}
+
+/* Multipliers as QuantizeMultiplier makes them; now and then one that halves exactly, or is above one. */
+static void draw_multiplier(int32_t *factor, int8_t *exponent, int least) {
+  *factor = draw(6) == 0 ? 1 << 30 : (int32_t)((1u << 30) + draw(1u << 30));
+  *exponent = (int8_t)(draw(12) == 0 ? between(-31, 3) : between(least, -1));
+}
+
+static void draw_range(int32_t *lowest, int32_t *highest) {
+  *lowest = draw(2) ? -128 : between(-128, 20);
+  *highest = draw(2) ? 127 : between(21, 127);
+}
+
+static int count_conv_mismatches(int number) {
+  const int kernel_height = layers[number].kernel_height, kernel_width = layers[number].kernel_width;
+  const int channels_in = layers[number].channels_in, channels_out = layers[number].channels_out;
+  const int stride = layers[number].stride, width_out = layers[number].width_out;
+  const int depth = kernel_height * kernel_width * channels_in, columns = (width_out - 1) * stride + kernel_width;
+  const int scratch_words = layers[number].scratch_bytes / 4;
+  const int32_t zero_point = between(-128, 127);
+  int32_t lowest, highest;
+  draw_range(&lowest, &highest);
+
+  const int8_t *rows[KERNEL_HEIGHT];
+  for (int ky = 0; ky < kernel_height; ++ky) {
+    /* Ends at the array's end and begins anywhere: a read past a row's end meets the next row's random codes. */
+    int8_t *row = inputs[ky] + ROW - columns * channels_in;
+    fill(row, columns * channels_in, -128);
+    rows[ky] = row;
+  }
+  fill(weights, channels_out * depth, -127);
+  for (int c = 0; c < channels_out; ++c) {
+    bias[c] = between(-100000, 100000) * (draw(10) == 0 ? 1000 : 1);
+    draw_multiplier(&multiplier[c], &shift[c], -16);
+    if (draw(8) == 0) { /* a sum so small that a multiplier near one does not saturate */
+      for (int i = 0; i < depth; ++i) weights[c * depth + i] = 0;
+      bias[c] = between(-300, 300);
+      shift[c] = (int8_t)between(-3, 2);
+    }
+  }
+  for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
+  for (int i = 0; i < scratch_words + GUARD; ++i) scratch[i] = 0x5a5a5a5a;
+  satkd_conv_row(rows, out + GUARD, weights, bias, multiplier, shift, kernel_height, kernel_width, stride, channels_in,
+                 channels_out, width_out, zero_point, lowest, highest, scratch);
+
+  int mismatches = 0;
+  for (int x = 0; x < width_out; ++x) {
+    for (int c = 0; c < channels_out; ++c) {
+      int64_t sum = bias[c];
+      for (int ky = 0; ky < kernel_height; ++ky) {
+        for (int i = 0; i < kernel_width * channels_in; ++i) {
+          sum += rows[ky][x * stride * channels_in + i] * weights[(c * kernel_height + ky) * kernel_width * channels_in + i];
+        }
+      }
+      const int8_t expected = clamp(requantize(sum, multiplier[c], shift[c]) + zero_point, lowest, highest);
+      mismatches += out[GUARD + x * channels_out + c] != expected;
+    }
+  }
+  for (int i = 0; i < GUARD; ++i) mismatches += out[i] != 99 || out[GUARD + width_out * channels_out + i] != 99;
+  for (int i = scratch_words; i < scratch_words + GUARD; ++i) mismatches += scratch[i] != 0x5a5a5a5a;
+  return mismatches;
+}
+
+static int count_add_mismatches(int number) {
+  (void)number;
+  const int count = between(1, 200);
+  int32_t factor_a, factor_b, factor, lowest, highest;
+  int8_t shift_a, shift_b, exponent;
+  draw_multiplier(&factor_a, &shift_a, -6);
+  draw_multiplier(&factor_b, &shift_b, -6);
+  draw_multiplier(&factor, &exponent, -20);
+  /* One of both is a half, and neither is larger; the output may be scaled up. */
+  if (shift_a > 0 || draw(2)) factor_a = 1 << 30, shift_a = 0;
+  if (shift_b > 0 || shift_a < 0) factor_b = 1 << 30, shift_b = 0;
+  const int32_t zero_point_a = between(-128, 127), zero_point_b = between(-128, 127), zero_point = between(-128, 127);
+  draw_range(&lowest, &highest);
+  fill(inputs[0], count, -128);
+  fill(inputs[1], count, -128);
+  for (int i = 0; i < ROW; ++i) inputs[2][i] = inputs[0][i], out[i] = 99;
+  /* In place half of the time. */
+  int8_t *to = draw(2) ? out : inputs[0];
+  satkd_add_row(inputs[0], inputs[1], to, count, zero_point_a, factor_a, shift_a, zero_point_b, factor_b, shift_b,
+                zero_point, factor, exponent, lowest, highest);
+  int mismatches = 0;
+  for (int i = 0; i < count; ++i) {
+    const int64_t sum = requantize((inputs[2][i] - zero_point_a) * (1 << 20), factor_a, shift_a) +
+                        requantize((inputs[1][i] - zero_point_b) * (1 << 20), factor_b, shift_b);
+    mismatches += to[i] != clamp(requantize(sum, factor, exponent) + zero_point, lowest, highest);
+  }
+  return mismatches + (to == out && out[count] != 99);
+}
+
+static void check(const char *name, int (*count_mismatches)(int), int count) {
+  int mismatches = 0;
+  for (int i = 0; i < count; ++i) mismatches += count_mismatches(i);
+  report(name, mismatches);
+}
+
+int main(void) {
+  check("convolution rows", count_conv_mismatches, LAYERS);
+  check("addition rows", count_add_mismatches, ADDITIONS);
+  return failures != 0;
+}

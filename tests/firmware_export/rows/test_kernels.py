@@ -1,0 +1,103 @@
+"""The row engine's fast kernels on emulated cores, against plain 64-bit arithmetic."""
+
+import shutil
+from pathlib import Path
+
+import bare_metal
+import numpy as np
+import pytest
+
+from firmware_export import emulator
+from firmware_export.rows import packing
+
+HARNESS = Path(__file__).parent / "kernels_harness.c"
+TEMPLATES = Path(emulator.__file__).parent / "templates" / "rows"
+KERNELS = {"mps2-an386": "dsp", "mps2-an500": "dsp", "mps3-an547": "mve"}
+ROW, WEIGHTS, CHANNELS = 4096, 16384, 40
+
+needs_emulator = pytest.mark.skipif(
+    None in map(shutil.which, (bare_metal.COMPILER, emulator.EMULATOR)), reason=emulator.INSTALL
+)
+
+# Those of ResNet8, narrowed, and what lies at the kernels' edges: one pixel, one channel, one product.
+KNOWN = [
+    (3, 3, 1, 3, 16, 12),
+    (3, 3, 1, 16, 16, 12),
+    (3, 3, 2, 32, 40, 8),
+    (3, 3, 1, 64, 28, 8),
+    (1, 1, 2, 16, 32, 8),
+    (1, 1, 1, 64, 10, 1),
+    (1, 1, 1, 1, 1, 1),
+    (5, 5, 3, 37, 1, 3),
+    (1, 4, 1, 1, 3, 5),
+]
+
+
+def random_layers(number, seed):
+    """[kernel height, kernel width, stride, channels in, channels out, output width], as the harness has room for."""
+    generator = np.random.default_rng(seed)
+    layers = list(KNOWN)
+    while len(layers) < number:
+        kernel_height, kernel_width, stride = (int(generator.integers(1, high)) for high in (6, 6, 4))
+        channels_in = int(4 * generator.integers(1, 11) if generator.random() < 0.6 else generator.integers(1, 38))
+        depth = kernel_height * kernel_width * channels_in
+        channels_out = int(generator.integers(1, min(CHANNELS, WEIGHTS // depth) + 1))
+        width = int(4 * generator.integers(1, 4) if generator.random() < 0.5 else generator.integers(1, 14))
+        if ((width - 1) * stride + kernel_width) * channels_in <= ROW:
+            layers.append((kernel_height, kernel_width, stride, channels_in, channels_out, width))
+    return layers
+
+
+def layer_table(layers, kernels):
+    """`layers.h` for the harness: each layer with the scratch memory that `packing` promises to be enough."""
+    scratch = [packing.conv_scratch_bytes(layer[0], layer[1], layer[3], layer[4])[kernels] for layer in layers]
+    lines = [f"  {{{', '.join(map(str, (*layer, size)))}}}," for layer, size in zip(layers, scratch, strict=True)]
+    fields = "kernel_height, kernel_width, stride, channels_in, channels_out, width_out, scratch_bytes"
+    sizes = {"LAYERS": len(layers), "ROW": ROW, "WEIGHTS": WEIGHTS, "CHANNELS": CHANNELS, "SCRATCH": max(scratch)}
+    enumerators = ", ".join(f"{name} = {size}" for name, size in {**sizes, "KERNEL_HEIGHT": 5}.items())
+    return "\n".join(
+        [f"enum {{ {enumerators} }};", f"static const struct {{ int {fields}; }} layers[LAYERS] = {{", *lines, "};", ""]
+    )
+
+
+def checked(machine, folder, *, seed=1, flags=(), edit=lambda text: text):
+    """What the harness prints on a machine, after an edit of the kernels' text."""
+    core, kernels = emulator.MACHINES[machine], KERNELS[machine]
+    (folder / "layers.h").write_text(layer_table(random_layers(300, seed), kernels))
+    (folder / "kernels.h").write_text(edit((TEMPLATES / f"kernels_{kernels}.h").read_text()))
+    flags = [*bare_metal.WARNINGS, '-DKERNELS="kernels.h"', f"-DSEED={seed}", "-I", str(TEMPLATES), *flags]
+    program = bare_metal.compile_object(HARNESS, core, folder / "harness.o", [*flags, "-I", str(folder)])
+    return emulator.run(bare_metal.link([program], core, folder / "harness.elf"), machine).splitlines()
+
+
+@needs_emulator
+@pytest.mark.parametrize("flags", [("-O2",), ("-O0",), ("-Os", "-fno-omit-frame-pointer")], ids="".join)
+@pytest.mark.parametrize("machine", sorted(KERNELS))
+def test_kernels_match_plain_arithmetic(machine, flags, tmp_path):
+    assert checked(machine, tmp_path, flags=flags) == ["ok convolution rows", "ok addition rows"]
+
+
+DEFECTS = {
+    "halves of negative numbers towards zero": ("mps2-an386", "+ (value >> 31)) >> right", ") >> right"),
+    "no rounding of the high product": ("mps2-an386", "smmlar", "smmla"),
+    "no rounding of the shift": ("mps2-an386", "<< (right - 1))", "<< (right - 1)) - 1"),
+    "last weights forgotten": ("mps2-an386", "if (steps != depth)", "if (steps != depth && depth < 0)"),
+    "kernel rows apart wrongly": ("mps2-an386", "by_rows ? depth - row_bytes : 0", "0"),
+    "scratch overrun": ("mps2-an386", "scratch + 2 * row_bytes", "scratch + 2 * row_bytes + 1"),
+    "halves of negatives up": ("mps3-an547", "vqaddq_s32(scaled, vshrq_n_s32(vandq_s32(scaled, right), 31))", "scaled"),
+    "fixed where nothing is shifted": ("mps3-an547", "vandq_s32(scaled, right)", "scaled"),
+    "lanes exchanged": ("mps3-an547", "r0, r8", "r8, r0"),
+    "a step too few": ("mps3-an547", "after_first % 3", "after_first % 2"),
+}
+
+
+@needs_emulator
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_is_seen(defect, tmp_path):
+    machine, old, new = DEFECTS[defect]
+
+    def edit(text):
+        assert old in text
+        return text.replace(old, new)
+
+    assert "FAILED convolution rows" in checked(machine, tmp_path, edit=edit)
