@@ -18,9 +18,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from firmware_export.rows.render import compile_rows
 
 from firmware_export import emulator, flatbuffer, oracle
+from firmware_export.rows.render import compile_rows
 from tests import bakenn_model, bare_metal, engine_models
 
 MAIN = Path(__file__).parent / "engine_bench_main.c"

@@ -64,8 +64,8 @@ def checked(machine, folder, *, seed=1, flags=(), edit=lambda text: text):
     """What the harness prints on a machine, after an edit of the kernels' text."""
     core, kernels = emulator.MACHINES[machine], KERNELS[machine]
     (folder / "layers.h").write_text(layer_table(random_layers(300, seed), kernels))
-    (folder / "kernels.h").write_text(edit((TEMPLATES / f"kernels_{kernels}.h").read_text()))
-    flags = [*bare_metal.WARNINGS, '-DKERNELS="kernels.h"', f"-DSEED={seed}", "-I", str(TEMPLATES), *flags]
+    (folder / "kernels_under_test.h").write_text(edit((TEMPLATES / f"kernels_{kernels}.h").read_text()))
+    flags = [*bare_metal.WARNINGS, '-DKERNELS="kernels_under_test.h"', f"-DSEED={seed}", "-I", str(TEMPLATES), *flags]
     program = bare_metal.compile_object(HARNESS, core, folder / "harness.o", [*flags, "-I", str(folder)])
     return emulator.run(bare_metal.link([program], core, folder / "harness.elf"), machine).splitlines()
 
