@@ -17,14 +17,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import bakenn_model
+import bare_metal
+import engine_models
 import numpy as np
 
 from firmware_export import emulator, flatbuffer, oracle
 from firmware_export.rows.render import compile_rows
-from tests import bakenn_model, bare_metal, engine_models
 
 MAIN = Path(__file__).parent / "engine_bench_main.c"
-IMAGES = 1
 RESULTS = Path(__file__).parent.parent / "docs" / "engine" / "results.json"
 
 _NETWORK = """
@@ -85,14 +86,26 @@ class Result:
     wrong_outputs: int
 
 
-def measure(program: Program, model: bytes, name: str, machine: str, folder: Path) -> Result:
-    """Compile, run and weigh one network on one machine."""
+def measure(
+    program: Program, model: bytes, name: str, machine: str, folder: Path, pictures: np.ndarray | None = None
+) -> Result:
+    """Compile, run and weigh one network on one machine.
+
+    Args:
+        program: the network's C.
+        model: the `.tflite` that it was made of, for TFLM on this host.
+        name: of the model.
+        machine: QEMU's name of it.
+        folder: for what is made on the way.
+        pictures: uint8 [N, 64, 64, 3]; one drawn picture unless given.
+    """
     core = emulator.MACHINES[machine]
     graph = flatbuffer.read(model, name)
-    pictures = engine_models.pictures(IMAGES)
-    expected = oracle.run(model, oracle.quantize_input(pictures, graph)).reshape(IMAGES, -1)
-    sizes = {"images": IMAGES, "inputs": pictures[0].size, "outputs": expected.shape[1]}
-    text = _NETWORK.format(pixels=_rows(pictures.reshape(IMAGES, -1)), codes=_rows(expected), **sizes)
+    pictures = engine_models.pictures(1) if pictures is None else pictures
+    images = len(pictures)
+    expected = oracle.run(model, oracle.quantize_input(pictures, graph)).reshape(images, -1)
+    sizes = {"images": images, "inputs": pictures[0].size, "outputs": expected.shape[1]}
+    text = _NETWORK.format(pixels=_rows(pictures.reshape(images, -1)), codes=_rows(expected), **sizes)
     (folder / "network.h").write_text(text + program.call)
     include = [argument for path in (*program.include, folder) for argument in ("-I", str(path))]
     flags = (program.optimization, program.standard, "-fstack-usage", *include)

@@ -4,13 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import eurosat_archive
 import pytest
 
 from keras_satkd import classifier, evaluate, shipped
-from keras_satkd.config import DataConfig
-from keras_satkd.data import load, split
 
-ARCHIVE = Path(__file__).parents[3] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
 DESCRIPTIONS = sorted(shipped.FOLDER.rglob("*.json"))
 LARGEST = 40e6
 SLICE = 500
@@ -55,10 +53,7 @@ def test_no_file_without_description():
 
 @pytest.fixture(scope="module")
 def test_images():
-    if not ARCHIVE.exists():
-        pytest.skip(f"{ARCHIVE.name} is not at hand: the shipped models are not scored")
-    config = DataConfig(source=str(ARCHIVE))
-    divided = split(load(config), config)
+    divided = eurosat_archive.divided()
     return divided.test.take(range(SLICE)), divided.sha256
 
 

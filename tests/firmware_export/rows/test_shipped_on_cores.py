@@ -1,0 +1,34 @@
+"""The shipped students in the row engine on emulated cores, image by image against the host's TFLM."""
+
+import shutil
+from pathlib import Path
+
+import bare_metal
+import engine_bench
+import eurosat_archive
+import pytest
+
+from firmware_export import emulator
+
+PRETRAINED = Path(__file__).parents[3] / "keras_satkd" / "pretrained"
+IMAGES = 64
+AT_ONCE = 22
+"""Images that fit beside ResNet16 in the 512 KB of flash of mps3-an547."""
+
+
+@pytest.fixture(scope="module")
+def images():
+    return eurosat_archive.divided().test.images[:IMAGES]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", emulator.MACHINES)
+@pytest.mark.parametrize("student", ["resnet8", "resnet16"])
+def test_every_output_is_tflms(student, machine, images, tmp_path):
+    if None in map(shutil.which, (bare_metal.COMPILER, emulator.EMULATOR)):
+        pytest.skip(emulator.INSTALL)
+    model = (PRETRAINED / f"{student}_eurosat_int8.tflite").read_bytes()
+    program = engine_bench.row_engine(model, tmp_path)
+    for start in range(0, IMAGES, AT_ONCE):
+        some = images[start : start + AT_ONCE]
+        assert engine_bench.measure(program, model, student, machine, tmp_path, some).wrong_outputs == 0
