@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
@@ -11,13 +12,16 @@ FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-O1"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
+@cache
+def flags(cxx: str) -> tuple[str, ...]:
+    """Warnings as errors, and the sanitizers; a compiler may come without their libraries."""
+    command = [cxx, *SANITIZERS, "-x", "c++", "-", "-o", "/dev/null"]
+    linked = subprocess.run(command, input="int main() {}", capture_output=True, text=True, check=False)
+    return FLAGS + (SANITIZERS if linked.returncode == 0 else ())
+
+
 def compile_program(cxx: str, arguments: Sequence[str], program: str) -> None:
     """Compile and link; a text that does not compile without warnings fails the test."""
-    for extra in (SANITIZERS, ()):  # a compiler may come without its sanitizers' libraries
-        command = [cxx, *FLAGS, *extra, *arguments, "-o", program]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return
-        if "cannot find" not in done.stderr:
-            break
-    pytest.fail(done.stderr)
+    done = subprocess.run([cxx, *flags(cxx), *arguments, "-o", program], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.fail(done.stderr)

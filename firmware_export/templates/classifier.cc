@@ -20,6 +20,9 @@ ClassifierStatus Classifier::Init(uint8_t* arena, size_t arena_bytes, void (*kic
 }
 
 ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const uint8_t* model) {
+#ifdef TF_LITE_STRIP_ERROR_STRINGS
+  if (watchdog_.kick != nullptr) return ClassifierStatus::kNoProfiler;
+#endif
   if (arena == nullptr || model == nullptr) return ClassifierStatus::kNullPointer;
   if (reinterpret_cast<uintptr_t>(arena) % 16 != 0) return ClassifierStatus::kArenaMisaligned;
   if (arena_bytes < kArenaBytes) return ClassifierStatus::kArenaTooSmall;
@@ -91,8 +94,9 @@ ClassifierStatus Classifier::Run() {
   return interpreter_->Invoke() == kTfLiteOk ? ClassifierStatus::kOk : ClassifierStatus::kInvokeFailed;
 }
 
+// The interpreter holds nothing outside the arena and itself. Its destructor is not called: it would follow pointers in
+// the arena, which may be what is damaged.
 void Classifier::Reset() {
-  if (interpreter_ != nullptr) interpreter_->~MicroInterpreter();
   interpreter_ = nullptr;
   input_ = nullptr;
   outputs_ = nullptr;

@@ -50,6 +50,7 @@ enum class ClassifierStatus : uint8_t {
   kUnexpectedTensors = 9,   // input or output is not int8 of the exported size
   kInvokeFailed = 10,       // an operator returned an error
   kSelfTestFailed = 11,     // a golden vector gave other bytes than on the host
+  kNoProfiler = 12,         // TensorFlow Lite Micro, built with TF_LITE_STRIP_ERROR_STRINGS, would kick no watchdog
 };
 
 struct Classification {
@@ -60,9 +61,11 @@ struct Classification {
 
 class Classifier {
  public:
-  // Checks the model before the interpreter touches it, and lays out the arena. May be called again after an error.
+  // Checks the model before the interpreter touches it, and lays out the arena. May be called again at any time,
+  // whatever has become of the arena.
   //   arena: `arena_bytes` bytes at a multiple of 16, at least kArenaBytes; the classifier's alone as long as it lives.
-  //   kick_watchdog: called before every operator, the slowest of which must fit between two kicks; may be null.
+  //   kick_watchdog: called before every operator, the slowest of which must fit between two kicks; may be null. By way
+  //   of TensorFlow Lite Micro's profiler, which a build with TF_LITE_STRIP_ERROR_STRINGS leaves out.
   //   model: the array, or a verified copy of it; must outlive the classifier.
   [[nodiscard]] ClassifierStatus Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)() = nullptr,
                                       const uint8_t* model = {{ symbol }});
@@ -91,7 +94,6 @@ class Classifier {
   Classifier() = default;
   Classifier(const Classifier&) = delete;
   Classifier& operator=(const Classifier&) = delete;
-  ~Classifier() { Reset(); }
 
  private:
   // Between two operators is the only place where TensorFlow Lite Micro lets firmware do something.

@@ -28,7 +28,8 @@ struct Behaviour {
   std::size_t input_bytes = 0;
   std::size_t output_bytes = 0;
   void (*network)(const std::int8_t* input, std::int8_t* output) = nullptr;
-  int interpreters_alive = 0;
+  int interpreters_made = 0;
+  int interpreters_destroyed = 0;
   int registered = 0;
 };
 inline Behaviour behaviour;
@@ -75,9 +76,9 @@ class MicroInterpreter {
   MicroInterpreter(const Model* model, const MicroOpResolver&, std::uint8_t* tensor_arena, std::size_t,
                    MicroResourceVariables* = nullptr, MicroProfilerInterface* profiler = nullptr, bool = false)
       : model_(model), arena_(tensor_arena), profiler_(profiler) {
-    ++behaviour.interpreters_alive;
+    ++behaviour.interpreters_made;
   }
-  ~MicroInterpreter() { --behaviour.interpreters_alive; }
+  ~MicroInterpreter() { ++behaviour.interpreters_destroyed; }
   TfLiteStatus AllocateTensors() {
     input_ = {behaviour.type, {reinterpret_cast<std::int8_t*>(arena_)}, behaviour.input_bytes};
     output_ = {behaviour.type, {input_.data.int8 + behaviour.input_bytes}, behaviour.output_bytes};

@@ -1,0 +1,103 @@
+// Generated, do not edit. To make it again:
+//   python -m firmware_export model.tflite --out firmware
+// keras_satkd 1.2.3, from a model of 840 bytes with
+//   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
+//   CRC-32  0x1c8ecd5a
+
+#include "integrity.h"
+
+#include "model_data.h"
+
+namespace student_model {
+namespace {
+
+constexpr uint32_t kSchemaVersion = 3;  // TFLITE_SCHEMA_VERSION
+constexpr uint32_t kAlignment = 16;     // TFLM's MicroArenaBufferAlignment
+constexpr uint8_t kIdentifier[] = {'T', 'F', 'L', '3'};
+
+static_assert(kModelBytes >= 8, "no flatbuffer is shorter than its root offset and identifier");
+
+// A compiler that sees the array's definition, as link-time optimization does, may answer from what it compiled
+// instead of from memory.
+inline uint8_t Load(const uint8_t* address) { return *static_cast<const volatile uint8_t*>(address); }
+
+inline uint32_t LoadUint16(const uint8_t* bytes) {
+  return static_cast<uint32_t>(Load(bytes)) | static_cast<uint32_t>(Load(bytes + 1)) << 8;
+}
+
+inline uint32_t LoadUint32(const uint8_t* bytes) { return LoadUint16(bytes) | LoadUint16(bytes + 2) << 16; }
+
+// The root table's first field, `version`. A flatbuffer starts with its root table's position; a table starts with its
+// distance from its vtable; a vtable holds its size, the table's size, and each field's place in the table, 0 for an
+// absent one.
+Status CheckSchemaVersion(const uint8_t* model) {
+  const uint32_t table = LoadUint32(model);
+  if (table > kModelBytes - 4) return Status::kRootOutOfBounds;
+  const uint32_t vtable = table - LoadUint32(model + table);  // a vtable before the model wraps to far behind it
+  if (vtable > kModelBytes - 6) return Status::kRootOutOfBounds;
+  const uint32_t field = LoadUint16(model + vtable) < 6 ? 0 : LoadUint16(model + vtable + 4);
+  if (field == 0) return Status::kWrongSchemaVersion;
+  if (field > kModelBytes - 4 - table) return Status::kRootOutOfBounds;
+  return LoadUint32(model + table + field) == kSchemaVersion ? Status::kOk : Status::kWrongSchemaVersion;
+}
+
+inline size_t Correct(uint8_t* byte, uint8_t majority) {
+  if (*byte == majority) return 0;
+  *byte = majority;
+  return 1;
+}
+
+}  // namespace
+
+uint32_t Crc32(const uint8_t* data, size_t length, uint32_t seed) {
+  static constexpr uint32_t kNibbles[16] = {
+      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
+  };
+  uint32_t crc = ~seed;
+  for (size_t i = 0; i < length; ++i) {
+    crc ^= Load(data + i);
+    crc = (crc >> 4) ^ kNibbles[crc & 15u];
+    crc = (crc >> 4) ^ kNibbles[crc & 15u];
+  }
+  return ~crc;
+}
+
+Status VerifyModel(const uint8_t* model, size_t length) {
+  if (model == nullptr) return Status::kNoModel;
+  if (length != kModelBytes) return Status::kWrongLength;
+  for (size_t i = 0; i < sizeof(kIdentifier); ++i) {
+    if (Load(model + 4 + i) != kIdentifier[i]) return Status::kWrongIdentifier;
+  }
+  const Status version = CheckSchemaVersion(model);
+  if (version != Status::kOk) return version;
+  if (reinterpret_cast<uintptr_t>(model) % kAlignment != 0) return Status::kMisaligned;
+  return Crc32(model, length, 0) == kModelCrc32 ? Status::kOk : Status::kCrcMismatch;
+}
+
+Verdict Scrubber::ScrubStep(size_t bytes) {
+  if (position_ >= kModelBytes) {  // only an upset of this object gets here; it must not read past the model
+    position_ = 0;
+    crc_ = 0;
+  }
+  const size_t left = kModelBytes - position_;
+  const size_t piece = bytes < left ? bytes : left;
+  crc_ = Crc32(model_ + position_, piece, crc_);
+  position_ += piece;
+  if (position_ < kModelBytes) return Verdict::kInProgress;
+  const bool is_intact = crc_ == kModelCrc32;
+  position_ = 0;
+  crc_ = 0;
+  return is_intact ? Verdict::kIntact : Verdict::kCorrupt;
+}
+
+size_t RepairByMajority(uint8_t* a, uint8_t* b, uint8_t* c, size_t length) {
+  size_t corrected = 0;
+  for (size_t i = 0; i < length; ++i) {
+    const uint8_t majority = static_cast<uint8_t>((a[i] & b[i]) | (b[i] & c[i]) | (c[i] & a[i]));
+    corrected += Correct(a + i, majority) + Correct(b + i, majority) + Correct(c + i, majority);
+  }
+  return corrected;
+}
+
+}  // namespace student_model

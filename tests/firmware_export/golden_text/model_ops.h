@@ -1,0 +1,27 @@
+// Generated, do not edit. To make it again:
+//   python -m firmware_export model.tflite --out firmware
+// keras_satkd 1.2.3, from a model of 840 bytes with
+//   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
+//   CRC-32  0x1c8ecd5a
+
+#ifndef STUDENT_MODEL_MODEL_OPS_H_
+#define STUDENT_MODEL_MODEL_OPS_H_
+
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+
+namespace student_model {
+
+// Exactly the model's operators: nothing else is linked in.
+using OpResolver = tflite::MicroMutableOpResolver<1>;
+
+// Call it once, before the interpreter is made. kTfLiteOk, or the status of the operator that could not be added.
+[[nodiscard]] inline TfLiteStatus RegisterOps(OpResolver& resolver) {
+  TfLiteStatus status = kTfLiteOk;
+  status = resolver.AddConv2D();
+  if (status != kTfLiteOk) return status;
+  return status;
+}
+
+}  // namespace student_model
+
+#endif  // STUDENT_MODEL_MODEL_OPS_H_
