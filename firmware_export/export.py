@@ -16,6 +16,7 @@ from firmware_export import (
     cpp_classifier,
     defaults,
     files,
+    fitting,
     fitting_report,
     flatbuffer,
     folder,
@@ -26,7 +27,6 @@ from firmware_export import (
     oracle,
     probe,
     report,
-    targets,
     verify,
 )
 from firmware_export import images as image_files
@@ -36,7 +36,7 @@ from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
 from firmware_export.report import ExportReport
 from firmware_export.rows import export as row_engine
-from firmware_export.rows.render import compile_rows
+from firmware_export.rows.render import RowsModel, compile_rows
 from firmware_export.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -114,7 +114,7 @@ def export(
     folder.check(out_dir)
     if validation is not None:
         _check_validation(validation, graph, error_rate)
-    rows = None if engine == "tflm" else compile_rows(model, command, name)
+    rows = _compile_rows(model, command, name, engine)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
@@ -150,17 +150,22 @@ def export(
     if engine != "rows":
         texts |= model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, unsure)
         compiled_with = compiler.check_array(texts, symbol, found.model)
-    if rows is not None:
+    if rows is not None and engine != "tflm":
         row_texts, rows_report = row_engine.files(rows, facts, golden, codes, parity.outputs)
         texts |= row_texts
     tell("compile", 1, 1)
     needs = {
         "model_bytes": len(found.model),
-        "code_bytes": targets.code_bytes(graph.operator_names) + len(golden.content),
+        "code_bytes": fitting.code_bytes(graph.operator_names) + len(golden.content),
         "arena_bytes": found.bytes_with_margin,
     }
+    in_rows = {"rows": rows and rows.report, "operators": len(graph.operators)}
     if target is not None:
-        targets.check_fits(targets.fit(target, **needs))
+        rows_fit = None if rows is None else fitting.fit_rows(target, **in_rows)
+        if engine != "rows":
+            fitting.check_fits(fitting.fit(target, **needs), rows_fit)
+        if engine != "tflm":
+            fitting.check_fits(rows_fit)
     metadata = build_systems.render(formats, build_systems.library(facts, texts))
     contents = {**texts, **metadata, "model.tflite": found.model}
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
@@ -174,12 +179,22 @@ def export(
         unsure=unsure,
         compiled_with=compiled_with,
         files=names,
-        parts=targets.table(**needs),
+        parts=fitting.table(**needs, **in_rows),
         rows=rows_report,
     )
     reports = {folder.REPORT_FILE: files.as_json(asdict(done)), fitting_report.FILE: fitting_report.render(done)}
     folder.publish(out_dir, contents | reports)
     return done
+
+
+def _compile_rows(model: bytes, command: str, name: str, engine: str) -> RowsModel | None:
+    """The model in the row engine, also where it is only to be weighed; None where that does not take it."""
+    try:
+        return compile_rows(model, command, name)
+    except UserError:
+        if engine != "tflm":
+            raise
+        return None
 
 
 def _check_validation(validation: LabelledImages, graph: Graph, error_rate: float) -> None:

@@ -61,7 +61,8 @@ class ExportReport:
     """None: no C++ compiler was found, and the array was read back from its text alone; or no array was asked for."""
     files: tuple[str, ...]
     targets: tuple[dict[str, Any], ...]
-    """What each known part has and what is needed of it, in bytes; code is an estimate (`targets.CODE_BYTES`)."""
+    """What each known part has and what is needed of it, in bytes; by TFLM and by the row engine; code is an
+    estimate (`fitting.CODE_BYTES`)."""
     rows: dict[str, Any] | None
     """What the row engine needs (`rows.render.RowsReport`); None where its files were not asked for."""
 

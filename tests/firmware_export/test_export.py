@@ -269,6 +269,15 @@ def test_a_part_that_is_too_small_is_refused_with_one_that_is_not(qat_model, tmp
     assert not (tmp_path / "firmware").exists()
 
 
+def test_a_part_for_the_row_engine_alone_is_told_and_taken(qat_model, qat_graph, tmp_path):
+    part = targets.generic(flash_bytes=1 << 16, ram_bytes=10 << 10, core="cortex-m4")
+    with pytest.raises(UserError, match=r"RAM is .* short .* take --engine rows"):
+        export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part)
+    report = export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part, engine="rows")
+    assert report.rows["context_bytes"] < 10 << 10
+    assert "The same model with `--engine rows`" in (tmp_path / "firmware" / "fitting_report.md").read_text()
+
+
 def test_metadata_of_build_systems_lie_beside_and_below(qat_model, tmp_path):
     (tmp_path / "zephyr").mkdir()
     (tmp_path / "zephyr" / "mine.c").write_text("int mine;")

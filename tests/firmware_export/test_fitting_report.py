@@ -25,7 +25,7 @@ def tables(text):
     """Rows of cells of all Markdown tables, by the heading above."""
     found, heading = {}, ""
     for line in text.splitlines():
-        if line.startswith("## "):
+        if line.startswith("#"):
             heading = line
         if line.startswith("|") and not set(line) <= set("|-: "):
             found.setdefault(heading, []).append([cell.strip() for cell in line.strip("|").split("|")])
@@ -40,6 +40,8 @@ def test_every_figure_is_the_reports_own(report):
     assert sum(int(row[2].replace(",", "")) for row in work) == report.macs
     parts = rows["## 4. Memory"][1:]
     assert [(row[0], row[-1] == "yes") for row in parts] == [(part["part"], part["fits"]) for part in report.targets]
+    in_rows = rows["### In the row engine"][1:]
+    assert [row[-1] == "yes" for row in in_rows] == [part["rows"]["fits"] for part in report.targets]
     for fact in (report.sha256, report.crc32, report.command, report.golden_vectors["sha256"]):
         assert f"`{fact}`" in text
     assert report.unsure["reason"] in text
