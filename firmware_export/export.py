@@ -114,13 +114,13 @@ def export(
     folder.check(out_dir)
     if validation is not None:
         _check_validation(validation, graph, error_rate)
-    rows = _compile_rows(model, command, name, engine)
     codes = _codes(graph, images)
     images_are_real = images_are_real and images is not None
 
     tell("arena", 0, 1)
     found = arena.find(model, graph)
     tell("arena", 1, 1)
+    rows = _compile_rows(found.model, command, name, engine)
     # TFLM refuses to keep every tensor of a model that carries a plan.
     unplanned = memory_plan.without_offline_plan(model)
     parity = verify.check_kernels(unplanned, graph, codes, lambda done, total: tell("images", done, total))

@@ -304,10 +304,12 @@ def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
 def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
     report = export.export(qat_model, tmp_path, images=photos, command=COMMAND, engine=engine)
     rows = {"satkd_model.c", "satkd_model.h", "satkd_golden.c", "satkd_golden.h"}
-    others = {"model.tflite", "export.json"} if engine == "rows" else FILES
+    others = {"model.tflite", "export.json", fitting_report.FILE} if engine == "rows" else FILES
     assert set(report.files) == rows | others
     assert report.rows["context_bytes"] < report.arena_bytes
     assert report.rows["compiled_with"]
     assert (report.compiled_with is None) == (engine == "rows")
+    for name in rows:
+        assert report.sha256 in (tmp_path / name).read_text()
     header = (tmp_path / "satkd_model.h").read_text()
     assert f"#define SATKD_CONTEXT_BYTES ({report.rows['context_bytes']} + SATKD_SCRATCH_BYTES)\n" in header
