@@ -1,5 +1,6 @@
 """Models of the row engine compiled for this machine, under the sanitizers, and run."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # Several models in one program: each under names of its own, reading its images from standard input in turn.
 _SERVE = """
-#define satkd_begin begin_{i}
-#define satkd_push_row push_row_{i}
-#define satkd_finish finish_{i}
-#define satkd_run run_{i}
+{renamed}
 #include "{i}/satkd_model.c"
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +59,9 @@ def run(
         for name, text in model.files.items():
             (folder / str(i) / name).write_text(text)
         sources.append(folder / f"serve_{i}.c")
-        sources[-1].write_text(_SERVE.format(i=i, images=len(images)))
+        names = re.findall(r"^\w+ (satkd_\w+)\(", model.files["satkd_model.h"], re.MULTILINE)
+        renamed = "\n".join(f"#define {name} {name}_{i}" for name in names)
+        sources[-1].write_text(_SERVE.format(i=i, images=len(images), renamed=renamed))
     numbers = range(len(models))
     declared = "".join(f"int serve_{i}(void);\n" for i in numbers)
     called = " || ".join(f"serve_{i}()" for i in numbers)
