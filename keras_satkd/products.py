@@ -11,16 +11,15 @@ import h5py
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_json, write_with
-from keras_satkd import classifier
+from keras_satkd import classifier, metrics_csv
 from keras_satkd.architectures import parse_name
-from keras_satkd.config import Config, command, from_dict
+from keras_satkd.config import command
 from keras_satkd.data import Split, load, split
 from keras_satkd.evaluate import evaluate
 from keras_satkd.quantization import INT8_FILE
 from keras_satkd.road import STUDENT_FILE
 from keras_satkd.run import Run
 from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
-from keras_satkd.training import read_metrics
 
 
 def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
@@ -37,7 +36,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     Raises:
         UserError: `workdir` holds no run, or one that has finished neither a teacher nor a student.
     """
-    run = Run(workdir, _config_of(workdir))
+    run = Run.existing(workdir)
     divided = split(load(run.config.data), run.config.data)
     taught = [step.removeprefix("teacher ") for step in run.results if step.startswith("teacher ")]
     written = [_ship_teacher(run, divided, name, out, suffix) for name in taught]
@@ -52,13 +51,6 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     if not written:
         raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: let it finish first")
     return written
-
-
-def _config_of(workdir: Path) -> Config:
-    try:
-        return from_dict(json.loads((workdir / "config.json").read_text()), str(workdir / "config.json"))
-    except (OSError, ValueError):
-        raise UserError(f"--workdir {workdir} holds no run: give the folder of a finished one") from None
 
 
 def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffix: str) -> Path:
@@ -95,7 +87,9 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
     """Write the JSON beside `model`, whose scores are measured now, on the file that is shipped."""
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
-    seconds = sum(float(row["seconds"]) for row in read_metrics(run.path("metrics.csv")) if row["phase"] in phases)
+    seconds = sum(
+        float(row["seconds"]) for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] in phases
+    )
     settings = {
         phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
     }

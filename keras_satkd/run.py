@@ -9,7 +9,7 @@ from typing import Any
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_json
-from keras_satkd.config import Config, flatten, to_dict
+from keras_satkd.config import Config, flatten, from_dict, to_dict
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,18 @@ class Run:
                 f"--workdir {workdir} was made with {_difference(found, to_dict(config))}: give another folder"
             )
         self.results: dict[str, Any] = _read_json(workdir / RESULTS_FILE) or {}
+
+    @classmethod
+    def existing(cls, workdir: Path) -> "Run":
+        """The run that a folder holds, with the configuration noted there.
+
+        Raises:
+            UserError: the folder holds no run.
+        """
+        values = _read_json(workdir / "config.json")
+        if values is None:
+            raise UserError(f"--workdir {workdir} holds no run: give the folder of a finished one")
+        return cls(workdir, from_dict(values, str(workdir / "config.json")))
 
     def claim(self) -> None:
         """Make the folder this run's, once its inputs are known to be sound: a run that cannot begin leaves nothing.
