@@ -23,12 +23,14 @@ class Example:
     Attributes:
         source: `data:` address of the picture.
         alt: what it shows, and is taken for.
-        caption: the model's answer.
+        answer: the class that the model took it for.
+        sure: the model's confidence.
     """
 
     source: str
     alt: str
-    caption: str
+    answer: str
+    sure: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def examples(said: Answers, class_names: list[str]) -> list[ClassExamples]:
                 answer, sure = class_names[predicted[position]], f"{100 * confidence[position]:.0f} %"
                 is_wrong = bool(predicted[position] != label)
                 alt = f"{file}: {name}, {f'taken for {answer}' if is_wrong else 'told right'}, {sure} sure"
-                groups[is_wrong].append(Example(_data_address(image), alt, f"{answer}, {sure}" if is_wrong else sure))
+                groups[is_wrong].append(Example(_data_address(image), alt, answer, sure))
         right = int(np.count_nonzero(predicted[of_class] == label))
         found.append(ClassExamples(name, int(of_class.sum()), right, *groups))
     return found
