@@ -49,17 +49,15 @@ def _epochs(random: np.random.Generator, teachers: tuple[str, ...]) -> list[dict
             accuracy = 1 - 0.6 * np.exp(-epoch / 4) - random.uniform(0, 0.03)
             row = {"phase": phase, "epoch": epoch, "accuracy": accuracy - 0.05, "val_accuracy": accuracy}
             if phase in ("distillation", "quantization"):
-                row |= {
-                    f"weight_{name}": share for name, share in zip(teachers, _shares(random, teachers), strict=True)
-                }
-                if len(teachers) == 2:
-                    row |= {f"case_{name}": share for name, share in zip(PAPER_CASES, _shares(random, PAPER_CASES))}
+                row |= _shares(random, "weight_", teachers)
+                row |= _shares(random, "case_", PAPER_CASES) if len(teachers) == 2 else {}
             rows.append({name: str(value) for name, value in row.items()})
     return rows
 
 
-def _shares(random: np.random.Generator, names: tuple[str, ...]) -> np.ndarray:
-    return random.dirichlet(20 * np.arange(1, len(names) + 1))
+def _shares(random: np.random.Generator, prefix: str, names: tuple[str, ...]) -> dict[str, float]:
+    shares = random.dirichlet(20 * np.arange(1, len(names) + 1)) if names else []
+    return dict(zip((prefix + name for name in names), shares, strict=True))
 
 
 def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> ImageSet:

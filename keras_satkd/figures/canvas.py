@@ -31,7 +31,7 @@ _STYLE = {
     "lines.linewidth": 1.4,
 }
 
-_LONGEST_LABEL = 34
+_LONGEST_LABEL = 28
 
 Fill = Callable[[Figure], None]
 
@@ -64,7 +64,7 @@ def svg(size: tuple[float, float], fill: Fill, name: str, alt: str) -> str:
     body = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", body)
     width, height = (72 * inches for inches in size)
     # Narrower by more than a quarter its letters could no longer be read: the page then scrolls it.
-    widths = f"max-width: {width:g}pt; min-width: {0.75 * width:g}pt"
+    widths = f"width: {width:g}pt; min-width: {0.75 * width:g}pt"
     return (
         f'<svg role="img" viewBox="0 0 {width:g} {height:g}" style="{widths}" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(alt)}</title>{body}'

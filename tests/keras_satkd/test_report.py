@@ -14,7 +14,7 @@ from keras_satkd import answers, redraw, summary
 from keras_satkd.report import print_table, report
 from keras_satkd.run import Run
 
-VOID = {"br", "img", "meta"}
+VOID = {"br", "img", "meta", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
@@ -84,7 +84,8 @@ def test_every_picture_is_told_in_words(page):
 def test_identifiers_are_unique_and_found(page):
     identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(set(identifiers)) == len(identifiers)
-    used = {attributes["xlink:href"] for _, attributes in page.elements if "xlink:href" in attributes}
+    used = {attributes["xlink:href"] for tag, attributes in page.elements if tag == "use"}
+    assert used
     assert used <= {f"#{name}" for name in identifiers}
 
 
@@ -94,7 +95,7 @@ def test_nothing_is_fetched_and_nothing_runs(page, run):
         for name, value in attributes.items():
             assert not name.startswith("on")
             if name in {"src", "href", "xlink:href", "srcset", "action"}:
-                assert value.startswith(("data:image/jpeg;base64,", "#")), value
+                assert value.startswith(("data:image/", "#")), value
     text = run.path("report.html").read_text()
     assert re.findall(r"url\((?!#)", text) == []
     assert "@import" not in text
