@@ -93,7 +93,7 @@ def examples(said: Answers, class_names: list[str]) -> list[ClassExamples]:
         name, groups = class_names[label], ([], [])
         for position, file, image in zip(said.examples, said.files, said.images, strict=True):
             if of_class[position]:
-                answer, sure = class_names[predicted[position]], f"{100 * confidence[position]:.0f} %"
+                answer, sure = class_names[predicted[position]], f"{100 * confidence[position]:.1f} %"
                 is_wrong = bool(predicted[position] != label)
                 alt = f"{file}: {name}, {f'taken for {answer}' if is_wrong else 'told right'}, {sure} sure"
                 groups[is_wrong].append(Example(_data_address(image), alt, answer, sure))

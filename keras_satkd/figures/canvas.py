@@ -20,7 +20,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 PANEL = (3.3, 2.6)
 """Width and height of a panel in inches: as wide as a telephone."""
 
-_STYLE = {
+STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -30,6 +30,7 @@ _STYLE = {
     "lines.markersize": 4,
     "lines.linewidth": 1.4,
 }
+"""matplotlib's settings for all figures."""
 
 _LONGEST_LABEL = 28
 
@@ -38,7 +39,7 @@ Fill = Callable[[Figure], None]
 
 def save_png(path: Path, size: tuple[float, float], fill: Fill) -> None:
     """Let `fill` draw on a figure of `size` inches and save it."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = _filled(size, fill)
         write_with(path, lambda temporary: figure.savefig(temporary, dpi=120))
 
@@ -55,7 +56,7 @@ def svg(size: tuple[float, float], fill: Fill, name: str, alt: str) -> str:
         alt: what the picture shows, for those who do not see it.
     """
     text = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.fonttype": "path", "svg.hashsalt": name}):
+    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path", "svg.hashsalt": name}):
         # Neither the hour nor links to vocabularies of metadata.
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         _filled(size, fill).savefig(text, format="svg", metadata=metadata, transparent=True)

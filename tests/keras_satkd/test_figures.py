@@ -12,15 +12,16 @@ from matplotlib.text import Text
 
 from keras_satkd.calibration import reliability
 from keras_satkd.figures import judgement, training
-from keras_satkd.figures.canvas import PANEL, svg
+from keras_satkd.figures.canvas import PANEL, STYLE, svg
 
 
 def drawn(fill, size=PANEL) -> list:
     """The extents of all visible text in the figure, in pixels, once they are seen to lie apart and inside it."""
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    fill(figure)
-    figure.canvas.draw()
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        fill(figure)
+        figure.canvas.draw()
     hidden = set(_ticks_beyond_the_axes(figure))
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     boxes = {text.get_text(): text.get_window_extent() for text in texts if text not in hidden}
