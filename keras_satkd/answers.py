@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
@@ -65,7 +66,7 @@ def load(path: Path) -> Answers:
         with np.load(path, allow_pickle=False) as arrays:
             values = dict(arrays)
         return Answers(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         raise UserError(f"{path} cannot be read: give the folder of a run that has judged its models") from None
 
 

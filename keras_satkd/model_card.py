@@ -16,7 +16,7 @@ def render(run: Run) -> str:
         "title": summary.title(run),
         "config": run.config,
         "data": run.results["data"],
-        "teachers": [name.removeprefix("teacher ") for name in summary.models(run) if name.startswith("teacher ")],
+        "teachers": summary.teachers(run),
         "firmware": summary.firmware(run),
         "captions": {name: table.caption for name, table in tables.items()},
         "tables": {name: markdown_table(table.headings, table.rows) for name, table in tables.items()},

@@ -30,10 +30,9 @@ def title(run: Run) -> str:
     return f"{run.config.student} on {run.config.data.source.rstrip('/').rsplit('/', 1)[-1]}"
 
 
-def models(run: Run) -> list[str]:
-    """Names of the models that were tested: teachers first, then the student from float to int8."""
-    test = run.results["test"]
-    return [name for name in test if name.startswith("teacher ")] + [name for name in MODELS if name in test]
+def teachers(run: Run) -> list[str]:
+    """Names of the teachers that were asked and tested."""
+    return [name.removeprefix("teacher ") for name in run.results["test"] if name.startswith("teacher ")]
 
 
 def firmware(run: Run) -> dict[str, Any]:
@@ -45,11 +44,12 @@ def scores(run: Run) -> Table:
     """Test scores of every model."""
     keys = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
     test, images = run.results["test"], run.results["data"]["test"]
+    models = [name for name in test if name.startswith("teacher ")] + [name for name in MODELS if name in test]
     return Table(
         f"Scores on the {images:,} test images. Precision, recall and F1 are macro means; ECE is the expected "
         "calibration error, in 15 bins.",
         ["test %", "accuracy", "precision", "recall", "F1", "ECE"],
-        [[MODELS.get(name, name), *(f"{100 * test[name][key]:.2f}" for key in keys)] for name in models(run)],
+        [[MODELS.get(name, name), *(f"{100 * test[name][key]:.2f}" for key in keys)] for name in models],
     )
 
 

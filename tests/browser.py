@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("chromium", "chromium-headless-shell", "google-chrome", "chrome")
+NAMES = ("chromium", "google-chrome")
 INSTALL = "apt-get install --no-install-recommends chromium"
 
 # Elements that hold text or a picture and nothing else that is listed here; in figures, matplotlib's groups of letters.

@@ -186,9 +186,10 @@ def test_redrawn_it_is_the_same(run, monkeypatch, capsys):
     assert run.path("report.html").read_bytes() == before
 
 
-def test_a_run_that_judged_nothing(tmp_path):
+@pytest.mark.parametrize("length", [0, 2, 5000])
+def test_a_run_whose_answers_are_damaged(tmp_path, length):
     run = made_up_run.finished(tmp_path / "run")
-    run.path(answers.FILE).write_bytes(b"PK")
+    run.path(answers.FILE).write_bytes(run.path(answers.FILE).read_bytes()[:length])
     with pytest.raises(UserError, match=r"test_answers\.npz cannot be read"):
         report(run)
     with pytest.raises(UserError, match="holds no run"):
