@@ -63,10 +63,10 @@ def load(path: Path) -> Answers:
         UserError: the file does not exist or is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = dict(arrays)
         return Answers(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
         raise UserError(f"{path} cannot be read: give the folder of a run that has judged its models") from None
 
 
