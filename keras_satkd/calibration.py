@@ -1,6 +1,7 @@
 """How far a network's confidence is to be believed."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -26,6 +27,38 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(math.exp(best.x))
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """Answers put together by their confidence, in bins of equal width.
+
+    Attributes:
+        images: int [bins].
+        confidence: float [bins], the sum over a bin's images.
+        correct: float [bins], how many of a bin's images were told right.
+    """
+
+    images: np.ndarray
+    confidence: np.ndarray
+    correct: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error, in [0, 1]: the gaps of all bins, weighted by their images."""
+        return float(np.abs(self.confidence - self.correct).sum() / self.images.sum())
+
+
+def reliability(confidences: np.ndarray, correct: np.ndarray, bins: int = 15) -> Reliability:
+    """Confidence against accuracy (Guo et al., arXiv 1706.04599).
+
+    Args:
+        confidences: float [N] in [0, 1].
+        correct: bool [N].
+        bins: how many.
+    """
+    bin_of = np.minimum((confidences * bins).astype(int), bins - 1)
+    return Reliability(*(np.bincount(bin_of, weights, bins) for weights in (None, confidences, correct)))
+
+
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins, weighted by their images (same source).
 
@@ -37,8 +70,4 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     Returns:
         A value in [0, 1].
     """
-    confidences = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.minimum((confidences * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, confidences, bins) - np.bincount(bin_of, correct, bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    return reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins).error

@@ -10,16 +10,17 @@ import numpy as np
 
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_text
-from keras_satkd import classifier, figures, students
+from keras_satkd import classifier, metrics_csv, students
 from keras_satkd.config import Config, from_dict, load, to_dict
 from keras_satkd.evaluate import evaluate
+from keras_satkd.figures.canvas import save_png
+from keras_satkd.figures.study import rows as draw_rows
 from keras_satkd.knowledge import Knowledge
 from keras_satkd.prepare import Inputs, begin, prepare
 from keras_satkd.road import STUDENT_FILE, ask_teachers, distil_student
 from keras_satkd.run import Run
 from keras_satkd.study import ROWS, STUDENT_SEEDS, Arguments
 from keras_satkd.tables import markdown_table
-from keras_satkd.training import read_metrics
 from keras_satkd.weighting import PAPER_CASES
 
 logger = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
 
 def _cases(run: Run) -> dict[str, float]:
     """How often each of the paper's cases ran in the last epoch; empty for rules without cases."""
-    last = read_metrics(run.path("metrics.csv"))[-1]
+    last = metrics_csv.read(run.path(metrics_csv.FILE))[-1]
     return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}
 
 
@@ -150,7 +151,7 @@ def write_results(workdir: Path, common: Config, results: list[dict[str, Any]]) 
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
     write_json(workdir / RESULTS_FILE, {"config": comparable(common), "results": results})
     write_text(workdir / "study.md", table(results))
-    figures.draw(workdir / "study.png", (9, 5), lambda figure: figures.study(figure, summaries(results)))
+    save_png(workdir / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

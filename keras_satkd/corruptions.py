@@ -8,11 +8,12 @@ compared under the very same disturbance, and a higher severity is more of it.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve
+from tqdm import tqdm
 
 SEVERITIES: dict[str, tuple[float, ...]] = {
     "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),
@@ -144,6 +145,28 @@ CORRUPTIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "light": light,
 }
 """Every corruption by name; `SEVERITIES` says how strong each is."""
+
+
+def accuracies(
+    models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
+) -> dict[str, dict[str, list[float]]]:
+    """What models withstand.
+
+    Args:
+        models: by name; each takes uint8 [N, H, W, 3] and gives logits [N, C].
+        images: uint8 [N, H, W, 3].
+        labels: int [N].
+
+    Returns:
+        For each model and corruption, by name, the accuracies in [0, 1] at severities 1..5.
+    """
+    found: dict[str, dict[str, list[float]]] = {model: {name: [] for name in CORRUPTIONS} for model in models}
+    pairs = [(name, severity) for name in CORRUPTIONS for severity in range(1, len(SEVERITIES[name]) + 1)]
+    for name, severity in tqdm(pairs, desc="corruptions", disable=None):
+        disturbed = CORRUPTIONS[name](images, severity)
+        for model, logits_of in models.items():
+            found[model][name].append(float(np.mean(logits_of(disturbed).argmax(axis=1) == labels)))
+    return found
 
 
 def _strength(name: str, severity: int) -> float:

@@ -200,9 +200,8 @@ def evaluate(
     """
     import numpy as np
     from sklearn.metrics import recall_score
-    from tqdm import tqdm
 
-    from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES
+    from keras_satkd.corruptions import SEVERITIES, accuracies
     from keras_satkd.scores import score
 
     logits = classifier.logits(images)
@@ -215,12 +214,8 @@ def evaluate(
     }
     result = {"images": len(images), **score(logits, labels), "per_class": per_class}
     if corruptions:
-        accuracies: dict[str, list[float]] = {name: [] for name in CORRUPTIONS}
-        pairs = [(name, severity) for name in CORRUPTIONS for severity in range(1, len(SEVERITIES[name]) + 1)]
-        for name, severity in tqdm(pairs, desc="corruptions", disable=None):
-            predicted = classifier.logits(CORRUPTIONS[name](images, severity)).argmax(axis=1)
-            accuracies[name].append(float(np.mean(predicted == labels)))
-        result["corruptions"] = accuracies
+        model = {classifier.name: classifier.logits}
+        result["corruptions"] = accuracies(model, images, labels)[classifier.name]
         result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
     return result
 

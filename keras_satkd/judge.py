@@ -6,32 +6,63 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import students
+from keras_satkd import answers, corruptions, students
 from keras_satkd.classifier import int8_logits
+from keras_satkd.costs import int8_cost, network_cost
 from keras_satkd.data import Split
 from keras_satkd.quantization import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run import Run
 from keras_satkd.scores import predict, score
 from keras_satkd.teachers import Teacher
 
+NOISE_IMAGES = 1000
+"""Of the test images, so many are disturbed in every way: the first ones, whose order is random."""
+
 
 def judge(
     run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[Teacher]
 ) -> dict:
-    """Test scores of every model of the run, by name, and the confusion matrix of the int8 model."""
+    """Test scores of every model of the run, by name; what the int8 model mistakes, withstands and costs.
+
+    Returns:
+        The scores of each model; `confusion` of the int8 model, [C][C] images by true and predicted class; `noise`:
+        how many images were disturbed, and the accuracies of the float and int8 models on them (`clean`, then by
+        corruption and severity); `cost` of each model (`costs.network_cost`).
+    """
     images, labels = split.test.images, split.test.labels
-    logits = {
-        f"teacher {teacher.name}": predict(tf.function(teacher.logits), images, teacher.name) for teacher in teachers
-    }
-    logits["float"] = predict(_student_logits(student), images, "float student")
-    logits["ptq"] = int8_logits(run.path(POST_TRAINING_FILE).read_bytes(), images)
+    after_training, shipped = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
+    networks = {f"teacher {teacher.name}": (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
+    networks["float"] = student, _student_logits(student)
+    models = {name: _predictor(name, logits_of) for name, (_, logits_of) in networks.items()}
+    models["ptq"] = lambda images: int8_logits(after_training, images)
     if quantized is not None:
-        logits["qat"] = predict(_student_logits(quantized), images, "QAT student")
-    logits["int8"] = int8_logits(run.path(INT8_FILE).read_bytes(), images)
-    predicted = logits["int8"].argmax(axis=1)
+        models["qat"] = _predictor("qat", _student_logits(quantized))
+    models["int8"] = lambda images: int8_logits(shipped, images)
+
+    logits = {name: logits_of(images) for name, logits_of in models.items()}
+    found = answers.gather(logits, split.test, judged="int8")
+    found.save(run.path(answers.FILE))
     confusion = np.zeros((len(split.test.class_names),) * 2, int)
-    np.add.at(confusion, (labels, predicted), 1)
-    return {**{name: score(values, labels) for name, values in logits.items()}, "confusion": confusion.tolist()}
+    np.add.at(confusion, (labels, found.of("int8")[0]), 1)
+    disturbed, true = images[:NOISE_IMAGES], labels[:NOISE_IMAGES]
+    withstood = corruptions.accuracies({name: models[name] for name in ("float", "int8")}, disturbed, true)
+    clean = {name: float(np.mean(logits[name][: len(true)].argmax(axis=1) == true)) for name in withstood}
+    return {
+        **{name: score(values, labels) for name, values in logits.items()},
+        "confusion": confusion.tolist(),
+        "noise": {
+            "images": len(true),
+            **{name: {"clean": clean[name], **accuracies} for name, accuracies in withstood.items()},
+        },
+        "cost": {
+            **{name: network_cost(network, logits_of, images) for name, (network, logits_of) in networks.items()},
+            "int8": int8_cost(shipped, images),
+        },
+    }
+
+
+def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda images: predict(logits_of, images, name)
 
 
 def _student_logits(student: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -11,7 +11,7 @@ import h5py
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_json, write_with
-from keras_satkd import classifier
+from keras_satkd import classifier, metrics_csv
 from keras_satkd.architectures import parse_name
 from keras_satkd.config import command
 from keras_satkd.data import Split, load, split
@@ -20,7 +20,6 @@ from keras_satkd.quantization import INT8_FILE
 from keras_satkd.road import STUDENT_FILE
 from keras_satkd.run import Run
 from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
-from keras_satkd.training import read_metrics
 
 
 def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
@@ -88,7 +87,9 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
     """Write the JSON beside `model`, whose scores are measured now, on the file that is shipped."""
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
-    seconds = sum(float(row["seconds"]) for row in read_metrics(run.path("metrics.csv")) if row["phase"] in phases)
+    seconds = sum(
+        float(row["seconds"]) for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] in phases
+    )
     settings = {
         phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
     }

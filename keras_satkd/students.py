@@ -92,6 +92,7 @@ def macs(model: Model) -> int:
 
 def _macs_of(layer: layers.Layer) -> int:
     count: dict[type, Callable[[], int]] = {
+        Model: lambda: macs(layer),
         layers.DepthwiseConv2D: lambda: layer.depthwise_kernel.shape.num_elements() * _positions(layer),
         layers.Conv2D: lambda: layer.kernel.shape.num_elements() * _positions(layer),
         layers.Dense: lambda: layer.kernel.shape.num_elements(),

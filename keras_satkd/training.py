@@ -1,8 +1,6 @@
 """One call of `fit` that can be killed at any moment and goes on from its last epoch."""
 
 import contextlib
-import csv
-import io
 import logging
 import math
 import sys
@@ -15,7 +13,8 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.errors import UserError
-from firmware_export.files import write_text, write_with
+from firmware_export.files import write_with
+from keras_satkd import metrics_csv
 from keras_satkd.config import MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.hardware import processor_bfloat16
@@ -52,7 +51,7 @@ def fit(
     distiller.compile(optimizer=_optimizer(config, steps=max(1, len(training)) * config.epochs))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / "metrics.csv", phase, best, config.patience)
+    log = EpochLog(workdir / metrics_csv.FILE, phase, best, config.patience)
     callbacks = [
         _StopOnNaN(phase, config),
         log,
@@ -137,7 +136,7 @@ class EpochLog(tf_keras.callbacks.Callback):
     def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
         super().__init__()
         self._path, self._phase, self._best, self._patience = path, phase, best, patience
-        self._rows = read_metrics(path)
+        self._rows = metrics_csv.read(path)
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -154,7 +153,7 @@ class EpochLog(tf_keras.callbacks.Callback):
         self._rows = [*kept, {name: str(value) for name, value in row.items()}]
         if self._epochs_since_best() == 0:
             write_with(self._best, lambda path: self.model.student.save_weights(path))
-        write_text(self._path, _as_csv(self._rows))
+        metrics_csv.write(self._path, self._rows)
         self.model.stop_training = self._out_of_patience()
 
     def is_finished(self, epochs: int) -> bool:
@@ -170,19 +169,3 @@ class EpochLog(tf_keras.callbacks.Callback):
 
     def _out_of_patience(self) -> bool:
         return self._patience is not None and self._epochs_since_best() >= self._patience
-
-
-def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a run's `metrics.csv` as written; none where there is no file yet."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _as_csv(rows: list[dict[str, str]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES
+from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES, accuracies
 
 names = st.sampled_from(sorted(CORRUPTIONS))
 severities = st.integers(1, 5)
@@ -103,3 +103,20 @@ def test_light_changes_gains_within_the_bounds_it_says():
     assert gains.max() <= 1.15 * 1.075 + 0.005
     assert gains.mean() == pytest.approx(1, abs=0.05)
     assert np.ptp(gains, axis=1).max() > 0.02
+
+
+def test_accuracies_of_several_models_on_the_very_same_images():
+    images, seen = scenes(4), {"one": [], "two": []}
+
+    def model(name: str):
+        def logits_of(disturbed: np.ndarray) -> np.ndarray:
+            seen[name].append(disturbed)
+            return np.eye(3)[[0, 0, 1, 2]]
+
+        return logits_of
+
+    found = accuracies({name: model(name) for name in seen}, images, np.array([0, 0, 0, 2]))
+    assert found == {name: {kind: [0.75] * 5 for kind in CORRUPTIONS} for name in seen}
+    expected = [CORRUPTIONS[kind](images, severity) for kind in CORRUPTIONS for severity in range(1, 6)]
+    for name in seen:
+        np.testing.assert_array_equal(seen[name], expected)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tests_support import tiny_network
 
+from keras_satkd import metrics_csv
 from keras_satkd.config import Config, DataConfig, DistillationConfig, TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.knowledge import gather, train
 from keras_satkd.run import Run
-from keras_satkd.training import read_metrics
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher
     known = gather(run, split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert (known.training is not None) == (teacher_logits == "precomputed")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
-    [row] = read_metrics(run.path("metrics.csv"))
+    [row] = metrics_csv.read(run.path("metrics.csv"))
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
     assert float(row["val_distillation_loss"]) > 0
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == (2 if teacher_logits == "in-loop" else 6)
@@ -39,7 +39,7 @@ def test_kerascv_augments_where_the_teachers_are_in_the_loop(tmp_path, split, te
     run = prepared(tmp_path, "in-loop", "randaugment")
     known = gather(run, split, [teacher("one", 1)], "randaugment")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
-    assert np.isfinite(float(read_metrics(run.path("metrics.csv"))[0]["loss"]))
+    assert np.isfinite(float(metrics_csv.read(run.path("metrics.csv"))[0]["loss"]))
 
 
 def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teacher):

@@ -117,10 +117,9 @@ class TestFinishedRun:
             "student.keras",
             "student_qat.h5",
             "student_int8.tflite",
-            "report.md",
-            "figures/learning_curves.png",
-            "figures/teacher_weights.png",
-            "figures/confusion.png",
+            "test_answers.npz",
+            "report.html",
+            "model_card.md",
             "firmware/model_data.cc",
             "firmware/model_data.h",
         ):
@@ -146,8 +145,20 @@ class TestFinishedRun:
         assert {"float", "ptq", "qat", "int8", "teacher one", "teacher two"} < set(results["test"])
         assert results["distillation"]["parameters"] == 98_522
         assert results["firmware"]["flash_bytes"] == (finished["workdir"] / "student_int8.tflite").stat().st_size
+        assert set(results["test"]["cost"]) == {"teacher one", "teacher two", "float", "int8"}
+        assert results["test"]["cost"]["float"]["macs"] == results["test"]["cost"]["int8"]["macs"]
+        assert results["test"]["noise"]["images"] == results["data"]["test"]
+        assert results["test"]["noise"]["int8"]["clean"] == results["test"]["int8"]["accuracy"]
         for word in ("98,522", f"{results['firmware']['arena_bytes']:,}", "float", "QAT", "int8"):
             assert word in finished["output"]
+
+    def test_the_report_shows_every_part(self, finished):
+        page = (finished["workdir"] / "report.html").read_text()
+        results = json.loads((finished["workdir"] / "metrics.json").read_text())
+        # Two phases, weights, cases, confusion, reliability of three, four corruptions, risk against coverage.
+        assert page.count("<svg ") == 2 + 2 + 1 + 3 + 4 + 1
+        assert results["data"]["split_sha256"] in page
+        assert f"{results['test']['cost']['teacher one']['parameters']:,}" in page
 
     def test_the_int8_model_is_four_operators_and_reads_pixels(self, finished):
         graph = read((finished["workdir"] / "student_int8.tflite").read_bytes())

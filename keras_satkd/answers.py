@@ -1,0 +1,112 @@
+"""What the models of a run said of the test images: kept, so that a report can be drawn without them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from PIL import Image
+from scipy.special import softmax
+
+from firmware_export.errors import UserError
+from firmware_export.files import write_with
+from keras_satkd.image_set import ImageSet
+
+FILE = "test_answers.npz"
+
+RIGHT, WRONG = 3, 3
+"""How many examples of a class are kept: told right, the first of the test images; told wrong, the surest."""
+MOST_CLASSES = 20
+"""How many classes have examples; where there are more, those with the most errors."""
+LARGEST_EXAMPLE = 96
+"""Height and width in pixels to which examples are reduced."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Classes and confidences of M models on N test images, and E of the images.
+
+    Attributes:
+        models: M names.
+        labels: int32 [N].
+        predicted: int32 [M, N].
+        confidence: float32 [M, N], the highest of the softmax.
+        examples: int32 [E], positions among the test images.
+        files: E names.
+        images: uint8 [E, S, S, 3], S at most `LARGEST_EXAMPLE`.
+    """
+
+    models: tuple[str, ...]
+    labels: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    examples: np.ndarray
+    files: tuple[str, ...]
+    images: np.ndarray
+
+    def of(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+        """Classes int32 [N] and confidences float32 [N] of one model."""
+        at = self.models.index(model)
+        return self.predicted[at], self.confidence[at]
+
+    def save(self, path: Path) -> None:
+        """Write them to an `.npz` file."""
+        arrays = {name: np.asarray(values) for name, values in vars(self).items()}
+        write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+
+
+def load(path: Path) -> Answers:
+    """What `Answers.save` wrote.
+
+    Raises:
+        UserError: the file does not exist or is damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            values = dict(arrays)
+        return Answers(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
+        raise UserError(f"{path} cannot be read: give the folder of a run that has judged its models") from None
+
+
+def gather(logits: Mapping[str, np.ndarray], test: ImageSet, judged: str) -> Answers:
+    """Answers of all models, with examples of what one of them tells right and wrong.
+
+    Args:
+        logits: float32 [N, C] by model.
+        test: N images.
+        judged: the model whose examples are kept.
+    """
+    probabilities = {name: softmax(values, axis=1) for name, values in logits.items()}
+    predicted = {name: values.argmax(axis=1).astype(np.int32) for name, values in logits.items()}
+    confidence = {name: values.max(axis=1).astype(np.float32) for name, values in probabilities.items()}
+    examples = _examples(test.labels, predicted[judged], confidence[judged])
+    return Answers(
+        models=tuple(logits),
+        labels=test.labels,
+        predicted=np.stack(list(predicted.values())),
+        confidence=np.stack(list(confidence.values())),
+        examples=examples,
+        files=tuple(test.files[at] for at in examples),
+        images=_reduced(np.asarray(test.images[examples])),
+    )
+
+
+def _examples(labels: np.ndarray, predicted: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    wrong = predicted != labels
+    classes = np.unique(labels)
+    errors = np.array([np.count_nonzero(wrong & (labels == each)) for each in classes])
+    chosen = []
+    for each in sorted(classes[np.argsort(-errors, kind="stable")][:MOST_CLASSES]):
+        mistaken = np.flatnonzero(wrong & (labels == each))
+        surest = mistaken[np.argsort(-confidence[mistaken], kind="stable")]
+        chosen += [*np.flatnonzero(~wrong & (labels == each))[:RIGHT], *surest[:WRONG]]
+    return np.array(chosen, np.int32)
+
+
+def _reduced(images: np.ndarray) -> np.ndarray:
+    if images.shape[1] <= LARGEST_EXAMPLE:
+        return images
+    size = (LARGEST_EXAMPLE, LARGEST_EXAMPLE)
+    return np.stack([np.asarray(Image.fromarray(image).resize(size)) for image in images])

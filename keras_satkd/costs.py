@@ -1,0 +1,62 @@
+"""What a model costs: its size, its arithmetic, and the time of an image on this machine."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from firmware_export.flatbuffer import read
+from firmware_export.oracle import TfliteInterpreter, quantize_input
+from keras_satkd import students
+
+TIMED_IMAGES = 20
+
+
+def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any], images: np.ndarray) -> dict[str, Any]:
+    """Cost of a Keras model.
+
+    Args:
+        network: as it is saved; its weights count four bytes a number.
+        logits_of: images to logits by that network, compiled.
+        images: uint8 [N, H, W, 3], some of which are timed.
+
+    Returns:
+        `parameters` (trainable), `macs` (of convolutions and dense layers), `bytes` and `milliseconds` of an image.
+    """
+    return {
+        "parameters": students.trainable_parameters(network),
+        "macs": students.macs(network),
+        "bytes": 4 * network.count_params(),
+        "milliseconds": milliseconds(logits_of, images),
+    }
+
+
+def int8_cost(model: bytes, images: np.ndarray) -> dict[str, Any]:
+    """Cost of an int8 `.tflite`, run by TFLite's fast kernels; as `network_cost` otherwise."""
+    graph = read(model)
+    interpreter = TfliteInterpreter(model, is_reference=False)
+    return {
+        "parameters": graph.parameters,
+        "macs": graph.macs,
+        "bytes": len(model),
+        "milliseconds": milliseconds(lambda image: interpreter.invoke(quantize_input(image, graph)), images),
+    }
+
+
+def milliseconds(logits_of: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
+    """Median time of one image, given alone, after a first one that is not counted.
+
+    Args:
+        logits_of: takes uint8 [1, H, W, 3].
+        images: uint8 [N, H, W, 3], N ≥ 1.
+    """
+    logits_of(images[:1])
+    seconds = []
+    for image in images[:TIMED_IMAGES]:
+        began = time.perf_counter()
+        np.asarray(logits_of(image[np.newaxis]))
+        seconds.append(time.perf_counter() - began)
+    return round(1000 * median(seconds), 3)

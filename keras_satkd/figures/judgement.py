@@ -1,0 +1,107 @@
+"""What the models make of the test images, and when they should rather be silent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import beta
+
+from keras_satkd.calibration import Reliability
+from keras_satkd.figures.canvas import COLOURS, PANEL, legend_above, lines
+
+_MOST_NUMBERS = 25
+"""Classes up to which a confusion matrix has room for numbers."""
+
+
+def confusion_size(classes: int) -> tuple[float, float]:
+    """Inches that the confusion matrix of so many classes needs."""
+    side = 1.4 + max(PANEL[1], 0.32 * classes)
+    return side, side
+
+
+def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) -> None:
+    """Confusion matrix in per cent of each true class.
+
+    Args:
+        figure: empty, of `confusion_size`.
+        counts: int [C, C], true class by predicted class.
+        class_names: C of them.
+    """
+    shares = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    panel = figure.subplots()
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    panel.spines[:].set_visible(True)
+    positions = range(len(class_names))
+    panel.set_xticks(positions, class_names, rotation=90)
+    panel.set_yticks(positions, class_names)
+    panel.tick_params(labelsize=8)
+    panel.set(xlabel="predicted", ylabel="true")
+    if len(class_names) > _MOST_NUMBERS:
+        return
+    for true, predicted in np.argwhere(shares >= 0.5):
+        share = shares[true, predicted]
+        colour = "white" if share > 50 else "black"
+        panel.text(predicted, true, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+
+
+def reliability(figure: Figure, found: Reliability) -> None:
+    """Accuracy of answers of about equal confidence, with 95 % intervals (Clopper and Pearson); below, how many.
+
+    Args:
+        figure: empty.
+        found: of one model.
+    """
+    panel, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    some = found.images > 0
+    images, correct = found.images[some], found.correct[some]
+    confidence, share = 100 * found.confidence[some] / images, 100 * correct / images
+    lower = np.where(correct > 0, 100 * beta.ppf(0.025, np.maximum(correct, 1), images - correct + 1), 0)
+    upper = np.where(correct < images, 100 * beta.ppf(0.975, correct + 1, np.maximum(images - correct, 1)), 100)
+    panel.plot((0, 100), (0, 100), color="#777777", linestyle="--", linewidth=1, label="calibrated")
+    panel.errorbar(
+        confidence, share, (share - lower, upper - share), fmt="o", color=COLOURS[0], capsize=2, label="model"
+    )
+    panel.set(xlim=(0, 102), ylim=(-3, 103), ylabel="accuracy %")
+    panel.grid(alpha=0.3)
+    legend_above(panel)
+    width = 100 / len(found.images)
+    below.bar(width * (np.flatnonzero(some) + 0.5), images, 0.9 * width, color=COLOURS[5])
+    below.set_yscale("log")
+    below.set(xlabel="confidence %", ylabel="images", ylim=(0.8, 3 * images.max()))
+
+
+def noise(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> None:
+    """Accuracy of models under one corruption, from none to severity 5.
+
+    Args:
+        figure: empty.
+        accuracies: by model, in [0, 1]; undisturbed first, then one a severity.
+    """
+    panel = figure.subplots()
+    severities = range(max(map(len, accuracies.values())))
+    lines(panel, severities, {name: [100 * value for value in values] for name, values in accuracies.items()})
+    panel.set(xlabel="severity", ylabel="accuracy %", ylim=(-3, 103))
+    panel.set_xticks(severities, ["none", *map(str, severities[1:])])
+
+
+def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
+    """Errors among the answers against the part of the images that is answered.
+
+    Args:
+        figure: empty.
+        unsure: as in a firmware folder's `export.json`, with its curve.
+    """
+    panel = figure.subplots()
+    columns = {name: [100 * row[name] for row in unsure["curve"]] for name in ("coverage", "risk", "risk_bound")}
+    bound = f"stays below, with {unsure['confidence']:.0%} confidence"
+    panel.plot(columns["coverage"], columns["risk_bound"], color=COLOURS[1], linestyle="--", label=bound)
+    panel.plot(columns["coverage"], columns["risk"], color=COLOURS[0], label="found on validation images")
+    for row in unsure["curve"]:
+        if row["margin"] == unsure["least_margin"]:
+            panel.plot(100 * row["coverage"], 100 * row["risk"], "D", color=COLOURS[6], label="chosen margin")
+    # Where next to nothing is answered nothing is known, and the bound rises to 100 %.
+    highest = 2 * max(columns["risk_bound"][0], 100 * unsure["error_rate"])
+    panel.set(xlabel="images answered %", ylabel="wrong answers %", ylim=(-0.03 * highest, highest))
+    panel.grid(alpha=0.3)
+    legend_above(panel, columns=1)

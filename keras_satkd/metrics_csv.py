@@ -1,0 +1,27 @@
+"""`metrics.csv` of a run: one row an epoch, of every phase."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from firmware_export.files import write_text
+
+FILE = "metrics.csv"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows as written; none where there is no file yet."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    """Write all rows; a phase leaves empty what only others have."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,149 @@
+"""The page's figures, each with its caption and with words for those who do not see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_satkd.answers import Answers
+from keras_satkd.calibration import reliability
+from keras_satkd.figures import judgement, training
+from keras_satkd.figures.canvas import PANEL, svg
+from keras_satkd.run import Run
+from keras_satkd.summary import MODELS
+
+Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure.
+
+    Attributes:
+        svg: the element; its title is the alternative text.
+        caption: a few words.
+    """
+
+    svg: str
+    caption: str
+
+
+def _panel(
+    name: str, caption: str, alt: str, fill: Callable[[Figure], None], size: tuple[float, float] = PANEL
+) -> Panel:
+    return Panel(svg(size, fill, name, alt), caption)
+
+
+def learning_curves(rows: Rows) -> list[Panel]:
+    """Accuracy over the epochs, a panel for each phase of `metrics.csv`."""
+    panels = []
+    for at, phase in enumerate(dict.fromkeys(row["phase"] for row in rows)):
+        chosen = [row for row in rows if row["phase"] == phase]
+        validation = [100 * float(row["val_accuracy"]) for row in chosen]
+        best = int(np.argmax(validation))
+        alt = (
+            f"Accuracy over {len(chosen)} epochs of {phase}: the last epoch reaches "
+            f"{100 * float(chosen[-1]['accuracy']):.1f} % in training and {validation[-1]:.1f} % in validation; the "
+            f"best in validation is {validation[best]:.1f} %, in epoch {chosen[best]['epoch']}."
+        )
+        panels.append(_panel(f"curve{at}", phase, alt, lambda figure, rows=chosen: training.accuracy(figure, rows)))
+    return panels
+
+
+def teaching(rows: Rows) -> list[Panel]:
+    """Mean weight of each teacher in distillation, where there are several, and how often each of the cases ran."""
+    rows = [row for row in rows if row["phase"] == "distillation"]
+    weights, cases = training.columns(rows, "weight_"), training.columns(rows, "case_")
+    cases = {name.replace("_", " "): values for name, values in cases.items()}
+    wanted = (
+        ("weights", "mean weight of each teacher", "mean weight", weights if len(weights) > 1 else {}),
+        ("cases", "how often each of the paper's cases ran", "part of the images", cases),
+    )
+    return [
+        _panel(
+            name,
+            caption,
+            f"Over the epochs, {caption}: "
+            + "; ".join(f"{label} from {values[0]:.2f} to {values[-1]:.2f}" for label, values in columns.items())
+            + ".",
+            lambda figure, columns=columns, label=label: training.shares(figure, rows, columns, label),
+        )
+        for name, caption, label, columns in wanted
+        if columns
+    ]
+
+
+def confusion(run: Run) -> Panel:
+    """What the int8 model takes for what."""
+    counts, names = np.array(run.results["test"]["confusion"]), run.results["data"]["classes"]
+    mistakes = counts - np.diag(np.diag(counts))
+    true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    alt = f"Confusion matrix of {len(names)} classes; {mistakes.sum()} of {counts.sum()} images are told wrong."
+    if mistakes.any():
+        alt += f" The most frequent mistake: {names[true]} taken for {names[predicted]}, {mistakes.max()} images."
+    return _panel(
+        "confusion",
+        "int8 model; per cent of each true class",
+        alt,
+        lambda figure: judgement.confusion(figure, counts, names),
+        judgement.confusion_size(len(names)),
+    )
+
+
+def calibration(answers: Answers) -> list[Panel]:
+    """How far the student's confidence is to be believed: float, QAT, int8."""
+    panels = []
+    for model in ("float", "qat", "int8"):
+        if model in answers.models:
+            predicted, confidence = answers.of(model)
+            found = reliability(confidence, predicted == answers.labels)
+            accuracy = 100 * found.correct.sum() / found.images.sum()
+            alt = (
+                f"Reliability diagram of {MODELS[model]}: mean confidence {100 * confidence.mean():.1f} %, accuracy "
+                f"{accuracy:.1f} %, expected calibration error {100 * found.error:.2f} %."
+            )
+            panels.append(
+                _panel(
+                    f"reliability-{model}",
+                    f"{MODELS[model]}: ECE {100 * found.error:.2f} %",
+                    alt,
+                    lambda figure, found=found: judgement.reliability(figure, found),
+                    (PANEL[0], 3.4),
+                )
+            )
+    return panels
+
+
+def noise(run: Run) -> list[Panel]:
+    """Accuracy of the student in float and int8 under each corruption."""
+    found = run.results["test"]["noise"]
+    panels = []
+    for name in found["int8"]:
+        if name != "clean":
+            columns = {model: [found[model]["clean"], *found[model][name]] for model in ("float", "int8")}
+            words = name.replace("_", " ")
+            alt = f"Accuracy under {words}, undisturbed and in severities 1 to 5: " + "; ".join(
+                f"{model} " + ", ".join(f"{100 * value:.1f}" for value in values) + " %"
+                for model, values in columns.items()
+            )
+            panels.append(
+                _panel(
+                    f"noise-{name}", words, f"{alt}.", lambda figure, columns=columns: judgement.noise(figure, columns)
+                )
+            )
+    return panels
+
+
+def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
+    """Errors against answers given, where validation images told."""
+    if "curve" not in unsure:
+        return []
+    first, last = unsure["curve"][0], unsure["curve"][-1]
+    alt = (
+        f"Wrong answers against images answered: {first['risk']:.2%} wrong where all {unsure['images']} validation "
+        f"images are answered, {last['risk']:.2%} where {last['coverage']:.2%} are. {unsure['reason']}"
+    )
+    caption = "errors among the answers, by the margin asked for"
+    return [_panel("risk", caption, alt, lambda figure: judgement.risk_coverage(figure, unsure), (4.2, 3.2))]

@@ -1,0 +1,40 @@
+"""`python -m keras_satkd.redraw`: a run's report once more, from what the run found.
+
+    python -m keras_satkd.redraw --workdir runs/eurosat
+
+Neither models nor images are read: it takes seconds, and the numbers stay what they were.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import tyro
+
+from firmware_export.errors import exit_on_user_error
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Write report.html and model_card.md of a finished run again."""
+
+    workdir: Path
+    """The run's folder."""
+
+
+def main() -> NoReturn:
+    """The command line."""
+
+    def work() -> None:
+        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.redraw")
+        from keras_satkd.report import report
+        from keras_satkd.run import Run
+
+        run = Run.open(arguments.workdir)
+        print(run.path(report(run)["file"]))
+
+    exit_on_user_error(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""A finished run that nobody trained: its numbers are drawn, its files are as a run leaves them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export import margin, targets
+from firmware_export.files import write_json
+from keras_satkd import answers, metrics_csv, summary
+from keras_satkd.config import from_dict, load, to_dict
+from keras_satkd.corruptions import CORRUPTIONS
+from keras_satkd.image_set import ImageSet
+from keras_satkd.run import Run
+from keras_satkd.shipped import EUROSAT_CLASSES
+from keras_satkd.weighting import PAPER_CASES
+
+TEACHERS = ("efficientvit_m2", "mobilevitv2_100")
+EPOCHS = {f"teacher-{TEACHERS[0]}@96": 8, f"teacher-{TEACHERS[1]}@64": 11, "distillation": 30, "quantization": 3}
+IMAGES, SIZE = 400, 32
+
+
+def finished(
+    workdir: Path, *, class_names: tuple[str, ...] = EUROSAT_CLASSES, teachers: tuple[str, ...] = TEACHERS
+) -> Run:
+    """A run with everything but its report."""
+    random = np.random.default_rng(0)
+    values = to_dict(load("eurosat"))
+    values["data"]["source"] = "pictures/EuroSAT_RGB.zip"
+    values["distillation"]["weighting"]["rule"] = "paper-sample" if len(teachers) == 2 else "confidence"
+    run = Run(workdir, from_dict(values, "test"))
+    run.claim()
+    metrics_csv.write(run.path(metrics_csv.FILE), _epochs(random, teachers))
+    test, logits = _test_images(random, class_names), {}
+    for name in (*(f"teacher {teacher}" for teacher in teachers), *summary.MODELS):
+        logits[name] = random.normal(0, 1, (IMAGES, len(class_names))).astype(np.float32)
+        logits[name][np.arange(IMAGES), test.labels] += random.choice([4, -2], IMAGES, p=[0.95, 0.05])
+    said = answers.gather(logits, test, "int8")
+    said.save(run.path(answers.FILE))
+    write_json(run.path("firmware", "export.json"), _export(logits["int8"], test.labels))
+    for step, found in _results(said, class_names, teachers).items():
+        run.step(step, lambda found=found: found)
+    return run
+
+
+def _epochs(random: np.random.Generator, teachers: tuple[str, ...]) -> list[dict[str, str]]:
+    rows = []
+    for phase, epochs in EPOCHS.items():
+        for epoch in range(1, epochs + 1):
+            accuracy = 1 - 0.6 * np.exp(-epoch / 4) - random.uniform(0, 0.03)
+            row = {"phase": phase, "epoch": epoch, "accuracy": accuracy - 0.05, "val_accuracy": accuracy}
+            if phase in ("distillation", "quantization"):
+                row |= _shares(random, "weight_", teachers)
+                row |= _shares(random, "case_", PAPER_CASES) if len(teachers) == 2 else {}
+            rows.append({name: str(value) for name, value in row.items()})
+    return rows
+
+
+def _shares(random: np.random.Generator, prefix: str, names: tuple[str, ...]) -> dict[str, float]:
+    shares = random.dirichlet(20 * np.arange(1, len(names) + 1)) if names else []
+    return dict(zip((prefix + name for name in names), shares, strict=True))
+
+
+def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> ImageSet:
+    labels = random.integers(0, len(class_names), IMAGES).astype(np.int32)
+    # Every image has a tint of its own and some texture: an empty picture would not be noticed otherwise.
+    images = random.integers(0, 200, (IMAGES, 1, 1, 3)) + random.integers(0, 56, (IMAGES, SIZE, SIZE, 3))
+    files = tuple(f"{class_names[label]}/{position}.jpg" for position, label in enumerate(labels))
+    return ImageSet(images.astype(np.uint8), labels, files, class_names)
+
+
+def _results(said: answers.Answers, class_names: tuple[str, ...], teachers: tuple[str, ...]) -> dict[str, dict]:
+    confusion = np.zeros((len(class_names),) * 2, int)
+    np.add.at(confusion, (said.labels, said.of("int8")[0]), 1)
+    kinds = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
+    scores = {name: {kind: 0.9 + 0.001 * at for kind in kinds} for at, name in enumerate(said.models)}
+    fading = {name: [0.95 - 0.1 * severity for severity in range(1, 6)] for name in CORRUPTIONS}
+    cost = {"parameters": 98_522, "macs": 58_393_216, "bytes": 394_088, "milliseconds": 1.25}
+    costs = {**{name: cost for name in said.models if name not in ("ptq", "qat", "int8")}, "int8": cost}
+    return {
+        "data": {
+            "classes": list(class_names),
+            "train": 17_010,
+            "validation": 2_430,
+            "test": IMAGES,
+            "split_sha256": "5" * 64,
+            "hardware": "2 x some processor, avx512_bf16",
+        },
+        **{f"teacher {name}": {} for name in teachers},
+        "distillation": {"file": "student.keras", "parameters": 98_522, "macs": 58_393_216},
+        "quantization": {"file": "student_qat.h5"},
+        "int8": {"file": "student_int8.tflite", "bytes": 116_664},
+        "firmware": {"folder": "firmware", "flash_bytes": 116_664, "arena_bytes": 215_840},
+        "test": {
+            **scores,
+            "confusion": confusion.tolist(),
+            "noise": {"images": 200, "float": {"clean": 0.96, **fading}, "int8": {"clean": 0.95, **fading}},
+            "cost": costs,
+        },
+    }
+
+
+def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
+    codes = np.clip(np.round(8 * logits), -128, 127).astype(np.int8)
+    unsure = margin.choose(codes, labels, error_rate=0.05, kernel_difference=2)
+    rows = zip(*(column.tolist() for column in vars(unsure.curve).values()), strict=True)
+    return {
+        "command": "python -m firmware_export student_int8.tflite --out firmware",
+        "sha256": "a" * 64,
+        "flash_bytes": 116_664,
+        "arena_bytes": 203_136,
+        "arena_bytes_with_margin": 215_840,
+        "arena_margin_rule": "one sixteenth",
+        "macs": 58_393_216,
+        "unsure": {
+            "least_margin": unsure.least_margin,
+            "reason": unsure.reason,
+            "error_rate": unsure.error_rate,
+            "confidence": margin.CONFIDENCE,
+            "images": unsure.images,
+            "accuracy": unsure.accuracy,
+            "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],
+        },
+        "targets": targets.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840),
+    }
