@@ -177,7 +177,7 @@ def edit_model():
 
 @pytest.fixture(scope="session")
 def one_convolution():
-    """672 bytes: one 4×4 convolution from a 4×4×3 image to three classes; written down, no converter's choice in it."""
+    """840 bytes: one 4×4 convolution from a 4×4×3 image to three classes; written down, no converter's choice in it."""
     generator = np.random.default_rng(7)
     weights = generator.integers(-127, 128, (3, 4, 4, 3), np.int8)
     bias = generator.integers(-1000, 1000, 3, np.int32)
