@@ -23,6 +23,10 @@ int main() {
 """
 
 
+def shipping(facts, model):
+    return dataclasses.replace(facts.arena, model=model)
+
+
 @pytest.fixture(scope="module")
 def golden(qat_model, qat_graph, photos):
     return integrity.golden_vectors(qat_model, qat_graph, photos[:40])
@@ -69,7 +73,7 @@ def test_codes_come_back_as_pixels_where_they_are_pixels(qat_model, qat_graph, p
 
 def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, facts, tmp_path):
     graph = flatbuffer.read(autoencoder_model)
-    other = dataclasses.replace(facts, model=autoencoder_model, graph=graph, symbol="weights")
+    other = dataclasses.replace(facts, arena=shipping(facts, autoencoder_model), graph=graph, symbol="weights")
     codes = np.random.default_rng(1).integers(-128, 128, (6, 64)).astype(np.int8)
     graph = dataclasses.replace(graph, inputs=(dataclasses.replace(graph.inputs[0], scales=(0.1,)),))
     golden = integrity.golden_vectors(autoencoder_model, graph, codes, count=3)
@@ -88,7 +92,7 @@ def test_a_number_of_vectors_that_cannot_be_is_refused(qat_model, qat_graph, pho
 
 def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
     cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
-    other = dataclasses.replace(facts, model=facts.model[:-1] + bytes([facts.model[-1] ^ 1]))
+    other = dataclasses.replace(facts, arena=shipping(facts, facts.model[:-1] + bytes([facts.model[-1] ^ 1])))
     for name, text in {**model_data.render(facts), **integrity.render(other, golden)}.items():
         (tmp_path / name).write_text(text)
     command = [cxx, *FLAGS, "-fsyntax-only", str(tmp_path / "golden_vectors.cc")]
