@@ -22,16 +22,17 @@ COLUMNS = 24
 
 # Okabe and Ito's colours, and greys that differ in print.
 _NEEDED, _FREE, _SKIP, _INK = "#56b4e9", "#eeeeee", "#d55e00", "#222222"
-_SLOT, _LEVEL, _INCHES_A_BYTE = 0.15, 0.93, 2.0 / 1056
+_SLOT, _GAP, _INCHES_A_BYTE = 0.15, 0.48, 2.0 / 1056
 _MAIN, _SIDE = 3.4, 6.1  # the columns' middles, inches
+_HEIGHT = 13.1
 
 
 def draw(planned: Plan, picture: Path) -> None:
     """Write the picture as SVG; the same plan always gives the same bytes."""
     matplotlib.rcParams.update({"font.size": 8.5, "svg.hashsalt": "rings", "text.color": _INK})
-    figure = pyplot.figure(figsize=(8.2, 12.9))
+    figure = pyplot.figure(figsize=(8.2, _HEIGHT))
     rings = figure.add_axes((0, 0.3, 1, 0.7))
-    rings.set(xlim=(0, 8.2), ylim=(0.3 * 12.9 - 12.9, 0))
+    rings.set(xlim=(0, 8.2), ylim=(-0.7 * _HEIGHT, 0))
     rings.axis("off")
     _draw_rings(rings, planned)
     table = figure.add_axes((0.2, 0.012, 0.785, 0.243))
@@ -70,13 +71,13 @@ def _places(planned: Plan) -> list[tuple[float, float]]:
         if planned.ring_of[waiting] is not planned.ring_of[layer.output]
         and sum(waiting in other.inputs for other in planned.network.layers) == 1
     }
-    places, level = [], 0
-    for i in range(len(planned.rings)):
-        if i in aside:  # its addition's ring was made just before, at the level above
-            places.append((_SIDE, -0.75 - (level - 1.5) * _LEVEL))
+    places, top = [], -0.75
+    for i, ring in enumerate(planned.rings):
+        if i in aside:  # its addition's ring was made just before: level with the gap above that
+            places.append((_SIDE, places[-1][1] + _GAP / 2 + _SLOT / 2))
         else:
-            places.append((_MAIN, -0.75 - level * _LEVEL))
-            level += 1
+            places.append((_MAIN, top))
+            top -= ring.depth * _SLOT + _GAP
     return places
 
 
@@ -109,7 +110,7 @@ def _draw_ring(
     axes: Axes, number: int, ring: Ring, place: tuple[float, float], held: dict[int, tuple[int, bool]]
 ) -> None:
     x, top = place
-    width = max(ring.row_bytes * _INCHES_A_BYTE, 0.02)
+    width = _width(ring)
     for slot in range(ring.depth):
         row, is_needed = held.get(slot, (None, False))
         colour = _NEEDED if is_needed else _FREE
@@ -130,6 +131,10 @@ def _draw_ring(
         axes.text(x, top + 0.07, said, ha="center", va="bottom", linespacing=1.35)
 
 
+def _width(ring: Ring) -> float:
+    return max(ring.row_bytes * _INCHES_A_BYTE, 0.12)
+
+
 def _draw_layer(axes: Axes, planned: Plan, position: int, layer: Layer, places: list[tuple[float, float]]) -> None:
     target = planned.rings.index(planned.ring_of[layer.output])
     for given in layer.inputs:
@@ -140,27 +145,30 @@ def _draw_layer(axes: Axes, planned: Plan, position: int, layer: Layer, places: 
         end_x, end_top = places[target]
         depth = planned.rings[source].depth
         start_bottom = start_top - depth * _SLOT
-        half = planned.rings[target].row_bytes * _INCHES_A_BYTE / 2
+        half = _width(planned.rings[target]) / 2
         middle = end_top - planned.rings[target].depth * _SLOT / 2
         label = f"{position}  {_said(layer)}"
         if layer.is_elementwise:
-            from_x = start_x + planned.rings[source].row_bytes * _INCHES_A_BYTE / 2 if start_x == end_x else start_x
+            from_x = start_x + _width(planned.rings[source]) / 2 if start_x == end_x else start_x
             from_y = start_top - depth * _SLOT / 2 if start_x == end_x else start_bottom
             corner = from_x + 0.3 if start_x == end_x else start_x
             axes.plot([from_x, corner, corner], [from_y, from_y, middle], color=_SKIP, lw=1.6)
             _arrow(axes, (corner, middle), (end_x + half, middle), _SKIP)
-            axes.text(corner + 0.08, middle - 0.02, label, color=_SKIP, weight="bold", va="top")
+            if start_x == end_x:
+                axes.text(corner + 0.08, (from_y + middle) / 2, label, color=_SKIP, weight="bold", va="center")
+            else:
+                axes.text(corner - 0.1, middle + 0.04, label, color=_SKIP, weight="bold", ha="right", va="bottom")
         elif end_x == start_x:
             _arrow(axes, (start_x, start_bottom), (end_x, end_top), _INK)
             axes.text(start_x + 0.1, (start_bottom + end_top) / 2, label, va="center")
         else:
-            from_x = start_x + planned.rings[source].row_bytes * _INCHES_A_BYTE / 2
+            from_x = start_x + _width(planned.rings[source]) / 2
             from_y = start_top - (depth - 0.5) * _SLOT
             corner = end_x - half - 0.25
             side = end_top - _SLOT * planned.rings[target].depth / 2
             axes.plot([from_x, corner, corner], [from_y, from_y, side], color=_INK, lw=1.0)
             _arrow(axes, (corner, side), (end_x - half, side), _INK)
-            axes.text(corner + 0.08, from_y, label, va="center")
+            axes.text(corner + 0.08, from_y - 0.04, label, va="top")
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
