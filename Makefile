@@ -36,7 +36,7 @@ bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
 
 bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python of its environment
-	$(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
+	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
 
 lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

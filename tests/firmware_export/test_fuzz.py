@@ -26,7 +26,9 @@ def models(quantized, tmp_path_factory):
 def _outcomes(models):
     """A dictionary for each seed, see `fuzzing.main`."""
     ends = [SEEDS * worker // WORKERS for worker in range(WORKERS + 1)]
-    no_compiler = {**os.environ, "PATH": ""}  # four hundred times the same C++ around other numbers
+    # Without a PATH no compiler is found: four hundred times the same C++ around other numbers. And beside the script
+    # lies another folder of the package's name, with its tests.
+    no_compiler = {**os.environ, "PATH": "", "PYTHONPATH": str(FUZZING.parents[1])}
     workers = [
         subprocess.Popen(
             [sys.executable, str(FUZZING), str(models), str(first), str(end)], stdout=subprocess.PIPE, env=no_compiler
