@@ -106,9 +106,8 @@ class Source:
 
 
 def enum_name(enum: str, value: int) -> str:
-    """The schema's name of an enumeration's value."""
+    """The schema's name of an enumeration's value; the value itself where a damaged file holds one that has none."""
     from ai_edge_litert import schema_py_generated as schema
 
-    return next(
-        name for name, code in vars(getattr(schema, enum)).items() if code == value and not name.startswith("_")
-    )
+    names = (name for name, code in vars(getattr(schema, enum)).items() if code == value and not name.startswith("_"))
+    return next(names, str(value))
