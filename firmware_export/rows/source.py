@@ -34,8 +34,15 @@ class Source:
         return UserError(f"{self.graph.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
 
     def options(self, operator: Operator) -> Any:
-        """The schema's options object; None where the operator has none."""
-        return self._content.subgraphs[0].operators[operator.index].builtinOptions
+        """The schema's options object.
+
+        Raises:
+            UserError: a damaged file, in which the operator lacks it.
+        """
+        found = self._content.subgraphs[0].operators[operator.index].builtinOptions
+        if found is None:
+            raise self.refuse(operator, "lacks its options")
+        return found
 
     def tensor(self, tensor: flatbuffer.Tensor) -> Tensor:
         """An activation in rows: [M, N] is M rows of one pixel, anything else as in `layers.Tensor`.
