@@ -101,7 +101,7 @@ def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
         if row["margin"] == unsure["least_margin"]:
             panel.plot(100 * row["coverage"], 100 * row["risk"], "D", color=COLOURS[6], label="chosen margin")
     # Where next to nothing is answered nothing is known, and the bound rises to 100 %.
-    highest = 2 * max(columns["risk_bound"][0], 100 * unsure["error_rate"])
+    highest = min(103, 2 * max(columns["risk_bound"][0], 100 * unsure["error_rate"]))
     panel.set(xlabel="images answered %", ylabel="wrong answers %", ylim=(-0.03 * highest, highest))
     panel.grid(alpha=0.3)
     legend_above(panel, columns=1)
