@@ -66,7 +66,7 @@ def _needed(layers: Sequence[Layer], output: Tensor) -> list[Layer]:
 
 
 def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    options, (given, output) = source.options(operator), source.ends(operator)
+    options, (given, output) = source.options(operator, "filterHeight"), source.ends(operator)
     window = source.window(operator, (options.filterHeight, options.filterWidth))
     if given.zero_point != output.zero_point:
         raise source.refuse(operator, "changes the zero point")
@@ -121,7 +121,7 @@ def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
             operator, f"has the output scale {scale:g} and zero point {output.zero_point}, not 1/256, -128"
         )
     try:
-        table = arithmetic.exponentials(operator.inputs[0].scale, source.options(operator).beta)
+        table = arithmetic.exponentials(operator.inputs[0].scale, source.options(operator, "beta").beta)
     except ValueError as error:
         raise source.refuse(operator, f"is out of range ({error})") from error
     return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]

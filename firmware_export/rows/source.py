@@ -33,15 +33,15 @@ class Source:
         """The error for an operator that the row engine lacks in this form."""
         return UserError(f"{self.graph.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
 
-    def options(self, operator: Operator) -> Any:
-        """The schema's options object.
+    def options(self, operator: Operator, member: str) -> Any:
+        """The schema's options object, which has `member`.
 
         Raises:
-            UserError: a damaged file, in which the operator lacks it.
+            UserError: a damaged file, in which the operator has no options or another's.
         """
         found = self._content.subgraphs[0].operators[operator.index].builtinOptions
-        if found is None:
-            raise self.refuse(operator, "lacks its options")
+        if not hasattr(found, member):
+            raise self.refuse(operator, f"has no {member} among its options")
         return found
 
     def tensor(self, tensor: flatbuffer.Tensor) -> Tensor:
@@ -88,7 +88,9 @@ class Source:
 
     def activation(self, operator: Operator) -> tuple[int, int]:
         """The lowest and the highest output code of the fused activation."""
-        name = enum_name("ActivationFunctionType", self.options(operator).fusedActivationFunction)
+        name = enum_name(
+            "ActivationFunctionType", self.options(operator, "fusedActivationFunction").fusedActivationFunction
+        )
         if name not in _ACTIVATIONS:
             raise self.refuse(operator, f"has the fused activation {name}, one of {', '.join(_ACTIVATIONS)} expected")
         output = operator.outputs[0]
@@ -96,7 +98,7 @@ class Source:
 
     def window(self, operator: Operator, kernel: tuple[int, int]) -> Window:
         """The window of a convolution or a pooling, padded as TFLM does (`kernels/padding.h`)."""
-        options, (given, output) = self.options(operator), self.ends(operator)
+        options, (given, output) = self.options(operator, "strideH"), self.ends(operator)
         if (getattr(options, "dilationHFactor", 1), getattr(options, "dilationWFactor", 1)) != (1, 1):
             raise self.refuse(operator, "is dilated")
         strides = options.strideH, options.strideW

@@ -34,7 +34,10 @@ def depthwise(source: Source, operator: Operator, earlier: Sequence[Layer]) -> l
 def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     """FULLY_CONNECTED: a 1×1 convolution over pixels that have as many channels as there are weights for a unit."""
     weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
-    if enum_name("FullyConnectedOptionsWeightsFormat", source.options(operator).weightsFormat) != "DEFAULT":
+    if (
+        enum_name("FullyConnectedOptionsWeightsFormat", source.options(operator, "weightsFormat").weightsFormat)
+        != "DEFAULT"
+    ):
         raise source.refuse(operator, "has shuffled weights")
     units, depth = weights.shape
     pixels = output.height * output.width
