@@ -20,7 +20,7 @@ EUROSAT_CLASSES = (
     "River",
     "SeaLake",
 )
-EUROSAT_TEACHERS = ("efficientnet_lite0_eurosat",)
+EUROSAT_TEACHERS = ("efficientnet_lite0_eurosat", "efficientvit_m2_eurosat", "mobilevitv2_100_eurosat")
 # The largest inputs that two processor cores train in an afternoon; with a GPU, name them without `@`.
 UNTRAINED_TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
