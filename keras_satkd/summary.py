@@ -104,7 +104,7 @@ def parts(run: Run) -> Table:
     """Which known parts have room."""
     return Table(
         "Bytes needed of each known part, and what it has. The code's size is an estimate, the application's own is "
-        "not in it (firmware_export/targets.py says of what).",
+        "not in it (firmware_export/fitting.py says of what).",
         ["part", "core", "flash needed", "of", "RAM needed", "of", "fits"],
         [
             [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export import margin, targets
+from firmware_export import fitting, margin
 from firmware_export.files import write_json
 from keras_satkd import answers, metrics_csv, summary
 from keras_satkd.config import from_dict, load, to_dict
@@ -120,5 +120,5 @@ def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
             "accuracy": unsure.accuracy,
             "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],
         },
-        "targets": targets.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840),
+        "targets": fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14),
     }
