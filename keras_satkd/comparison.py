@@ -50,7 +50,8 @@ def study(arguments: Arguments) -> None:
     common = load(arguments.config)
     if arguments.data is not None:
         common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
-    results = read_results(arguments.workdir / RESULTS_FILE, common)
+    folder = arguments.results or arguments.workdir
+    results = read_results(folder / RESULTS_FILE, common)
     gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
     for student in arguments.students:
         for seed in range(STUDENT_SEEDS[student]):
@@ -60,7 +61,7 @@ def study(arguments: Arguments) -> None:
                 logger.info("%s, %s, seed %d", name, student, seed)
                 run = Run(run_folder(arguments.workdir, name, student, seed), row_config(common, name, student, seed))
                 results.append(train_row(run, name, gathered))
-                write_results(arguments.workdir, common, results)
+                write_results(folder, common, results)
 
 
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
@@ -145,13 +146,13 @@ def _cases(run: Run) -> dict[str, float]:
     return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}
 
 
-def write_results(workdir: Path, common: Config, results: list[dict[str, Any]]) -> None:
+def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -> None:
     """Write `results.json`, `study.md` and `study.png`, in the order of the rows."""
     order = [(student, row) for student in STUDENT_SEEDS for row in ROWS]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
-    write_json(workdir / RESULTS_FILE, {"config": comparable(common), "results": results})
-    write_text(workdir / "study.md", table(results))
-    save_png(workdir / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
+    write_json(folder / RESULTS_FILE, {"config": comparable(common), "results": results})
+    write_text(folder / "study.md", table(results))
+    save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
