@@ -31,6 +31,7 @@ with captured_stderr():
 BATCH = 128
 PAPERS_BATCH = 64
 ROUNDS = 12
+PLAIN_STEP = "plain-step"
 TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
 
@@ -64,6 +65,20 @@ def seconds_each(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str,
             step()
             taken[name].append(time.perf_counter() - began)
     return {name: statistics.median(times[1:]) for name, times in taken.items()}
+
+
+def seconds_in_a_process_of_its_own(onednn: str) -> float:
+    """Median seconds of a plain step where TensorFlow uses oneDNN ("1") or not ("0"): decided when it is imported."""
+    command = [sys.executable, "-m", "tests.bench", PLAIN_STEP]
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": onednn}
+    return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def plain_step() -> None:
+    """Measure one kind of step alone and print its median seconds, for a process that asked for it."""
+    distiller = Distiller(students.build("resnet8", 64, 10))
+    batches = training_batches(scenes(), batch_size=BATCH, augmentation="satellite", seed=0)
+    print(seconds_each({PLAIN_STEP: stepper(distiller, iter(batches.repeat()))}, ROUNDS)[PLAIN_STEP])
 
 
 def seconds_of_help() -> float:
@@ -117,6 +132,8 @@ def main() -> None:
     small = BATCH / PAPERS_BATCH * times["small"] / times["precomputed"]
     table.add_row(f"images a second in batches of {BATCH} / of {PAPERS_BATCH}", f"{small:.2f}", "")
     table.add_row("step with KerasCV's RandAugment / with array views", f"{times['kerascv'] / times['plain']:.2f}", "")
+    onednn = seconds_in_a_process_of_its_own("0") / seconds_in_a_process_of_its_own("1")
+    table.add_row("step without oneDNN / with it, as the package asks for", f"{onednn:.2f}", "")
     table.add_row("input images a second / training's", f"{times['precomputed'] / pipeline:.1f}", "≥ 3")
     table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
     Console().print(table)
@@ -131,7 +148,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == [PLAIN_STEP]:
+        plain_step()
+    else:
+        main()
     sys.stdout.flush()
     # The endless pipelines work ahead and keep the interpreter from leaving.
     os._exit(0)
