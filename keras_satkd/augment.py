@@ -89,6 +89,21 @@ def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> 
     return tf.saturate_cast(tf.round(pixels), tf.uint8)
 
 
+def sensor_noise(images: tf.Tensor, largest: float) -> tf.Tensor:
+    """Independent normal noise on every pixel and channel, its strength drawn anew for each image.
+
+    Args:
+        images: uint8 [B, H, W, 3], or float in 0..255.
+        largest: standard deviations are uniform between 0 and this part of full range.
+
+    Returns:
+        float32 [B, H, W, 3] in 0..255, drawn from TensorFlow's global seed.
+    """
+    images = tf.cast(images, tf.float32)
+    deviations = tf.random.uniform((tf.shape(images)[0], 1, 1, 1), maxval=255 * largest)
+    return tf.clip_by_value(images + deviations * tf.random.normal(tf.shape(images)), 0.0, 255.0)
+
+
 def randaugment(seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """KerasCV's flips and RandAugment: uint8 [B, S, S, 3] → uint8 [B, S, S, 3]."""
     import keras_cv

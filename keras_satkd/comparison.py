@@ -76,7 +76,8 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
         return []
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}): mend or remove it") from None
-    if found["config"] != comparable(common):
+    # Settings that are younger than the file have their defaults, as in a run's folder.
+    if to_dict(from_dict(found["config"], str(path))) != comparable(common):
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
     return [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
 

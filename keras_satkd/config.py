@@ -147,6 +147,9 @@ class DistillationConfig(TrainingConfig):
     """`precomputed`: teachers run once over a fixed set of views; `in-loop`: in every step."""
     views: Count = 8
     """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
+    sensor_noise: Threshold = 0.0
+    """Largest standard deviation, as a part of full range, of noise on the student's training images, here and in QAT.
+    Each image draws its own; the teachers see none of it."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 

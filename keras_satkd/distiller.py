@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import students
+from keras_satkd import augment, students
 from keras_satkd.config import WeightingConfig
 from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
 from keras_satkd.teachers import Teacher
@@ -32,6 +32,8 @@ class Distiller(tf_keras.Model):
         weighting: rule by which teachers count.
         calibration: one temperature a teacher for the rules that calibrate; 1 when empty.
         normalize: images in 0..255 → the student's input.
+        sensor_noise: largest standard deviation of noise on the images that the student trains on
+            (`augment.sensor_noise`); what the teachers see stays clean.
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
@@ -47,6 +49,7 @@ class Distiller(tf_keras.Model):
         weighting: WeightingConfig | None = None,
         calibration: Sequence[float] = (),
         normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
+        sensor_noise: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,6 +61,7 @@ class Distiller(tf_keras.Model):
         self.weighting = weighting or WeightingConfig()
         self.calibration = tuple(calibration)
         self.normalize = normalize
+        self.sensor_noise = sensor_noise
         self._weigh = None
         if self.teacher_names:
             self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
@@ -82,6 +86,8 @@ class Distiller(tf_keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Student logits, float32 [B, C], of images in 0..255 (or of a batch's dictionary)."""
         images = inputs["image"] if isinstance(inputs, dict) else inputs
+        if training and self.sensor_noise:
+            images = augment.sensor_noise(images, self.sensor_noise)
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -157,6 +163,7 @@ class Distiller(tf_keras.Model):
             "temperature": self.temperature,
             "weighting": vars(self.weighting),
             "calibration": self.calibration,
+            "sensor_noise": self.sensor_noise,
             "name": self.name,
         }
 

@@ -68,6 +68,7 @@ def train(
     config: TrainingConfig,
     phase: str,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
+    sensor_noise: float = 0.0,
 ) -> None:
     """Train `network` by `config` under the run's distillation loss; its best weights are left in it.
 
@@ -79,6 +80,7 @@ def train(
         config: optimizer, schedule, patience.
         phase: name of this training in the run.
         normalize: images in 0..255 → the network's input.
+        sensor_noise: as `Distiller` takes it.
     """
     training = training_batches(
         split.train,
@@ -96,5 +98,6 @@ def train(
         weighting=run.config.distillation.weighting,
         calibration=knowledge.calibration,
         normalize=normalize,
+        sensor_noise=sensor_noise,
     )
     fit(distiller, training, validation, config, phase=phase, workdir=run.workdir)

@@ -30,7 +30,8 @@ def quantize(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowled
 def _train_quantized(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowledge) -> dict:
     quantized = tfmot.quantization.keras.quantize_model(student)
     settle_ranges(quantized, student, calibration_images(run, split))
-    train(run, split, quantized, knowledge, run.config.quantization, "quantization")
+    noise = run.config.distillation.sensor_noise
+    train(run, split, quantized, knowledge, run.config.quantization, "quantization", sensor_noise=noise)
     with warnings.catch_warnings():
         # Keras calls HDF5 outdated, but a `.keras` file of a model that tfmot 0.8 quantized cannot be read again.
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")

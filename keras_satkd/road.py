@@ -79,7 +79,8 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
     architecture = (config.student, config.data.image_size, len(split.train.class_names))
     with precision(config.distillation.mixed_precision):
         student = students.build(*architecture)
-    train(run, split, student, knowledge, config.distillation, "distillation")
+    noise = config.distillation.sensor_noise
+    train(run, split, student, knowledge, config.distillation, "distillation", sensor_noise=noise)
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
     finished = students.build(*architecture)
     finished.set_weights(student.get_weights())

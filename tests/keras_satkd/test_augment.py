@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,23 @@ def test_view_draws_follow_the_seed():
     np.testing.assert_array_equal(augment.view_draws(3, 2, 7), augment.view_draws(3, 2, 7))
     assert (augment.view_draws(3, 2, 7) != augment.view_draws(3, 2, 8)).any()
     np.testing.assert_array_equal(augment.view_draws(3, 5, 7)[:, :2], augment.view_draws(3, 2, 7))
+
+
+def test_sensor_noise_is_of_a_strength_of_its_own_for_every_image():
+    tf.random.set_seed(0)
+    grey = np.full((500, 16, 16, 3), 128, np.uint8)
+    noisy = augment.sensor_noise(grey, largest=0.1).numpy()
+    deviations = (noisy - 128).std(axis=(1, 2, 3)) / 255
+    assert deviations.min() < 0.005
+    assert 0.095 < deviations.max() < 0.11
+    assert deviations.mean() == pytest.approx(0.05, abs=0.005)
+    assert noisy.mean() == pytest.approx(128, abs=0.5)
+
+
+def test_sensor_noise_stays_in_range():
+    noisy = augment.sensor_noise(random_images(0), largest=1.0).numpy()
+    assert noisy.min() == 0
+    assert noisy.max() == 255
 
 
 @pytest.mark.slow

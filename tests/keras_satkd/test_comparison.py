@@ -108,6 +108,10 @@ def test_results_of_other_settings_and_changed_rows(tmp_path):
     with pytest.raises(UserError, match="other settings"):
         comparison.read_results(path, dataclasses.replace(Config(), seed=1))
     assert comparison.comparable(elsewhere)["data"]["source"] == "rgb"
+    older = json.loads(path.read_text())
+    del older["config"]["distillation"]["sensor_noise"]
+    path.write_text(json.dumps(older))
+    assert comparison.read_results(path, Config()) == [kept]
     path.write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         comparison.read_results(path, Config())

@@ -82,6 +82,18 @@ def test_teachers_neither_train_nor_count_nor_are_saved(student, dataset, teache
     assert len(distiller.trainable_weights) == len(student.trainable_weights)
 
 
+def test_noise_reaches_the_student_in_training_alone(student, image_set, teacher):
+    images = image_set(4).images
+    noisy = compiled(student, teacher("one", 1), sensor_noise=0.5)
+    np.testing.assert_array_equal(noisy(images), compiled(student)(images))
+    assert np.abs(noisy(images, training=True) - noisy(images, training=True)).max() > 0
+    seen = []
+    noisy._run_teachers = lambda batch: seen.append(batch.numpy()) or tf.zeros((4, 1, CLASSES))
+    noisy.run_eagerly = True
+    noisy.train_on_batch(images, np.zeros(4, np.int32))
+    np.testing.assert_array_equal(seen[0], images)
+
+
 def test_one_hot_and_integer_labels_are_the_same(student, image_set, teacher):
     images = image_set(6)
     distiller = compiled(student, teacher())
