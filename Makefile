@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-engine lock clean
+.PHONY: help venv demo test lint bench bench-engine docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) lint  ## the whole test suite
 
 lint: $(STAMP)  ## style and unused code
 	$(BIN)/ruff check .
+
+docs: $(STAMP)  ## the pages of docs/ as a site in build/site; every warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site
 
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench

@@ -1,0 +1,28 @@
+"""The modules beside the pages, which are no package."""
+
+import importlib
+import sys
+
+import pytest
+from markdown_text import ROOT
+
+
+@pytest.fixture(scope="session")
+def docs_module():
+    """A function from the name of a module in `docs/` or a folder below it to the module."""
+
+    def load(name: str, folder: str = "docs"):
+        before = list(sys.path)
+        sys.path.insert(0, str(ROOT / folder))
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path[:] = before
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def docs_command_line(docs_module):
+    """`docs/command_line.py`."""
+    return docs_module("command_line")
