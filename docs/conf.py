@@ -18,7 +18,9 @@ html_show_copyright = False
 html_copy_source = False
 nitpicky = True
 
-_PAGES = ("method", "architecture", "board", "row_engine", "files", "cli", "speed", "study/study")
+_PAGES = ("method", "architecture", "board", "row_engine", "files", "cli", "speed")
+# A study's tables are there once some of it has been trained.
+_STUDY = sorted(path.relative_to(HERE).with_suffix("").as_posix() for path in HERE.glob("study/*.md"))
 
 
 def complete(app: Sphinx, page: str, source: list[str]) -> None:
@@ -30,9 +32,10 @@ def complete(app: Sphinx, page: str, source: list[str]) -> None:
         source: the page's text, in a list of one.
     """
     if page == "index":
-        # A study's tables are there once some of it has been trained.
-        pages = "\n".join(each for each in _PAGES if (HERE / f"{each}.md").exists())
+        pages = "\n".join([*_PAGES, *_STUDY])
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
+    if page in _STUDY and not source[0].startswith("# "):
+        source[0] = f"# The study\n\n{source[0]}"
     if page == "cli":
         from command_line import reference
 
