@@ -1,0 +1,77 @@
+"""`docs/files.md` names every file and key that programs may read."""
+
+import json
+
+import numpy as np
+import pytest
+from markdown_text import ROOT, code_spans, text
+
+from firmware_export import fitting_report, folder
+from keras_satkd import (
+    answers,
+    comparison,
+    decoded_cache,
+    metrics_csv,
+    model_card,
+    page,
+    road,
+    run,
+    scores,
+    shipped,
+    teachers,
+)
+from keras_satkd import quantization as quantized
+from keras_satkd.distiller import Distiller
+from keras_satkd.students import build
+
+PAGE = text(ROOT / "docs" / "files.md")
+NAMED = set(code_spans(PAGE))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(run.CONFIG_FILE, run.RESULTS_FILE, metrics_csv.FILE, answers.FILE, page.FILE, model_card.FILE, "split.json"),
+        *(road.STUDENT_FILE, road.VERIFICATION_FILE, road.VALIDATION_FILE, f"{road.FIRMWARE_FOLDER}/"),
+        *(quantized.QUANTIZED_STUDENT_FILE, quantized.POST_TRAINING_FILE, quantized.INT8_FILE),
+        *(teachers.WEIGHTS_FILE, teachers.DESCRIPTION_FILE, comparison.RESULTS_FILE),
+        *(fitting_report.FILE, folder.REPORT_FILE),
+    ],
+)
+def test_files(name):
+    assert name in NAMED
+
+
+def test_keys_of_shipped_models():
+    described = [json.loads(path.read_text()) for path in shipped.FOLDER.rglob("*.json")]
+    assert len(described) == 7
+    keys = {key for each in described for key in (*each, *each["test"], *each["images"])}
+    classes = next(iter(described[0]["test"]["per_class"].values()))
+    found = {key for key in keys | {*classes} if not any(names(span, key) for span in NAMED)}
+    assert found == set()
+
+
+def names(span: str, key: str) -> bool:
+    """Whether a code span names a key; the weighted scores share one."""
+    return span == key or (span == "weighted_…" and key.startswith("weighted_"))
+
+
+def test_scores():
+    found = scores.score(np.eye(3, dtype=np.float32), np.arange(3))
+    assert [key for key in found if not any(names(span, key) for span in NAMED)] == []
+
+
+def test_columns_of_metrics_csv():
+    section = PAGE.partition("### metrics.csv")[2].partition("###")[0]
+    distiller = Distiller(build("resnet8", 8, 3), teacher_names=("one", "two"))
+    columns = {metric.name.replace("one", "NAME").replace("two", "NAME") for metric in distiller.metrics}
+    assert [name for name in sorted(columns) if f"`{name}`" not in section] == []
+
+
+def test_input_ranges():
+    assert set(teachers.INPUT_RANGES) <= NAMED
+
+
+def test_caches():
+    assert "keras_satkd" in str(decoded_cache.cache_folder(None))
+    assert "`$XDG_CACHE_HOME/keras_satkd`" in PAGE
