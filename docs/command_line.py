@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,16 @@ def section(command: str) -> str:
     usage, _, rest = help_text(command).partition("\n\n")
     description, _, options = rest.partition("╭")
     called, listed = (f"```text\n{printed}\n```" for printed in (_folded(usage), f"╭{options.strip()}"))
-    return f"## {command}\n\n{called}\n\n{description.strip()}\n\n{listed}\n"
+    name = scripts().get(command)
+    same = f" `{name}` is the same." if name else ""
+    return f"## {command}\n\n{called}\n\n{description.strip()}{same}\n\n{listed}\n"
+
+
+def scripts() -> dict[str, str]:
+    """Names by which installed commands are called without `python -m`, by their modules."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = project.get("scripts", {}).items()
+    return {target.partition(":")[0].removesuffix(".__main__"): name for name, target in named}
 
 
 def help_text(command: str) -> str:

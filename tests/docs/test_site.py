@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tomllib
 
 import pytest
 from markdown_text import ROOT
@@ -28,9 +27,20 @@ def test_every_command_is_in_the_reference(docs_command_line):
 
 
 def test_scripts_of_the_package_are_in_the_reference(docs_command_line):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    modules = {target.partition(":")[0].removesuffix(".__main__") for target in project.get("scripts", {}).values()}
-    assert modules <= set(docs_command_line.COMMANDS)
+    scripts = docs_command_line.scripts()
+    assert set(scripts) <= set(docs_command_line.COMMANDS)
+    for command, name in scripts.items():
+        assert f"`{name}`" in docs_command_line.section(command)
+
+
+def test_a_script_is_named_beside_its_module(docs_command_line, monkeypatch, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project.scripts]\nsatkd-emulate = "firmware_export.run:main"\n')
+    section = docs_command_line.section("firmware_export.run")
+    monkeypatch.setattr(docs_command_line, "scripts", lambda: {"firmware_export.run": "satkd-emulate"})
+    assert docs_command_line.section("firmware_export.run") != section
+    monkeypatch.undo()
+    monkeypatch.setattr(docs_command_line, "ROOT", tmp_path)
+    assert docs_command_line.scripts() == {"firmware_export.run": "satkd-emulate"}
 
 
 def test_a_section_is_usage_description_options(docs_command_line):
