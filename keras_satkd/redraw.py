@@ -11,7 +11,9 @@ from typing import NoReturn
 
 import tyro
 
+from firmware_export import program
 from firmware_export.errors import exit_on_user_error
+from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,15 @@ class Arguments:
     workdir: Path
     """The run's folder."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
 
 def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.redraw")
+        arguments = tyro.cli(Arguments, prog=program.name("keras_satkd.redraw"))
+        show_log(arguments.verbosity.level)
         from keras_satkd.report import report
         from keras_satkd.run import Run
 

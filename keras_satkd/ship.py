@@ -12,7 +12,9 @@ from typing import NoReturn
 
 import tyro
 
+from firmware_export import program
 from firmware_export.errors import exit_on_user_error
+from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,17 @@ class Arguments:
     suffix: str = "eurosat"
     """Ends every name: what the models were trained on."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
 
 def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.ship")
-        from keras_satkd.cli import import_quietly, tell_steps
+        arguments = tyro.cli(Arguments, prog=program.name("keras_satkd.ship"))
+        show_log(arguments.verbosity.level)
+        from keras_satkd.cli import import_quietly
 
-        tell_steps()
         for path in import_quietly("keras_satkd.products").ship(arguments.workdir, arguments.out, arguments.suffix):
             print(path)
 
