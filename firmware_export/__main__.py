@@ -17,7 +17,8 @@ from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import ExportReport, LabelledImages, Progress
+    from firmware_export.export import LabelledImages, Progress
+    from firmware_export.report import ExportReport
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
