@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import tyro
 
-from firmware_export import defaults, program
+from firmware_export import defaults
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +115,7 @@ def main() -> NoReturn:
 
 
 def _work() -> None:
-    arguments = tyro.cli(Arguments, prog=program.name("firmware_export"), config=(tyro.conf.AvoidSubcommands,))
+    arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
     from firmware_export import build_systems, export, model_data, targets
 

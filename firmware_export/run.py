@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import tyro
 
-from firmware_export import emulator, program
+from firmware_export import emulator
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error, unknown_name
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def main() -> NoReturn:
 
 def _work() -> None:
     """Build, run, and print one line a check; exit with 1 if one failed."""
-    arguments = tyro.cli(Arguments, prog=program.name("firmware_export.run"))
+    arguments = read(Arguments, "firmware_export.run")
     show_log(arguments.verbosity.level)
     if arguments.machine not in emulator.MACHINES:
         raise unknown_name("machine", arguments.machine, emulator.MACHINES)

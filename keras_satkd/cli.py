@@ -11,10 +11,9 @@ from typing import Annotated, NoReturn
 
 import tyro
 
-from firmware_export import program
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
 from firmware_export.silence import captured_stderr
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 from keras_satkd.config import Config, load, validated
 
 
@@ -55,7 +54,7 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
         """
         return validated(settings), workdir, verbosity.level
 
-    return tyro.cli(command, args=arguments, prog=program.name(module), description=description)
+    return read(command, module, arguments, description=description)
 
 
 def main(module: str, description: str, steps: str) -> NoReturn:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import tyro
 
-from firmware_export import program
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error, unknown_name
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 from keras_satkd.cli import import_quietly
 from keras_satkd.config import Config, DataConfig, validated
 
@@ -108,7 +107,7 @@ def main() -> NoReturn:
 
 
 def _work() -> None:
-    arguments = tyro.cli(Arguments, prog=program.name("keras_satkd.evaluate"))
+    arguments = read(Arguments, "keras_satkd.evaluate")
     show_log(arguments.verbosity.level)
     arguments.data_config(arguments.image_size)
     if arguments.limit is not None and arguments.limit < 1:

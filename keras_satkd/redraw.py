@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import tyro
-
-from firmware_export import program
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog=program.name("keras_satkd.redraw"))
+        arguments = read(Arguments, "keras_satkd.redraw")
         show_log(arguments.verbosity.level)
         from keras_satkd.report import report
         from keras_satkd.run import Run

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import tyro
-
-from firmware_export import program
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
-from firmware_export.verbosity import Verbosity, VerbosityFlags, show_log
 from keras_satkd.shipped import EUROSAT_TEACHERS
 
 ROWS: dict[str, dict[str, object]] = {
@@ -71,7 +68,7 @@ def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog=program.name("keras_satkd.study"))
+        arguments = read(Arguments, "keras_satkd.study")
         show_log(arguments.verbosity.level)
         from keras_satkd.cli import import_quietly
 

@@ -1,15 +1,21 @@
-"""How much a command says: the same two flags for all of them, and what they make of `logging`."""
+"""What all command lines have in common: how they are read, whether in colour, and how much they say."""
 
 import logging
 import os
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from firmware_export import program
 from firmware_export.errors import UserError
 
 OURS = ("keras_satkd", "firmware_export")
+"""Whose steps are logged."""
+
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,26 @@ class Verbosity:
         return logging.WARNING if self.quiet else logging.DEBUG if self.verbose else logging.INFO
 
 
-VerbosityFlags = Annotated[Verbosity, tyro.conf.arg(name="")]
-"""The type of a command line's field for it: `--quiet`, not `--verbosity.quiet`."""
+VerbosityFlags = Annotated[Verbosity, tyro.conf.arg(name=""), tyro.conf.FlagCreatePairsOff]
+"""The type of a command line's field for it: `--quiet`, neither `--verbosity.quiet` nor `--no-quiet`."""
+
+
+def read(shape: Callable[..., Shape], module: str, arguments: Sequence[str] | None = None, **settings: Any) -> Shape:
+    """The command line as `shape` describes it; see `tyro.cli`, which `settings` go to.
+
+    Args:
+        shape: a dataclass, or a function whose result is returned.
+        module: the program, as in `keras_satkd.distill`, for the help text.
+        arguments: the command line; `sys.argv[1:]` when not given.
+        settings: of `tyro.cli`.
+
+    Raises:
+        SystemExit: `--help` was asked for, or a flag is unknown.
+    """
+    # tyro asks neither NO_COLOR (no-color.org) nor where its errors go.
+    is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    tyro._experimental_options["ansi_codes"] = is_terminal and not os.environ.get("NO_COLOR")
+    return tyro.cli(shape, args=arguments, prog=program.name(module), **settings)
 
 
 def show_log(level: int = logging.INFO) -> None:
