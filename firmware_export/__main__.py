@@ -1,21 +1,24 @@
 """`python -m firmware_export MODEL --out DIR`: a model in, verified firmware files out."""
 
+import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import tyro
 
 from firmware_export import defaults
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import ExportReport, LabelledImages, Progress
+    from firmware_export.export import LabelledImages, Progress
+    from firmware_export.report import ExportReport
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -77,6 +80,8 @@ class Arguments:
     force: bool = False
     """Overwrite files of the same names that no export has written."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
     @property
     def command(self) -> str:
         """What to type to make the files again, without this machine's folders."""
@@ -104,9 +109,14 @@ class Arguments:
         return shlex.join(words)
 
 
-def main() -> None:
-    """Parse the command line and export."""
-    arguments = tyro.cli(Arguments, prog="python -m firmware_export", config=(tyro.conf.AvoidSubcommands,))
+def main() -> NoReturn:
+    """The command line."""
+    exit_on_user_error(_work)
+
+
+def _work() -> None:
+    arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
+    show_log(arguments.verbosity.level)
     from firmware_export import build_systems, export, model_data, targets
 
     model_data.check_symbol(arguments.symbol)
@@ -194,13 +204,14 @@ def _images(
 
 @contextmanager
 def progress_bars() -> "Iterator[Progress]":
-    """Bars on stderr for `export(progress=…)`, shown on a terminal only."""
+    """Bars on stderr for `export(progress=…)`, shown on a terminal only, and not under `--quiet`."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 
     names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
     console = Console(stderr=True)
-    with Bars(transient=True, console=console, disable=not console.is_terminal) as bars:
+    is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
+    with Bars(transient=True, console=console, disable=not is_shown) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
         yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
 
@@ -257,4 +268,4 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    main()

@@ -159,15 +159,15 @@ def export(
         "code_bytes": fitting.code_bytes(graph.operator_names) + len(golden.content),
         "arena_bytes": found.bytes_with_margin,
     }
-    in_rows = {"rows": rows and rows.report, "operators": len(graph.operators)}
+    operators = len(graph.operators)
     if target is not None:
-        rows_fit = None if rows is None else fitting.fit_rows(target, **in_rows)
+        rows_fit = None if rows is None else fitting.fit_rows(target, rows=rows.report, operators=operators)
         if engine != "rows":
             fitting.check_fits(fitting.fit(target, **needs), rows_fit)
-        if engine != "tflm":
+        if engine != "tflm" and rows_fit is not None:
             fitting.check_fits(rows_fit)
     metadata = build_systems.render(formats, build_systems.library(facts, texts))
-    contents = {**texts, **metadata, "model.tflite": found.model}
+    contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": found.model}
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
     if not force:
         folder.check_foreign(out_dir, names)
@@ -179,11 +179,12 @@ def export(
         unsure=unsure,
         compiled_with=compiled_with,
         files=names,
-        parts=fitting.table(**needs, **in_rows),
+        parts=fitting.table(**needs, rows=None if rows is None else rows.report, operators=operators),
         rows=rows_report,
     )
-    reports = {folder.REPORT_FILE: files.as_json(asdict(done)), fitting_report.FILE: fitting_report.render(done)}
-    folder.publish(out_dir, contents | reports)
+    contents[folder.REPORT_FILE] = files.as_json(asdict(done))
+    contents[fitting_report.FILE] = fitting_report.render(done)
+    folder.publish(out_dir, contents)
     return done
 
 

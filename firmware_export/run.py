@@ -4,10 +4,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import tyro
 
 from firmware_export import emulator
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error, unknown_name
 
 
@@ -28,15 +30,18 @@ class Arguments:
     timeout: float = 120.0
     """Seconds that the emulator may take."""
 
+    verbosity: VerbosityFlags = Verbosity()
 
-def main() -> None:
-    """Parse the command line, build, run, and print one line a check.
 
-    Raises:
-        UserError: as `emulator.build` and `emulator.run`.
-        SystemExit: with 1 if a check failed.
-    """
-    arguments = tyro.cli(Arguments, prog="python -m firmware_export.run")
+def main() -> NoReturn:
+    """The command line."""
+    exit_on_user_error(_work)
+
+
+def _work() -> None:
+    """Build, run, and print one line a check; exit with 1 if one failed."""
+    arguments = read(Arguments, "firmware_export.run")
+    show_log(arguments.verbosity.level)
     if arguments.machine not in emulator.MACHINES:
         raise unknown_name("machine", arguments.machine, emulator.MACHINES)
     if not arguments.timeout > 0:
@@ -54,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    main()

@@ -9,7 +9,7 @@ from firmware_export import flatbuffer, model_data
 from firmware_export.rendering import render_template
 from firmware_export.rows import emit, packing
 from firmware_export.rows.constants import Constants, constants
-from firmware_export.rows.layers import Layer, Network, Tensor
+from firmware_export.rows.layers import Convolution, Layer, Network, Tensor
 from firmware_export.rows.lowering import lower
 from firmware_export.rows.plan import Plan, Ring, plan
 from firmware_export.rows.replay import check
@@ -143,7 +143,7 @@ def _scratch_bytes(network: Network) -> dict[str, int]:
     asked = [
         packing.conv_scratch_bytes(w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels)
         for layer in network.layers
-        if emit.has_fast_kernel(layer)
+        if isinstance(layer, Convolution) and emit.has_fast_kernel(layer)
         for w in [layer.window]
     ]
     return {kernels: max((sizes[kernels] for sizes in asked), default=0) for kernels in ("portable", "dsp", "mve")}
