@@ -74,6 +74,9 @@ class Arguments:
     """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
     nothing else; or both."""
 
+    engine_prefix: str = defaults.ENGINE_PREFIX
+    """What the row engine's names and files begin with: another one for each model of a firmware."""
+
     force: bool = False
     """Overwrite files of the same names that no export has written."""
 
@@ -101,6 +104,8 @@ class Arguments:
             words += ["--format", *self.format]
         if self.engine != "tflm":
             words += ["--engine", self.engine]
+        if self.engine_prefix != defaults.ENGINE_PREFIX:
+            words += ["--engine-prefix", self.engine_prefix]
         return shlex.join(words)
 
 
@@ -108,8 +113,11 @@ def main() -> None:
     """Parse the command line and export."""
     arguments = tyro.cli(Arguments, prog="python -m firmware_export", config=(tyro.conf.AvoidSubcommands,))
     from firmware_export import build_systems, export, model_data, targets
+    from firmware_export.rows import naming
 
     model_data.check_symbol(arguments.symbol)
+    naming.check_prefix(arguments.engine_prefix)
+    _check_names_are_used(arguments)
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
@@ -130,10 +138,20 @@ def main() -> None:
             target=target,
             formats=arguments.format,
             engine=arguments.engine,
+            engine_prefix=arguments.engine_prefix,
             force=arguments.force,
             progress=progress,
         )
     _print(report, arguments.out)
+
+
+def _check_names_are_used(arguments: Arguments) -> None:
+    for option, value, default, engine, instead in (
+        ("--symbol", arguments.symbol, defaults.SYMBOL, "rows", "--engine-prefix"),
+        ("--engine-prefix", arguments.engine_prefix, defaults.ENGINE_PREFIX, "tflm", "--symbol"),
+    ):
+        if value != default and arguments.engine == engine:
+            raise UserError(f"{option} {value} names nothing that --engine {engine} writes: give {instead} instead")
 
 
 def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
