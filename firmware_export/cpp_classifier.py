@@ -36,4 +36,5 @@ def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
         "least_margin": unsure.least_margin,
     }
     texts = model_data.render_with(facts, (*FILES, _BY_NAME), more)
-    return {**texts, header(facts.symbol): texts.pop(_BY_NAME)}
+    texts[header(facts.symbol)] = texts.pop(_BY_NAME)
+    return texts
