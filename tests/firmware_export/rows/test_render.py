@@ -172,6 +172,24 @@ def test_constants_are_what_the_host_says(library, compiled):
     assert library.satkd_scrub_step(None, ctypes.c_uint32(1)) == STATUS["null"]
 
 
+def test_damaged_copies_are_repaired(library, compiled):
+    """Two copies and the original, each with other upsets: the majority of each bit is what was exported."""
+    size = compiled.report.constants_bytes
+    library.satkd_constants_start.restype = ctypes.c_void_p
+    original = np.frombuffer(ctypes.string_at(library.satkd_constants_start(), size), np.uint8)
+    assert zlib.crc32(original.tobytes()) == compiled.report.constants_crc32
+    generator = np.random.default_rng(3)
+    copies = [original.copy() for _ in range(3)]
+    places = np.array_split(generator.permutation(size), 4)[:3]
+    for copy, damaged in zip(copies, places, strict=True):
+        copy[damaged] ^= generator.integers(1, 256, len(damaged), dtype=np.uint8)
+    pointers = [copy.ctypes.data_as(ctypes.c_void_p) for copy in copies]
+    repair = library.satkd_repair_by_majority
+    assert repair(*pointers, ctypes.c_uint32(size)) == sum(map(len, places))
+    assert all(np.array_equal(copy, original) for copy in copies)
+    assert repair(*pointers, ctypes.c_uint32(size)) == 0
+
+
 def test_a_changed_constant_is_found(compiled):
     files = dict(compiled.files)
     changed_model = dataclasses.replace(compiled, files=files)
