@@ -126,7 +126,9 @@ def _undeployable(keras):
     conv = keras.Model(image, keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
     other = keras.Input((8, 8, 1), batch_size=1, name="other")
     two_inputs = keras.Model([image, other], keras.layers.Add()([image, other]))
-    sliced = keras.Model(image, keras.layers.Flatten()(keras.layers.Lambda(lambda x: x[:, 1:4, ::2])(image)))
+    joined = keras.Model(
+        image, keras.layers.Flatten()(keras.layers.Concatenate()([image, keras.layers.Conv2D(2, 1)(image)]))
+    )
     top = keras.Model(image, keras.layers.Lambda(lambda x: tf.math.top_k(x[:, :, 0, 0], 3)[0])(image))
     builtins = tf.lite.OpsSet
     int16 = builtins.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -135,7 +137,7 @@ def _undeployable(keras):
         "dynamic_range": _converted(conv, optimizations=[tf.lite.Optimize.DEFAULT]),
         "int16": _quantized(conv, int16, tf.int16),
         "two_inputs": _quantized(two_inputs, builtins.TFLITE_BUILTINS_INT8, tf.int8),
-        "sliced": _quantized(sliced, builtins.TFLITE_BUILTINS_INT8, tf.int8),
+        "joined": _quantized(joined, builtins.TFLITE_BUILTINS_INT8, tf.int8),
         "top_k": _quantized(top, builtins.TFLITE_BUILTINS_INT8, tf.int8),
     }
 
@@ -207,7 +209,7 @@ def _converted(model, **settings):
         ),
         (["{files}/student.tflite", "--engine-prefix", "cloud"], "names nothing that --engine tflm writes"),
         (["{files}/student.tflite", "--engine", "rows", "--symbol", "weights"], "give --engine-prefix instead"),
-        (["{bad}/sliced.tflite", "--engine", "rows"], "STRIDED_SLICE"),
+        (["{bad}/joined.tflite", "--engine", "rows"], "CONCATENATION"),
         (
             [
                 "{files}/student.tflite",
