@@ -33,7 +33,7 @@ class Arguments:
     """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
 
     out: Path
-    """Folder for the files; other files in it are left alone."""
+    """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
 
     images: Path | None = None
     """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].

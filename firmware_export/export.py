@@ -80,7 +80,7 @@ def export(
 
     Args:
         model: the bytes of an int8 `.tflite`.
-        out_dir: made if missing; other files in it are left alone.
+        out_dir: made if missing; files that no export wrote are left alone.
         images: uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated
             ones, and every file says so.
         validation: labelled images that trained nothing, from which the classifier's "unsure" margin is chosen. None:
