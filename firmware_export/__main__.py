@@ -36,7 +36,7 @@ class Arguments:
     """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
 
     out: Path
-    """Folder for the files; other files in it are left alone."""
+    """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
 
     images: Path | None = None
     """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
@@ -77,6 +77,9 @@ class Arguments:
     """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
     nothing else; or both."""
 
+    engine_prefix: str = defaults.ENGINE_PREFIX
+    """What the row engine's names and files begin with: another one for each model of a firmware."""
+
     force: bool = False
     """Overwrite files of the same names that no export has written."""
 
@@ -106,6 +109,8 @@ class Arguments:
             words += ["--format", *self.format]
         if self.engine != "tflm":
             words += ["--engine", self.engine]
+        if self.engine_prefix != defaults.ENGINE_PREFIX:
+            words += ["--engine-prefix", self.engine_prefix]
         return shlex.join(words)
 
 
@@ -118,8 +123,11 @@ def _work() -> None:
     arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
     from firmware_export import build_systems, export, model_data, targets
+    from firmware_export.rows import naming
 
     model_data.check_symbol(arguments.symbol)
+    naming.check_prefix(arguments.engine_prefix)
+    _check_names_are_used(arguments)
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
@@ -140,10 +148,20 @@ def _work() -> None:
             target=target,
             formats=arguments.format,
             engine=arguments.engine,
+            engine_prefix=arguments.engine_prefix,
             force=arguments.force,
             progress=progress,
         )
     _print(report, arguments.out)
+
+
+def _check_names_are_used(arguments: Arguments) -> None:
+    for option, value, default, engine, instead in (
+        ("--symbol", arguments.symbol, defaults.SYMBOL, "rows", "--engine-prefix"),
+        ("--engine-prefix", arguments.engine_prefix, defaults.ENGINE_PREFIX, "tflm", "--symbol"),
+    ):
+        if value != default and arguments.engine == engine:
+            raise UserError(f"{option} {value} names nothing that --engine {engine} writes: give {instead} instead")
 
 
 def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
