@@ -29,8 +29,12 @@ demo: $(STAMP)  ## the whole road on embedded data: teachers, distillation, QAT,
 test: $(STAMP) lint  ## the whole test suite
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)  ## style and unused code
+lint: $(STAMP)  ## style, types, declared dependencies; no test is run
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/deptry .
+	$(BIN)/pre-commit validate-config
 
 docs: $(STAMP)  ## the pages of docs/ as a site in build/site; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site
@@ -47,4 +51,4 @@ lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
 	  --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean:  ## remove the environment and the caches
-	rm -rf $(VENV) .venv-bootstrap build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bootstrap build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

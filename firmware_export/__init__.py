@@ -4,6 +4,8 @@ import os
 import sys
 from types import ModuleType
 
+__version__ = "0.1.0"
+
 
 def _choose_legacy_keras() -> None:
     """tfmot and every Keras model of this project are legacy Keras; `tf.keras` is decided when it is first touched."""

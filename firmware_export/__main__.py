@@ -1,21 +1,24 @@
 """`python -m firmware_export MODEL --out DIR`: a model in, verified firmware files out."""
 
+import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import tyro
 
 from firmware_export import defaults
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import ExportReport, LabelledImages, Progress
+    from firmware_export.export import LabelledImages, Progress
+    from firmware_export.report import ExportReport
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -33,7 +36,7 @@ class Arguments:
     """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
 
     out: Path
-    """Folder for the files; other files in it are left alone."""
+    """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
 
     images: Path | None = None
     """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
@@ -74,8 +77,13 @@ class Arguments:
     """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
     nothing else; or both."""
 
+    engine_prefix: str = defaults.ENGINE_PREFIX
+    """What the row engine's names and files begin with: another one for each model of a firmware."""
+
     force: bool = False
     """Overwrite files of the same names that no export has written."""
+
+    verbosity: VerbosityFlags = Verbosity()
 
     @property
     def command(self) -> str:
@@ -101,15 +109,25 @@ class Arguments:
             words += ["--format", *self.format]
         if self.engine != "tflm":
             words += ["--engine", self.engine]
+        if self.engine_prefix != defaults.ENGINE_PREFIX:
+            words += ["--engine-prefix", self.engine_prefix]
         return shlex.join(words)
 
 
-def main() -> None:
-    """Parse the command line and export."""
-    arguments = tyro.cli(Arguments, prog="python -m firmware_export", config=(tyro.conf.AvoidSubcommands,))
+def main() -> NoReturn:
+    """The command line."""
+    exit_on_user_error(_work)
+
+
+def _work() -> None:
+    arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
+    show_log(arguments.verbosity.level)
     from firmware_export import build_systems, export, model_data, targets
+    from firmware_export.rows import naming
 
     model_data.check_symbol(arguments.symbol)
+    naming.check_prefix(arguments.engine_prefix)
+    _check_names_are_used(arguments)
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
@@ -130,10 +148,20 @@ def main() -> None:
             target=target,
             formats=arguments.format,
             engine=arguments.engine,
+            engine_prefix=arguments.engine_prefix,
             force=arguments.force,
             progress=progress,
         )
     _print(report, arguments.out)
+
+
+def _check_names_are_used(arguments: Arguments) -> None:
+    for option, value, default, engine, instead in (
+        ("--symbol", arguments.symbol, defaults.SYMBOL, "rows", "--engine-prefix"),
+        ("--engine-prefix", arguments.engine_prefix, defaults.ENGINE_PREFIX, "tflm", "--symbol"),
+    ):
+        if value != default and arguments.engine == engine:
+            raise UserError(f"{option} {value} names nothing that --engine {engine} writes: give {instead} instead")
 
 
 def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,13 +222,14 @@ def _images(
 
 @contextmanager
 def progress_bars() -> "Iterator[Progress]":
-    """Bars on stderr for `export(progress=…)`, shown on a terminal only."""
+    """Bars on stderr for `export(progress=…)`, shown on a terminal only, and not under `--quiet`."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 
     names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
     console = Console(stderr=True)
-    with Bars(transient=True, console=console, disable=not console.is_terminal) as bars:
+    is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
+    with Bars(transient=True, console=console, disable=not is_shown) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
         yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
 
@@ -257,4 +286,4 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    main()

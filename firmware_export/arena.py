@@ -72,5 +72,5 @@ def margin(graph: Graph, least_bytes: int) -> int:
 def _window(operator: Operator) -> int:
     if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         return 0
-    weights = operator.inputs[1]
+    weights = operator.given(1)
     return weights.size // weights.shape[0]

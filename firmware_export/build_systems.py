@@ -4,11 +4,12 @@ One flat folder serves all of them, so that nothing is copied: CMake and ESP-IDF
 finds its own through `zephyr/module.yml`, Arduino and PlatformIO compile whatever lies in the folder.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from firmware_export import model_data
-from firmware_export.errors import unknown_name
+from firmware_export import cpp_classifier, model_data
+from firmware_export.errors import UserError, unknown_name
 from firmware_export.model_data import ModelFacts
 from firmware_export.rendering import render_template
 
@@ -31,37 +32,81 @@ FORMATS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Library:
-    """What the metadata say of the folder.
+    """What the metadata say of the folder: TensorFlow Lite Micro's sources, the row engine's, or both.
 
     Attributes:
-        name: C identifier, the library's name in every build system.
-        version: of the program that made the folder, such as `0.1.0`.
-        summary: one sentence.
-        provenance: one line, the command and the model's SHA-256.
-        sources: the files to be compiled, in the folder itself.
+        name: C identifier, the folder's name in every build system; with `sources` also their library's.
+        version: of the program that made the folder, three numbers such as `0.1.0`.
+        provenance: one line: program and version, the model's SHA-256, the command.
+        sources: files to be compiled with TensorFlow Lite Micro, in the folder itself.
+        rows_name: C identifier, the row engine's library.
+        rows_sources: files of the row engine to be compiled, by any C99 compiler and with nothing else.
+        headers: what an application includes.
     """
 
     name: str
     version: str
-    summary: str
     provenance: str
     sources: tuple[str, ...]
+    rows_name: str
+    rows_sources: tuple[str, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence on the whole folder."""
+        if self.sources and self.rows_sources:
+            return "An image classifier for TensorFlow Lite Micro, and in C99, evaluated row by row."
+        return _TFLM if self.sources else _ROWS
 
 
-def library(facts: ModelFacts, texts: Mapping[str, str]) -> Library:
+_TFLM = "An image classifier for TensorFlow Lite Micro."
+_ROWS = "An image classifier in C99, evaluated row by row."
+
+
+def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library:
     """What the metadata say of an export.
 
     Args:
         facts: about the model.
         texts: the generated files by name, of which the `.cc` and `.c` are compiled.
+        prefix: of the row engine's names.
+
+    Raises:
+        UserError: both engines are there, and symbol and prefix lead to the same name.
     """
+    sources, rows_sources = (tuple(name for name in sorted(texts) if name.endswith(end)) for end in (".cc", ".c"))
+    namespace, rows_name = model_data.namespace(facts.symbol), f"{prefix}_model"
+    if sources and rows_sources and namespace.upper() == rows_name.upper():
+        raise UserError(
+            f"symbol {facts.symbol!r} and engine prefix {prefix!r} both name a library {rows_name}: give another"
+        )
+    version = model_data.package_version()
+    provenance = f"keras_satkd {version}, model SHA-256 {facts.sha256}, made by {facts.command}"
     return Library(
-        name=model_data.namespace(facts.symbol),
-        version=model_data.package_version(),
-        summary="An image classifier for TensorFlow Lite Micro.",
-        provenance=f"{facts.command}, model SHA-256 {facts.sha256}",
-        sources=tuple(name for name in sorted(texts) if name.endswith((".cc", ".c"))),
+        name=namespace if sources else rows_name,
+        version=_three_numbers(version),
+        # A line break would end the comment that it stands in.
+        provenance="".join(c if c.isprintable() else "?" for c in provenance),
+        sources=sources,
+        rows_name=rows_name,
+        rows_sources=rows_sources,
+        headers=(
+            *([cpp_classifier.header(facts.symbol)] if sources else []),
+            *([f"{rows_name}.h"] if rows_sources else []),
+        ),
     )
+
+
+def _three_numbers(version: str) -> str:
+    """A version as all these tools take it; releases of ours may carry less or more.
+
+    >>> _three_numbers("1.2"), _three_numbers("0.1.0.dev3+g12ab"), _three_numbers("(not installed)")
+    ('1.2.0', '0.1.0', '0.0.0')
+    """
+    numbers = re.match(r"\d+(\.\d+)*", version)
+    found = numbers[0].split(".")[:3] if numbers else []
+    return ".".join([*found, *["0"] * (3 - len(found))])
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -83,4 +128,5 @@ def render(formats: Sequence[str], library: Library) -> dict[str, str]:
     """
     check_formats(formats)
     files = {file: template for name in formats for file, template in FORMATS[name].items()}
-    return {file: render_template(template, vars(library)) for file, template in files.items()}
+    context = {**vars(library), "summary": library.summary, "tflm_summary": _TFLM, "rows_summary": _ROWS}
+    return {file: render_template(template, context) for file, template in files.items()}

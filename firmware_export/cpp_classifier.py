@@ -4,12 +4,25 @@ from firmware_export import model_data
 from firmware_export.margin import Unsure
 from firmware_export.model_data import ModelFacts
 
+_BY_NAME = "classifier_by_name.h"
+
 FILES = ("classifier.cc", "classifier.h")
-"""What `render` makes, sorted."""
+"""What `render` makes under the same name for every model; beside them is `header`."""
+
+
+def header(symbol: str) -> str:
+    """The header by which a firmware with several models tells their classifiers apart.
+
+    >>> header("g_student_model_data")
+    'student_model_classifier.h'
+    """
+    return f"{model_data.namespace(symbol)}_classifier.h"
 
 
 def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
-    """The generated files, by name: `classifier.h/.cc`, which need the model's, the integrity's and the golden files.
+    """The generated files, by name: `classifier.h/.cc` and `header`.
+
+    They need the model's, the integrity's and the golden files.
 
     Args:
         facts: as for `model_data.render`.
@@ -22,4 +35,6 @@ def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
         "outputs": graph.outputs[0].size,
         "least_margin": unsure.least_margin,
     }
-    return model_data.render_with(facts, FILES, more)
+    texts = model_data.render_with(facts, (*FILES, _BY_NAME), more)
+    texts[header(facts.symbol)] = texts.pop(_BY_NAME)
+    return texts

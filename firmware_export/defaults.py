@@ -8,3 +8,6 @@ LEAST_IMAGES = 256
 
 ERROR_RATE = 0.01
 """Part of the answers that may be wrong, for which the classifier's "unsure" margin is chosen."""
+
+ENGINE_PREFIX = "satkd"
+"""What the row engine's names and files begin with."""

@@ -4,7 +4,6 @@ Needs Debian's or Ubuntu's `gcc-arm-none-eabi` and `qemu-system-arm`, and no C l
 script and the calls to the emulator (semihosting) are in `templates/emulator`.
 """
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -12,25 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export import files, model_data
+from firmware_export import check_programs, files
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.rendering import render_template
 
 COMPILER = "arm-none-eabi-g++"
+C_COMPILER = "arm-none-eabi-gcc"
 EMULATOR = "qemu-system-arm"
 INSTALL = "apt-get install -y --no-install-recommends gcc-arm-none-eabi qemu-system-arm"
 
-SOURCES = ("model_data.cc", "integrity.cc", "golden_vectors.cc")
-"""The folder's C++ that is compiled; `model_ops.h` needs TensorFlow Lite Micro."""
-
-FLAGS = (
-    *("-std=c++17", "-Os", "-mthumb", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"),
-    *("-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"),
+_COMMON = (
+    *("-mthumb", "-ffreestanding", "-ffunction-sections", "-fdata-sections"),
+    *("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"),
 )
+FLAGS = ("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *_COMMON)
+"""For C++."""
+C_FLAGS = ("-std=c99", "-O2", *_COMMON)
+"""For the row engine's C."""
 # memset's own loop would otherwise be replaced by a call of memset.
-_LINK_FLAGS = ("-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections")
-_HEADERS = ("golden_vectors.h", "integrity.h", "model_data.h")
-_SUPPORT = ("main.cc", "startup.cc", "semihosting.h", "memory.ld")
+_OWN_LOOPS = "-fno-tree-loop-distribute-patterns"
+_LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections")
+_SUPPORT = ("startup.cc", "semihosting.h", "checks.h", "memory.ld")
 _COMPILE_SECONDS = 300
 
 
@@ -60,34 +61,42 @@ MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-
 """What can be run on: QEMU's name of an Arm evaluation board -> its core."""
 
 
-def build(folder: Path, core: str, out: Path) -> Path:
+def build(folder: Path, core: str, out: Path, engine: str = "tflm") -> Path:
     """Cross-compile a folder's model, integrity checks and golden vectors with a program that tries them all.
+
+    In the row engine the model is run, too: its answers to the golden vectors must be TensorFlow Lite Micro's.
 
     Args:
         folder: as `firmware_export` writes it.
         core: one of `CORES`.
         out: the ELF file to write; appears whole or not at all.
+        engine: one of `check_programs.engines(folder)`.
 
     Returns:
         `out`.
 
     Raises:
-        UserError: an unknown core, no exported folder, no cross-compiler, text that does not compile without
-            warnings, or a model too large for the emulated memory.
+        UserError: an unknown core, no exported folder, none for this engine, no cross-compiler, text that does not
+            compile without warnings, or a model too large for the emulated memory.
     """
     if core not in CORES:
         raise unknown_name("core", core, CORES)
-    context = {"core": core, **vars(CORES[core]), **_names(folder)}
-    compiler = _tool(COMPILER)
+    program = check_programs.find(folder, engine)
+    context = {"core": core, **vars(CORES[core]), **program.names}
     with tempfile.TemporaryDirectory() as name:
         support = Path(name)
-        for text in _SUPPORT:
+        for text in (program.main, *_SUPPORT):
             files.write_text(support / text, render_template(f"emulator/{text}", context))
-        command = [compiler, *CORES[core].flags, *FLAGS, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
-        command += ["-I", str(folder), "-I", str(support)]
-        command += [str(folder / source) for source in SOURCES]
-        command += [str(support / source) for source in _SUPPORT if source.endswith(".cc")]
-        files.write_with(out, lambda elf: _compile([*command, "-lgcc", "-o", str(elf)], folder, core))
+        sources = [folder / source for source in program.sources]
+        sources += [support / program.main, support / "startup.cc"]
+        objects = [support / f"{i}.o" for i, _ in enumerate(sources)]
+        for source, made in zip(sources, objects, strict=True):
+            compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
+            command = [_tool(compiler), *CORES[core].flags, *flags, _OWN_LOOPS, "-I", str(folder), "-I", str(support)]
+            _compile([*command, "-c", str(source), "-o", str(made)], folder, core)
+        command = [_tool(COMPILER), *CORES[core].flags, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
+        command += [*map(str, objects), "-lgcc"]
+        files.write_with(out, lambda elf: _compile([*command, "-o", str(elf)], folder, core))
     return out
 
 
@@ -131,23 +140,6 @@ def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instr
 def has_failed(printed: str) -> bool:
     """Whether any line of `run`'s answer is a check that failed."""
     return any(line.startswith("FAILED ") for line in printed.splitlines())
-
-
-def _names(folder: Path) -> dict[str, str]:
-    remedy = "give a folder that python -m firmware_export wrote"
-    if not folder.is_dir():
-        raise UserError(f"folder {str(folder)!r} not found: {remedy}")
-    try:
-        symbol = json.loads((folder / "export.json").read_text(encoding="utf-8"))["symbol"]
-        model_data.check_symbol(symbol)
-    except FileNotFoundError as error:
-        raise UserError(f"folder {str(folder)!r} holds no export.json: {remedy}") from error
-    except (OSError, ValueError, KeyError, TypeError, UserError) as error:
-        raise UserError(f"{str(folder / 'export.json')!r} names no symbol: {remedy}") from error
-    missing = [name for name in (*SOURCES, *_HEADERS) if not (folder / name).is_file()]
-    if missing:
-        raise UserError(f"folder {str(folder)!r} lacks {', '.join(missing)}: export the model again")
-    return {"symbol": symbol, "namespace": model_data.namespace(symbol)}
 
 
 def _tool(name: str) -> str:

@@ -2,9 +2,13 @@
 
 import difflib
 import errno
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
+
+from firmware_export import program
 
 
 class UserError(Exception):
@@ -22,18 +26,28 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
 
 
-def exit_on_user_error(main: Callable[[], None]) -> NoReturn:
+def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) -> NoReturn:
     """Run a command line's `main`; what is the user's to mend becomes one line on stderr and exit code 2.
 
-    Ctrl-C exits with 130, as a shell expects. Every other exception is a defect of ours and keeps its traceback.
+    Ctrl-C exits with 130, as a shell expects, and one line says what to type next. A reader that leaves early ends us
+    with 141, silently. Every other exception is a defect of ours and keeps its traceback.
+
+    Args:
+        main: does the work.
+        is_resumable: the same command goes on where it was interrupted; otherwise it begins again.
     """
     try:
         main()
+        sys.stdout.flush()
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
+        print(f"interrupted; to {'go on' if is_resumable else 'begin again'}: {program.command()}", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Who read our output has seen enough, as `head` has; Python would try once more to write it, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
         if not _is_disk_full(error):
             raise

@@ -36,6 +36,7 @@ from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
 from firmware_export.report import ExportReport
 from firmware_export.rows import export as row_engine
+from firmware_export.rows import naming
 from firmware_export.rows.render import RowsModel, compile_rows
 from firmware_export.targets import Target
 
@@ -66,6 +67,7 @@ def export(
     target: Target | None = None,
     formats: Sequence[str] = (),
     engine: str = "tflm",
+    engine_prefix: str = defaults.ENGINE_PREFIX,
     force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
@@ -78,7 +80,7 @@ def export(
 
     Args:
         model: the bytes of an int8 `.tflite`.
-        out_dir: made if missing; other files in it are left alone.
+        out_dir: made if missing; files that no export wrote are left alone.
         images: uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated
             ones, and every file says so.
         validation: labelled images that trained nothing, from which the classifier's "unsure" margin is chosen. None:
@@ -94,6 +96,7 @@ def export(
         target: refuse a model that does not fit this part.
         formats: build systems (`build_systems.FORMATS`) whose metadata go along.
         engine: whose files to write, one of `rows.export.ENGINES`.
+        engine_prefix: what the row engine's names and files begin with.
         force: overwrite files that no export has written.
         progress: called as the work goes on.
 
@@ -111,6 +114,7 @@ def export(
     model_data.check_symbol(symbol)
     model_data.check_class_names(class_names, graph)
     build_systems.check_formats(formats)
+    naming.check_prefix(engine_prefix)
     folder.check(out_dir)
     if validation is not None:
         _check_validation(validation, graph, error_rate)
@@ -120,7 +124,7 @@ def export(
     tell("arena", 0, 1)
     found = arena.find(model, graph)
     tell("arena", 1, 1)
-    rows = _compile_rows(found.model, command, name, engine)
+    rows = _compile_rows(found.model, command, name, engine, engine_prefix)
     # TFLM refuses to keep every tensor of a model that carries a plan.
     unplanned = memory_plan.without_offline_plan(model)
     parity = verify.check_kernels(unplanned, graph, codes, lambda done, total: tell("images", done, total))
@@ -159,15 +163,15 @@ def export(
         "code_bytes": fitting.code_bytes(graph.operator_names) + len(golden.content),
         "arena_bytes": found.bytes_with_margin,
     }
-    in_rows = {"rows": rows and rows.report, "operators": len(graph.operators)}
+    operators = len(graph.operators)
     if target is not None:
-        rows_fit = None if rows is None else fitting.fit_rows(target, **in_rows)
+        rows_fit = None if rows is None else fitting.fit_rows(target, rows=rows.report, operators=operators)
         if engine != "rows":
             fitting.check_fits(fitting.fit(target, **needs), rows_fit)
-        if engine != "tflm":
+        if engine != "tflm" and rows_fit is not None:
             fitting.check_fits(rows_fit)
-    metadata = build_systems.render(formats, build_systems.library(facts, texts))
-    contents = {**texts, **metadata, "model.tflite": found.model}
+    metadata = build_systems.render(formats, build_systems.library(facts, texts, engine_prefix))
+    contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": found.model}
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
     if not force:
         folder.check_foreign(out_dir, names)
@@ -179,18 +183,19 @@ def export(
         unsure=unsure,
         compiled_with=compiled_with,
         files=names,
-        parts=fitting.table(**needs, **in_rows),
+        parts=fitting.table(**needs, rows=None if rows is None else rows.report, operators=operators),
         rows=rows_report,
     )
-    reports = {folder.REPORT_FILE: files.as_json(asdict(done)), fitting_report.FILE: fitting_report.render(done)}
-    folder.publish(out_dir, contents | reports)
+    contents[folder.REPORT_FILE] = files.as_json(asdict(done))
+    contents[fitting_report.FILE] = fitting_report.render(done)
+    folder.publish(out_dir, contents)
     return done
 
 
-def _compile_rows(model: bytes, command: str, name: str, engine: str) -> RowsModel | None:
+def _compile_rows(model: bytes, command: str, name: str, engine: str, prefix: str) -> RowsModel | None:
     """The model in the row engine, also where it is only to be weighed; None where that does not take it."""
     try:
-        return compile_rows(model, command, name)
+        return compile_rows(model, command, name, prefix)
     except UserError:
         if engine != "tflm":
             raise

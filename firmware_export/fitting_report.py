@@ -14,6 +14,7 @@ _CURVE_ROWS = 12  # a table is read, and export.json has every margin
 def render(report: ExportReport) -> str:
     """Markdown text of `FILE`: identification, interfaces, work, memory by part, verification, risk and coverage."""
     context = vars(report) | {
+        "has_array": "model_data.cc" in report.files,
         "images": "images" if report.images_are_real else "GENERATED images",
         "kernel_result": _kernel_result(report.kernel_parity),
         "keras_result": _keras_result(report.keras_parity),

@@ -61,6 +61,17 @@ class Operator:
     """None where an optional input, such as a bias, is absent."""
     outputs: tuple[Tensor, ...]
 
+    def given(self, position: int) -> Tensor:
+        """An input that the operator cannot do without.
+
+        Raises:
+            UserError: it is absent.
+        """
+        tensor = self.inputs[position] if position < len(self.inputs) else None
+        if tensor is None:
+            raise UserError(f"{self.label} lacks its input {position}: convert the model again")
+        return tensor
+
     @property
     def label(self) -> str:
         """What an error message calls it."""
@@ -77,7 +88,7 @@ class Operator:
         """Multiplications of an activation by a weight. Zero but for convolutions, depthwise ones and dense layers."""
         if self.name not in _MAC_OPERATORS:
             return 0
-        weights, output = self.inputs[1].shape, self.outputs[0]
+        weights, output = self.given(1).shape, self.outputs[0]
         match self.name:
             case "CONV_2D":  # weights [out, height, width, in / groups]
                 return output.size * math.prod(weights[1:])

@@ -4,7 +4,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from firmware_export.errors import UserError
 from firmware_export.files import write_bytes
@@ -37,13 +38,16 @@ def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
 
 def _written_before(out_dir: Path) -> set[str]:
     try:
-        return {REPORT_FILE, *json.loads((out_dir / REPORT_FILE).read_text())["files"]}
+        return {REPORT_FILE, *map(str, json.loads((out_dir / REPORT_FILE).read_text())["files"])}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
 
 def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write all files or none: aside first, then moved in; on failure what was there is moved back.
+
+    What an earlier export wrote and this one does not is removed: it may be of another model, and build systems that
+    compile whatever lies in a folder would compile it.
 
     Args:
         out_dir: made if it is not there; other files in it are left alone.
@@ -71,7 +75,11 @@ def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
 
 def _exchange(out_dir: Path, new: Path, old: Path) -> None:
     names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
+    stale = sorted(name for name in _written_before(out_dir) - set(names) if _is_file_within(out_dir, name))
     try:
+        for name in stale:
+            (old / name).parent.mkdir(parents=True, exist_ok=True)
+            (out_dir / name).replace(old / name)
         for name in names:
             for folder in (out_dir, old):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +90,16 @@ def _exchange(out_dir: Path, new: Path, old: Path) -> None:
         for name in names:
             if not (new / name).exists():
                 (out_dir / name).unlink(missing_ok=True)
+        for name in (*names, *stale):
             if (old / name).exists():
                 (old / name).replace(out_dir / name)
         raise
+    for name in stale:
+        if (parent := (out_dir / name).parent) != out_dir:
+            with suppress(OSError):  # other files are in it
+                parent.rmdir()
+
+
+def _is_file_within(out_dir: Path, name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and (out_dir / name).is_file()

@@ -237,9 +237,9 @@ def _lifetimes(graph: flatbuffer.Graph) -> tuple[dict[int, int], dict[int, int]]
     for now, operator in enumerate(graph.operators, start=1):
         for tensor in operator.outputs:
             first.setdefault(tensor.index, now)
-        for tensor in (*operator.inputs, *operator.outputs):
-            if tensor is not None:
-                last[tensor.index] = now
+        for used in (*operator.inputs, *operator.outputs):
+            if used is not None:
+                last[used.index] = now
     for tensor in graph.outputs:
         first.setdefault(tensor.index, len(graph.operators))
         last[tensor.index] = len(graph.operators)

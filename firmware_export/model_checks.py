@@ -133,7 +133,7 @@ def _check_operator(graph: Graph, operator: Operator, raw: Any) -> None:
 
 def _check_depth_multiplier(graph: Graph, operator: Operator, multiplier: int) -> None:
     # TFLite works it out for itself; TFLM believes the file, and writes that many channels.
-    image, output = operator.inputs[0].shape, operator.outputs[0].shape
+    image, output = operator.given(0).shape, operator.outputs[0].shape
     if not image or not output or image[-1] * multiplier != output[-1]:
         raise _broken(
             graph, f"{operator.label} makes {list(output)} of {list(image)} with a depth multiplier of {multiplier}"

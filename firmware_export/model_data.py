@@ -1,7 +1,6 @@
 """The files that a firmware tree gets: the model as a C++ array, what is known about it, and its operators."""
 
 import hashlib
-import importlib.metadata
 import re
 import textwrap
 import zlib
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import firmware_export
 from firmware_export import defaults
 from firmware_export.errors import UserError
 from firmware_export.flatbuffer import Graph, Tensor
@@ -119,11 +119,8 @@ def check_class_names(class_names: Sequence[str], graph: Graph) -> None:
 
 
 def package_version() -> str:
-    """The installed version of the distribution that holds this package."""
-    try:
-        return importlib.metadata.version("keras_satkd")
-    except importlib.metadata.PackageNotFoundError:  # run from a copied folder
-        return "(not installed)"
+    """The version of the distribution that holds this package, installed or not; PEP 440 and semantic alike."""
+    return firmware_export.__version__
 
 
 def namespace(symbol: str) -> str:

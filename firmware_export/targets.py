@@ -124,8 +124,8 @@ def choose(name: str | None, flash_bytes: int | None, ram_bytes: int | None, cor
     """
     figures = {"--flash-bytes": flash_bytes, "--ram-bytes": ram_bytes, "--core": core}
     if name == GENERIC:
-        missing = [option for option, value in figures.items() if value is None]
-        if missing:
+        if flash_bytes is None or ram_bytes is None or core is None:
+            missing = [option for option, value in figures.items() if value is None]
             raise UserError(f"--target {GENERIC} without {' and '.join(missing)}: give the part's figures")
         return generic(flash_bytes, ram_bytes, core)
     given = [option for option, value in figures.items() if value is not None]

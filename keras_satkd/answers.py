@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -52,7 +53,7 @@ class Answers:
 
     def save(self, path: Path) -> None:
         """Write them to an `.npz` file."""
-        arrays = {name: np.asarray(values) for name, values in vars(self).items()}
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in vars(self).items()}
         write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 

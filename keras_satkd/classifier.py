@@ -130,6 +130,7 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
 
 
 def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
+    keys: tuple[str, ...]
     if file.is_dir():
         beside, keys = file / teachers.DESCRIPTION_FILE, ("class_names",)
     elif file.with_suffix(".json").is_file():

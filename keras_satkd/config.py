@@ -239,7 +239,7 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as `{"distillation.temperature": 5.0, ...}`."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat

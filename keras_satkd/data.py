@@ -8,6 +8,7 @@
 """
 
 import hashlib
+import inspect
 import logging
 import os
 from pathlib import Path
@@ -75,7 +76,7 @@ def _load_files(path: Path, settings: DataConfig) -> Decoded:
 
 def _load_synthetic(settings: DataConfig) -> Decoded:
     # The drawing's own text is part of the key: scenes that an older version drew are not found.
-    texts = [Path(module.__file__).read_bytes() for module in (synthetic, synthetic_drawing)]
+    texts = [inspect.getsource(module).encode() for module in (synthetic, synthetic_drawing)]
     drawing = hashlib.sha256(b"".join(texts)).hexdigest()
     key = {"source": SYNTHETIC, "drawing": drawing, "seed": settings.seed}
     key |= {"images": settings.synthetic_images, "image_size": settings.image_size}

@@ -63,7 +63,10 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
         UserError: the decoded images do not fit into memory.
     """
     pixels = empty_images(total, image_size)
-    files, labels, unreadable, sizes = [], [], [], Counter()
+    files: list[str] = []
+    labels: list[int] = []
+    unreadable: list[str] = []
+    sizes: Counter[str] = Counter()
     remaining = iter(images)
     with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
         while chunk := list(itertools.islice(remaining, _CHUNK)):

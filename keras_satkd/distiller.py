@@ -171,7 +171,7 @@ class Distiller(tf_keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
         """A distiller without teachers: it evaluates, and trains on precomputed teacher logits."""
         student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
-        weighting = {
+        weighting: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in config.pop("weighting").items()
         }
         return cls(student, weighting=WeightingConfig(**weighting), **config)

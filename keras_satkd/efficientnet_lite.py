@@ -45,10 +45,10 @@ def load_weights(network: tf_keras.Model, path: Path) -> None:
     weights = network.weights
     if tuple(weights[-1].shape) != arrays["_fc.bias"].shape:
         weights = weights[:-2]
-    arrays = list(arrays.values())[: len(weights)]
-    if [tuple(weight.shape) for weight in weights] != [array.shape for array in arrays]:
+    given = list(arrays.values())[: len(weights)]
+    if [tuple(weight.shape) for weight in weights] != [array.shape for array in given]:
         raise UserError(f"{path} does not hold the weights of an EfficientNet-Lite0")
-    for weight, array in zip(weights, arrays, strict=True):
+    for weight, array in zip(weights, given, strict=True):
         weight.assign(array)
 
 

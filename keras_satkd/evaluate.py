@@ -7,7 +7,6 @@ python -m keras_satkd.evaluate student.keras --data new_pictures --split all --c
 import contextlib
 import dataclasses
 import json
-import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import tyro
 
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import UserError, exit_on_user_error, unknown_name
-from keras_satkd.cli import import_quietly, tell_steps
+from keras_satkd.cli import import_quietly
 from keras_satkd.config import Config, DataConfig, validated
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Arguments:
     limit: int | None = None
     """Score only so many images of the part, a random sample."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
     def data_config(self, image_size: int) -> DataConfig:
         """What training would call these images, at `image_size` pixels.
 
@@ -105,11 +107,11 @@ def main() -> NoReturn:
 
 
 def _work() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m keras_satkd.evaluate")
+    arguments = read(Arguments, "keras_satkd.evaluate")
+    show_log(arguments.verbosity.level)
     arguments.data_config(arguments.image_size)
     if arguments.limit is not None and arguments.limit < 1:
         raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
-    tell_steps(logging.WARNING)
     # Model builders and TFDS print on stdout, which is the result's alone.
     with contextlib.redirect_stdout(sys.stderr):
         result = _result(arguments)

@@ -89,7 +89,8 @@ def examples(said: Answers, class_names: list[str]) -> list[ClassExamples]:
     found = []
     for label in np.unique(said.labels[said.examples]):
         of_class = said.labels == label
-        name, groups = class_names[label], ([], [])
+        name = class_names[label]
+        groups: tuple[list[Example], list[Example]] = ([], [])
         for position, file, image in zip(said.examples, said.files, said.images, strict=True):
             if of_class[position]:
                 answer, sure = class_names[predicted[position]], f"{100 * confidence[position]:.1f} %"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def learning_curves(rows: Rows) -> list[Panel]:
             f"{100 * float(chosen[-1]['accuracy']):.1f} % in training and {validation[-1]:.1f} % in validation; the "
             f"best in validation is {validation[best]:.1f} %, in epoch {chosen[best]['epoch']}."
         )
-        panels.append(_panel(f"curve{at}", phase, alt, lambda figure, rows=chosen: training.accuracy(figure, rows)))
+        panels.append(_panel(f"curve{at}", phase, alt, partial(training.accuracy, rows=chosen)))
     return panels
 
 
@@ -68,7 +69,7 @@ def teaching(rows: Rows) -> list[Panel]:
             f"Over the epochs, {caption}: "
             + "; ".join(f"{label} from {values[0]:.2f} to {values[-1]:.2f}" for label, values in columns.items())
             + ".",
-            lambda figure, columns=columns, label=label: training.shares(figure, rows, columns, label),
+            partial(training.shares, rows=rows, columns=columns, label=label),
         )
         for name, caption, label, columns in wanted
         if columns
@@ -109,7 +110,7 @@ def calibration(answers: Answers) -> list[Panel]:
                     f"reliability-{model}",
                     f"{MODELS[model]}: ECE {100 * found.error:.2f} %",
                     alt,
-                    lambda figure, found=found: judgement.reliability(figure, found),
+                    partial(judgement.reliability, found=found),
                     (PANEL[0], 3.4),
                 )
             )
@@ -128,11 +129,7 @@ def noise(run: Run) -> list[Panel]:
                 f"{model} " + ", ".join(f"{100 * value:.1f}" for value in values) + " %"
                 for model, values in columns.items()
             )
-            panels.append(
-                _panel(
-                    f"noise-{name}", words, f"{alt}.", lambda figure, columns=columns: judgement.noise(figure, columns)
-                )
-            )
+            panels.append(_panel(f"noise-{name}", words, f"{alt}.", partial(judgement.noise, accuracies=columns)))
     return panels
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     if "int8" in run.results:
         for made, ending in ((STUDENT_FILE, ".keras"), (INT8_FILE, "_int8.tflite")):
             target = out / f"{run.config.student}_{suffix}{ending}"
-            write_with(target, lambda path, made=made: shutil.copyfile(run.path(made), path))
+            write_with(target, partial(shutil.copyfile, run.path(made)))
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
             facts = {name: run.results["distillation"][name] for name in ("parameters", "macs", "calibration")}
             _describe(run, divided, target, target.with_suffix(".json"), phases, facts)

@@ -55,8 +55,8 @@ def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np
         student: in float.
         images: uint8 [N, H, W, 3].
     """
-    ranges = {layer.name: _activation_range(layer) for layer in quantized.layers if layer.name.startswith("quant_")}
-    ranges = {name: ends for name, ends in ranges.items() if ends}
+    wrapped = [layer for layer in quantized.layers if layer.name.startswith("quant_")]
+    ranges = {layer.name: ends for layer in wrapped if (ends := _activation_range(layer))}
     watched = {name: student.get_layer(name.removeprefix("quant_")).output for name in ranges}
     outputs = tf_keras.Model(student.inputs, watched).predict(students.normalize(images), verbose=0)
     for name, values in outputs.items():

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import tyro
-
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
 
 
@@ -21,12 +20,15 @@ class Arguments:
     workdir: Path
     """The run's folder."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
 
 def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.redraw")
+        arguments = read(Arguments, "keras_satkd.redraw")
+        show_log(arguments.verbosity.level)
         from keras_satkd.report import report
         from keras_satkd.run import Run
 

@@ -16,11 +16,16 @@ def report(run: Run) -> dict:
 
 
 def print_table(run: Run) -> None:
-    """The run's numbers, on the terminal."""
+    """The run's numbers, and where to read on, on the terminal."""
     console = Console()
     for table in (summary.scores(run), summary.student(run)):
         console.print(terminal_table(table.headings, table.rows))
-    console.print(
-        f"{run.workdir}: {sum(step['seconds'] for step in run.results.values()):.0f} s; {page.FILE}, firmware/",
-        soft_wrap=True,
-    )
+    print_steps(run)
+    console.print(f"{run.workdir}: {page.FILE}, firmware/", soft_wrap=True)
+
+
+def print_steps(run: Run) -> None:
+    """How long each step took, on the terminal; steps that an earlier call finished took what they took there."""
+    taken = {name: step["seconds"] for name, step in run.results.items()}
+    taken["all"] = sum(taken.values())
+    Console().print(terminal_table(["step", "seconds"], [[name, f"{taken[name]:,.1f}"] for name in taken]))

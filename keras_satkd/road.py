@@ -15,7 +15,7 @@ from keras_satkd.judge import judge
 from keras_satkd.knowledge import Knowledge, gather, train
 from keras_satkd.prepare import Inputs, prepare
 from keras_satkd.quantization import INT8_FILE, QUANTIZED_STUDENT_FILE, quantize, to_int8
-from keras_satkd.report import print_table, report
+from keras_satkd.report import print_steps, print_table, report
 from keras_satkd.run import Run
 from keras_satkd.training import precision
 
@@ -50,6 +50,7 @@ def quantize_only(run: Run) -> None:
     split, student, knowledge = distilled_student(run)
     to_int8(run, split, student, quantize(run, split, student, knowledge))
     print(f"{run.path(INT8_FILE)}: {run.results['int8']['bytes']} bytes")
+    print_steps(run)
 
 
 def distilled_student(run: Run) -> tuple[Split, tf_keras.Model, Knowledge]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import tyro
-
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
 
 
@@ -28,15 +27,17 @@ class Arguments:
     suffix: str = "eurosat"
     """Ends every name: what the models were trained on."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
 
 def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.ship")
-        from keras_satkd.cli import import_quietly, tell_steps
+        arguments = read(Arguments, "keras_satkd.ship")
+        show_log(arguments.verbosity.level)
+        from keras_satkd.cli import import_quietly
 
-        tell_steps()
         for path in import_quietly("keras_satkd.products").ship(arguments.workdir, arguments.out, arguments.suffix):
             print(path)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import tyro
-
+from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.errors import exit_on_user_error
 from keras_satkd.shipped import EUROSAT_TEACHERS
 
@@ -67,18 +66,20 @@ class Arguments:
     students: tuple[str, ...] = tuple(STUDENT_SEEDS)
     """Which students."""
 
+    verbosity: VerbosityFlags = Verbosity()
+
 
 def main() -> NoReturn:
     """The command line."""
 
     def work() -> None:
-        arguments = tyro.cli(Arguments, prog="python -m keras_satkd.study")
-        from keras_satkd.cli import import_quietly, tell_steps
+        arguments = read(Arguments, "keras_satkd.study")
+        show_log(arguments.verbosity.level)
+        from keras_satkd.cli import import_quietly
 
-        tell_steps()
         import_quietly("keras_satkd.comparison").study(arguments)
 
-    exit_on_user_error(work)
+    exit_on_user_error(work, is_resumable=True)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def scene(class_name: str, index: int, seed: int, image_size: int) -> np.ndarray
 
 
 def _annual_crop(random: np.random.Generator) -> np.ndarray:
-    number = parcels(random, random.integers(1, 3))
+    number = parcels(random, int(random.integers(1, 3)))
     colours = tone(random, EARTH, number.max() + 1)
     return colours[number] + furrows(random, number, 20)[..., None] + 4 * clouds(random, 20)[..., None]
 

@@ -58,7 +58,7 @@ class Teacher:
         digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
         for weights in self.network.weights:
             digest.update(str(weights.shape).encode())
-            digest.update(np.ascontiguousarray(weights.numpy()))
+            digest.update(np.ascontiguousarray(weights.numpy()).data)
         return digest.hexdigest()
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:

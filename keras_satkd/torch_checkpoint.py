@@ -15,7 +15,7 @@ import numpy as np
 from firmware_export.errors import UserError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-_ELEMENTS = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_ELEMENTS: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 class _Unpickler(pickle.Unpickler):

@@ -120,9 +120,10 @@ class _StopOnNaN(tf_keras.callbacks.Callback):
         self._phase, self._learning_rate = phase, config.learning_rate
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
             raise UserError(
-                f"{self._phase}: the loss is {logs['loss']} at step {batch + 1}; the checkpoint of the last whole "
+                f"{self._phase}: the loss is {loss} at step {batch + 1}; the checkpoint of the last whole "
                 f"epoch is kept: try a learning rate below {self._learning_rate:g} in a new --workdir"
             )
 

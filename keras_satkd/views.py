@@ -9,6 +9,7 @@ that runs share them.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def compute(
         batch_size: images in a call of a teacher.
     """
     draws = augment.view_draws(len(images), views, seed)
-    pixels = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
     for position, teacher in enumerate(teachers):
         logits_of = _logits_of(teacher, policy)
@@ -71,7 +72,7 @@ def compute(
                     logits_of(images[at : at + batch_size], draws[at : at + batch_size, view]).numpy() for at in bar
                 ]
                 seen = np.concatenate(parts).astype(np.float16)
-                write_with(path, lambda temporary, seen=seen: np.save(temporary, seen))
+                write_with(path, partial(np.save, arr=seen))
             logits[:, view, position] = np.load(path)
     return ViewLogits(draws, logits)
 

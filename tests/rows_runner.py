@@ -1,12 +1,12 @@
 """Models of the row engine compiled for this machine, under the sanitizers, and run."""
 
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from firmware_export.rows import naming
 from firmware_export.rows.render import RowsModel
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
@@ -14,7 +14,6 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # Several models in one program: each under names of its own, reading its images from standard input in turn.
 _SERVE = """
-{renamed}
 #include "{i}/satkd_model.c"
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,12 +55,12 @@ def run(
     sources = []
     for i, (model, images) in enumerate(zip(models, inputs, strict=True)):
         (folder / str(i)).mkdir(exist_ok=True)
-        for name, text in model.files.items():
-            (folder / str(i) / name).write_text(text)
+        serve = _SERVE.format(i=i, images=len(images))
+        texts = naming.rename({**model.files, "serve.c": serve}, f"model_{i}")
         sources.append(folder / f"serve_{i}.c")
-        names = re.findall(r"^\w+ (satkd_\w+)\(", model.files["satkd_model.h"], re.MULTILINE)
-        renamed = "\n".join(f"#define {name} {name}_{i}" for name in names)
-        sources[-1].write_text(_SERVE.format(i=i, images=len(images), renamed=renamed))
+        sources[-1].write_text(texts.pop("serve.c"))
+        for name, text in texts.items():
+            (folder / str(i) / name).write_text(text)
     numbers = range(len(models))
     declared = "".join(f"int serve_{i}(void);\n" for i in numbers)
     called = " || ".join(f"serve_{i}()" for i in numbers)

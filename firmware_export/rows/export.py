@@ -36,6 +36,6 @@ def files(
         RuntimeError: an answer differs: a defect of the row engine.
     """
     inputs = codes.view(np.uint8) ^ np.uint8(0x80) if facts.graph.has_unit_input else codes
-    compiled_with = verify.check_answers(rows.files, inputs, outputs)
+    compiled_with = verify.check_answers(rows, inputs, outputs)
     vectors = golden_files.render(facts.model, facts.command, rows, golden, images_are_real=facts.images_are_real)
     return rows.files | vectors, {**asdict(rows.report), "compiled_with": compiled_with}

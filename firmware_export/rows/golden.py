@@ -6,16 +6,17 @@ import numpy as np
 
 from firmware_export.integrity import GoldenVectors
 from firmware_export.rendering import render_template
+from firmware_export.rows import naming
 from firmware_export.rows.render import RowsModel, provenance
 
 FILES = ("satkd_golden.c", "satkd_golden.h")
-"""What `render` makes, sorted."""
+"""What `render` makes, sorted, under the default prefix."""
 
 
 def render(
     model: bytes, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
 ) -> dict[str, str]:
-    """The generated files, by name; they need `satkd_model.h`.
+    """The generated files, by name; they need those of `compile_rows`.
 
     Args:
         model: the bytes of the `.tflite`.
@@ -38,7 +39,7 @@ def render(
         "golden_inputs": list(map(_lines, golden.inputs)),
         "golden_outputs": list(map(_lines, golden.outputs)),
     }
-    return {name: render_template(f"rows/{name}", context) for name in FILES}
+    return naming.rename({name: render_template(f"rows/{name}", context) for name in FILES}, rows.report.prefix)
 
 
 def _lines(codes: np.ndarray) -> str:

@@ -80,7 +80,7 @@ def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
 
 
 def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    (_, output), (first, second) = source.ends(operator), operator.inputs
+    (_, output), first, second = source.ends(operator), operator.given(0), operator.given(1)
     if second.is_constant or not first.shape == second.shape == operator.outputs[0].shape:
         raise source.refuse(
             operator, f"adds {list(second.shape)} to {list(first.shape)}: a layer of equal shape expected"
@@ -89,15 +89,18 @@ def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
     of_output = twice_largest / ((1 << 20) * operator.outputs[0].scale)
     if of_output >= 1:
         raise source.refuse(operator, f"has the output scale {operator.outputs[0].scale:g}, too small for its inputs")
-    reals = (first.scale / twice_largest, second.scale / twice_largest, of_output)
-    scalings = tuple(map(arithmetic.quantize_multiplier, reals))
+    scalings = (
+        arithmetic.quantize_multiplier(first.scale / twice_largest),
+        arithmetic.quantize_multiplier(second.scale / twice_largest),
+        arithmetic.quantize_multiplier(of_output),
+    )
     inputs = source.tensor(first), source.tensor(second)
     return [Add(operator.name, inputs, output, scalings, *source.activation(operator))]
 
 
 def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
-    ratio = np.float32(operator.inputs[0].scale) / np.float32(operator.outputs[0].scale)
+    ratio = np.float32(operator.given(0).scale) / np.float32(operator.outputs[0].scale)
     multiplier, shift = arithmetic.quantize_multiplier(float(ratio))
     scaled = [arithmetic.requantize(int(code) - given.zero_point, multiplier, shift) for code in _CODES]
     table = np.clip(np.array(scaled) + output.zero_point, output.zero_point, 127)
@@ -106,7 +109,7 @@ def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
 
 def _relu6(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)  # TFLM looks at the input's quantization alone
-    highest = min(127, given.zero_point + arithmetic.quantized(6.0, operator.inputs[0].scale))
+    highest = min(127, given.zero_point + arithmetic.quantized(6.0, operator.given(0).scale))
     table = np.clip(_CODES, given.zero_point, highest)
     return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
 
@@ -121,7 +124,7 @@ def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
             operator, f"has the output scale {scale:g} and zero point {output.zero_point}, not 1/256, -128"
         )
     try:
-        table = arithmetic.exponentials(operator.inputs[0].scale, source.options(operator, "beta").beta)
+        table = arithmetic.exponentials(operator.given(0).scale, source.options(operator, "beta").beta)
     except ValueError as error:
         raise source.refuse(operator, f"is out of range ({error})") from error
     return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]
@@ -129,12 +132,12 @@ def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
 
 def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
-    rank = len(operator.inputs[0].shape)
+    rank = len(operator.given(0).shape)
     axes = sorted({int(axis) % rank for axis in source.constant(operator, 1, "int32").reshape(-1)})
     if rank != 4 or axes != [1, 2]:
         raise source.refuse(operator, f"is over the axes {axes} of {rank}, height and width (1, 2 of 4) expected")
     pixels = given.height * given.width
-    multiplier, shift = arithmetic.quantize_multiplier(operator.inputs[0].scale / operator.outputs[0].scale)
+    multiplier, shift = arithmetic.quantize_multiplier(operator.given(0).scale / operator.outputs[0].scale)
     # `reference/reduce.h`: as much of the division as the multiplier has room for goes into the shift.
     down = min(pixels.bit_length() - 1, 32, 31 + shift)
     return [Mean(operator.name, (given,), output, (multiplier << down) // pixels, shift - down)]
@@ -147,7 +150,7 @@ def _reshape(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
 
 def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
-    amounts, rank = source.constant(operator, 1, "int32").reshape(-1, 2), len(operator.inputs[0].shape)
+    amounts, rank = source.constant(operator, 1, "int32").reshape(-1, 2), len(operator.given(0).shape)
     if amounts.min() < 0 or (rank > 2 and amounts[0].any()):
         raise source.refuse(operator, f"pads by {amounts.tolist()}: no batches, and none of it negative, expected")
     before = [int(amount) for amount in amounts[:, 0]]

@@ -159,7 +159,7 @@ class _Traffic:
         self.needs = [[0] * height, *([max(1, layer.reads(s).stop) for s in range(layer.steps)] for layer in layers)]
         self.oldest = [[], *(_oldest(layer) for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
-        self.readers = [[] for _ in self.steps]
+        self.readers: list[list[int]] = [[] for _ in self.steps]
         for i, writers in enumerate(self.inputs):
             for writer in set(writers):
                 self.readers[writer].append(i)

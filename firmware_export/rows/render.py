@@ -5,17 +5,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export import flatbuffer, model_data
+from firmware_export import defaults, flatbuffer, model_data
 from firmware_export.rendering import render_template
-from firmware_export.rows import emit, packing
+from firmware_export.rows import emit, naming, packing
 from firmware_export.rows.constants import Constants, constants
-from firmware_export.rows.layers import Layer, Network, Tensor
+from firmware_export.rows.layers import Convolution, Layer, Network, Tensor
 from firmware_export.rows.lowering import lower
 from firmware_export.rows.plan import Plan, Ring, plan
 from firmware_export.rows.replay import check
 
 FILES = ("satkd_model.c", "satkd_model.h")
-"""What `compile_rows` makes, sorted."""
+"""What `compile_rows` makes, sorted, under the default prefix."""
 
 _WORD = 4
 
@@ -35,6 +35,9 @@ class RingReport:
 @dataclass(frozen=True)
 class RowsReport:
     """What a model costs in the row engine, in bytes."""
+
+    prefix: str
+    """What every name and file of the generated C begins with."""
 
     context_bytes: int
     """Rings and counters; what the core's kernels work in comes on top."""
@@ -67,24 +70,28 @@ def provenance(model: bytes, command: str) -> dict[str, Any]:
     }
 
 
-def compile_rows(model: bytes, command: str, name: str = "model") -> RowsModel:
+def compile_rows(model: bytes, command: str, name: str = "model", prefix: str = defaults.ENGINE_PREFIX) -> RowsModel:
     """Turn a model into C99 that evaluates it row by row.
 
     Args:
         model: the bytes of an int8 `.tflite`.
         command: what to type to make the files again; they quote it.
         name: what error messages call the model.
+        prefix: what every name and file of the C begins with.
 
     Raises:
-        UserError: the model cannot run on a microcontroller, or not by the row engine.
+        UserError: the model cannot run on a microcontroller, or not by the row engine; or the prefix begins no C
+            identifier.
     """
+    naming.check_prefix(prefix)
     planned = plan(lower(model, name))
     check(planned)
     arrays = constants(planned)
     context = {**provenance(model, command), **_context(planned, arrays, flatbuffer.read(model, name))}
     return RowsModel(
-        {file: render_template(f"rows/{file}", context) for file in FILES},
+        naming.rename({file: render_template(f"rows/{file}", context) for file in FILES}, prefix),
         RowsReport(
+            prefix=prefix,
             context_bytes=context["context_bytes"],
             scratch_bytes=context["scratch_bytes"],
             constants_bytes=len(arrays.content),
@@ -143,7 +150,7 @@ def _scratch_bytes(network: Network) -> dict[str, int]:
     asked = [
         packing.conv_scratch_bytes(w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels)
         for layer in network.layers
-        if emit.has_fast_kernel(layer)
+        if isinstance(layer, Convolution) and emit.has_fast_kernel(layer)
         for w in [layer.window]
     ]
     return {kernels: max((sizes[kernels] for sizes in asked), default=0) for kernels in ("portable", "dsp", "mve")}

@@ -3,24 +3,25 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from firmware_export.errors import UserError
 from firmware_export.rendering import render_template
+from firmware_export.rows import naming
+from firmware_export.rows.render import RowsModel
 
 COMPILERS = ("gcc", "clang", "cc")
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wpedantic", "-Werror", "-O2")
 _SECONDS = 300
 
 
-def check_answers(files: Mapping[str, str], inputs: np.ndarray, outputs: np.ndarray) -> str | None:
-    """Compile `satkd_model.c/.h`, run every input and compare every output.
+def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> str | None:
+    """Compile `rows.files`, run every input and compare every output.
 
     Args:
-        files: the generated text, by file name.
+        rows: the generated text, and the report that names its prefix.
         inputs: uint8 or int8 [N, …], as `satkd_run` takes them.
         outputs: int8 [N, …], TFLM's answers.
 
@@ -36,9 +37,11 @@ def check_answers(files: Mapping[str, str], inputs: np.ndarray, outputs: np.ndar
         return None
     with tempfile.TemporaryDirectory() as name:
         folder, program = Path(name), Path(name) / "host_check"
-        for file, text in {**files, "host_check.c": render_template("rows/host_check.c", {})}.items():
+        check = naming.rename({"host_check.c": render_template("rows/host_check.c", {})}, rows.report.prefix)
+        texts = rows.files | check
+        for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
-        sources = [str(folder / file) for file in ("satkd_model.c", "host_check.c")]
+        sources = [str(folder / file) for file in texts if file.endswith(".c")]
         _run([compiler, *FLAGS, *sources, "-o", str(program)])
         found = np.frombuffer(_run([str(program)], inputs.tobytes()), np.int8)
     if not np.array_equal(found, outputs.reshape(-1)):

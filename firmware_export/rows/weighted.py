@@ -42,15 +42,15 @@ def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     units, depth = weights.shape
     pixels = output.height * output.width
     if (pixels * depth, output.channels) != (given.height * given.row_codes, units):
-        raise source.refuse(operator, f"multiplies {list(weights.shape)} weights by {list(operator.inputs[0].shape)}")
+        raise source.refuse(operator, f"multiplies {list(weights.shape)} weights by {list(operator.given(0).shape)}")
     layers: list[Layer] = []
     if (given.height, given.width, given.channels) != (output.height, output.width, depth):
         flat = replace(given, index=-1 - operator.index, height=output.height, width=output.width, channels=depth)
         layers.append(Reshape("RESHAPE", (given,), flat))
         given = flat
     scales = _scales(source, operator, 0)
-    if len(operator.inputs[1].scales) == 1:  # then TFLM multiplies the two scales in float32
-        product = np.float32(operator.inputs[0].scale) * np.float32(operator.inputs[1].scale)
+    if len(operator.given(1).scales) == 1:  # then TFLM multiplies the two scales in float32
+        product = np.float32(operator.given(0).scale) * np.float32(operator.given(1).scale)
         scales = np.full(units, float(product) / operator.outputs[0].scale)
     weights = weights.reshape(units, 1, 1, depth)
     return [*layers, _layer(source, operator, given, Window(1, 1), output, weights, scales)]
@@ -58,12 +58,12 @@ def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
 
 def _scales(source: Source, operator: Operator, dimension: int) -> np.ndarray:
     """The real multiplier of each output channel, float64."""
-    weights = operator.inputs[1]
+    weights = operator.given(1)
     channels = weights.shape[dimension]
     if any(weights.zero_points) or len(weights.scales) not in (1, channels):
         raise source.refuse(operator, "has weights that are not quantized symmetrically by output channel")
     scales = np.resize(np.array(weights.scales, np.float64), channels)
-    return operator.inputs[0].scale * scales / operator.outputs[0].scale
+    return operator.given(0).scale * scales / operator.outputs[0].scale
 
 
 def _unpadded(given: Tensor, window: Window, earlier: Sequence[Layer]) -> tuple[Tensor, Window]:

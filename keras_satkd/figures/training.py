@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from keras_satkd.figures.canvas import lines
 
@@ -49,5 +50,6 @@ def _over_epochs(figure: Figure, rows: Rows, columns: dict[str, list[float]], la
     panel = figure.subplots()
     lines(panel, [int(row["epoch"]) for row in rows], columns)
     panel.set(xlabel="epoch", ylabel=label)
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    # As matplotlib chooses its marks, but there is no half epoch.
+    panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     return panel

@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -32,6 +34,34 @@ def test_what_the_user_can_mend_is_one_line_and_a_code(error, code, said, capsys
     written = capsys.readouterr().err
     assert written.startswith(said)
     assert written.count("\n") == 1
+
+
+@pytest.mark.parametrize(("is_resumable", "what"), [(True, "go on"), (False, "begin again")])
+@pytest.mark.parametrize(
+    ("called", "typed"),
+    [
+        (["/there/keras_satkd/teach.py", "-q"], "python -m keras_satkd.teach -q"),
+        (["/there/bin/satkd-teach", "-q"], "/there/bin/satkd-teach -q"),
+        (["{path}/satkd-teach", "two words"], "satkd-teach 'two words'"),
+    ],
+)
+def test_ctrl_c_says_what_to_type(is_resumable, what, called, typed, monkeypatch, capsys, tmp_path):
+    (tmp_path / "satkd-teach").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [called[0].format(path=tmp_path), *called[1:]])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "keras_satkd.teach", *called[1:]])
+    with pytest.raises(SystemExit):
+        exit_on_user_error(raising(KeyboardInterrupt()), is_resumable=is_resumable)
+    assert capsys.readouterr().err == f"interrupted; to {what}: {typed}\n"
+
+
+def test_a_reader_that_leaves_ends_it_silently():
+    code = "from firmware_export.errors import exit_on_user_error; exit_on_user_error(lambda: print('x' * 1_000_000))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (141, b"")
 
 
 def test_a_defect_of_ours_keeps_its_traceback():

@@ -10,6 +10,7 @@ import pytest
 from firmware_export import (
     compiler,
     cpp_classifier,
+    defaults,
     export,
     fitting_report,
     flatbuffer,
@@ -24,7 +25,7 @@ from firmware_export import keras_parity as parity_module
 from firmware_export.errors import UserError
 
 FILES = {"model_data.cc", "model_data.h", "model_ops.h", "model.tflite", "export.json", *integrity.FILES}
-FILES |= {*cpp_classifier.FILES, fitting_report.FILE}
+FILES |= {*cpp_classifier.FILES, cpp_classifier.header(defaults.SYMBOL), fitting_report.FILE}
 COMMAND = "python -m firmware_export student.tflite --out firmware"
 
 
@@ -269,15 +270,6 @@ def test_a_part_that_is_too_small_is_refused_with_one_that_is_not(qat_model, tmp
     assert not (tmp_path / "firmware").exists()
 
 
-def test_a_part_for_the_row_engine_alone_is_told_and_taken(qat_model, qat_graph, tmp_path):
-    part = targets.generic(flash_bytes=1 << 16, ram_bytes=10 << 10, core="cortex-m4")
-    with pytest.raises(UserError, match=r"RAM is .* short .* take --engine rows"):
-        export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part)
-    report = export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part, engine="rows")
-    assert report.rows["context_bytes"] < 10 << 10
-    assert "The same model with `--engine rows`" in (tmp_path / "firmware" / "fitting_report.md").read_text()
-
-
 def test_metadata_of_build_systems_lie_beside_and_below(qat_model, tmp_path):
     (tmp_path / "zephyr").mkdir()
     (tmp_path / "zephyr" / "mine.c").write_text("int mine;")
@@ -297,19 +289,3 @@ def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["CMakeLists.txt"]
     export.export(qat_model, tmp_path, images=None, command="test", formats=("cmake",), force=True)
     assert "add_library(student_model" in (tmp_path / "CMakeLists.txt").read_text()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["rows", "both"])
-def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
-    report = export.export(qat_model, tmp_path, images=photos, command=COMMAND, engine=engine)
-    rows = {"satkd_model.c", "satkd_model.h", "satkd_golden.c", "satkd_golden.h"}
-    others = {"model.tflite", "export.json", fitting_report.FILE} if engine == "rows" else FILES
-    assert set(report.files) == rows | others
-    assert report.rows["context_bytes"] < report.arena_bytes
-    assert report.rows["compiled_with"]
-    assert (report.compiled_with is None) == (engine == "rows")
-    for name in rows:
-        assert report.sha256 in (tmp_path / name).read_text()
-    header = (tmp_path / "satkd_model.h").read_text()
-    assert f"#define SATKD_CONTEXT_BYTES ({report.rows['context_bytes']} + SATKD_SCRATCH_BYTES)\n" in header

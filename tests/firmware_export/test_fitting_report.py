@@ -97,3 +97,43 @@ def test_differences_are_counted(report):
     assert "values: identical" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
     parity[0]["differing"] = 3
     assert "3 differ, all by one step" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
+
+
+@pytest.fixture(scope="module")
+def in_rows(qat_model, photos, tmp_path_factory):
+    """For the row engine, without and with TensorFlow Lite Micro."""
+
+    def make(engine):
+        folder = tmp_path_factory.mktemp(engine)
+        return export.export(
+            qat_model, folder, images=photos, command="make test", engine=engine, engine_prefix="cloud"
+        )
+
+    return {engine: make(engine) for engine in ("rows", "both")}
+
+
+@pytest.mark.parametrize("engine", ["rows", "both"])
+def test_the_row_engines_part_is_told(in_rows, engine):
+    report = in_rows[engine]
+    text = fitting_report.render(report)
+    found = tables(text)
+    rings = found["### In the row engine"][1 : 1 + len(report.rows["rings"])]
+    assert [(int(held), int(of)) for _, held, of, _ in rings] == [
+        (ring["rows"], ring["of_rows"]) for ring in report.rows["rings"]
+    ]
+    assert sum(int(row[-1].replace(",", "")) for row in rings) < report.rows["context_bytes"]
+    verified = {row[0]: row[-1] for row in found["## 5. Verification"]}
+    assert verified["the row engine's C: every output against TensorFlow Lite Micro's"] == "identical"
+    assert f"0x{report.rows['constants_crc32']:08x}" in text
+    assert "`cloud_self_test()`" in text
+    not_run = dataclasses.replace(report, rows=report.rows | {"compiled_with": None})
+    assert "not done: no C compiler was found" in fitting_report.render(not_run)
+
+
+def test_a_folder_for_the_row_engine_alone_speaks_of_no_array(in_rows):
+    alone, both = (fitting_report.render(in_rows[engine]) for engine in ("rows", "both"))
+    for said in ("the array", "Classifier::SelfTest", "no C++ compiler", "g_student_model_data", "found necessary"):
+        assert said not in alone
+    assert alone.startswith("# Fitting report: cloud_model\n")
+    for said in ("the array", "Classifier::SelfTest", "found necessary"):
+        assert said in both

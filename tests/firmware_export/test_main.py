@@ -110,7 +110,9 @@ def bad(tmp_path_factory, qat_model, keras):
     (folder / "few").mkdir()
     Image.new("RGB", (8, 8)).save(folder / "few" / "one.png")
     np.save(folder / "floats.npy", np.zeros((256, 16, 16, 3)))
-    np.save(folder / "small.npy", np.zeros((256, 8, 8, 3), np.uint8))
+    small = np.zeros((256, 8, 8, 3), np.uint8)
+    np.save(folder / "small.npy", small)
+    np.savez(folder / "small.npz", images=small, labels=np.zeros(256, int))
     for name, content in _undeployable(keras).items():
         (folder / f"{name}.tflite").write_bytes(content)
     return folder
@@ -124,6 +126,9 @@ def _undeployable(keras):
     conv = keras.Model(image, keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
     other = keras.Input((8, 8, 1), batch_size=1, name="other")
     two_inputs = keras.Model([image, other], keras.layers.Add()([image, other]))
+    joined = keras.Model(
+        image, keras.layers.Flatten()(keras.layers.Concatenate()([image, keras.layers.Conv2D(2, 1)(image)]))
+    )
     top = keras.Model(image, keras.layers.Lambda(lambda x: tf.math.top_k(x[:, :, 0, 0], 3)[0])(image))
     builtins = tf.lite.OpsSet
     int16 = builtins.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -132,6 +137,7 @@ def _undeployable(keras):
         "dynamic_range": _converted(conv, optimizations=[tf.lite.Optimize.DEFAULT]),
         "int16": _quantized(conv, int16, tf.int16),
         "two_inputs": _quantized(two_inputs, builtins.TFLITE_BUILTINS_INT8, tf.int8),
+        "joined": _quantized(joined, builtins.TFLITE_BUILTINS_INT8, tf.int8),
         "top_k": _quantized(top, builtins.TFLITE_BUILTINS_INT8, tf.int8),
     }
 
@@ -195,6 +201,29 @@ def _converted(model, **settings):
             ["{files}/student.tflite", "--validation", "{files}/labelled.npz", "--error-rate", "2"],
             "error rate 2, a number",
         ),
+        (["{files}/student.tflite", "--validation", "{bad}/small.npz"], "uint8 [N, 16, 16, 3] expected"),
+        (["{files}/student.tflite", "--format", "cmake", "zephir"], "unknown format 'zephir': did you mean 'zephyr'?"),
+        (
+            ["{files}/student.tflite", "--engine", "rows", "--engine-prefix", "Cloud"],
+            "engine prefix 'Cloud' begins no C identifier",
+        ),
+        (["{files}/student.tflite", "--engine-prefix", "cloud"], "names nothing that --engine tflm writes"),
+        (["{files}/student.tflite", "--engine", "rows", "--symbol", "weights"], "give --engine-prefix instead"),
+        (["{bad}/joined.tflite", "--engine", "rows"], "CONCATENATION"),
+        (
+            [
+                "{files}/student.tflite",
+                "--target",
+                "generic",
+                "--core",
+                "cortex-m4",
+                "--flash-bytes",
+                "65536",
+                "--ram-bytes",
+                "4096",
+            ],
+            "RAM is",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(run, bad, files, tmp_path, words, said):
@@ -207,6 +236,34 @@ def test_mistakes_are_one_line_and_write_nothing(run, bad, files, tmp_path, word
     assert not (tmp_path / "out").exists()
 
 
+def test_somebody_elses_files_are_one_line_and_kept(run, files, tmp_path):
+    (tmp_path / "satkd_model.c").write_text("int mine;")
+    code, _, err = run(files / "student.tflite", "--out", tmp_path, "--engine", "rows")
+    assert code == 2
+    assert err.startswith("error: ")
+    assert "holds satkd_model.c of somebody else's: give another --out, or --force to overwrite" in err
+    assert err.count("\n") == 1
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"satkd_model.c": "int mine;"}
+
+
+@pytest.mark.slow
+def test_an_engine_prefix_is_quoted_and_used(run, files, tmp_path):
+    words = ("--engine", "rows", "--engine-prefix", "cloud", "--format", "cmake")
+    code, _, err = run(files / "student.tflite", "--out", tmp_path / "firmware", *words)
+    assert code == 0, err
+    said = json.loads((tmp_path / "firmware" / "export.json").read_text())
+    command = (
+        "python -m firmware_export student.tflite --out firmware --format cmake --engine rows --engine-prefix cloud"
+    )
+    assert said["command"] == command
+    assert said["rows"]["prefix"] == "cloud"
+    names = {"cloud_golden.c", "cloud_golden.h", "cloud_model.c", "cloud_model.h"}
+    assert names < set(said["files"])
+    assert all(command in (tmp_path / "firmware" / name).read_text() for name in names)
+    assert "add_library(cloud_model STATIC" in (tmp_path / "firmware" / "CMakeLists.txt").read_text()
+
+
 def test_usage_errors_exit_with_two(run):
     assert run("--nonsense")[0] == 2
     assert run()[0] == 2
+    assert run("model.tflite", "--out", "x", "--engine", "row")[0] == 2

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from firmware_export import emulator, integrity, model_data
+from firmware_export import emulator, export, integrity, model_data
 from firmware_export import run as command_line
 
-TOOLS = (emulator.COMPILER, emulator.EMULATOR)
+TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
 
 
@@ -55,6 +55,24 @@ def test_prints_the_checks(call, folder, machine):
     assert all(line.startswith("ok ") for line in checks)
     assert last == f"{machine or 'mps2-an386'} (cortex-m{'55' if machine else '4'}): 24 of 24 checks passed"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@needs_tools
+def test_both_engines_are_tried(call, one_convolution, tmp_path):
+    """The second is tried, and its failure told, whatever became of the first."""
+    folder = tmp_path / "firmware"
+    export.export(one_convolution, folder, images=None, command="make test", engine="both", engine_prefix="cloud")
+    code, out, err = call(folder)
+    assert (code, err) == (0, "")
+    assert "mps2-an386 (cortex-m4): 24 of 24 checks passed\n" in out
+    assert "ok answers to the golden vectors\n" in out
+    assert out.endswith("mps2-an386 (cortex-m4), row engine: 16 of 16 checks passed\n")
+    text = (folder / "integrity.cc").read_text()
+    (folder / "integrity.cc").write_text(text.replace("(a[i] & b[i]) |", "(a[i] | b[i]) |"))
+    code, out, _ = call(folder)
+    assert code == 1
+    assert "FAILED majority repair of three damaged copies\n" in out
+    assert "row engine: 16 of 16 checks passed\n" in out
 
 
 @needs_tools

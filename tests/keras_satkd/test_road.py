@@ -67,34 +67,44 @@ def rows(workdir: Path, phase: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["phase"] == phase]
 
 
-def kill_when(process: subprocess.Popen, reached, patience: float = 300.0) -> None:
+def stop_when(process: subprocess.Popen, reached, by: signal.Signals, patience: float = 300.0) -> None:
     deadline = time.monotonic() + patience
     while not reached():
-        assert process.poll() is None, f"the run ended early: {process.stdout.read()}"
+        assert process.poll() is None, "the run ended early"
         assert time.monotonic() < deadline, "the run never came that far"
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    os.killpg(process.pid, by)  # as a terminal does on Ctrl-C: to the command and all that it started
+    process.wait(patience)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> dict:
-    """A run that was killed in its distillation, and again in its quantization, then finished."""
+    """A run that Ctrl-C stopped in its distillation, that was killed in its quantization, and then finished."""
     folder = tmp_path_factory.mktemp("road")
     config, workdir = configuration(folder), folder / "run"
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
-    seen = {}
-    for phase in ("distillation", "quantization"):
-        with subprocess.Popen(
-            command(config, workdir), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        ) as process:
-            kill_when(process, lambda phase=phase: len(rows(workdir, phase)) >= 1)
-        seen[phase] = rows(workdir, phase)
-    done = subprocess.run(
-        command(config, workdir), capture_output=True, text=True, env=environment, check=False, timeout=600
-    )
+    seen, ended = {}, {}
+    for phase, by in (("distillation", signal.SIGINT), ("quantization", signal.SIGKILL)):
+        said = folder / f"{phase}.log"
+        with (
+            said.open("w") as file,
+            subprocess.Popen(
+                command(config, workdir), stdout=file, stderr=file, env=environment, start_new_session=True
+            ) as process,
+        ):
+            stop_when(process, lambda phase=phase: len(rows(workdir, phase)) >= 1, by)
+        seen[phase], ended[phase] = rows(workdir, phase), (process.returncode, said.read_text())
+    again = shlex.split(ended["distillation"][1].splitlines()[-1].partition(": ")[2])
+    done = subprocess.run(again, capture_output=True, text=True, env=environment, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
-    return {"workdir": workdir, "output": done.stdout, "seen": seen, "config": config, "environment": environment}
+    return {
+        "workdir": workdir,
+        "output": done.stdout,
+        "seen": seen,
+        "ended": ended,
+        "config": config,
+        "environment": environment,
+    }
 
 
 @pytest.mark.slow
@@ -106,6 +116,41 @@ class TestFinishedRun:
             # The last one seen may have been noted but not checkpointed, and is then done again.
             before = finished["seen"][phase][:-1]
             assert now[: len(before)] == before
+
+    def test_ctrl_c_is_130_and_one_line_with_the_very_command(self, finished):
+        code, said = finished["ended"]["distillation"]
+        assert code == 130, said
+        assert "Traceback" not in said
+        typed = shlex.join(command(finished["config"], finished["workdir"]))
+        assert said.splitlines()[-1] == f"interrupted; to go on: {typed}"
+
+    def test_tensorboard_reads_the_epochs(self, finished):
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+        logs = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(
+            str(finished["workdir"] / "tensorboard")
+        )
+        logs.Reload()
+        for phase in ("distillation", "quantization"):
+            for part, column in (("train", "accuracy"), ("validation", "val_accuracy")):
+                # An epoch that was done again after a stop stands there twice: the last one counts.
+                told = {
+                    event.step: event.tensor_proto.float_val[0]
+                    for event in logs.Tensors(f"{phase}/{part}", "epoch_accuracy")
+                }
+                noted = {int(row["epoch"]) - 1: float(row[column]) for row in rows(finished["workdir"], phase)}
+                assert told == pytest.approx(noted), (phase, part)
+
+    def test_the_seconds_of_each_step_are_told(self, finished):
+        results = json.loads((finished["workdir"] / "metrics.json").read_text())
+        told = {}
+        for line in finished["output"].splitlines():
+            cells = [cell.strip() for cell in line.split("│")[1:-1]]
+            if len(cells) == 2:
+                told[cells[0]] = cells[1]
+        for name, step in results.items():
+            assert told[name] == f"{step['seconds']:,.1f}"
+        assert told["all"] == f"{sum(step['seconds'] for step in results.values()):,.1f}"
 
     def test_the_folder_holds_what_it_promises(self, finished):
         workdir = finished["workdir"]

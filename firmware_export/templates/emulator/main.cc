@@ -2,30 +2,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "checks.h"
 #include "golden_vectors.h"
 #include "integrity.h"
 #include "model_data.h"
-#include "semihosting.h"
-
-extern "C" {
-extern const uint8_t flash_start[];
-extern const uint8_t flash_end[];
-}
 
 namespace {
 
 using namespace {{ namespace }};
+using checks::Check;
 
 alignas(16) uint8_t copies[3][(kModelBytes + 31u) / 16u * 16u];  // a multiple of 16, with room to start one byte later
-
-bool has_failed = false;
-
-void Check(const char* name, bool is_ok) {
-  semihosting::Write(is_ok ? "ok " : "FAILED ");
-  semihosting::Write(name);
-  semihosting::Write("\n");
-  has_failed = has_failed || !is_ok;
-}
 
 void Copy(uint8_t* to) {
   for (size_t i = 0; i < kModelBytes; ++i) to[i] = {{ symbol }}[i];
@@ -129,12 +116,6 @@ void CheckScrubber(const char* name, size_t bytes) {
   Check(name, is_right);
 }
 
-uintptr_t Address(const uint8_t* place) { return reinterpret_cast<uintptr_t>(place); }
-
-bool IsInFlash(const uint8_t* array) {
-  return Address(array) >= Address(flash_start) && Address(array) + kModelBytes <= Address(flash_end);
-}
-
 void CheckGoldenVectors() {
   const uint8_t* inputs = reinterpret_cast<const uint8_t*>(kGoldenInputs);
   const uint8_t* outputs = reinterpret_cast<const uint8_t*>(kGoldenOutputs);
@@ -149,8 +130,8 @@ int main() {
   Check("CRC-32 of 123456789", Crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the catalogued check value
   Check("array's length", {{ symbol }}_size == kModelBytes);
   Check("array's CRC-32", Crc32({{ symbol }}, {{ symbol }}_size, 0) == kModelCrc32);
-  Check("array's alignment", Address({{ symbol }}) % 16 == 0);
-  Check("array in flash", IsInFlash({{ symbol }}));
+  Check("array's alignment", reinterpret_cast<uintptr_t>({{ symbol }}) % 16 == 0);
+  Check("array in flash", checks::IsInFlash({{ symbol }}, kModelBytes));
   const bool is_intact = VerifyModel({{ symbol }}, {{ symbol }}_size) == Status::kOk;
   Check("VerifyModel of the array", is_intact);
   CheckGoldenVectors();
@@ -163,5 +144,5 @@ int main() {
     CheckScrubber("scrubbing in steps of 256", 256);
     CheckScrubber("scrubbing in one step", kModelBytes);
   }
-  return has_failed ? 1 : 0;
+  return checks::has_failed ? 1 : 0;
 }

@@ -34,3 +34,20 @@ int satkd_scrub_step(satkd_scrubber *scrubber, uint32_t bytes) {
   scrubber->crc = 0;
   return is_intact ? SATKD_OK : SATKD_CORRUPT;
 }
+
+const void *satkd_constants_start(void) { return &satkd_constants; }
+
+static uint32_t satkd_correct(uint8_t *byte, uint8_t majority) {
+  if (*byte == majority) return 0;
+  *byte = majority;
+  return 1;
+}
+
+uint32_t satkd_repair_by_majority(uint8_t *a, uint8_t *b, uint8_t *c, uint32_t length) {
+  uint32_t corrected = 0;
+  for (uint32_t i = 0; i < length; ++i) {
+    const uint8_t majority = (uint8_t)((a[i] & b[i]) | (b[i] & c[i]) | (c[i] & a[i]));
+    corrected += satkd_correct(a + i, majority) + satkd_correct(b + i, majority) + satkd_correct(c + i, majority);
+  }
+  return corrected;
+}

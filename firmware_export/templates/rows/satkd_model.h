@@ -107,6 +107,18 @@ typedef struct satkd_scrubber {
    the next round, or satkd_verify, says so too. */
 int satkd_scrub_step(satkd_scrubber *scrubber, uint32_t bytes);
 
+/* Where they lie, SATKD_CONSTANTS_BYTES of them: to keep two copies elsewhere, taken after a good satkd_verify, and to
+   mend the original. */
+const void *satkd_constants_start(void);
+
+/* Gives three copies of the same bytes the majority of each bit, and returns how many bytes were corrected, counted in
+   each copy. Wrong only where two copies lost the same bit: compare satkd_crc32 of one with SATKD_CONSTANTS_CRC32, or
+   call satkd_verify, afterwards.
+     a, b, c: writable memory of `length` bytes each, not overlapping; only bytes that change are written. For copies in
+     flash, call it a page at a time on three buffers in RAM, and have the flash driver program the pages that changed.
+   No image may be in work meanwhile: layers read the constants where they lie. */
+uint32_t satkd_repair_by_majority(uint8_t *a, uint8_t *b, uint8_t *c, uint32_t length);
+
 /* zlib's CRC-32 (polynomial 0xedb88320, reflected), a nibble at a time from a table of 64 bytes.
      data: may be null if length is 0.
      seed: 0, or the CRC-32 of what comes before. */

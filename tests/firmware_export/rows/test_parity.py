@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rows_runner
+import tiny_models
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from int8_graphs import models
@@ -16,7 +17,6 @@ from firmware_export.rows.render import compile_rows
 GRAPHS_A_PROGRAM = 20
 IMAGES = 3
 PRETRAINED = Path(keras_satkd.__file__).parent / "pretrained"
-BUILDERS = ("resnet", "ds_cnn", "mobilenet", "autoencoder")  # conftest.py's
 
 
 def _answers(model, codes):
@@ -41,7 +41,7 @@ def _check(folder, batch, images=IMAGES):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", BUILDERS)
+@pytest.mark.parametrize("kind", tiny_models.KINDS)
 def test_kinds_of_tiny_models(quantized, kind, tmp_path):
     _check(tmp_path, [quantized(kind)], images=16)
 

@@ -1,6 +1,7 @@
 """The generated files as a firmware's author meets them: compiled for every core, called rightly and wrongly."""
 
 import ctypes
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -171,13 +172,32 @@ def test_constants_are_what_the_host_says(library, compiled):
     assert library.satkd_scrub_step(None, ctypes.c_uint32(1)) == STATUS["null"]
 
 
+def test_damaged_copies_are_repaired(library, compiled):
+    """Two copies and the original, each with other upsets: the majority of each bit is what was exported."""
+    size = compiled.report.constants_bytes
+    library.satkd_constants_start.restype = ctypes.c_void_p
+    original = np.frombuffer(ctypes.string_at(library.satkd_constants_start(), size), np.uint8)
+    assert zlib.crc32(original.tobytes()) == compiled.report.constants_crc32
+    generator = np.random.default_rng(3)
+    copies = [original.copy() for _ in range(3)]
+    places = np.array_split(generator.permutation(size), 4)[:3]
+    for copy, damaged in zip(copies, places, strict=True):
+        copy[damaged] ^= generator.integers(1, 256, len(damaged), dtype=np.uint8)
+    pointers = [copy.ctypes.data_as(ctypes.c_void_p) for copy in copies]
+    repair = library.satkd_repair_by_majority
+    assert repair(*pointers, ctypes.c_uint32(size)) == sum(map(len, places))
+    assert all(np.array_equal(copy, original) for copy in copies)
+    assert repair(*pointers, ctypes.c_uint32(size)) == 0
+
+
 def test_a_changed_constant_is_found(compiled):
     files = dict(compiled.files)
+    changed_model = dataclasses.replace(compiled, files=files)
     start = r"(?<=satkd_constants = \{\n  \{\n    )-?\d+"
     files["satkd_model.c"], changed = re.subn(start, lambda found: str(int(found[0]) ^ 4), files["satkd_model.c"])
     assert changed == 1
     with pytest.raises(UserError, match="exit status 3"):
-        verify.check_answers(files, np.zeros((1, 9, 7, 3), np.uint8), np.zeros((1, 5), np.int8))
+        verify.check_answers(changed_model, np.zeros((1, 9, 7, 3), np.uint8), np.zeros((1, 5), np.int8))
 
 
 def test_golden_vectors_pass_and_fail(library, context, compiled, model, vectors):
@@ -197,12 +217,12 @@ def test_wrong_golden_vectors_are_told(compiled, model, vectors, tmp_path):
 
 
 def test_the_export_compares_every_answer(compiled, model, vectors):
-    said = verify.check_answers(compiled.files, vectors.inputs, vectors.outputs)
+    said = verify.check_answers(compiled, vectors.inputs, vectors.outputs)
     assert said is not None
     wrong = vectors.outputs.copy()
     wrong.reshape(-1)[3] ^= 1
     with pytest.raises(RuntimeError, match="differs from TensorFlow Lite Micro in 1 of 15 outputs"):
-        verify.check_answers(compiled.files, vectors.inputs, wrong)
+        verify.check_answers(compiled, vectors.inputs, wrong)
 
 
 def test_codes_go_in_where_the_input_is_no_pixel(tmp_path):

@@ -1,0 +1,130 @@
+// Checks the row engine of an exported folder on the part itself: one line a check, exit code 1 if any failed.
+{% set upper = prefix | upper %}
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checks.h"
+#include "{{ prefix }}_golden.h"
+
+namespace {
+
+using checks::Check;
+
+{{ prefix }}_context context;
+uint8_t copies[3][{{ upper }}_CONSTANTS_BYTES];
+int8_t outputs[{{ upper }}_OUTPUTS];
+
+const uint8_t* Constants() { return static_cast<const uint8_t*>({{ prefix }}_constants_start()); }
+
+void Copy(uint8_t* to) {
+  for (size_t i = 0; i < {{ upper }}_CONSTANTS_BYTES; ++i) to[i] = Constants()[i];
+}
+
+bool IsOriginal(const uint8_t* copy) {
+  for (size_t i = 0; i < {{ upper }}_CONSTANTS_BYTES; ++i) {
+    if (copy[i] != Constants()[i]) return false;
+  }
+  return true;
+}
+
+bool IsRight(const uint8_t* copy) {
+  return {{ prefix }}_crc32(copy, {{ upper }}_CONSTANTS_BYTES, 0) == {{ upper }}_CONSTANTS_CRC32;
+}
+
+void CheckFlippedBits() {
+  uint8_t* copy = copies[0];
+  Copy(copy);
+  bool is_found = true;
+  for (uint32_t part = 0; part < 32; ++part) {
+    const size_t position = ({{ upper }}_CONSTANTS_BYTES - 1) / 31u * part;
+    const uint8_t bit = static_cast<uint8_t>(1u << part % 8);
+    copy[position] = static_cast<uint8_t>(copy[position] ^ bit);
+    is_found = is_found && !IsRight(copy);
+    copy[position] = static_cast<uint8_t>(copy[position] ^ bit);
+  }
+  Check("flipped bits all over the constants", is_found);
+  Check("copy after all flips taken back", IsRight(copy));
+}
+
+void CheckRepair() {
+  for (uint8_t* copy : copies) Copy(copy);
+  uint32_t damaged = 0;
+  for (size_t i = 0; i < {{ upper }}_CONSTANTS_BYTES; ++i) {
+    const size_t copy = i % 7;
+    if (copy < 3) {  // some bytes of one copy each, beyond recognition
+      copies[copy][i] = static_cast<uint8_t>(~copies[copy][i]);
+      damaged += 1;
+    } else if (copy == 3) {  // the same byte of all three, another bit in each
+      for (uint32_t c = 0; c < 3; ++c) copies[c][i] = static_cast<uint8_t>(copies[c][i] ^ 1u << (i + c) % 8);
+      damaged += 3;
+    }
+  }
+  const uint32_t corrected =
+      {{ prefix }}_repair_by_majority(copies[0], copies[1], copies[2], {{ upper }}_CONSTANTS_BYTES);
+  bool is_whole = true;
+  for (const uint8_t* copy : copies) is_whole = is_whole && IsOriginal(copy) && IsRight(copy);
+  Check("majority repair of three damaged copies", is_whole);
+  Check("majority repair counts bytes", corrected == damaged);
+  Check("majority repair leaves good copies",
+        {{ prefix }}_repair_by_majority(copies[0], copies[1], copies[2], {{ upper }}_CONSTANTS_BYTES) == 0);
+}
+
+// The verdict of a whole round in steps of `bytes`; -1 if it does not come with the right step.
+int Round({{ prefix }}_scrubber* scrubber, uint32_t bytes) {
+  for (uint32_t left = {{ upper }}_CONSTANTS_BYTES; left > bytes; left -= bytes) {
+    if ({{ prefix }}_scrub_step(scrubber, bytes) != {{ upper }}_IN_PROGRESS) return -1;
+  }
+  return {{ prefix }}_scrub_step(scrubber, bytes);
+}
+
+void CheckScrubbing(const char* name, uint32_t bytes) {
+  {{ prefix }}_scrubber scrubber = {};
+  bool is_right = Round(&scrubber, bytes) == {{ upper }}_OK;
+  scrubber.crc ^= 0x10u;  // an upset, and good again after the round that it spoils
+  is_right = is_right && Round(&scrubber, bytes) == {{ upper }}_CORRUPT;
+  is_right = is_right && Round(&scrubber, bytes) == {{ upper }}_OK;
+  Check(name, is_right);
+}
+
+// A golden vector by rows, after whatever was in the context; whether each step said what it should.
+bool ByRows(int vector) {
+  bool is_right = {{ prefix }}_begin(&context) == {{ upper }}_OK;
+  for (int row = 0; row < {{ upper }}_ROWS; ++row) {
+    is_right = is_right && {{ prefix }}_finish(&context, outputs) == {{ upper }}_TOO_FEW_ROWS;
+    is_right = is_right && {{ prefix }}_push_row(&context, {{ prefix }}_golden_inputs[vector] +
+                                                              row * {{ upper }}_ROW_BYTES) == {{ upper }}_OK;
+  }
+  is_right = is_right && {{ prefix }}_push_row(&context, {{ prefix }}_golden_inputs[vector]) == {{ upper }}_TOO_MANY_ROWS;
+  is_right = is_right && {{ prefix }}_finish(&context, outputs) == {{ upper }}_OK;
+  is_right = is_right && {{ prefix }}_finish(&context, outputs) == {{ upper }}_NOT_BEGUN;
+  for (int i = 0; i < {{ upper }}_OUTPUTS; ++i) is_right = is_right && outputs[i] == {{ prefix }}_golden_outputs[vector][i];
+  return is_right;
+}
+
+void CheckAnswers() {
+  Check("answers to the golden vectors", {{ prefix }}_self_test(&context) == {{ upper }}_OK);
+  for (size_t i = 0; i < sizeof context; ++i) reinterpret_cast<uint8_t*>(&context)[i] = 0xa5;
+  Check("an image before its beginning", {{ prefix }}_push_row(&context, {{ prefix }}_golden_inputs[0]) == {{ upper }}_NOT_BEGUN);
+  Check("an answer by rows, in a spoilt context", ByRows(0));
+}
+
+}  // namespace
+
+int main() {
+  static const uint8_t kDigits[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
+  Check("CRC-32 of 123456789", {{ prefix }}_crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the catalogued value
+  Check("constants' CRC-32", IsRight(Constants()));
+  Check("constants in flash", checks::IsInFlash(Constants(), {{ upper }}_CONSTANTS_BYTES));
+  const bool is_intact = {{ prefix }}_verify() == {{ upper }}_OK;
+  Check("{{ prefix }}_verify", is_intact);
+  if (is_intact) {  // otherwise there is nothing to damage or to compare with
+    CheckFlippedBits();
+    CheckRepair();
+    CheckScrubbing("scrubbing in steps of 1", 1);
+    CheckScrubbing("scrubbing in steps of 7", 7);
+    CheckScrubbing("scrubbing in steps of 256", 256);
+    CheckScrubbing("scrubbing in one step", {{ upper }}_CONSTANTS_BYTES);
+    CheckAnswers();
+  }
+  return checks::has_failed ? 1 : 0;
+}

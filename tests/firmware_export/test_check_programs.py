@@ -1,0 +1,140 @@
+"""The row engine of an exported folder on emulated cores, and which programs a folder gives."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from firmware_export import check_programs, emulator, integrity
+from firmware_export.errors import UserError
+from firmware_export.rows import golden
+from firmware_export.rows.render import compile_rows
+
+TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
+needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
+
+
+@pytest.fixture(scope="module")
+def texts(qat_model, qat_graph, photos):
+    """What an export for the row engine alone writes, under another prefix."""
+    rows = compile_rows(qat_model, "make test", prefix="cloud")
+    vectors = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=2)
+    said = {"symbol": "unused", "rows": {"prefix": "cloud"}, "files": ["cloud_model.c"]}
+    rendered = golden.render(qat_model, "make test", rows, vectors, images_are_real=False)
+    return rows.files | rendered | {"export.json": json.dumps(said)}
+
+
+@pytest.fixture
+def folder(texts, tmp_path):
+    made = tmp_path / "firmware"
+    made.mkdir()
+    for name, text in texts.items():
+        (made / name).write_text(text)
+    return made
+
+
+def _printed(folder, machine="mps2-an386"):
+    elf = emulator.build(folder, emulator.MACHINES[machine], folder.parent / "checks.elf", "rows")
+    return emulator.run(elf, machine)
+
+
+@needs_tools
+@pytest.mark.parametrize("core", sorted(emulator.CORES))
+def test_compiles_for_every_core_without_warnings(core, folder, tmp_path):
+    elf = emulator.build(folder, core, tmp_path / "checks.elf", "rows")
+    assert elf.read_bytes()[:4] == b"\x7fELF"
+
+
+@needs_tools
+@pytest.mark.parametrize("machine", sorted(emulator.MACHINES))
+def test_the_row_engine_answers_as_tflm_on_every_machine(machine, folder):
+    printed = _printed(folder, machine)
+    assert all(line.startswith("ok ") for line in printed.splitlines()), printed
+    assert "ok answers to the golden vectors\n" in printed
+    assert len(printed.splitlines()) == 16
+
+
+DEFECTS = {
+    "any instead of most": ("cloud_model.c", "(a[i] & b[i]) |", "(a[i] | b[i]) |", "majority repair of three"),
+    "uncounted": (
+        "cloud_model.c",
+        "  *byte = majority;\n  return 1;",
+        "  *byte = majority;\n  return 0;",
+        "majority repair counts",
+    ),
+    "another polynomial": ("cloud_model.c", "0x1db71064u", "0x1db71065u", "CRC-32 of 123456789"),
+    "scrubber keeps its sum": (
+        "cloud_model.c",
+        "  scrubber->crc = 0;\n  return is",
+        "  return is",
+        "scrubbing in one step",
+    ),
+    "constants in RAM": (
+        "cloud_model.c",
+        "static const cloud_constants_t cloud_constants =",
+        '__attribute__((section(".data.x"))) static const cloud_constants_t cloud_constants =',
+        "constants in flash",
+    ),
+    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "an answer by rows"),
+    "rows without a beginning": (
+        "cloud_model.c",
+        "if (context->begun != CLOUD_BEGUN) return CLOUD_NOT_BEGUN;\n  if (context->position >=",
+        "if (context->position >=",
+        "an image before its beginning",
+    ),
+}
+
+
+@needs_tools
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_is_seen(defect, folder):
+    """The checks check: each of these defects makes the one that is there for it fail."""
+    name, old, new, check = DEFECTS[defect]
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new, 1))
+    printed = _printed(folder)
+    assert any(line.startswith(f"FAILED {check}") for line in printed.splitlines()), printed
+
+
+@needs_tools
+def test_other_answers_and_other_constants_are_seen(folder, texts):
+    golden_text = texts["cloud_golden.c"]
+    outputs = golden_text.partition("cloud_golden_outputs[CLOUD_GOLDEN_VECTORS][CLOUD_OUTPUTS] = {")[2]
+    other = re.sub(r"-?\d+", lambda found: str(int(found[0]) ^ 1), outputs, count=1)
+    (folder / "cloud_golden.c").write_text(golden_text.replace(outputs, other))
+    assert "FAILED answers to the golden vectors\n" in _printed(folder)
+    (folder / "cloud_golden.c").write_text(golden_text)
+    start = r"(?<=cloud_constants = \{\n  \{\n    )-?\d+"
+    model = re.sub(start, lambda found: str(int(found[0]) ^ 4), texts["cloud_model.c"])
+    assert model != texts["cloud_model.c"]
+    (folder / "cloud_model.c").write_text(model)
+    failed = [line for line in _printed(folder).splitlines() if line.startswith("FAILED")]
+    assert failed == ["FAILED constants' CRC-32", "FAILED cloud_verify"]
+
+
+@pytest.mark.parametrize(
+    ("said", "engines"),
+    [
+        ({}, ("tflm",)),
+        ({"rows": None, "files": ["model_data.cc"]}, ("tflm",)),
+        ({"rows": {"prefix": "cloud"}, "files": ["cloud_model.c"]}, ("rows",)),
+        ({"rows": {"prefix": "cloud"}, "files": ["cloud_model.c", "model_data.cc"]}, ("tflm", "rows")),
+    ],
+)
+def test_engines_are_those_that_the_report_names(folder, said, engines):
+    (folder / "export.json").write_text(json.dumps({"symbol": "weights", **said}))
+    assert check_programs.engines(folder) == engines
+
+
+def test_a_folder_without_what_is_asked_for_is_refused(folder):
+    with pytest.raises(UserError, match="holds nothing for the engine tflm: export the model for it"):
+        check_programs.find(folder, "tflm")
+    (folder / "cloud_golden.h").unlink()
+    with pytest.raises(UserError, match=r"lacks cloud_golden\.h: export the model again"):
+        check_programs.find(folder, "rows")
+    for prefix in ("../x", 3, ["a"]):
+        (folder / "export.json").write_text(json.dumps({"symbol": "unused", "rows": {"prefix": prefix}}))
+        with pytest.raises(UserError, match=r"export.json' names no symbol"):
+            check_programs.engines(folder)

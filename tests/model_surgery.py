@@ -1,0 +1,60 @@
+"""`.tflite` files changed, or written, by way of their object form."""
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+
+def edited(model, edit):
+    """The model after `edit` has changed its object form (schema's ModelT)."""
+    content = schema.ModelT.InitFromPackedBuf(model)
+    edit(content)
+    return packed(content)
+
+
+def packed(content):
+    """The bytes of a model in its object form."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(content.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def one_convolution(seed=7):
+    """840 bytes: one 4×4 convolution from a 4×4×3 image to three classes; written down, no converter's choice in it."""
+    generator = np.random.default_rng(seed)
+    weights = generator.integers(-127, 128, (3, 4, 4, 3), np.int8)
+    bias = generator.integers(-1000, 1000, 3, np.int32)
+
+    def tensor(name, shape, kind, buffer, scale, zero_point):
+        quantization = schema.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = np.float32([scale]), np.int64([zero_point])
+        made = schema.TensorT()
+        made.name, made.shape, made.type, made.buffer = name, np.int32(shape), kind, buffer
+        made.quantization = quantization
+        return made
+
+    def buffer(data=None):
+        made = schema.BufferT()
+        made.data = None if data is None else np.frombuffer(data.tobytes(), np.uint8)
+        return made
+
+    options = schema.Conv2DOptionsT()
+    options.padding, options.strideH, options.strideW = schema.Padding.VALID, 1, 1
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = np.int32([0, 1, 2]), np.int32([3])
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.Conv2DOptions, options
+    graph = schema.SubGraphT()
+    int8, int32 = schema.TensorType.INT8, schema.TensorType.INT32
+    graph.tensors = [
+        tensor("image", (1, 4, 4, 3), int8, 0, 1 / 255, -128),
+        tensor("weights", weights.shape, int8, 1, 1 / 64, 0),
+        tensor("bias", bias.shape, int32, 2, 1 / 255 / 64, 0),
+        tensor("logits", (1, 1, 1, 3), int8, 0, 1 / 8, 3),
+    ]
+    graph.inputs, graph.outputs, graph.operators = np.int32([0]), np.int32([3]), [operator]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
+    model = schema.ModelT()
+    model.version, model.subgraphs, model.operatorCodes = 3, [graph], [code]
+    model.buffers = [buffer(), buffer(weights), buffer(bias)]
+    return packed(model)

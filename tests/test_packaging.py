@@ -1,0 +1,152 @@
+"""The wheel and the source archive, built, installed into an environment of their own and used from elsewhere.
+
+The environment has this one's libraries by way of a `.pth` file, which installs in a second what takes minutes and
+2.8 GB; the project itself comes from the wheel alone. `SATKD_FULL_INSTALL=1` has pip install the libraries too.
+"""
+
+import email
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import firmware_export
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("keras_satkd", "firmware_export")
+pytestmark = pytest.mark.slow
+
+
+def run(command: list[str | Path], folder: Path) -> str:
+    """Standard output of a command that must succeed, called in `folder` without anything of this tree."""
+    left_out = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "100"}
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> dict[str, Path]:
+    """The source archive, and the wheel that was built of it."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"
+    source.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__")
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copy(path, source)
+        elif path.name in PACKAGES:
+            shutil.copytree(path, source / path.name, ignore=ignore)
+    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source], folder)
+    return {"wheel": next(folder.glob("*.whl")), "archive": next(folder.glob("*.tar.gz"))}
+
+
+@pytest.fixture(scope="module")
+def programs(built, tmp_path_factory) -> Path:
+    """The folder of programs of an environment that has the wheel."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.EnvBuilder(symlinks=True).create(folder)
+    python = folder / "bin" / "python"
+    is_full = os.environ.get("SATKD_FULL_INSTALL") == "1"
+    if not is_full:
+        site = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
+        # A path in a .pth file is searched last, and .pth files in it (such as ours, if editable) are not read.
+        (Path(site) / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    options = [] if is_full else ["--no-deps", "--no-index"]
+    run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *options, built["wheel"]], folder)
+    return folder / "bin"
+
+
+@pytest.fixture
+def call(programs, tmp_path):
+    """Call a program of the environment from an empty folder."""
+    return lambda program, *words: run([programs / program, *words], tmp_path)
+
+
+def test_wheel_and_archive_hold_every_file_of_the_packages(built):
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert held == files
+    with tarfile.open(built["archive"]) as archive:
+        assert {name.partition("/")[2] for name in archive.getnames()} > files | {"README.md", "LICENSE"}
+
+
+def test_one_version_everywhere(built, call):
+    version = firmware_export.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version), "valid for pip, CMake, Arduino and PlatformIO alike"
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        assert email.message_from_bytes(wheel.read(name))["Version"] == version
+    code = "import importlib.metadata as m, keras_satkd as k; print(m.version('keras_satkd'), k.__version__)"
+    assert call("python", "-c", code).split() == [version, version]
+
+
+def test_the_packages_come_from_the_wheel(programs, call):
+    code = "import keras_satkd, firmware_export; print(keras_satkd.__file__, firmware_export.__file__)"
+    for file in call("python", "-c", code).split():
+        assert Path(file).is_relative_to(programs.parent)
+
+
+def test_every_script_is_there(programs, call):
+    scripts = importlib.metadata.PathDistribution(
+        next(programs.parent.rglob("keras_satkd-*.dist-info"))
+    ).entry_points.select(group="console_scripts")
+    assert len(scripts) >= 9
+    for script in scripts:
+        assert call(script.name, "--help").startswith(f"usage: {script.name} ")
+
+
+def test_the_demo_goes_the_whole_road(call, tmp_path):
+    settings = {
+        "--data.synthetic-images": 300,
+        # The shipped teachers know the synthetic classes by name, and need no training.
+        "--teachers.names": "mobilevitv2_100_eurosat",
+        "--distillation.weighting.rule": "single",
+        "--distillation.epochs": 4,
+        "--distillation.views": 1,
+        "--distillation.batch-size": 32,
+        "--quantization.epochs": 2,
+        "--quantization.batch-size": 32,
+    }
+    words = [str(word) for pair in settings.items() for word in pair]
+    said = call("python", "-m", "keras_satkd.distill", "--config", "demo", "--workdir", "run", "--quiet", *words)
+    assert "trainable parameters" in said
+    for name in ("student_int8.tflite", "report.html", "model_card.md", "firmware/classifier.cc"):
+        assert (tmp_path / "run" / name).stat().st_size > 0, name
+    assert call("satkd-redraw", "--workdir", "run").strip() == "run/report.html"
+
+
+def test_a_shipped_model_is_scored(call):
+    said = call(
+        "satkd-evaluate", "resnet8_eurosat_int8.tflite", "--data", "synthetic", "--synthetic-images", 100, "--json"
+    )
+    assert json.loads(said)["images"] == 20
+
+
+def test_a_shipped_model_is_exported_for_both_engines(programs, call, tmp_path):
+    model = next(programs.parent.rglob("resnet8_eurosat_int8.tflite"))
+    said = call("satkd-export", model, "--out", "firmware", "--engine", "both", "--format", "platformio")
+    assert "row engine" in said
+    assert json.loads((tmp_path / "firmware" / "library.json").read_text())["version"] == firmware_export.__version__
+    for name in ("classifier.cc", "satkd_model.c"):
+        assert (tmp_path / "firmware" / name).stat().st_size > 0, name
