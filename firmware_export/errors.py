@@ -42,6 +42,8 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # behind the terminal's ^C and what stood there, such as half a bar
         print(f"interrupted; to {'go on' if is_resumable else 'begin again'}: {program.command()}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:

@@ -118,14 +118,14 @@ def test_every_script_is_there(programs, call):
 
 def test_the_demo_goes_the_whole_road(call, tmp_path):
     settings = {
-        "--data.synthetic-images": 300,
+        "--data.synthetic-images": 400,
         # The shipped teachers know the synthetic classes by name, and need no training.
         "--teachers.names": "mobilevitv2_100_eurosat",
         "--distillation.weighting.rule": "single",
-        "--distillation.epochs": 4,
+        "--distillation.epochs": 3,
         "--distillation.views": 1,
         "--distillation.batch-size": 32,
-        "--quantization.epochs": 2,
+        "--quantization.epochs": 1,
         "--quantization.batch-size": 32,
     }
     words = [str(word) for pair in settings.items() for word in pair]

@@ -95,7 +95,7 @@ def finished(tmp_path_factory) -> dict:
             stop_when(process, lambda phase=phase: len(rows(workdir, phase)) >= 1, by)
         seen[phase], ended[phase] = rows(workdir, phase), (process.returncode, said.read_text())
     again = shlex.split(ended["distillation"][1].splitlines()[-1].partition(": ")[2])
-    done = subprocess.run(again, capture_output=True, text=True, env=environment, check=False, timeout=600)
+    done = subprocess.run(again, capture_output=True, text=True, env=environment, check=False, timeout=1800)
     assert done.returncode == 0, done.stderr
     return {
         "workdir": workdir,
