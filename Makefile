@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-engine lock clean
+.PHONY: help venv demo test lint notebooks bench bench-engine lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) lint  ## the whole test suite
 
 lint: $(STAMP)  ## style and unused code
 	$(BIN)/ruff check .
+
+notebooks: $(STAMP)  ## run every notebook and write it with what it shows now
+	$(BIN)/python -m tests.notebook_runs
 
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
