@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-engine docs lock clean
+.PHONY: help venv demo test lint notebooks bench bench-engine docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: $(STAMP)  ## style, types, declared dependencies; no test is run
 
 docs: $(STAMP)  ## the pages of docs/ as a site in build/site; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site
+
+notebooks: $(STAMP)  ## run every notebook and write it with what it shows now
+	$(BIN)/python -m tests.notebook_runs
 
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
