@@ -126,6 +126,7 @@ class TestFinishedRun:
 
     def test_tensorboard_reads_the_epochs(self, finished):
         from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+        from tensorboard.util.tensor_util import make_ndarray
 
         logs = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(
             str(finished["workdir"] / "tensorboard")
@@ -135,7 +136,7 @@ class TestFinishedRun:
             for part, column in (("train", "accuracy"), ("validation", "val_accuracy")):
                 # An epoch that was done again after a stop stands there twice: the last one counts.
                 told = {
-                    event.step: event.tensor_proto.float_val[0]
+                    event.step: float(make_ndarray(event.tensor_proto))
                     for event in logs.Tensors(f"{phase}/{part}", "epoch_accuracy")
                 }
                 noted = {int(row["epoch"]) - 1: float(row[column]) for row in rows(finished["workdir"], phase)}
