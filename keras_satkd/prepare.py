@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from firmware_export.errors import UserError
 from firmware_export.files import write_json
 from keras_satkd import shipped, students, teachers, weighting
 from keras_satkd.data import Split, load, split
@@ -25,8 +26,12 @@ class Inputs:
     tutors: list[Teacher]
 
 
-def prepare(run: Run) -> Inputs:
+def prepare(run: Run, least_images: int = 0) -> Inputs:
     """Load and divide the images, and read the teachers that are on disk already.
+
+    Args:
+        run: its configuration says which; its folder is made once all is found right.
+        least_images: how many the training and validation images must be together for what the run ends with.
 
     Raises:
         UserError: anything in the configuration that does not exist or does not fit.
@@ -50,6 +55,12 @@ def prepare(run: Run) -> Inputs:
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
         [trained(name) for name in config.teachers.taught_by],
     )
+    found = len(inputs.split.train) + len(inputs.split.validation)
+    if found < least_images:
+        raise UserError(
+            f"{config.data.source} gives {found} training and validation images, and the export is verified on "
+            f"{least_images}: bring more, or use keras_satkd.quantize, which exports nothing"
+        )
     begin(run, inputs.split)
     return inputs
 

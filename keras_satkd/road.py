@@ -28,7 +28,7 @@ FIRMWARE_FOLDER = "firmware"
 def distil(run: Run) -> None:
     """Data → teachers → distil → QAT → int8 → firmware → test → report."""
     if "report" not in run.results:
-        split, student, knowledge = distilled_student(run)
+        split, student, knowledge = distilled_student(run, run.config.firmware.verification_images)
         quantized = quantize(run, split, student, knowledge)
         to_int8(run, split, student, quantized)
         run.step("firmware", lambda: export_firmware(run, split, quantized))
@@ -53,9 +53,9 @@ def quantize_only(run: Run) -> None:
     print_steps(run)
 
 
-def distilled_student(run: Run) -> tuple[Split, tf_keras.Model, Knowledge]:
-    """The images, the student that learned from labels and teachers, and what the teachers said."""
-    inputs = prepare(run)
+def distilled_student(run: Run, least_images: int = 0) -> tuple[Split, tf_keras.Model, Knowledge]:
+    """The images (`prepare` checks that there are enough), the student that learned, and what its teachers said."""
+    inputs = prepare(run, least_images)
     knowledge = ask_teachers(run, inputs)
     student = distil_student(run, inputs.split, knowledge)
     return inputs.split, student, knowledge

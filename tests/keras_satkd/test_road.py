@@ -274,6 +274,7 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
         (["--distillation.temperature", "0"], "distillation.temperature is 0"),
         (["--distillation.weighting.confidence-threshold", "1.2"], "confidence_threshold is 1.2"),
         (["--teachers.names", "mobilevit_xxs", "--distillation.weighting.rule", "paper-batch"], "two teachers, not 1"),
+        (["--data.synthetic-images", "300"], "240 training and validation images, and the export is verified on 256"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, arguments, said):
