@@ -21,6 +21,6 @@ def _choose_legacy_keras() -> None:
 _choose_legacy_keras()
 
 # TensorFlow uses oneDNN by itself only where there is AVX-512 VNNI; with AVX2 alone a student trains twice as fast with
-# it (`make bench`). Like Keras, it is chosen when TensorFlow is imported; here, because
-# an export by itself must find the very outputs of the Keras model that it found in a run.
+# it (`make bench`). Like Keras, it is chosen when TensorFlow is imported; here, because an export by itself must find
+# the very outputs of the Keras model that it found in a run.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -146,3 +146,13 @@ def tflm_interface(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'#include "{interface}"\n')
     return folder
+
+
+@pytest.fixture
+def folder(texts, tmp_path):
+    """The files that a module's own `texts` names, as an export lays them."""
+    made = tmp_path / "firmware"
+    made.mkdir()
+    for name, text in texts.items():
+        (made / name).write_text(text)
+    return made

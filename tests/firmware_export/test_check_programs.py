@@ -25,15 +25,6 @@ def texts(qat_model, qat_graph, photos):
     return rows.files | rendered | {"export.json": json.dumps(said)}
 
 
-@pytest.fixture
-def folder(texts, tmp_path):
-    made = tmp_path / "firmware"
-    made.mkdir()
-    for name, text in texts.items():
-        (made / name).write_text(text)
-    return made
-
-
 def _printed(folder, machine="mps2-an386"):
     elf = emulator.build(folder, emulator.MACHINES[machine], folder.parent / "checks.elf", "rows")
     return emulator.run(elf, machine)

@@ -24,15 +24,6 @@ def texts(facts, photos):
     }
 
 
-@pytest.fixture
-def folder(texts, tmp_path):
-    made = tmp_path / "firmware"
-    made.mkdir()
-    for name, text in texts.items():
-        (made / name).write_text(text)
-    return made
-
-
 def _edit(path, old, new, count=1):
     text = path.read_text()
     assert old in text
