@@ -42,6 +42,8 @@ def prepare(run: Run, least_images: int = 0) -> Inputs:
     teachers.check_initial_weights(config.teachers.initial_weights)
     teachers.check_trained(config.teachers.taught_by)
     images = load(config.data)
+    # Built for the sake of what may be wrong with it.
+    students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
     names = config.teachers.names or shipped.teacher_names(images.class_names)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 

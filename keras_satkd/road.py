@@ -79,7 +79,7 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
     tf_keras.utils.set_random_seed(config.seed)
     architecture = (config.student, config.data.image_size, len(split.train.class_names))
     with precision(config.distillation.mixed_precision):
-        student = students.build(*architecture)
+        student = students.build(*architecture, config.distillation.initial_weights)
     noise = config.distillation.sensor_noise
     train(run, split, student, knowledge, config.distillation, "distillation", sensor_noise=noise)
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.

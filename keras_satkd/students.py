@@ -5,8 +5,11 @@ from collections.abc import Callable
 import tensorflow as tf
 from tf_keras import Model, layers
 
+from firmware_export.convert import load_keras
 from firmware_export.errors import UserError, unknown_name
+from keras_satkd import shipped
 
+LAST_LAYER = "logits"
 BLOCKS = {"resnet8": (1, 1, 1), "resnet16": (2, 2, 2)}
 CHANNELS = (16, 32, 64)
 
@@ -30,19 +33,21 @@ def check_name(name: str) -> None:
         raise unknown_name("student", name, BLOCKS)
 
 
-def build(name: str, image_size: int, classes: int) -> Model:
-    """A student with fresh weights.
+def build(name: str, image_size: int, classes: int, initial_weights: str | None = None) -> Model:
+    """A student to be trained.
 
     Args:
         name: `resnet8` or `resnet16`.
         image_size: height and width of the input in pixels.
         classes: number of logits.
+        initial_weights: a trained float student of the same name, of any image size: its file, or the name of a shipped
+            one. Its last layer is left out where it has another number of classes. Fresh weights when not given.
 
     Returns:
         A functional model: float32 [B, image_size, image_size, 3] in [0, 1] → float32 logits [B, classes].
 
     Raises:
-        UserError: the name is unknown, or the image is smaller than 4 pixels.
+        UserError: the name is unknown, the image is smaller than 4 pixels, or the weights are another network's.
     """
     check_name(name)
     if image_size < 4:
@@ -56,8 +61,25 @@ def build(name: str, image_size: int, classes: int) -> Model:
             features = _basic_block(features, channels, stride, name=f"stage{stage}_block{block}")
     features = layers.GlobalAveragePooling2D(name="pool")(features)
     # float32 whatever the compute precision: softmax and KL at temperature 5 need the mantissa.
-    logits = layers.Dense(classes, dtype="float32", name="logits")(features)
-    return Model(image, logits, name=name)
+    logits = layers.Dense(classes, dtype="float32", name=LAST_LAYER)(features)
+    student = Model(image, logits, name=name)
+    if initial_weights is not None:
+        _begin_from(student, initial_weights)
+    return student
+
+
+def _begin_from(student: Model, path: str) -> None:
+    trained = load_keras(shipped.path(path))
+    weights = {layer.name: layer.get_weights() for layer in trained.layers}
+    if list(weights) != [layer.name for layer in student.layers]:
+        raise UserError(
+            f"distillation.initial_weights is {path!r}, which is no float {student.name}: give the student.keras of a "
+            f"run that distilled one"
+        )
+    if trained.output_shape[-1] != student.output_shape[-1]:
+        del weights[LAST_LAYER]
+    for name, values in weights.items():
+        student.get_layer(name).set_weights(values)
 
 
 def _basic_block(features: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import tf_keras
 
 from firmware_export.errors import UserError
-from keras_satkd import students
+from keras_satkd import shipped, students
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,24 @@ def test_normalize_is_what_firmware_computes_without_float():
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     codes = (pixels ^ 0x80).view(np.int8)
     np.testing.assert_allclose(students.normalize(pixels), (codes.astype(np.float64) + 128) / 255, atol=1e-7)
+
+
+def test_training_goes_on_from_a_trained_student_of_any_image_size():
+    trained = tf_keras.models.load_model(shipped.path("resnet8_eurosat.keras"), compile=False)
+    student = students.build("resnet8", 32, 10, "resnet8_eurosat.keras")
+    for ours, theirs in zip(student.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_classes_begin_with_a_fresh_last_layer():
+    trained = tf_keras.models.load_model(shipped.path("resnet8_eurosat.keras"), compile=False)
+    student = students.build("resnet8", 64, 3, "resnet8_eurosat.keras")
+    assert student.output_shape == (None, 3)
+    for ours, theirs in zip(student.get_weights()[:-2], trained.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["resnet16_eurosat.keras", "resnet8_eurosat_int8.tflite", "missing.keras"])
+def test_weights_of_another_network_are_refused(name):
+    with pytest.raises(UserError, match=name):
+        students.build("resnet8", 64, 10, name)
