@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from firmware_export import memory_plan, oracle
-from firmware_export.flatbuffer import Graph, Operator
+from firmware_export.graph import Graph, Operator
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from firmware_export import flatbuffer
 from firmware_export.errors import UserError
+from firmware_export.graph import Graph
 from firmware_export.silence import captured_stderr
 
 
@@ -162,7 +163,7 @@ def _check(content: bytes, name: str) -> None:
     check_unit_input(graph)
 
 
-def check_unit_input(graph: flatbuffer.Graph) -> None:
+def check_unit_input(graph: Graph) -> None:
     """Refuse an input that is not int8 with scale 1/255 and zero point −128.
 
     Raises:

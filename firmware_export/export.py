@@ -31,7 +31,7 @@ from firmware_export import (
 )
 from firmware_export import images as image_files
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph
+from firmware_export.graph import Graph
 from firmware_export.keras_parity import KerasParity, check_keras
 from firmware_export.model_data import ModelFacts
 from firmware_export.report import ExportReport

@@ -10,7 +10,7 @@ import numpy as np
 
 from firmware_export import model_data, oracle
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph
+from firmware_export.graph import Graph
 from firmware_export.model_data import ModelFacts
 
 FILES = ("golden_vectors.cc", "golden_vectors.h", "integrity.cc", "integrity.h")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph, Tensor
+from firmware_export.graph import Graph, Tensor
 from firmware_export.oracle import TfliteInterpreter
 
 LEAST_WITHIN_ONE_STEP = 0.99

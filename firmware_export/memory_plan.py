@@ -26,6 +26,7 @@ import numpy as np
 
 from firmware_export import flatbuffer, oracle
 from firmware_export.errors import UserError
+from firmware_export.graph import Graph, Tensor
 
 METADATA_NAME = "OfflineMemoryAllocation"
 """`kOfflineMemAllocMetadata` in `micro/micro_allocation_info.cc`."""
@@ -215,7 +216,7 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _blocks(graph: flatbuffer.Graph, subgraph: Any) -> dict[int, Block]:
+def _blocks(graph: Graph, subgraph: Any) -> dict[int, Block]:
     """What TFLM's planner would be given, by tensor index; as `AllocationInfoBuilder::MarkAllocationLifetimes`."""
     if graph.subgraphs != 1:
         raise UserError(f"{graph.name} has {graph.subgraphs} subgraphs, 1 expected: remove control flow and variables")
@@ -230,7 +231,7 @@ def _blocks(graph: flatbuffer.Graph, subgraph: Any) -> dict[int, Block]:
     return blocks
 
 
-def _lifetimes(graph: flatbuffer.Graph) -> tuple[dict[int, int], dict[int, int]]:
+def _lifetimes(graph: Graph) -> tuple[dict[int, int], dict[int, int]]:
     """First and last use by tensor index: 0 is before the first operator, n the n-th of them."""
     first = {tensor.index: 0 for tensor in graph.inputs}
     last = dict(first)
@@ -246,7 +247,7 @@ def _lifetimes(graph: flatbuffer.Graph) -> tuple[dict[int, int], dict[int, int]]
     return first, last
 
 
-def _bytes(tensor: flatbuffer.Tensor) -> int:
+def _bytes(tensor: Tensor) -> int:
     try:
         return tensor.size * np.dtype(tensor.dtype).itemsize
     except TypeError:  # strings, resources and half bytes: TFLM places these itself

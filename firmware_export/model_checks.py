@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph, Operator, Tensor
+from firmware_export.graph import Graph, Operator, Tensor
 from firmware_export.memory_plan import METADATA_NAME, ONLINE_PLANNED
 
 LARGEST_ACTIVATIONS = 1 << 26

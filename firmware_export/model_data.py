@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import firmware_export
 from firmware_export import defaults
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph, Tensor
+from firmware_export.graph import Graph, Tensor
 from firmware_export.operators import resolver_method
 from firmware_export.rendering import render_template
 

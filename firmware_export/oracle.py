@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph, read
+from firmware_export.flatbuffer import read
+from firmware_export.graph import Graph
 from firmware_export.silence import captured_stderr
 
 ARENA_STEP = 16

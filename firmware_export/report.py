@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from firmware_export import model_data
-from firmware_export.flatbuffer import Operator
+from firmware_export.graph import Operator
 from firmware_export.keras_parity import KerasParity
 from firmware_export.margin import CONFIDENCE, Unsure
 from firmware_export.model_data import ModelFacts

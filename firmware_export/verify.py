@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Graph, Operator
+from firmware_export.graph import Graph, Operator
 from firmware_export.oracle import Progress, TfliteInterpreter, TflmInterpreter
 from firmware_export.pieces import Piece, cut_after
 

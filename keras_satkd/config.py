@@ -138,8 +138,8 @@ class DistillationConfig(TrainingConfig):
     """The student's training under ground truth and teachers."""
 
     initial_weights: str | None = None
-    """A trained float student of the same architecture that the training goes on from, at a lower learning rate perhaps:
-    its `student.keras`, or a shipped one (`resnet8_eurosat.keras`). Other classes begin with a fresh last layer."""
+    """A trained float student of the same architecture from which this training goes on: its `student.keras`, or
+    a shipped one (`resnet8_eurosat.keras`). Other classes begin with a fresh last layer."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16; `auto`: where the processor has it (avx512_bf16) or there is a GPU."""
     augmentation: Augmentation = "satellite"

@@ -7,7 +7,7 @@ import numpy as np
 
 from firmware_export import flatbuffer
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Operator
+from firmware_export.graph import Operator
 from firmware_export.rows import arithmetic, weighted
 from firmware_export.rows.layers import (
     Add,

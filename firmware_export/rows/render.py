@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_export import defaults, flatbuffer, model_data
+from firmware_export.graph import Graph
 from firmware_export.rendering import render_template
 from firmware_export.rows import emit, naming, packing
 from firmware_export.rows.constants import Constants, constants
@@ -107,7 +108,7 @@ def _ring_report(ring: Ring) -> RingReport:
     return RingReport(names, ring.depth, ring.tensor.height, ring.bytes, ring.is_whole)
 
 
-def _context(planned: Plan, arrays: Constants, graph: flatbuffer.Graph) -> dict[str, Any]:
+def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
     network = planned.network
     first, last = network.input, network.output
     members, context_bytes = _members(planned)

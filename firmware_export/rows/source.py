@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import flatbuffer
 from firmware_export.errors import UserError
-from firmware_export.flatbuffer import Operator
+from firmware_export.graph import Graph, Operator
+from firmware_export.graph import Tensor as StoredTensor
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Tensor, Window
 
@@ -21,7 +21,7 @@ class Source:
     """A model's bytes and its graph, which lacks the operators' options and the constants' values."""
 
     model: bytes
-    graph: flatbuffer.Graph
+    graph: Graph
 
     @cached_property
     def _content(self) -> Any:
@@ -44,7 +44,7 @@ class Source:
             raise self.refuse(operator, f"has no {member} among its options")
         return found
 
-    def tensor(self, tensor: flatbuffer.Tensor) -> Tensor:
+    def tensor(self, tensor: StoredTensor) -> Tensor:
         """An activation in rows: [M, N] is M rows of one pixel, anything else as in `layers.Tensor`.
 
         Raises:

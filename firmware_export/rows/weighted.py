@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_export.flatbuffer import Operator
+from firmware_export.graph import Operator
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Convolution, Layer, Pad, Reshape, Tensor, Window
 from firmware_export.rows.source import Source, enum_name

@@ -271,6 +271,7 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
         (["--student", "resnet9"], "did you mean 'resnet8'"),
         (["--teachers.names", "efficientvit_n0"], "did you mean 'efficientvit_m0'"),
         (["--teachers.epochs", "-1"], "teachers.epochs is -1"),
+        (["--distillation.initial-weights", "resnet16_eurosat.keras"], "is no float resnet8"),
         (["--distillation.temperature", "0"], "distillation.temperature is 0"),
         (["--distillation.weighting.confidence-threshold", "1.2"], "confidence_threshold is 1.2"),
         (["--teachers.names", "mobilevit_xxs", "--distillation.weighting.rule", "paper-batch"], "two teachers, not 1"),

@@ -31,6 +31,23 @@ inline bool IsInFlash(const void* place, size_t bytes) {
          address + bytes <= reinterpret_cast<uintptr_t>(flash_end);
 }
 
+// Damages three copies of a whole so that the majority still knows every bit; returns how many bytes it changed.
+template <size_t kRoom>
+size_t Damage(uint8_t (&copies)[3][kRoom], size_t bytes) {
+  size_t damaged = 0;
+  for (size_t i = 0; i < bytes; ++i) {
+    const size_t copy = i % 7;
+    if (copy < 3) {  // some bytes of one copy each, beyond recognition
+      copies[copy][i] = static_cast<uint8_t>(~copies[copy][i]);
+      damaged += 1;
+    } else if (copy == 3) {  // the same byte of all three, another bit in each
+      for (size_t c = 0; c < 3; ++c) copies[c][i] = static_cast<uint8_t>(copies[c][i] ^ 1u << (i + c) % 8);
+      damaged += 3;
+    }
+  }
+  return damaged;
+}
+
 }  // namespace checks
 
 #endif  // EMULATOR_CHECKS_H_

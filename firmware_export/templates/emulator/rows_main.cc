@@ -48,17 +48,7 @@ void CheckFlippedBits() {
 
 void CheckRepair() {
   for (uint8_t* copy : copies) Copy(copy);
-  uint32_t damaged = 0;
-  for (size_t i = 0; i < {{ upper }}_CONSTANTS_BYTES; ++i) {
-    const size_t copy = i % 7;
-    if (copy < 3) {  // some bytes of one copy each, beyond recognition
-      copies[copy][i] = static_cast<uint8_t>(~copies[copy][i]);
-      damaged += 1;
-    } else if (copy == 3) {  // the same byte of all three, another bit in each
-      for (uint32_t c = 0; c < 3; ++c) copies[c][i] = static_cast<uint8_t>(copies[c][i] ^ 1u << (i + c) % 8);
-      damaged += 3;
-    }
-  }
+  const size_t damaged = checks::Damage(copies, {{ upper }}_CONSTANTS_BYTES);
   const uint32_t corrected =
       {{ prefix }}_repair_by_majority(copies[0], copies[1], copies[2], {{ upper }}_CONSTANTS_BYTES);
   bool is_whole = true;
