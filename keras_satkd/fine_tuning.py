@@ -7,6 +7,7 @@ from keras_satkd import teachers
 from keras_satkd.calibration import fit_temperature
 from keras_satkd.data import Split
 from keras_satkd.knowledge import gather, train
+from keras_satkd.lineage import began_from
 from keras_satkd.prepare import Inputs
 from keras_satkd.run import Run
 from keras_satkd.scores import predict, score
@@ -30,11 +31,13 @@ def _fine_tune(run: Run, split: Split, tutors: list[Teacher], specification: str
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
+    beginning = config.initial_weights
+    origin = {"began_from": began_from(beginning)} if teachers.is_trained(beginning) else {}
     phase = f"teacher-{specification}"
     train(run, split, teacher.network, knowledge, config, phase, normalize=teacher.normalize)
     scores = {"validation": validation_scores(teacher, split)}
     teachers.save(teacher, split.train.class_names, scores, run.path("teachers", specification))
-    return scores
+    return scores | origin
 
 
 def validation_scores(teacher: Teacher, split: Split) -> dict[str, float]:

@@ -46,7 +46,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             target = out / f"{run.config.student}_{suffix}{ending}"
             write_with(target, partial(shutil.copyfile, run.path(made)))
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
-            facts = {name: run.results["distillation"][name] for name in ("parameters", "macs", "calibration")}
+            facts = _facts(run, "distillation", "parameters", "macs", "calibration", "began_from")
             _describe(run, divided, target, target.with_suffix(".json"), phases, facts)
             written.append(target)
     if not written:
@@ -61,8 +61,13 @@ def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffi
     del description["scores"]
     # Needed to load the weights that are to be scored; the scores then follow.
     write_json(folder / DESCRIPTION_FILE, description)
-    _describe(run, divided, folder, folder / DESCRIPTION_FILE, [f"teacher-{specification}"], description)
+    facts = description | _facts(run, f"teacher {specification}", "began_from")
+    _describe(run, divided, folder, folder / DESCRIPTION_FILE, [f"teacher-{specification}"], facts)
     return folder
+
+
+def _facts(run: Run, step: str, *names: str) -> dict[str, Any]:
+    return {name: run.results[step][name] for name in names if name in run.results[step]}
 
 
 def halve_precision(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from keras_satkd.data import Split
 from keras_satkd.fine_tuning import teach
 from keras_satkd.judge import judge
 from keras_satkd.knowledge import Knowledge, gather, train
+from keras_satkd.lineage import began_from
 from keras_satkd.prepare import Inputs, prepare
 from keras_satkd.quantization import INT8_FILE, QUANTIZED_STUDENT_FILE, quantize, to_int8
 from keras_satkd.report import print_steps, print_table, report
@@ -80,6 +81,9 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
     architecture = (config.student, config.data.image_size, len(split.train.class_names))
     with precision(config.distillation.mixed_precision):
         student = students.build(*architecture, config.distillation.initial_weights)
+    # Noted before the hours of training, in which somebody may replace the file.
+    beginning = config.distillation.initial_weights
+    origin = {"began_from": began_from(beginning)} if beginning is not None else {}
     noise = config.distillation.sensor_noise
     train(run, split, student, knowledge, config.distillation, "distillation", sensor_noise=noise)
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
@@ -91,6 +95,7 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
         "parameters": students.trainable_parameters(finished),
         "macs": students.macs(finished),
         "calibration": dict(zip((teacher.name for teacher in knowledge.teachers), knowledge.calibration, strict=True)),
+        **origin,
     }
 
 

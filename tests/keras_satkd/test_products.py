@@ -51,11 +51,13 @@ def test_a_teacher_is_shipped_with_the_scores_of_its_very_file(tmp_path):
     begin(run, split(load(config.data), config.data))
     teacher = teachers.build(name, 10, "none")
     teachers.save(teacher, run.results["data"]["classes"], {}, run.path("teachers", name))
-    run.step(f"teacher {name}", dict)
+    origin = {"sha256": "of other weights", "hours": 1.5}
+    run.step(f"teacher {name}", lambda: {"began_from": origin})
     [folder] = products.ship(tmp_path / "run", tmp_path / "out", "scenes")
     assert folder == tmp_path / "out" / "mobilevit_xxs_scenes"
     told = json.loads((folder / "teacher.json").read_text())
     assert told["sha256"] == hashlib.sha256((folder / "teacher.weights.h5").read_bytes()).hexdigest()
+    assert told["began_from"] == origin
     assert told["split_sha256"] == run.results["data"]["split_sha256"]
     assert (
         told["command"]

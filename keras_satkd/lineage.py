@@ -1,0 +1,30 @@
+"""Weights that a training began from, so that those who get its product can tell all of what made it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_satkd import shipped
+from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
+
+FACTS = ("command", "seed", "split_sha256", "schedule", "hardware", "hours", "began_from")
+"""What is kept of the description beside them."""
+
+
+def began_from(initial_weights: str) -> dict[str, Any]:
+    """What is known of a trained network.
+
+    Args:
+        initial_weights: a readable `.keras` file, a folder that `keras_satkd.teach` made, or the name of a shipped one.
+
+    Returns:
+        `sha256` of its weights file and, if `ship` described it, `FACTS`, those of its own origin among them.
+    """
+    path = shipped.path(initial_weights)
+    is_teacher = path.is_dir()
+    weights = path / WEIGHTS_FILE if is_teacher else path
+    description = path / DESCRIPTION_FILE if is_teacher else path.with_suffix(".json")
+    known = json.loads(description.read_text()) if description.is_file() else {}
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    return {"sha256": digest, **{fact: known[fact] for fact in FACTS if fact in known}}
