@@ -21,9 +21,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Endlessly fresh epochs of `({"image": uint8 [B, S, S, 3]}, int32 [B])`.
 
-    With `view_logits` each image appears as one of its fixed views, drawn anew every epoch, and the inputs hold
-    `teacher_logits`, float32 [B, T, C], of that very view. The last, smaller batch is left out where there are others:
-    its statistics would disturb the batch norms.
+    With `view_logits` the inputs hold `teacher_logits`, float32 [B, T, C]. If they have draws, each image appears as
+    one of those views, drawn anew every epoch, with the logits of that very view. The last, smaller batch is left out
+    where there are others: its statistics would disturb the batch norms.
     """
     pixels, labels = tf.constant(images.images), tf.constant(images.labels)
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
@@ -31,14 +31,19 @@ def training_batches(
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
     pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
     if view_logits is not None:
-        draws, teacher_logits = tf.constant(view_logits.draws), tf.constant(view_logits.logits)
+        teacher_logits = tf.constant(view_logits.logits)
+        if view_logits.draws is not None:
+            draws = tf.constant(view_logits.draws)
 
     def fresh(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         batch = tf.gather(pixels, indices)
         if pipeline is not None:
             return {"image": pipeline(batch)}, tf.gather(labels, indices)
         numbers = tf.random.stateless_uniform((tf.size(indices), augment.DRAWS), seeds)
-        return {"image": augment.augment(batch, numbers, augmentation)}, tf.gather(labels, indices)
+        inputs = {"image": augment.augment(batch, numbers, augmentation)}
+        if view_logits is not None:
+            inputs["teacher_logits"] = tf.cast(tf.gather(teacher_logits[:, 0], indices), tf.float32)
+        return inputs, tf.gather(labels, indices)
 
     def precomputed(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
@@ -49,7 +54,7 @@ def training_batches(
         }
         return inputs, tf.gather(labels, indices)
 
-    make = fresh if view_logits is None else precomputed
+    make = fresh if view_logits is None or view_logits.draws is None else precomputed
     chosen = tf.data.Dataset.zip((order, seeds))
     return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 

@@ -146,8 +146,9 @@ class DistillationConfig(TrainingConfig):
     """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
     temperature: Positive = 5.0
     """τ: softens teachers' and student's probabilities (the paper's)."""
-    teacher_logits: Literal["precomputed", "in-loop"] = "precomputed"
-    """`precomputed`: teachers run once over a fixed set of views; `in-loop`: in every step."""
+    teacher_logits: Literal["precomputed", "averaged", "in-loop"] = "precomputed"
+    """`precomputed`: teachers run once over a fixed set of views; `averaged`: so they do, and the mean of what they say
+    of an image goes with ever fresh views of it; `in-loop`: in every step."""
     views: Count = 8
     """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
     sensor_noise: Threshold = 0.0
@@ -208,7 +209,7 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
-    if config.distillation.augmentation == "randaugment" and config.distillation.teacher_logits == "precomputed":
+    if config.distillation.augmentation == "randaugment" and config.distillation.teacher_logits != "in-loop":
         raise UserError(
             f"{origin}: distillation.augmentation 'randaugment' cannot be repeated, so its teacher logits cannot be "
             "precomputed: use 'satellite', or --distillation.teacher-logits in-loop"

@@ -50,10 +50,12 @@ def gather(run: Run, split: Split, teachers: Sequence[Teacher], augmentation: st
     folder = cache_folder(run.config.data.cache_dir) / "views"
     validation = views.compute(teachers, split.validation.images, policy="none", views=1, seed=seed, folder=folder)
     training = None
-    if config.teacher_logits == "precomputed":
+    if config.teacher_logits != "in-loop":
         training = views.compute(
             teachers, split.train.images, policy=augmentation, views=config.views, seed=seed, folder=folder
         )
+    if training is not None and config.teacher_logits == "averaged":
+        training = training.averaged()
     calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
     )

@@ -26,12 +26,17 @@ class ViewLogits:
     """What all teachers say of all views.
 
     Attributes:
-        draws: float32 [N, V, DRAWS], the numbers that make each view (`augment.augment`).
+        draws: float32 [N, V, DRAWS], the numbers that make each view (`augment.augment`); None where the logits are
+            good for every view of an image.
         logits: float16 [N, V, T, C].
     """
 
-    draws: np.ndarray
+    draws: np.ndarray | None
     logits: np.ndarray
+
+    def averaged(self) -> "ViewLogits":
+        """What each teacher says of an image whatever the view, [N, 1, T, C]: the mean of its logits over the views."""
+        return ViewLogits(None, self.logits.mean(axis=1, keepdims=True, dtype=np.float32).astype(np.float16))
 
 
 def compute(

@@ -40,6 +40,19 @@ def test_the_logits_are_those_of_the_very_view(image_set, policy):
             np.testing.assert_array_equal(image, expected)
 
 
+def test_averaged_logits_go_with_fresh_views(image_set):
+    images, averaged = image_set(12), view_logits(12, 3).averaged()
+    batches = training_batches(images, batch_size=12, augmentation="satellite", seed=0, view_logits=averaged)
+    epochs = []
+    for _ in range(2):
+        [(inputs, _labels)] = batches
+        which = inputs["teacher_logits"].numpy()[:, 0, 0].astype(int)
+        np.testing.assert_array_equal(inputs["teacher_logits"].numpy()[:, 0, 1], np.ones(12))  # mean of views 0, 1, 2
+        assert sorted(which) == list(range(12))
+        epochs.append(inputs["image"].numpy()[np.argsort(which)])
+    assert (epochs[0] != epochs[1]).any(axis=(1, 2, 3)).all()
+
+
 def test_views_change_from_epoch_to_epoch(image_set):
     batches = training_batches(
         image_set(12), batch_size=12, augmentation="dihedral", seed=0, view_logits=view_logits(12, 8)

@@ -22,11 +22,11 @@ def prepared(tmp_path, teacher_logits: str, augmentation: str = "satellite") -> 
     return Run(tmp_path / "run", dataclasses.replace(Config(), data=data, distillation=distillation))
 
 
-@pytest.mark.parametrize("teacher_logits", ["precomputed", "in-loop"])
+@pytest.mark.parametrize("teacher_logits", ["precomputed", "averaged", "in-loop"])
 def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher, teacher_logits):
     run = prepared(tmp_path, teacher_logits)
     known = gather(run, split, [teacher("one", 1), teacher("two", 2)], "satellite")
-    assert (known.training is not None) == (teacher_logits == "precomputed")
+    assert (known.training is not None) == (teacher_logits != "in-loop")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
     [row] = metrics_csv.read(run.path("metrics.csv"))
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
