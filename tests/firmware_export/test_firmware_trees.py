@@ -40,18 +40,11 @@ def rows_folder(one_convolution, tmp_path_factory):
 TESTS = Path(__file__).parent
 # How a firmware tree takes the folder in, by build system; Zephyr and ESP-IDF are stood for by the functions of theirs
 # that the folder's files call.
-ADOPTIONS = {
-    "cmake": """
-        set(TFLITE_MICRO_TARGET tflm)
-        add_subdirectory(@FIRMWARE@ firmware)
-    """,
-    "zephyr": """
-        set(CONFIG_STUDENT_MODEL y)
+ZEPHYR = """
         macro(zephyr_library_named name)
           set(library ${name})
           add_library(${name} STATIC)
-          target_compile_features(${name} PUBLIC cxx_std_17)
-          target_link_libraries(${name} PUBLIC tflm)
+          target_link_libraries(${name} PUBLIC ${zephyr_libraries})
         endmacro()
         macro(zephyr_library_sources)
           target_sources(${library} PRIVATE ${ARGN})
@@ -59,6 +52,17 @@ ADOPTIONS = {
         macro(zephyr_include_directories)
           target_include_directories(${library} PUBLIC ${ARGN})
         endmacro()
+"""
+ADOPTIONS = {
+    "cmake": """
+        set(TFLITE_MICRO_TARGET tflm)
+        add_subdirectory(@FIRMWARE@ firmware)
+    """,
+    "zephyr": ZEPHYR
+    + """
+        set(CONFIG_STUDENT_MODEL y)
+        set(zephyr_libraries tflm)
+        target_compile_features(tflm INTERFACE cxx_std_17)
         add_subdirectory(@FIRMWARE@/zephyr firmware)
     """,
     "esp-idf": """
@@ -112,18 +116,9 @@ def test_a_tree_builds_and_runs_the_folder(adoption, cxx, folder, tflm_interface
 
 ROWS_ADOPTIONS = {
     "cmake": "add_subdirectory(@FIRMWARE@ firmware)",
-    "zephyr": """
+    "zephyr": ZEPHYR
+    + """
         set(CONFIG_SATKD_MODEL y)
-        macro(zephyr_library_named name)
-          set(library ${name})
-          add_library(${name} STATIC)
-        endmacro()
-        macro(zephyr_library_sources)
-          target_sources(${library} PRIVATE ${ARGN})
-        endmacro()
-        macro(zephyr_include_directories)
-          target_include_directories(${library} PUBLIC ${ARGN})
-        endmacro()
         add_subdirectory(@FIRMWARE@/zephyr firmware)
     """,
     "esp-idf": """
