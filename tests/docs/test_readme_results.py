@@ -40,11 +40,22 @@ def test_scores(beginning, file):
     assert cells(beginning)[:6] == [f"{100 * score:.2f}" for score in scores]
 
 
-def test_hours():
-    for beginning, file in ROWS.items():
-        # The EfficientViT was trained in two calls: its JSON knows the second alone.
-        if "EfficientViT" not in beginning:
-            assert cells(beginning)[6] == f"{described(file)['hours']:.2f}"
+def hours(training: dict) -> float:
+    """Of a training and of those that it went on from."""
+    return training["hours"] + (hours(training["began_from"]) if "began_from" in training else 0)
+
+
+@pytest.mark.parametrize(("beginning", "file"), ROWS.items(), ids=ROWS)
+def test_hours(beginning, file):
+    assert cells(beginning)[6] == f"{hours(described(file)):.2f}"
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet16"])
+def test_robustness(name):
+    found = described(f"{name}_eurosat_int8.json")["test"]["corruptions"]
+    wanted = [" / ".join(f"{100 * accuracy:.1f}" for accuracy in accuracies) for accuracies in found.values()]
+    beginning = {"resnet8": "ResNet8, int8 |", "resnet16": "ResNet16, int8 |"}[name]
+    assert cells(beginning) == wanted
 
 
 def test_images():
