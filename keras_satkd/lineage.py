@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from keras_satkd import shipped
@@ -26,5 +25,5 @@ def began_from(initial_weights: str) -> dict[str, Any]:
     weights = path / WEIGHTS_FILE if is_teacher else path
     description = path / DESCRIPTION_FILE if is_teacher else path.with_suffix(".json")
     known = json.loads(description.read_text()) if description.is_file() else {}
-    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     return {"sha256": digest, **{fact: known[fact] for fact in FACTS if fact in known}}
