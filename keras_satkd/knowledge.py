@@ -54,8 +54,8 @@ def gather(run: Run, split: Split, teachers: Sequence[Teacher], augmentation: st
         training = views.compute(
             teachers, split.train.images, policy=augmentation, views=config.views, seed=seed, folder=folder
         )
-    if training is not None and config.teacher_logits == "averaged":
-        training = training.averaged()
+        if config.teacher_logits == "averaged":
+            training = training.averaged()
     calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
     )
