@@ -12,6 +12,7 @@ COMMANDS = (
     "keras_satkd.distill",
     "keras_satkd.teach",
     "keras_satkd.quantize",
+    "keras_satkd.lower",
     "keras_satkd.evaluate",
     "keras_satkd.study",
     "keras_satkd.redraw",

@@ -4,11 +4,16 @@ Images stay uint8 in one tensor and whole batches are gathered and augmented at 
 part of a training step (`make bench` shows how small).
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from keras_satkd import augment
 from keras_satkd.data import ImageSet
 from keras_satkd.views import ViewLogits
+
+MakeBatch = Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 
 def training_batches(
@@ -22,18 +27,56 @@ def training_batches(
     """Endlessly fresh epochs of `({"image": uint8 [B, S, S, 3]}, int32 [B])`.
 
     With `view_logits` the inputs hold `teacher_logits`, float32 [B, T, C]. If they have draws, each image appears as
-    one of those views, drawn anew every epoch, with the logits of that very view. The last, smaller batch is left out
-    where there are others: its statistics would disturb the batch norms.
+    one of those views, drawn anew every epoch, with the logits of that very view.
     """
-    pixels, labels = tf.constant(images.images), tf.constant(images.labels)
-    order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    order = order.batch(batch_size, drop_remainder=len(images) >= batch_size)
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+    make = batch_maker(
+        *(tf.constant(values) for values in (images.images, images.labels)),
+        augmentation,
+        seed,
+        **{name: tf.constant(values) for name, values in known(view_logits).items()},
+    )
+    chosen = choices(len(images), batch_size, seed)
+    return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Which images are in each batch of an epoch, int64 [B], and two numbers that draw their views, int64 [2].
+
+    The last, smaller batch is left out where there are others: its statistics would disturb the batch norms.
+    """
+    order = tf.data.Dataset.range(images).shuffle(images, seed=seed, reshuffle_each_iteration=True)
+    order = order.batch(batch_size, drop_remainder=images >= batch_size)
+    return tf.data.Dataset.zip((order, tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)))
+
+
+def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
+    """What `batch_maker` takes of the teachers' knowledge."""
+    if view_logits is None:
+        return {}
+    draws = {} if view_logits.draws is None else {"draws": view_logits.draws}
+    return {"teacher_logits": view_logits.logits, **draws}
+
+
+def batch_maker(
+    pixels: tf.Tensor,
+    labels: tf.Tensor,
+    augmentation: str,
+    seed: int = 0,
+    *,
+    teacher_logits: tf.Tensor | None = None,
+    draws: tf.Tensor | None = None,
+) -> MakeBatch:
+    """What makes a batch of one of the `choices`.
+
+    Args:
+        pixels: uint8 [N, S, S, 3].
+        labels: int32 [N].
+        augmentation: the policy.
+        seed: of `randaugment`, whose views do not come from the numbers that were drawn.
+        teacher_logits: float16 [N, V, T, C]; V is 1 where there are no `draws`.
+        draws: float32 [N, V, DRAWS].
+    """
     pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
-    if view_logits is not None:
-        teacher_logits = tf.constant(view_logits.logits)
-        if view_logits.draws is not None:
-            draws = tf.constant(view_logits.draws)
 
     def fresh(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         batch = tf.gather(pixels, indices)
@@ -41,7 +84,7 @@ def training_batches(
             return {"image": pipeline(batch)}, tf.gather(labels, indices)
         numbers = tf.random.stateless_uniform((tf.size(indices), augment.DRAWS), seeds)
         inputs = {"image": augment.augment(batch, numbers, augmentation)}
-        if view_logits is not None:
+        if teacher_logits is not None:
             inputs["teacher_logits"] = tf.cast(tf.gather(teacher_logits[:, 0], indices), tf.float32)
         return inputs, tf.gather(labels, indices)
 
@@ -54,9 +97,7 @@ def training_batches(
         }
         return inputs, tf.gather(labels, indices)
 
-    make = fresh if view_logits is None or view_logits.draws is None else precomputed
-    chosen = tf.data.Dataset.zip((order, seeds))
-    return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return fresh if draws is None else precomputed
 
 
 def evaluation_batches(images: ImageSet, batch_size: int, view_logits: ViewLogits | None = None) -> tf.data.Dataset:

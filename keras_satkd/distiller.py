@@ -101,7 +101,13 @@ class Distiller(tf_keras.Model):
             loss = self._loss(labels, student_logits, teacher_logits, sample_weight)
             # The optimizer sums gradients over replicas, and each holds the mean of its own part of the batch.
             objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        self.optimizer.minimize(objective, self.student.trainable_variables, tape=tape)
+        weights = self.student.trainable_variables
+        # Those of gathered weights (a transformer's position biases) come sparse, which costs the optimizer a sort.
+        gradients = [
+            gradient if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient in tape.gradient(objective, weights)
+        ]
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self._results(labels, student_logits, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:

@@ -17,9 +17,11 @@ from keras_satkd.config import TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.decoded_cache import cache_folder
 from keras_satkd.distiller import Distiller
+from keras_satkd.lowering import Lowered, lower, take_back
 from keras_satkd.run import Run
+from keras_satkd.run_lowered import TRAINED_FILE
 from keras_satkd.teachers import Teacher
-from keras_satkd.training import fit
+from keras_satkd.training import fit, prepare
 from keras_satkd.views import ViewLogits
 
 
@@ -84,14 +86,6 @@ def train(
         normalize: images in 0..255 → the network's input.
         sensor_noise: as `Distiller` takes it.
     """
-    training = training_batches(
-        split.train,
-        batch_size=config.batch_size,
-        augmentation=knowledge.augmentation,
-        seed=run.config.seed,
-        view_logits=knowledge.training,
-    )
-    validation = evaluation_batches(split.validation, config.batch_size, knowledge.validation)
     distiller = Distiller(
         network,
         knowledge.teachers if knowledge.training is None else (),
@@ -102,4 +96,21 @@ def train(
         normalize=normalize,
         sensor_noise=sensor_noise,
     )
+    folder = run.path("lowered", phase)
+    if (folder / TRAINED_FILE).exists():
+        take_back(network, folder, phase, run.workdir)
+        return
+    if run.lowers:
+        prepare(distiller, config, len(split.train) // config.batch_size)
+        said = knowledge.training, knowledge.validation
+        lower(distiller, split, said, config, knowledge.augmentation, run.config.seed, folder)
+        raise Lowered(folder)
+    training = training_batches(
+        split.train,
+        batch_size=config.batch_size,
+        augmentation=knowledge.augmentation,
+        seed=run.config.seed,
+        view_logits=knowledge.training,
+    )
+    validation = evaluation_batches(split.validation, config.batch_size, knowledge.validation)
     fit(distiller, training, validation, config, phase=phase, workdir=run.workdir)

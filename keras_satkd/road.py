@@ -8,12 +8,13 @@ import tf_keras
 from firmware_export.__main__ import Arguments, progress_bars
 from firmware_export.export import export
 from firmware_export.files import write_with
-from keras_satkd import students
+from keras_satkd import run_lowered, students
 from keras_satkd.data import Split
 from keras_satkd.fine_tuning import teach
 from keras_satkd.judge import judge
 from keras_satkd.knowledge import Knowledge, gather, train
 from keras_satkd.lineage import began_from
+from keras_satkd.lowering import Lowered
 from keras_satkd.prepare import Inputs, prepare
 from keras_satkd.quantization import INT8_FILE, QUANTIZED_STUDENT_FILE, quantize, to_int8
 from keras_satkd.report import print_steps, print_table, report
@@ -52,6 +53,19 @@ def quantize_only(run: Run) -> None:
     to_int8(run, split, student, quantize(run, split, student, knowledge))
     print(f"{run.path(INT8_FILE)}: {run.results['int8']['bytes']} bytes")
     print_steps(run)
+
+
+def lower_next(run: Run) -> None:
+    """Data → teachers → distil → QAT, as far as they are trained; the next training becomes a program."""
+    run.lowers = True
+    try:
+        split, student, knowledge = distilled_student(run)
+        quantize(run, split, student, knowledge)
+    except Lowered as lowered:
+        print(f"{lowered}: take it and {run_lowered.__file__} to a machine with JAX, `python run_lowered.py FOLDER`,")
+        print(f"bring {run_lowered.TRAINED_FILE} back into it, and go on with the run")
+    else:
+        print(f"{run.workdir}: nothing is left to train")
 
 
 def distilled_student(run: Run, least_images: int = 0) -> tuple[Split, tf_keras.Model, Knowledge]:

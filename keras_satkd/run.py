@@ -24,12 +24,16 @@ class Run:
         workdir: the folder; it need not exist.
         config: the configuration.
 
+    Attributes:
+        lowers: the next training is not done but written as a program (`lowering.lower`).
+
     Raises:
         UserError: the folder belongs to another configuration, or is a file, or holds something else.
     """
 
     def __init__(self, workdir: Path, config: Config) -> None:
         self.workdir, self.config = workdir, config
+        self.lowers = False
         if workdir.exists() and not workdir.is_dir():
             raise UserError(f"--workdir {workdir} is a file: give a folder")
         found = _config_in(workdir)

@@ -66,7 +66,9 @@ class Teacher:
         mean, deviation = INPUT_RANGES[self.input_range]
         images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (self.input_size, self.input_size):
-            images = tf.image.resize(images, (self.input_size, self.input_size), antialias=True)
+            # Enlarging has nothing to smooth, and XLA has no kernel for what smooths.
+            shrinks = None in images.shape[1:3] or max(images.shape[1:3]) > self.input_size
+            images = tf.image.resize(images, (self.input_size, self.input_size), antialias=shrinks)
         return (images - tf.constant(mean)) / tf.constant(deviation)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:

@@ -48,7 +48,7 @@ def fit(
     Raises:
         UserError: the loss became NaN or infinite; checkpoint and best weights of earlier epochs are kept.
     """
-    distiller.compile(optimizer=_optimizer(config, steps=max(1, len(training)) * config.epochs))
+    prepare(distiller, config, len(training))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
     log = EpochLog(workdir / metrics_csv.FILE, phase, best, config.patience)
@@ -73,6 +73,11 @@ def fit(
         )
     if best.exists():
         distiller.student.load_weights(best)
+
+
+def prepare(distiller: Distiller, config: TrainingConfig, steps: int) -> None:
+    """Compile `distiller` with the optimizer and the schedule of `config`, for so many steps an epoch."""
+    distiller.compile(optimizer=_optimizer(config, max(1, steps) * config.epochs))
 
 
 def _keras_verbosity() -> int:

@@ -1,0 +1,22 @@
+"""`python -m keras_satkd.lower`: a run's next training as a program for a machine that has JAX but no TensorFlow.
+
+    python -m keras_satkd.lower --data EuroSAT_RGB.zip --workdir runs/eurosat
+    python run_lowered.py distillation          # there, with the folder runs/eurosat/lowered/distillation
+    python -m keras_satkd.distill --data EuroSAT_RGB.zip --workdir runs/eurosat
+
+It takes the settings of `keras_satkd.distill` and `keras_satkd.teach`, does what the training needs (images, teachers'
+logits), and stops where that would begin. With `trained.npz` back in its folder, the run goes on as if it had trained.
+"""
+
+from typing import NoReturn
+
+from keras_satkd import cli
+
+
+def main() -> NoReturn:
+    """The command line."""
+    cli.main("keras_satkd.lower", "Write a run's next training as a program that JAX alone runs.", "lower_next")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""A training as a program that a machine without TensorFlow runs: its whole epoch lowered to XLA's HLO.
+
+The program is `Distiller.train_step` and `test_step` themselves, compiled by TensorFlow up to the point where XLA must
+know which device it is for; `run_lowered.py` does the rest with JAX alone. Images, their order and the numbers that draw
+their views are those that `training.fit` would have taken.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from tensorflow.compiler.xla.service import hlo_pb2
+
+from firmware_export.errors import UserError
+from firmware_export.files import write_bytes, write_json, write_with
+from keras_satkd import augment, metrics_csv, run_lowered
+from keras_satkd.batches import batch_maker, choices, known
+from keras_satkd.config import TrainingConfig
+from keras_satkd.data import Split
+from keras_satkd.distiller import Distiller
+from keras_satkd.views import ViewLogits
+
+EVERY_EPOCH = ("indices", "seeds")
+"""Arguments of the program of which each epoch has its own."""
+
+
+class Lowered(Exception):
+    """Ends a road where a training was written as a program; its argument is the folder."""
+
+
+def lower(
+    distiller: Distiller,
+    split: Split,
+    said: tuple[ViewLogits | None, ViewLogits | None],
+    config: TrainingConfig,
+    augmentation: str,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Write what `run_lowered.py` needs to train as `training.fit` would.
+
+    Args:
+        distiller: compiled.
+        split: training and validation images.
+        said: what the teachers say of these; None without teachers.
+        config: of the training.
+        augmentation: one of `augment.REPEATABLE`.
+        seed: of the order of images and their views.
+        folder: gets the program, its arguments and its state.
+
+    Raises:
+        UserError: the training is one that no program can hold.
+    """
+    training, validation = said
+    if distiller.teacher_names and training is None:
+        raise UserError("teachers in the loop cannot be lowered: use --distillation.teacher-logits precomputed")
+    if config.schedule == "plateau":
+        raise UserError("schedule 'plateau' cannot be lowered: use 'cosine' or 'constant'")
+    if augmentation not in augment.REPEATABLE:
+        raise UserError(f"augmentation {augmentation!r} cannot be lowered: use one of {', '.join(augment.REPEATABLE)}")
+    arguments = {
+        "pixels": split.train.images,
+        "labels": split.train.labels.astype(np.int32),
+        **known(training),
+        **_every_epoch(len(split.train), config, seed),
+        "validation_pixels": split.validation.images,
+        "validation_labels": split.validation.labels.astype(np.int32),
+    }
+    if validation is not None:
+        arguments["validation_logits"] = validation.logits[:, 0].astype(np.float32)
+    epoch = _epoch(distiller, list(arguments), augmentation)
+    examples = [
+        tf.TensorSpec(array.shape[1:] if name in EVERY_EPOCH else array.shape, array.dtype)
+        for name, array in arguments.items()
+    ]
+    distiller.optimizer.build(distiller.student.trainable_variables)
+    concrete = epoch.get_concrete_function(*examples)
+    variables = {id(variable.handle): variable for variable in concrete.variables}
+    # Captured are handles of variables, and constants too large for the graph.
+    state = [variables.get(id(captured), captured) for captured in concrete.captured_inputs]
+    compiled = epoch.experimental_get_compiler_ir(*examples)
+    for name, array in arguments.items():
+        write_with(folder / f"{name}.npy", lambda path, array=array: np.save(path, array))
+    values = {str(position): held.numpy() for position, held in enumerate(state)}
+    write_with(folder / run_lowered.STATE_FILE, lambda path: np.savez_compressed(path, **values))
+    write_bytes(folder / run_lowered.PROGRAM_FILE, _without_copies(compiled(stage="hlo_serialized")))
+    write_json(
+        folder / run_lowered.DESCRIPTION_FILE,
+        {
+            "arguments": list(arguments),
+            "every_epoch": list(EVERY_EPOCH),
+            # A dictionary's values leave a function in the order of its sorted keys.
+            "metrics": sorted(concrete.structured_outputs),
+            "state_of_output": _aliases(compiled(stage="hlo"), len(arguments)),
+            "weights": [_position(state, weights) for weights in distiller.student.weights],
+            "epochs": config.epochs,
+            "patience": config.patience,
+        },
+    )
+
+
+def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
+    """Give `network` the best weights that `run_lowered.py` found, and note in the run's metrics what it measured.
+
+    Args:
+        network: that was trained.
+        folder: that `lower` wrote.
+        phase: name of the training in the run.
+        workdir: the run's folder.
+
+    Raises:
+        UserError: the file is damaged, or of another network.
+    """
+    path = folder / run_lowered.TRAINED_FILE
+    try:
+        with np.load(path) as trained:
+            rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
+            network.set_weights([trained[str(position)] for position in range(len(network.weights))])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} does not hold this training ({error}): run run_lowered.py on {folder} again") from None
+    others = [row for row in metrics_csv.read(workdir / metrics_csv.FILE) if row["phase"] != phase]
+    found = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
+    metrics_csv.write(workdir / metrics_csv.FILE, [*others, *found])
+
+
+def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:
+    """int32 [epochs, steps, B] and int64 [epochs, steps, 2]: the batches that `fit` would take."""
+    batches = choices(images, config.batch_size, seed)
+    epochs = [list(batches.as_numpy_iterator()) for _ in range(config.epochs)]
+    return {
+        "indices": np.array([[indices for indices, _ in epoch] for epoch in epochs], np.int32),
+        "seeds": np.array([[seeds for _, seeds in epoch] for epoch in epochs], np.int64),
+    }
+
+
+def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any:
+    def epoch(*arrays: tf.Tensor) -> dict[str, tf.Tensor]:
+        given = dict(zip(names, arrays, strict=True))
+        knowledge = {name: given[name] for name in ("teacher_logits", "draws") if name in given}
+        make = batch_maker(given["pixels"], given["labels"], augmentation, **knowledge)
+        _reset(distiller.metrics)
+        for step in tf.range(len(given["seeds"])):
+            distiller.train_step(make(tf.cast(given["indices"][step], tf.int64), given["seeds"][step]))
+        found = {metric.name: metric.result() for metric in distiller.metrics}
+        _reset(distiller.metrics)
+        inputs = {"image": given["validation_pixels"]}
+        if "validation_logits" in given:
+            inputs["teacher_logits"] = given["validation_logits"]
+        scored = distiller.test_step((inputs, given["validation_labels"]))
+        return found | {f"val_{name}": value for name, value in scored.items()}
+
+    return tf.function(epoch, jit_compile=True)
+
+
+def _reset(metrics: Sequence[tf_keras.metrics.Metric]) -> None:
+    for metric in metrics:
+        metric.reset_state()
+
+
+def _aliases(program: str, arguments: int) -> dict[str, int]:
+    """Output → the variable whose new value it is; by position among the outputs and among the variables."""
+    header = program.partition("\n")[0]
+    pairs = re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)
+    return {output: int(parameter) - arguments for output, parameter in pairs}
+
+
+def _without_copies(program: bytes) -> bytes:
+    """The program with what StableHLO, as which it travels to an accelerator, has no word for said otherwise."""
+    module = hlo_pb2.HloModuleProto.FromString(program)
+    for computation in module.computations:
+        for instruction in computation.instructions:
+            if instruction.opcode == "copy":
+                instruction.opcode = "reshape"
+    return module.SerializeToString()
+
+
+def _position(state: Sequence[tf.Variable | tf.Tensor], wanted: tf.Variable) -> int:
+    return next(position for position, held in enumerate(state) if held is wanted)
