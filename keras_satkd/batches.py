@@ -30,7 +30,8 @@ def training_batches(
     one of those views, drawn anew every epoch, with the logits of that very view.
     """
     make = batch_maker(
-        *(tf.constant(values) for values in (images.images, images.labels)),
+        tf.constant(images.images),
+        tf.constant(images.labels),
         augmentation,
         seed,
         **{name: tf.constant(values) for name, values in known(view_logits).items()},
@@ -89,6 +90,7 @@ def batch_maker(
         return inputs, tf.gather(labels, indices)
 
     def precomputed(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        assert draws is not None
         view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
         chosen = tf.stack([indices, view], axis=1)
         inputs = {

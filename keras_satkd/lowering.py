@@ -1,14 +1,15 @@
 """A training as a program that a machine without TensorFlow runs: its whole epoch lowered to XLA's HLO.
 
 The program is `Distiller.train_step` and `test_step` themselves, compiled by TensorFlow up to the point where XLA must
-know which device it is for; `run_lowered.py` does the rest with JAX alone. Images, their order and the numbers that draw
-their views are those that `training.fit` would have taken.
+know which device it is for; `run_lowered.py` does the rest with JAX alone. Images come in the order in which
+`training.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
 """
 
 import json
 import re
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def lower(
     state = [variables.get(id(captured), captured) for captured in concrete.captured_inputs]
     compiled = epoch.experimental_get_compiler_ir(*examples)
     for name, array in arguments.items():
-        write_with(folder / f"{name}.npy", lambda path, array=array: np.save(path, array))
+        write_with(folder / f"{name}.npy", partial(np.save, arr=array))
     values = {str(position): held.numpy() for position, held in enumerate(state)}
     write_with(folder / run_lowered.STATE_FILE, lambda path: np.savez_compressed(path, **values))
     write_bytes(folder / run_lowered.PROGRAM_FILE, _without_copies(compiled(stage="hlo_serialized")))
@@ -132,7 +133,8 @@ def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) 
 def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:
     """int32 [epochs, steps, B] and int64 [epochs, steps, 2]: the batches that `fit` would take."""
     batches = choices(images, config.batch_size, seed)
-    epochs = [list(batches.as_numpy_iterator()) for _ in range(config.epochs)]
+    # Keras' `fit` looks at a first batch before it begins, which uses the first order up.
+    _, *epochs = [list(batches.as_numpy_iterator()) for _ in range(1 + config.epochs)]
     return {
         "indices": np.array([[indices for indices, _ in epoch] for epoch in epochs], np.int32),
         "seeds": np.array([[seeds for _, seeds in epoch] for epoch in epochs], np.int64),

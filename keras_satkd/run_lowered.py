@@ -60,16 +60,16 @@ def train(folder: Path, epochs: int | None = None) -> None:
 
 def _compile(program: bytes, device: Any) -> Any:
     # JAX has no public way to run a program that it did not trace.
-    from jax._src.lib import _jax, xla_client
+    from jax._src.lib import _jax, xla_client  # type: ignore[attr-defined]
 
     module = _jax.mlir.xla_computation_to_mlir_module(xla_client.XlaComputation(program))
     return device.client.compile_and_load(module, xla_client.DeviceList((device,)), xla_client.CompileOptions())
 
 
-def _write(path: Path, weights: dict[str, np.ndarray], rows: list[dict[str, float]], hardware: str) -> None:
+def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], hardware: str) -> None:
     temporary = path.with_name(f".{path.name}")
     with temporary.open("wb") as file:
-        np.savez(file, **weights, rows=json.dumps(rows), hardware=hardware)
+        np.savez(file, **weights, rows=np.array(json.dumps(rows)), hardware=np.array(hardware))
     os.replace(temporary, path)
 
 
