@@ -7,7 +7,7 @@ from typing import Any
 from keras_satkd import shipped
 from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 
-FACTS = ("command", "seed", "split_sha256", "schedule", "hardware", "hours", "began_from")
+FACTS = ("command", "seed", "split_sha256", "schedule", "epochs", "hardware", "hours", "began_from")
 """What is kept of the description beside them."""
 
 

@@ -4,9 +4,9 @@ This file needs JAX and NumPy alone and can be copied to another machine togethe
 `trained.npz` there: the weights of the best epoch, what every epoch measured, and on what.
 """
 
+import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ STATE_FILE = "state.npz"
 TRAINED_FILE = "trained.npz"
 
 
-def train(folder: Path, epochs: int | None = None) -> None:
-    """Run the program's epochs and write `trained.npz`.
+def train(folder: Path) -> None:
+    """Run the program's epochs; `trained.npz` is written after each, so that a stopped one leaves its best weights.
 
     Args:
         folder: that `keras_satkd.lower` wrote.
-        epochs: stop after so many; all of them when not given.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
     """
     import jax
 
@@ -39,7 +41,7 @@ def train(folder: Path, epochs: int | None = None) -> None:
     state_of_output = {int(output): position for output, position in about["state_of_output"].items()}
     hardware = f"{device.device_kind} (XLA program run by JAX {jax.__version__})"
     rows: list[dict[str, float]] = []
-    for epoch in range(epochs or about["epochs"]):
+    for epoch in range(about["epochs"]):
         began = time.monotonic()
         given = [kept[name] if name in kept else jax.device_put(host[name][epoch], device) for name in host]
         outputs = program.execute_sharded([*given, *state]).disassemble_into_single_device_arrays()
@@ -49,7 +51,9 @@ def train(folder: Path, epochs: int | None = None) -> None:
         rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - began, 2), **row})
         print(json.dumps(rows[-1]), flush=True)
         if not np.isfinite(row["loss"]):
-            sys.exit(f"the loss is {row['loss']} in epoch {epoch + 1}: lower it again with a smaller learning rate")
+            raise FloatingPointError(
+                f"the loss is {row['loss']} in epoch {epoch + 1}: lower it with a smaller learning rate"
+            )
         scores = [each["val_accuracy"] for each in rows]
         if scores.index(max(scores)) == epoch:
             best = {str(at): np.asarray(state[position]) for at, position in enumerate(about["weights"])}
@@ -73,5 +77,18 @@ def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], ha
     os.replace(temporary, path)
 
 
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Train what keras_satkd.lower wrote, on what JAX finds.")
+    parser.add_argument("folder", type=Path, help="that keras_satkd.lower wrote; gets trained.npz")
+    folder = parser.parse_args().folder
+    if not (folder / DESCRIPTION_FILE).is_file():
+        parser.error(f"{folder} holds no {DESCRIPTION_FILE}: give a folder that keras_satkd.lower wrote")
+    try:
+        train(folder)
+    except (ImportError, FloatingPointError) as error:
+        parser.error(str(error))
+
+
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), *(int(word) for word in sys.argv[2:]))
+    main()

@@ -99,6 +99,8 @@ def check(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     elif first == "make":
         assert shutil.which("make"), "no make: apt-get install make"
         subprocess.run(["make", "--dry-run", *rest], cwd=ROOT, check=True, capture_output=True)
+    elif first == "python" and rest[0].endswith(".py"):
+        subprocess.run([sys.executable, rest[0], "--help"], cwd=ROOT, check=True, capture_output=True)
     elif first == ".":
         assert rest == [f"{_makefile_variable('VENV')}/bin/activate"], "another environment than make makes"
     elif command.words[:2] == ("pip", "install"):

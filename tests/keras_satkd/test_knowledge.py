@@ -1,13 +1,15 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from tests_support import tiny_network
 
-from keras_satkd import metrics_csv
+from keras_satkd import metrics_csv, run_lowered
 from keras_satkd.config import Config, DataConfig, DistillationConfig, TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.knowledge import gather, train
+from keras_satkd.lowering import Lowered
 from keras_satkd.run import Run
 
 
@@ -46,3 +48,25 @@ def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teach
     known = gather(prepared(tmp_path, "in-loop"), split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert len(known.calibration) == 2
     assert all(0.05 <= temperature <= 20 for temperature in known.calibration)
+
+
+def test_a_training_that_was_lowered_is_taken_back(tmp_path, split, teacher):
+    run = prepared(tmp_path, "averaged")
+    known = gather(run, split, [teacher("one", 1)], "satellite")
+    config = TrainingConfig(epochs=1, batch_size=10)
+    run.lowers = True
+    with pytest.raises(Lowered) as lowered:
+        train(run, split, tiny_network(), known, config, "distillation")
+    folder = run.path("lowered", "distillation")
+    assert str(lowered.value) == str(folder)
+    assert (folder / run_lowered.PROGRAM_FILE).stat().st_size > 0
+    wanted = tiny_network(seed=5)
+    weights = {str(position): values for position, values in enumerate(wanted.get_weights())}
+    rows = json.dumps([{"epoch": 1, "seconds": 0.5, "val_accuracy": 0.75}])
+    np.savez(folder / run_lowered.TRAINED_FILE, **weights, rows=np.array(rows), hardware=np.array("a GPU"))
+    network = tiny_network()
+    train(run, split, network, known, config, "distillation")
+    [row] = metrics_csv.read(run.path("metrics.csv"))
+    assert (row["hardware"], row["phase"], row["val_accuracy"]) == ("a GPU", "distillation", "0.75")
+    for found, expected in zip(network.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)

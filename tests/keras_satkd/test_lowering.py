@@ -47,9 +47,9 @@ def lowered(tmp_path, split):
     return write
 
 
-def run(folder, *words):
+def run(folder):
     # A process of its own, as on the other machine: nothing of TensorFlow is loaded there.
-    command = [sys.executable, "-W", "error", run_lowered.__file__, str(folder), *words]
+    command = [sys.executable, "-W", "error", run_lowered.__file__, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True).stdout
 
 
@@ -107,3 +107,12 @@ def test_a_damaged_answer_is_one_line(tmp_path):
     with pytest.raises(UserError, match="does not hold this training"):
         take_back(tiny_network(), tmp_path, "distillation", tmp_path)
     assert not (tmp_path / metrics_csv.FILE).exists()
+
+
+@pytest.mark.parametrize(("words", "message"), [([], "required: folder"), (["."], ". holds no program.json: give")])
+def test_bad_input_of_the_runner_is_one_line(tmp_path, words, message):
+    command = [sys.executable, run_lowered.__file__, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
