@@ -56,7 +56,7 @@ def lower(
         folder: gets the program, its arguments and its state.
 
     Raises:
-        UserError: the training is one that no program can hold.
+        UserError: the training is one that no program can hold; nothing is written.
     """
     training, validation = said
     if distiller.teacher_names and training is None:
@@ -85,12 +85,12 @@ def lower(
     variables = {id(variable.handle): variable for variable in concrete.variables}
     # Captured are handles of variables, and constants too large for the graph.
     state = [variables.get(id(captured), captured) for captured in concrete.captured_inputs]
-    compiled = epoch.experimental_get_compiler_ir(*examples)
+    program, text = _lowered(epoch, examples)
     for name, array in arguments.items():
         write_with(folder / f"{name}.npy", partial(np.save, arr=array))
     values = {str(position): held.numpy() for position, held in enumerate(state)}
     write_with(folder / run_lowered.STATE_FILE, lambda path: np.savez_compressed(path, **values))
-    write_bytes(folder / run_lowered.PROGRAM_FILE, _without_copies(compiled(stage="hlo_serialized")))
+    write_bytes(folder / run_lowered.PROGRAM_FILE, _without_copies(program))
     write_json(
         folder / run_lowered.DESCRIPTION_FILE,
         {
@@ -98,7 +98,7 @@ def lower(
             "every_epoch": list(EVERY_EPOCH),
             # A dictionary's values leave a function in the order of its sorted keys.
             "metrics": sorted(concrete.structured_outputs),
-            "state_of_output": _aliases(compiled(stage="hlo"), len(arguments)),
+            "state_of_output": _aliases(text, len(arguments)),
             "weights": [_position(state, weights) for weights in distiller.student.weights],
             "epochs": config.epochs,
             "patience": config.patience,
@@ -158,6 +158,18 @@ def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any
         return found | {f"val_{name}": value for name, value in scored.items()}
 
     return tf.function(epoch, jit_compile=True)
+
+
+def _lowered(epoch: Any, examples: Sequence[tf.TensorSpec]) -> tuple[bytes, str]:
+    """The program as XLA's protocol buffer and as text, of which only the header is of use."""
+    try:
+        compiled = epoch.experimental_get_compiler_ir(*examples)
+        return compiled(stage="hlo_serialized"), compiled(stage="hlo")
+    except (ValueError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"XLA cannot compile this training ({reason}): train it here, or choose another network"
+        ) from None
 
 
 def _reset(metrics: Sequence[tf_keras.metrics.Metric]) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tests_support import tiny_network
 
 from firmware_export.errors import UserError
@@ -99,6 +100,17 @@ def test_the_best_epoch_is_kept(tmp_path, lowered, split, views):
 def test_what_no_program_can_hold_is_refused(tmp_path, lowered, settings, message):
     with pytest.raises(UserError, match=message):
         lowered(**settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
+    def smaller(images):
+        return tf.image.resize(tf.image.resize(tf.cast(images, tf.float32), (8, 8), antialias=True), (16, 16)) / 255
+
+    student = Distiller(tiny_network(), normalize=smaller)
+    prepare(student, CONFIG, steps=3)
+    with pytest.raises(UserError, match=r"XLA cannot compile this training .*ScaleAndTranslate"):
+        lower(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
     assert not list(tmp_path.iterdir())
 
 
