@@ -21,7 +21,7 @@ from keras_satkd.lowering import Lowered, lower, take_back
 from keras_satkd.run import Run
 from keras_satkd.run_lowered import TRAINED_FILE
 from keras_satkd.teachers import Teacher
-from keras_satkd.training import fit, prepare
+from keras_satkd.training import fit
 from keras_satkd.views import ViewLogits
 
 
@@ -86,6 +86,10 @@ def train(
         normalize: images in 0..255 → the network's input.
         sensor_noise: as `Distiller` takes it.
     """
+    folder = run.path("lowered", phase)
+    if (folder / TRAINED_FILE).exists():
+        take_back(network, folder, phase, run.workdir)
+        return
     distiller = Distiller(
         network,
         knowledge.teachers if knowledge.training is None else (),
@@ -96,12 +100,7 @@ def train(
         normalize=normalize,
         sensor_noise=sensor_noise,
     )
-    folder = run.path("lowered", phase)
-    if (folder / TRAINED_FILE).exists():
-        take_back(network, folder, phase, run.workdir)
-        return
     if run.lowers:
-        prepare(distiller, config, len(split.train) // config.batch_size)
         said = knowledge.training, knowledge.validation
         lower(distiller, split, said, config, knowledge.augmentation, run.config.seed, folder)
         raise Lowered(folder)

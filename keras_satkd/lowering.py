@@ -6,7 +6,6 @@ know which device it is for; `run_lowered.py` does the rest with JAX alone. Imag
 """
 
 import json
-import re
 import zipfile
 from collections.abc import Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from keras_satkd.batches import batch_maker, choices, known
 from keras_satkd.config import TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.distiller import Distiller
+from keras_satkd.training import compile_for
 from keras_satkd.views import ViewLogits
 
 EVERY_EPOCH = ("indices", "seeds")
@@ -47,7 +47,7 @@ def lower(
     """Write what `run_lowered.py` needs to train as `training.fit` would.
 
     Args:
-        distiller: compiled.
+        distiller: not yet compiled.
         split: training and validation images.
         said: what the teachers say of these; None without teachers.
         config: of the training.
@@ -75,6 +75,7 @@ def lower(
     }
     if validation is not None:
         arguments["validation_logits"] = validation.logits[:, 0].astype(np.float32)
+    compile_for(config, distiller, steps=arguments["indices"].shape[1])
     epoch = _epoch(distiller, list(arguments), augmentation)
     examples = [
         tf.TensorSpec(array.shape[1:] if name in EVERY_EPOCH else array.shape, array.dtype)
@@ -85,12 +86,12 @@ def lower(
     variables = {id(variable.handle): variable for variable in concrete.variables}
     # Captured are handles of variables, and constants too large for the graph.
     state = [variables.get(id(captured), captured) for captured in concrete.captured_inputs]
-    program, text = _lowered(epoch, examples)
+    program = _lowered(epoch, examples)
     for name, array in arguments.items():
         write_with(folder / f"{name}.npy", partial(np.save, arr=array))
     values = {str(position): held.numpy() for position, held in enumerate(state)}
     write_with(folder / run_lowered.STATE_FILE, lambda path: np.savez_compressed(path, **values))
-    write_bytes(folder / run_lowered.PROGRAM_FILE, _without_copies(program))
+    write_bytes(folder / run_lowered.PROGRAM_FILE, program.SerializeToString())
     write_json(
         folder / run_lowered.DESCRIPTION_FILE,
         {
@@ -98,7 +99,7 @@ def lower(
             "every_epoch": list(EVERY_EPOCH),
             # A dictionary's values leave a function in the order of its sorted keys.
             "metrics": sorted(concrete.structured_outputs),
-            "state_of_output": _aliases(text, len(arguments)),
+            "state_of_output": _aliases(program, len(arguments)),
             "weights": [_position(state, weights) for weights in distiller.student.weights],
             "epochs": config.epochs,
             "patience": config.patience,
@@ -146,11 +147,11 @@ def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any
         given = dict(zip(names, arrays, strict=True))
         knowledge = {name: given[name] for name in ("teacher_logits", "draws") if name in given}
         make = batch_maker(given["pixels"], given["labels"], augmentation, **knowledge)
-        _reset(distiller.metrics)
+        distiller.reset_metrics()
         for step in tf.range(len(given["seeds"])):
             distiller.train_step(make(tf.cast(given["indices"][step], tf.int64), given["seeds"][step]))
         found = {metric.name: metric.result() for metric in distiller.metrics}
-        _reset(distiller.metrics)
+        distiller.reset_metrics()
         inputs = {"image": given["validation_pixels"]}
         if "validation_logits" in given:
             inputs["teacher_logits"] = given["validation_logits"]
@@ -160,38 +161,27 @@ def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any
     return tf.function(epoch, jit_compile=True)
 
 
-def _lowered(epoch: Any, examples: Sequence[tf.TensorSpec]) -> tuple[bytes, str]:
-    """The program as XLA's protocol buffer and as text, of which only the header is of use."""
+def _lowered(epoch: Any, examples: Sequence[tf.TensorSpec]) -> hlo_pb2.HloModuleProto:
     try:
-        compiled = epoch.experimental_get_compiler_ir(*examples)
-        return compiled(stage="hlo_serialized"), compiled(stage="hlo")
+        program = epoch.experimental_get_compiler_ir(*examples)(stage="hlo_serialized")
     except (ValueError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"XLA cannot compile this training ({reason}): train it here, or choose another network"
-        ) from None
-
-
-def _reset(metrics: Sequence[tf_keras.metrics.Metric]) -> None:
-    for metric in metrics:
-        metric.reset_state()
-
-
-def _aliases(program: str, arguments: int) -> dict[str, int]:
-    """Output → the variable whose new value it is; by position among the outputs and among the variables."""
-    header = program.partition("\n")[0]
-    pairs = re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)
-    return {output: int(parameter) - arguments for output, parameter in pairs}
-
-
-def _without_copies(program: bytes) -> bytes:
-    """The program with what StableHLO, as which it travels to an accelerator, has no word for said otherwise."""
+        raise UserError(f"XLA cannot compile this training ({reason}): train it here") from None
     module = hlo_pb2.HloModuleProto.FromString(program)
     for computation in module.computations:
         for instruction in computation.instructions:
+            # A program travels to an accelerator as StableHLO, which has no copy.
             if instruction.opcode == "copy":
                 instruction.opcode = "reshape"
-    return module.SerializeToString()
+    return module
+
+
+def _aliases(program: hlo_pb2.HloModuleProto, arguments: int) -> dict[str, int]:
+    """Output → the variable whose new value it is; by position among the outputs and among the variables."""
+    return {
+        str(alias.output_shape_index[0]): alias.parameter_number - arguments
+        for alias in program.input_output_alias.entries
+    }
 
 
 def _position(state: Sequence[tf.Variable | tf.Tensor], wanted: tf.Variable) -> int:

@@ -48,7 +48,7 @@ def fit(
     Raises:
         UserError: the loss became NaN or infinite; checkpoint and best weights of earlier epochs are kept.
     """
-    prepare(distiller, config, len(training))
+    compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
     log = EpochLog(workdir / metrics_csv.FILE, phase, best, config.patience)
@@ -75,8 +75,8 @@ def fit(
         distiller.student.load_weights(best)
 
 
-def prepare(distiller: Distiller, config: TrainingConfig, steps: int) -> None:
-    """Compile `distiller` with the optimizer and the schedule of `config`, for so many steps an epoch."""
+def compile_for(config: TrainingConfig, distiller: Distiller, steps: int) -> None:
+    """Give `distiller` the optimizer and the schedule of `config`, for so many steps an epoch."""
     distiller.compile(optimizer=_optimizer(config, max(1, steps) * config.epochs))
 
 

@@ -14,7 +14,7 @@ from keras_satkd.config import TrainingConfig
 from keras_satkd.data import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.lowering import lower, take_back
-from keras_satkd.training import fit, prepare
+from keras_satkd.training import fit
 from keras_satkd.views import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
@@ -41,7 +41,6 @@ def lowered(tmp_path, split):
         classes = len(split.train.class_names)
         knowledge = knowledge or (said(30, classes, views), said(12, classes))
         student = distiller()
-        prepare(student, config, steps=3)
         lower(student, split, knowledge, config, augmentation, 7, tmp_path / "program")
         return tmp_path / "program", knowledge
 
@@ -108,7 +107,6 @@ def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
         return tf.image.resize(tf.image.resize(tf.cast(images, tf.float32), (8, 8), antialias=True), (16, 16)) / 255
 
     student = Distiller(tiny_network(), normalize=smaller)
-    prepare(student, CONFIG, steps=3)
     with pytest.raises(UserError, match=r"XLA cannot compile this training .*ScaleAndTranslate"):
         lower(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
     assert not list(tmp_path.iterdir())
