@@ -26,8 +26,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## the whole road on embedded data: teachers, distillation, QAT, int8, firmware
 	$(BIN)/python -m keras_satkd.distill --config demo --workdir runs/demo
 
-test: $(STAMP) lint  ## the whole test suite
-	$(BIN)/python -m pytest
+test: $(STAMP) lint  ## the whole test suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)  ## style, types, declared dependencies; no test is run
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_text
-from keras_satkd import classifier, metrics_csv, students
+from keras_satkd import classifier, metrics_csv, students, teachers
 from keras_satkd.config import Config, from_dict, load, to_dict
 from keras_satkd.evaluate import evaluate
 from keras_satkd.figures.canvas import save_png
@@ -65,7 +66,9 @@ def study(arguments: Arguments) -> None:
 
 
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
-    """What an earlier call found, on this machine or another; rows that `ROWS` now says otherwise are left out.
+    """What an earlier call found, on this machine or another.
+
+    Rows that `ROWS` now says otherwise are left out, and so are those of teachers that have been trained anew since.
 
     Raises:
         UserError: the file cannot be read, or belongs to another configuration.
@@ -79,7 +82,21 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     # Settings that are younger than the file have their defaults, as in a run's folder.
     if to_dict(from_dict(found["config"], str(path))) != comparable(common):
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
-    return [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
+    results = [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
+    present = _teacher_digests(common, {result["row"] for result in results})
+    return [result for result in results if _taught_by(result, present)]
+
+
+def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
+    """Of the rows' teachers that are trained already, by name."""
+    named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
+    found = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
+    return {teacher.name: teacher.digest() for teacher in found}
+
+
+def _taught_by(found: dict[str, Any], present: dict[str, str]) -> bool:
+    """Whether the teachers that `found`, of a run or a row, tells of are the `present` ones."""
+    return "teachers" in found and all(present.get(name, of) == of for name, of in found["teachers"].items())
 
 
 def comparable(common: Config) -> dict[str, Any]:
@@ -116,6 +133,9 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
 
     Returns:
         What `results.json` holds of it.
+
+    Raises:
+        UserError: the run is of other teachers.
     """
     key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
     if key in gathered:
@@ -125,6 +145,8 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         gathered[key] = prepared, ask_teachers(run, prepared)
     inputs, knowledge = gathered[key]
     distil_student(run, inputs.split, knowledge)
+    if not _taught_by(run.results["distillation"], {teacher.name: teacher.digest() for teacher in knowledge.teachers}):
+        raise UserError(f"{run.workdir} was trained under teachers that have changed since: remove this folder")
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))
     scores = run.step("study", lambda: evaluate(student, test.images, test.labels, corruptions=True))
@@ -135,7 +157,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         "settings": ROWS[row],
         **{name: value for name, value in scores.items() if name != "seconds"},
         "cases": _cases(run),
-        **{name: run.results["distillation"][name] for name in ("parameters", "macs")},
+        **{name: run.results["distillation"][name] for name in ("teachers", "parameters", "macs")},
         "training_seconds": run.results["distillation"]["seconds"],
         **{name: run.results["data"][name] for name in ("split_sha256", "hardware")},
     }

@@ -47,7 +47,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             target = out / f"{run.config.student}_{suffix}{ending}"
             write_with(target, partial(shutil.copyfile, run.path(made)))
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
-            facts = _facts(run, "distillation", "parameters", "macs", "calibration", "began_from")
+            facts = _facts(run, "distillation", "parameters", "macs", "teachers", "calibration", "began_from")
             _describe(run, divided, target, target.with_suffix(".json"), phases, facts)
             written.append(target)
     if not written:

@@ -108,6 +108,7 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
         "file": STUDENT_FILE,
         "parameters": students.trainable_parameters(finished),
         "macs": students.macs(finished),
+        "teachers": {teacher.name: teacher.digest() for teacher in knowledge.teachers},
         "calibration": dict(zip((teacher.name for teacher in knowledge.teachers), knowledge.calibration, strict=True)),
         **origin,
     }

@@ -7,8 +7,8 @@ import tomli_w
 from tests_support import tiny_network
 
 from firmware_export.errors import UserError
-from keras_satkd import comparison, study
-from keras_satkd.config import Config, DataConfig
+from keras_satkd import comparison, study, teachers
+from keras_satkd.config import Config, DataConfig, TeachersConfig
 
 
 def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
@@ -100,8 +100,8 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 def test_results_of_other_settings_and_changed_rows(tmp_path):
     path = tmp_path / "results.json"
-    kept = result("no teacher", 0, 0.9) | {"settings": study.ROWS["no teacher"]}
-    changed = result("MobileViT alone", 0, 0.9) | {"settings": {}}
+    kept = result("no teacher", 0, 0.9) | {"settings": study.ROWS["no teacher"], "teachers": {}}
+    changed = result("MobileViT alone", 0, 0.9) | {"settings": {}, "teachers": {}}
     comparison.write_results(tmp_path, Config(), [changed, kept])
     assert comparison.read_results(path, Config()) == [kept]
     elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"))
@@ -115,3 +115,20 @@ def test_results_of_other_settings_and_changed_rows(tmp_path):
     path.write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         comparison.read_results(path, Config())
+
+
+def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
+    name = str(tmp_path / "one.keras")
+    tiny_network(10, 16, 0).save(name)
+    common = dataclasses.replace(Config(), teachers=TeachersConfig(names=(name, name)))
+    row = "both, equal weights"
+
+    def taught_by(digests: dict[str, str]) -> dict:
+        return result(row, 0, 0.9) | {"settings": study.ROWS[row], "teachers": digests}
+
+    kept = taught_by({"one": teachers.load(name).digest(), "fine-tuned by the study": "0" * 64})
+    older = result(row, 0, 0.9) | {"settings": study.ROWS[row]}
+    comparison.write_results(tmp_path, common, [kept, taught_by({"one": "0" * 64}), older])
+    assert comparison.read_results(tmp_path / "results.json", common) == [kept]
+    tiny_network(10, 16, 1).save(name)
+    assert comparison.read_results(tmp_path / "results.json", common) == []

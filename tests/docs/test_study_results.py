@@ -1,0 +1,27 @@
+"""What `docs/study` and the README tell of the study belongs to the teachers and settings that ship."""
+
+import dataclasses
+import json
+
+from markdown_text import ROOT, text
+
+from keras_satkd import comparison
+from keras_satkd.config import load
+
+FOLDER = ROOT / "docs" / "study"
+RESULTS = json.loads((FOLDER / comparison.RESULTS_FILE).read_text())["results"]
+
+
+def test_no_row_is_of_other_teachers_or_settings():
+    common = load("study")
+    common = dataclasses.replace(common, data=dataclasses.replace(common.data, source="EuroSAT_RGB.zip"))
+    assert comparison.read_results(FOLDER / comparison.RESULTS_FILE, common) == RESULTS
+
+
+def test_the_tables_are_those_of_the_results():
+    assert comparison.table(RESULTS) == text(FOLDER / "study.md")
+
+
+def test_the_readme_shows_the_first_table():
+    _, scores, *_ = comparison.table(RESULTS).split("\n\n")
+    assert scores in text(ROOT / "README.md")
