@@ -182,8 +182,8 @@ def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Results of equal row and student put together.
 
     Returns:
-        Dictionaries with `row`, `student`, `seeds`, `parameters`, `macs`, and for each of `SCORES` a pair of mean and
-        sample standard deviation over the seeds, fractions in [0, 1]; the deviation of one seed is None.
+        Dictionaries with `row`, `student`, `seeds`, `images`, `parameters`, `macs`, and for each of `SCORES` a pair of
+        mean and sample standard deviation over the seeds, fractions in [0, 1]; the deviation of one seed is None.
     """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in results:
@@ -193,8 +193,7 @@ def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "row": row,
             "student": student,
             "seeds": len(group),
-            "parameters": group[0]["parameters"],
-            "macs": group[0]["macs"],
+            **{name: group[0][name] for name in ("images", "parameters", "macs")},
             **{name: _mean_and_deviation([result[name] for result in group]) for name in SCORES},
         }
         for (row, student), group in groups.items()

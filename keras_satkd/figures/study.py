@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from keras_satkd.figures.canvas import COLOURS
 
 
 def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
-    """Test accuracy of every row of the study, a panel a student; bars span one standard deviation.
+    """Test accuracy of every row of the study, a panel a student.
+
+    Grey spans the 95 % interval that so many test images leave (normal approximation of the binomial); a bar is one
+    standard deviation of the seeds to each side.
 
     Args:
         figure: empty.
@@ -19,20 +23,21 @@ def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
     rows = list(dict.fromkeys(summary["row"] for summary in summaries))
     panels = figure.subplots(1, len(students), sharex=True, sharey=True, squeeze=False)[0]
     for panel, student, colour in zip(panels, students, COLOURS, strict=False):
-        seeds = 0
-        for summary in summaries:
-            if summary["student"] == student:
-                seeds = max(seeds, summary["seeds"])
-                mean, deviation = summary["accuracy"]
-                panel.errorbar(
-                    100 * mean,
-                    rows.index(summary["row"]),
-                    xerr=100 * (deviation or 0),
-                    fmt="o",
-                    color=colour,
-                    capsize=3,
-                )
+        found = [summary for summary in summaries if summary["student"] == student]
+        places = [rows.index(summary["row"]) for summary in found]
+        means = np.array([summary["accuracy"][0] for summary in found])
+        chance = 1.96 * np.sqrt(means * (1 - means) / [summary["images"] for summary in found])
+        deviations = np.array([summary["accuracy"][1] or 0.0 for summary in found])
+        panel.barh(places, 200 * chance, 0.3, 100 * (means - chance), color="0.87")
+        panel.errorbar(100 * means, places, xerr=100 * deviations, fmt="o", color=colour, capsize=3)
+        seeds = max(summary["seeds"] for summary in found)
         panel.set(title=f"{student}, {seeds} seed{'s' * (seeds > 1)} a row", xlabel="test accuracy %")
         panel.grid(alpha=0.3)
+        panel.set_axisbelow(True)
+        panel.use_sticky_edges = False
+        panel.locator_params(axis="x", nbins=6)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].invert_yaxis()
+    figure.supxlabel(
+        "grey: 95 % interval of so many test images; bars: standard deviation over seeds", fontsize="small"
+    )

@@ -14,7 +14,7 @@ from keras_satkd.config import Config, DataConfig, TeachersConfig
 def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
     scores = dict.fromkeys(comparison.SCORES, 0.5) | {"accuracy": accuracy}
     corruptions = {"gaussian_noise": [0.9, 0.8, 0.7, 0.6, accuracy - 0.5]}
-    costs = {"parameters": 98_522, "macs": 58_393_216}
+    costs = {"images": 4860, "parameters": 98_522, "macs": 58_393_216}
     return {"row": row, "student": student, "seed": seed, **scores, **costs, "corruptions": corruptions}
 
 
