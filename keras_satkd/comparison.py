@@ -90,8 +90,8 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
 def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
     """Of the rows' teachers that are trained already, by name."""
     named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
-    found = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
-    return {teacher.name: teacher.digest() for teacher in found}
+    trained = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
+    return teachers.digests(trained)
 
 
 def _taught_by(found: dict[str, Any], present: dict[str, str]) -> bool:
@@ -145,7 +145,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         gathered[key] = prepared, ask_teachers(run, prepared)
     inputs, knowledge = gathered[key]
     distil_student(run, inputs.split, knowledge)
-    if not _taught_by(run.results["distillation"], {teacher.name: teacher.digest() for teacher in knowledge.teachers}):
+    if not _taught_by(run.results["distillation"], teachers.digests(knowledge.teachers)):
         raise UserError(f"{run.workdir} was trained under teachers that have changed since: remove this folder")
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))

@@ -8,7 +8,7 @@ import tf_keras
 from firmware_export.__main__ import Arguments, progress_bars
 from firmware_export.export import export
 from firmware_export.files import write_with
-from keras_satkd import run_lowered, students
+from keras_satkd import run_lowered, students, teachers
 from keras_satkd.data import Split
 from keras_satkd.fine_tuning import teach
 from keras_satkd.judge import judge
@@ -79,8 +79,7 @@ def distilled_student(run: Run, least_images: int = 0) -> tuple[Split, tf_keras.
 def ask_teachers(run: Run, inputs: Inputs) -> Knowledge:
     """What the run's teachers, trained first where they are not, say of its images."""
     asked = run.config.distillation.weighting.rule != "none"
-    teachers = teach(run, inputs) if asked else []
-    return gather(run, inputs.split, teachers, run.config.distillation.augmentation)
+    return gather(run, inputs.split, teach(run, inputs) if asked else [], run.config.distillation.augmentation)
 
 
 def distil_student(run: Run, split: Split, knowledge: Knowledge) -> tf_keras.Model:
@@ -108,7 +107,7 @@ def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
         "file": STUDENT_FILE,
         "parameters": students.trainable_parameters(finished),
         "macs": students.macs(finished),
-        "teachers": {teacher.name: teacher.digest() for teacher in knowledge.teachers},
+        "teachers": teachers.digests(knowledge.teachers),
         "calibration": dict(zip((teacher.name for teacher in knowledge.teachers), knowledge.calibration, strict=True)),
         **origin,
     }

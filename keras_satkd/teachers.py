@@ -78,6 +78,11 @@ class Teacher:
         return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
 
 
+def digests(found: Sequence[Teacher]) -> dict[str, str]:
+    """Of each teacher, by name."""
+    return {teacher.name: teacher.digest() for teacher in found}
+
+
 def build(specification: str, classes: int, initial_weights: str) -> Teacher:
     """A teacher to be fine-tuned.
 
