@@ -48,6 +48,8 @@ def study(arguments: Arguments) -> None:
             raise unknown_name("row", name, ROWS)
     for student in arguments.students:
         students.check_name(student)
+    if arguments.seeds < 1:
+        raise UserError(f"--seeds is {arguments.seeds}: every row needs a seed, so give 1 or more")
     common = load(arguments.config)
     if arguments.data is not None:
         common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
@@ -55,7 +57,7 @@ def study(arguments: Arguments) -> None:
     results = read_results(folder / RESULTS_FILE, common)
     gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
     for student in arguments.students:
-        for seed in range(STUDENT_SEEDS[student]):
+        for seed in range(min(arguments.seeds, STUDENT_SEEDS[student])):
             for name in arguments.rows:
                 if any((found["student"], found["seed"], found["row"]) == (student, seed, name) for found in results):
                     continue

@@ -66,6 +66,9 @@ class Arguments:
     students: tuple[str, ...] = tuple(STUDENT_SEEDS)
     """Which students."""
 
+    seeds: int = max(STUDENT_SEEDS.values())
+    """From how many seeds at most each row trains a student; ResNet16 is trained from one."""
+
     verbosity: VerbosityFlags = Verbosity()
 
 

@@ -56,6 +56,11 @@ def test_unknown_rows_and_students(tmp_path):
         comparison.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
 
 
+def test_no_seeds(tmp_path):
+    with pytest.raises(UserError, match="--seeds is 0: "):
+        comparison.study(study.Arguments(workdir=tmp_path, seeds=0))
+
+
 def test_the_command_reaches_the_study(call_in_process, tmp_path):
     code, _, said = call_in_process(study.main, "study", "--workdir", tmp_path, "--rows", "no teachers")
     assert code == 2
@@ -64,8 +69,7 @@ def test_the_command_reaches_the_study(call_in_process, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "STUDENT_SEEDS", {"resnet8": 1})
+def test_a_study_goes_on_where_it_stopped(tmp_path):
     for seed, name in enumerate(("one", "two")):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
     settings = {
@@ -78,7 +82,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def run(*rows: str) -> list[dict]:
         workdir = tmp_path / "study"
         arguments = study.Arguments(
-            config=str(tmp_path / "small.toml"), workdir=workdir, rows=rows, students=("resnet8",)
+            config=str(tmp_path / "small.toml"), workdir=workdir, rows=rows, students=("resnet8",), seeds=1
         )
         comparison.study(arguments)
         assert (workdir / "study.png").stat().st_size > 0
@@ -96,6 +100,9 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
     assert not comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0).exists()
+    tiny_network(10, 16, 2).save(tmp_path / "one.keras")
+    with pytest.raises(UserError, match="teachers that have changed since: remove this folder"):
+        run("both, paper's rule per batch")
 
 
 def test_results_of_other_settings_and_changed_rows(tmp_path):
