@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from firmware_export.errors import UserError, unknown_name
 from firmware_export.files import write_json, write_text
@@ -19,14 +20,18 @@ from keras_satkd.figures.study import rows as draw_rows
 from keras_satkd.knowledge import Knowledge
 from keras_satkd.prepare import Inputs, begin, prepare
 from keras_satkd.road import STUDENT_FILE, ask_teachers, distil_student
-from keras_satkd.run import Run
+from keras_satkd.run import InUse, Run
 from keras_satkd.study import ROWS, STUDENT_SEEDS, Arguments
 from keras_satkd.tables import markdown_table
 from keras_satkd.weighting import PAPER_CASES
 
 logger = logging.getLogger(__name__)
 
+Training = tuple[str, str, int]
+"""A row, a student and a seed."""
+
 RESULTS_FILE = "results.json"
+LOCK_FILE = "results.lock"
 SCORES = {
     "accuracy": "accuracy",
     "macro_precision": "precision",
@@ -54,17 +59,47 @@ def study(arguments: Arguments) -> None:
     if arguments.data is not None:
         common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
     folder = arguments.results or arguments.workdir
-    results = read_results(folder / RESULTS_FILE, common)
+    results: list[dict[str, Any]] = []
     gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
-    for student in arguments.students:
-        for seed in range(min(arguments.seeds, STUDENT_SEEDS[student])):
-            for name in arguments.rows:
-                if any((found["student"], found["seed"], found["row"]) == (student, seed, name) for found in results):
-                    continue
-                logger.info("%s, %s, seed %d", name, student, seed)
-                run = Run(run_folder(arguments.workdir, name, student, seed), row_config(common, name, student, seed))
-                results.append(train_row(run, name, gathered))
-                write_results(folder, common, results)
+    for training in _trainings(arguments):
+        if not _holds(results, training):
+            results = read_results(folder / RESULTS_FILE, common)
+        if _holds(results, training):
+            continue
+        row, student, seed = training
+        logger.info("%s, %s, seed %d", row, student, seed)
+        run = Run(run_folder(arguments.workdir, *training), row_config(common, *training))
+        try:
+            found = train_row(run, row, gathered)
+        except InUse:
+            logger.info("another process trains it")
+            continue
+        results = add_result(folder, common, found)
+
+
+def _trainings(arguments: Arguments) -> list[Training]:
+    return [
+        (row, student, seed)
+        for student in arguments.students
+        for seed in range(min(arguments.seeds, STUDENT_SEEDS[student]))
+        for row in arguments.rows
+    ]
+
+
+def _holds(results: list[dict[str, Any]], training: Training) -> bool:
+    return any((found["row"], found["student"], found["seed"]) == training for found in results)
+
+
+def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Renew the files in `folder` by what a row's training found, and return all results that are there now.
+
+    Other processes may do the same meanwhile: what they add stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK_FILE):
+        results = [*read_results(folder / RESULTS_FILE, common), found]
+        write_results(folder, common, results)
+    return results
 
 
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:

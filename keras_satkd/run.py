@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from firmware_export.errors import UserError
 from firmware_export.files import write_json
 from keras_satkd.config import Config, flatten, from_dict, to_dict
@@ -15,6 +17,11 @@ logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "metrics.json"
+LOCK_FILE = "run.lock"
+
+
+class InUse(UserError):
+    """Another process works in the folder."""
 
 
 class Run:
@@ -41,6 +48,8 @@ class Run:
             raise UserError(f"--workdir {workdir} holds files but no run: give a new or an empty folder")
         if found is not None and found != config:
             raise UserError(f"--workdir {workdir} was made with {_difference(found, config)}: give another folder")
+        # One for all runs of a folder in this process: only other processes are kept out.
+        self._lock = FileLock(self.path(LOCK_FILE), is_singleton=True)
         self.results: dict[str, Any] = _read_json(workdir / RESULTS_FILE) or {}
 
     @classmethod
@@ -58,13 +67,24 @@ class Run:
     def claim(self) -> None:
         """Make the folder this run's, once its inputs are known to be sound: a run that cannot begin leaves nothing.
 
+        It is this process's, too, as long as the run lives.
+
         Raises:
+            InUse: another process has claimed the folder and lives.
             UserError: the folder cannot be written.
         """
         try:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(blocking=False)
             write_json(self.path(CONFIG_FILE), to_dict(self.config))
+        except Timeout:
+            raise InUse(
+                f"--workdir {self.workdir} is in use by another process: wait, or give another folder"
+            ) from None
         except OSError as error:
             raise UserError(f"--workdir {self.workdir} cannot be written: {error.strerror}") from error
+        # What another process found before it let go.
+        self.results = _read_json(self.path(RESULTS_FILE)) or {}
 
     def path(self, *parts: str) -> Path:
         """A file or folder of the run."""

@@ -4,7 +4,8 @@
 
 The rows of the paper's tables III and IV, with a baseline and rules of our own: every row has the same images, schedule
 and augmentation, and differs in what `ROWS` says. ResNet8 is trained from several seeds, ResNet16 from one. A stopped
-study goes on where it was; `results.json`, `study.md` and `study.png` are renewed after every row.
+study goes on where it was; `results.json`, `study.md` and `study.png` are renewed after every row. Several processes
+may work on one study: each takes rows that no other is training.
 """
 
 from dataclasses import dataclass

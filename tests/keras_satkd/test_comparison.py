@@ -8,7 +8,8 @@ from tests_support import tiny_network
 
 from firmware_export.errors import UserError
 from keras_satkd import comparison, study, teachers
-from keras_satkd.config import Config, DataConfig, TeachersConfig
+from keras_satkd.config import Config, DataConfig, TeachersConfig, load
+from keras_satkd.run import InUse
 
 
 def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
@@ -103,6 +104,25 @@ def test_a_study_goes_on_where_it_stopped(tmp_path):
     tiny_network(10, 16, 2).save(tmp_path / "one.keras")
     with pytest.raises(UserError, match="teachers that have changed since: remove this folder"):
         run("both, paper's rule per batch")
+
+
+def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
+    def found(row: str) -> dict:
+        return result(row, 0, 0.9) | {"settings": study.ROWS[row], "teachers": {}}
+
+    rows = ("no teacher", "EfficientViT alone", "MobileViT alone")
+    theirs, mine, finished_meanwhile = rows
+
+    def train_row(run, row, gathered):
+        if row == theirs:
+            raise InUse("another process trains it")
+        assert row == mine
+        comparison.add_result(tmp_path, load("study"), found(finished_meanwhile))
+        return found(row)
+
+    monkeypatch.setattr(comparison, "train_row", train_row)
+    comparison.study(study.Arguments(workdir=tmp_path, rows=rows, students=("resnet8",), seeds=1))
+    assert comparison.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
 
 
 def test_results_of_other_settings_and_changed_rows(tmp_path):

@@ -1,12 +1,15 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 
 from firmware_export.errors import UserError
 from keras_satkd.config import Config, DistillationConfig
-from keras_satkd.run import Run
+from keras_satkd.run import LOCK_FILE, InUse, Run
 
+HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
 
 
@@ -46,6 +49,21 @@ def test_a_folder_of_another_configuration_is_refused_with_the_difference(tmp_pa
     claimed(tmp_path / "run")
     with pytest.raises(UserError, match=r"distillation\.temperature=5\.0 \(now 4\.0\): give another folder"):
         Run(tmp_path / "run", OTHER)
+
+
+def test_a_folder_that_another_process_works_in(tmp_path):
+    claimed(tmp_path).step("int8", lambda: {"bytes": 1})
+    command = [sys.executable, "-c", HOLD_A_LOCK, str(tmp_path / LOCK_FILE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline()
+        run = Run(tmp_path, Config())
+        with pytest.raises(InUse, match="is in use by another process: wait, or give another folder"):
+            run.claim()
+        found = json.loads((tmp_path / "metrics.json").read_text()) | {"export": {"bytes": 2}}
+        (tmp_path / "metrics.json").write_text(json.dumps(found))
+        other.communicate(b"\n")
+    run.claim()
+    assert run.results["export"]["bytes"] == 2
 
 
 def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
