@@ -10,7 +10,7 @@ from markdown_text import ROOT, text
 from keras_satkd import comparison
 from keras_satkd.config import load
 
-FOLDERS = {"study": ROOT / "docs" / "study"}
+FOLDERS = {"study": ROOT / "docs" / "study", "eurosat": ROOT / "docs" / "study_70_epochs"}
 """Where the results of each preset's study lie."""
 
 README = " ".join(text(ROOT / "README.md").split())
