@@ -38,9 +38,9 @@ def test_the_readme_shows_the_first_table(folder):
     assert scores in text(ROOT / "README.md")
 
 
-def mean(row: str, kind: str, preset: str = "study") -> float:
+def mean(row: str, kind: str) -> float:
     """ResNet8's mean accuracy over the seeds at severity 1 of `kind`, or on clean images; per cent."""
-    found = [each for each in results(FOLDERS[preset]) if (each["row"], each["student"]) == (row, "resnet8")]
+    found = [each for each in results(FOLDERS["study"]) if (each["row"], each["student"]) == (row, "resnet8")]
     accuracies = [each["accuracy"] if kind == "clean" else each["corruptions"][kind][0] for each in found]
     return 100 * sum(accuracies) / len(accuracies)
 
