@@ -19,8 +19,8 @@ html_copy_source = False
 nitpicky = True
 
 _PAGES = ("method", "architecture", "board", "row_engine", "files", "cli", "speed")
-# A study's tables are there once some of it has been trained.
-_STUDY = sorted(path.relative_to(HERE).with_suffix("").as_posix() for path in HERE.glob("study/*.md"))
+# Studies that have been trained at least in part; `keras_satkd.study` wrote these pages.
+_STUDIES = sorted(path.relative_to(HERE).with_suffix("").as_posix() for path in HERE.glob("*/study.md"))
 
 
 def complete(app: Sphinx, page: str, source: list[str]) -> None:
@@ -32,10 +32,10 @@ def complete(app: Sphinx, page: str, source: list[str]) -> None:
         source: the page's text, in a list of one.
     """
     if page == "index":
-        pages = "\n".join([*_PAGES, *_STUDY])
+        pages = "\n".join([*_PAGES, *_STUDIES])
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
-    if page in _STUDY and not source[0].startswith("# "):
-        source[0] = f"# The study\n\n{source[0]}"
+    if page in _STUDIES:
+        source[0] = f"# {Path(page).parent.name.replace('_', ' ').capitalize()}\n\n{source[0]}"
     if page == "cli":
         from command_line import reference
 
