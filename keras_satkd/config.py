@@ -166,7 +166,7 @@ class QuantizationConfig(TrainingConfig):
     learning_rate: Positive = 2e-4
     """A tenth of distillation's: the weights only settle onto the int8 grid."""
     calibration_images: Count = 256
-    """Training images that set the ranges of post-training quantization."""
+    """Training images that set the ranges of activations, in QAT and in post-training quantization."""
 
 
 @dataclass(frozen=True)
