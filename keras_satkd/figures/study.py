@@ -30,8 +30,9 @@ def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
         deviations = np.array([summary["accuracy"][1] or 0.0 for summary in found])
         panel.barh(places, 200 * chance, 0.3, 100 * (means - chance), color="0.87")
         panel.errorbar(100 * means, places, xerr=100 * deviations, fmt="o", color=colour, capsize=3)
-        seeds = max(summary["seeds"] for summary in found)
-        panel.set(title=f"{student}, {seeds} seed{'s' * (seeds > 1)} a row", xlabel="test accuracy %")
+        counts = sorted({summary["seeds"] for summary in found})
+        seeds = " or ".join(str(count) for count in counts) + (" seed" if counts == [1] else " seeds")
+        panel.set(title=f"{student}, {seeds} a row", xlabel="test accuracy %")
         panel.grid(alpha=0.3)
         panel.set_axisbelow(True)
         panel.use_sticky_edges = False

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from keras_satkd.calibration import reliability
-from keras_satkd.figures import judgement, training
+from keras_satkd.figures import judgement, study, training
 from keras_satkd.figures.canvas import PANEL, STYLE, svg
 
 
@@ -103,3 +103,21 @@ def test_svg_is_the_same_every_time_and_leaves_settings_alone():
     assert once == again
     assert "<title>a &lt; b</title>" in once
     assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"), [((1, 1), "1 seed a row"), ((3, 3), "3 seeds a row"), ((2, 1), "1 or 2 seeds a row")]
+)
+def test_rows_of_a_study(seeds, told):
+    summaries = [
+        {
+            "row": f"row {number}",
+            "student": "resnet8",
+            "seeds": count,
+            "images": 4860,
+            "accuracy": (0.94, 0.003 if count > 1 else None),
+        }
+        for number, count in enumerate(seeds)
+    ]
+    texts = drawn(lambda figure: study.rows(figure, summaries), size=(9, 5))
+    assert {f"resnet8, {told}", "row 0", "row 1"} <= set(texts)
