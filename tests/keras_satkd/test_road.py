@@ -84,8 +84,6 @@ def finished(tmp_path_factory) -> dict:
     config, workdir = configuration(folder), folder / "run"
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
     seen, ended = {}, {}
-    # Tests that a shell started in the background ignore Ctrl-C, and so would the commands that they start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for phase, by in (("distillation", signal.SIGINT), ("quantization", signal.SIGKILL)):
         said = folder / f"{phase}.log"
         with (
