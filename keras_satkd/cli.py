@@ -48,7 +48,7 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
 
         Args:
             settings: all that the preset says too.
-            config: a preset (eurosat, demo, paper, study) or a TOML file; the flags below change it.
+            config: a preset (eurosat, eurosat_long, demo, paper, study) or a TOML file; the flags below change it.
             workdir: the run's folder. The same command goes on where an earlier one was stopped.
             verbosity: how much is said.
         """

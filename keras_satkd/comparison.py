@@ -18,6 +18,7 @@ from keras_satkd.evaluate import evaluate
 from keras_satkd.figures.canvas import save_png
 from keras_satkd.figures.study import rows as draw_rows
 from keras_satkd.knowledge import Knowledge
+from keras_satkd.lowering import Lowered
 from keras_satkd.prepare import Inputs, begin, prepare
 from keras_satkd.road import STUDENT_FILE, ask_teachers, distil_student
 from keras_satkd.run import InUse, Run
@@ -69,10 +70,14 @@ def study(arguments: Arguments) -> None:
         row, student, seed = training
         logger.info("%s, %s, seed %d", row, student, seed)
         run = Run(run_folder(arguments.workdir, *training), row_config(common, *training))
+        run.lowers = arguments.lower
         try:
             found = train_row(run, row, gathered)
         except InUse:
             logger.info("another process trains it")
+            continue
+        except Lowered as lowered:
+            print(lowered)
             continue
         results = add_result(folder, common, found)
 
@@ -172,7 +177,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         What `results.json` holds of it.
 
     Raises:
-        UserError: the run is of other teachers.
+        UserError: the run is of other teachers, or ended before its last epoch (`run_lowered.py` can).
     """
     key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
     if key in gathered:
@@ -184,6 +189,13 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
     distil_student(run, inputs.split, knowledge)
     if not _taught_by(run.results["distillation"], teachers.digests(knowledge.teachers)):
         raise UserError(f"{run.workdir} was trained under teachers that have changed since: remove this folder")
+    epochs = [row for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] == "distillation"]
+    schedule = run.config.distillation
+    if len(epochs) < schedule.epochs and schedule.patience is None:
+        raise UserError(
+            f"{run.workdir} was lowered and trained for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
+            "compare with other rows: remove this folder and train it to the end"
+        )
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))
     scores = run.step("study", lambda: evaluate(student, test.images, test.labels, corruptions=True))
@@ -193,16 +205,16 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         "seed": run.config.seed,
         "settings": ROWS[row],
         **{name: value for name, value in scores.items() if name != "seconds"},
-        "cases": _cases(run),
+        "cases": _cases(epochs[-1]),
         **{name: run.results["distillation"][name] for name in ("teachers", "parameters", "macs")},
-        "training_seconds": run.results["distillation"]["seconds"],
-        **{name: run.results["data"][name] for name in ("split_sha256", "hardware")},
+        "training_seconds": round(metrics_csv.seconds(epochs), 1),
+        "split_sha256": run.results["data"]["split_sha256"],
+        "hardware": metrics_csv.hardware(epochs, run.results["data"]["hardware"]),
     }
 
 
-def _cases(run: Run) -> dict[str, float]:
+def _cases(last: dict[str, str]) -> dict[str, float]:
     """How often each of the paper's cases ran in the last epoch; empty for rules without cases."""
-    last = metrics_csv.read(run.path(metrics_csv.FILE))[-1]
     return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}
 
 

@@ -267,7 +267,7 @@ def command(config: Config, program: str) -> str:
 
 
 def load(name: str) -> Config:
-    """The configuration of a preset (`eurosat`, `demo`, `paper`, `study`) or of a TOML file.
+    """The configuration of a preset (`eurosat`, `eurosat_long`, `demo`, `paper`, `study`) or of a TOML file.
 
     Raises:
         UserError: neither exists, or the file is not TOML, or it holds a setting that is none.

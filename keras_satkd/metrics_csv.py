@@ -25,3 +25,13 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:
+    """What the epochs ran on, each machine once: a lowered training says its own, any other ran `here`."""
+    return "; ".join(dict.fromkeys(row.get("hardware") or here for row in epochs))
+
+
+def seconds(epochs: Sequence[dict[str, str]]) -> float:
+    """How long the epochs took."""
+    return sum(float(row["seconds"]) for row in epochs)

@@ -95,8 +95,6 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
     epochs = [row for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] in phases]
-    # A lowered training says what it ran on.
-    hardware = dict.fromkeys(row.get("hardware") or run.results["data"]["hardware"] for row in epochs)
     settings = {
         phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
     }
@@ -114,8 +112,8 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
             "split_sha256": divided.sha256,
             "schedule": {phase: dataclasses.asdict(config) for phase, config in settings.items()},
             "epochs": Counter(row["phase"] for row in epochs),
-            "hardware": "; ".join(hardware),
-            "hours": round(sum(float(row["seconds"]) for row in epochs) / 3600, 2),
+            "hardware": metrics_csv.hardware(epochs, run.results["data"]["hardware"]),
+            "hours": round(metrics_csv.seconds(epochs) / 3600, 2),
             "images": {part: len(getattr(divided, part)) for part in ("train", "validation", "test")},
             "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
             # What flies is the int8 model: what it withstands belongs to its description.

@@ -70,6 +70,10 @@ class Arguments:
     seeds: int = max(STUDENT_SEEDS.values())
     """From how many seeds at most each row trains a student; ResNet16 is trained from one."""
 
+    lower: bool = False
+    """Train nothing: write each missing row's training as a program, as keras_satkd.lower does, and print its folder.
+    With `trained.npz` back in these folders, the study goes on."""
+
     verbosity: VerbosityFlags = Verbosity()
 
 

@@ -7,7 +7,7 @@ import tomli_w
 from tests_support import tiny_network
 
 from firmware_export.errors import UserError
-from keras_satkd import comparison, study, teachers
+from keras_satkd import comparison, run_lowered, study, teachers
 from keras_satkd.config import Config, DataConfig, TeachersConfig, load
 from keras_satkd.run import InUse
 
@@ -70,7 +70,7 @@ def test_the_command_reaches_the_study(call_in_process, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(tmp_path):
+def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
     for seed, name in enumerate(("one", "two")):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
     settings = {
@@ -80,19 +80,26 @@ def test_a_study_goes_on_where_it_stopped(tmp_path):
     }
     (tmp_path / "small.toml").write_text(tomli_w.dumps(settings))
 
+    workdir = tmp_path / "study"
+
+    def arguments(*rows: str) -> study.Arguments:
+        config = str(tmp_path / "small.toml")
+        return study.Arguments(config=config, workdir=workdir, rows=rows, students=("resnet8",), seeds=1)
+
     def run(*rows: str) -> list[dict]:
-        workdir = tmp_path / "study"
-        arguments = study.Arguments(
-            config=str(tmp_path / "small.toml"), workdir=workdir, rows=rows, students=("resnet8",), seeds=1
-        )
-        comparison.study(arguments)
+        comparison.study(arguments(*rows))
         assert (workdir / "study.png").stat().st_size > 0
         assert rows[-1] in (workdir / "study.md").read_text()
         return json.loads((workdir / "results.json").read_text())["results"]
 
+    comparison.study(dataclasses.replace(arguments("no teacher"), lower=True))
+    lowered = comparison.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
+    assert capsys.readouterr().out.splitlines()[-1] == str(lowered)
+    assert (lowered / run_lowered.PROGRAM_FILE).stat().st_size > 0
+    assert not (workdir / "results.json").exists()
     first = run("no teacher")
     # A machine that has the results but not the runs trains nothing again.
-    shutil.rmtree(comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0))
+    shutil.rmtree(comparison.run_folder(workdir, "no teacher", "resnet8", 0))
     both = run("no teacher", "both, paper's rule per batch")
     assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
     assert both[0] == first[0]
@@ -100,7 +107,12 @@ def test_a_study_goes_on_where_it_stopped(tmp_path):
     assert first[0]["cases"] == {}
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
-    assert not comparison.run_folder(tmp_path / "study", "no teacher", "resnet8", 0).exists()
+    assert not comparison.run_folder(workdir, "no teacher", "resnet8", 0).exists()
+    (workdir / "results.json").unlink()
+    metrics = comparison.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
+    metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError, match="trained for 0 of 1 epochs"):
+        run("both, paper's rule per batch")
     tiny_network(10, 16, 2).save(tmp_path / "one.keras")
     with pytest.raises(UserError, match="teachers that have changed since: remove this folder"):
         run("both, paper's rule per batch")
