@@ -10,8 +10,13 @@ from markdown_text import ROOT, text
 
 from keras_satkd import comparison
 from keras_satkd.config import load
+from keras_satkd.study import ROWS, STUDENT_SEEDS
 
-FOLDERS = {"study": ROOT / "docs" / "study", "eurosat": ROOT / "docs" / "study_70_epochs"}
+FOLDERS = {
+    "study": ROOT / "docs" / "study",
+    "eurosat": ROOT / "docs" / "study_70_epochs",
+    "eurosat_long": ROOT / "docs" / "study_200_epochs",
+}
 """Where the results of each preset's study lie."""
 
 README = " ".join(text(ROOT / "README.md").split())
@@ -39,34 +44,38 @@ def test_the_readme_shows_the_first_table(folder):
     assert scores in text(ROOT / "README.md")
 
 
-def accuracies(row: str, kind: str) -> dict[int, float]:
-    """Of ResNet8 by seed, at severity 1 of `kind` or on clean images; per cent."""
-    return {
-        found["seed"]: 100 * (found["accuracy"] if kind == "clean" else found["corruptions"][kind][0])
-        for found in results(FOLDERS["study"])
-        if (found["row"], found["student"]) == (row, "resnet8")
-    }
+def accuracy(row: str, kind: str, student: str = "resnet8") -> float:
+    """Mean of the seeds, at severity 1 of `kind` or on clean images; per cent."""
+    return 100 * float(
+        np.mean(
+            [
+                found["accuracy"] if kind == "clean" else found["corruptions"][kind][0]
+                for found in results(FOLDERS["study"])
+                if (found["row"], found["student"]) == (row, student)
+            ]
+        )
+    )
 
 
-def gain(row: str, over: str, kind: str) -> float:
-    """By how many points `row` is ahead of the row `over`, in the mean of the seeds that both have."""
-    ahead, behind = accuracies(row, kind), accuracies(over, kind)
-    return float(np.mean([ahead[seed] - behind[seed] for seed in ahead.keys() & behind.keys()]))
-
-
-def gains(kind: str, sign: int = 1) -> str:
-    """What ResNet8 taught on clean images is ahead of the untaught by, or behind it (-1), as README says it."""
+def gains(kind: str, student: str = "resnet8", sign: int = 1) -> str:
+    """What students taught on clean images are ahead of the untaught by, or behind it (-1), as README says it."""
     on_clean_images = {
-        found["row"]
-        for found in results(FOLDERS["study"])
-        if found["student"] == "resnet8" and "distillation.sensor_noise" not in found["settings"]
+        found["row"] for found in results(FOLDERS["study"]) if "distillation.sensor_noise" not in found["settings"]
     }
-    differences = [sign * gain(row, "no teacher", kind) for row in on_clean_images - {"no teacher"}]
+    untaught = accuracy("no teacher", kind, student)
+    differences = [sign * (accuracy(row, kind, student) - untaught) for row in on_clean_images - {"no teacher"}]
     return f"{min(differences):z.1f} to {max(differences):z.1f}"
 
 
+def test_every_row_of_the_study_has_all_its_seeds():
+    trained = {(found["row"], found["student"], found["seed"]) for found in results(FOLDERS["study"])}
+    assert trained == {
+        (row, student, seed) for row in ROWS for student, seeds in STUDENT_SEEDS.items() for seed in range(seeds)
+    }
+
+
 def test_what_the_readme_says_of_clean_images():
-    assert f"behind the untaught one by {gains('clean', -1)} points" in README
+    assert f"behind the untaught one by {gains('clean', sign=-1)} points" in README
 
 
 def test_what_the_readme_says_of_corruptions():
@@ -76,6 +85,6 @@ def test_what_the_readme_says_of_corruptions():
 
 def test_what_the_readme_says_of_noise():
     clean, noisy = "both, calibrated confidence per sample", "both, calibrated confidence, noisy images"
-    assert f"costs {gain(clean, noisy, 'clean'):.0f} points of clean images" in README
-    before, after = (np.mean([*accuracies(row, "gaussian_noise").values()]) for row in (clean, noisy))
+    assert f"costs {accuracy(clean, 'clean') - accuracy(noisy, 'clean'):.0f} points of clean images" in README
+    before, after = (accuracy(row, "gaussian_noise") for row in (clean, noisy))
     assert f"the weakest noise from {before:.0f} to {after:.0f} %" in README
