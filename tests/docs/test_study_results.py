@@ -76,11 +76,18 @@ def test_every_row_of_the_study_has_all_its_seeds():
 
 def test_what_the_readme_says_of_clean_images():
     assert f"behind the untaught one by {gains('clean', sign=-1)} points" in README
+    assert f"ResNet16 is ahead of its own by {gains('clean', 'resnet16')}." in README
 
 
 def test_what_the_readme_says_of_corruptions():
     said = f"by {gains('jpeg')} points after JPEG at quality 80 and by {gains('motion_blur')} after a smear of 3 pixels"
     assert said in README
+    assert f"ResNet16 by {gains('jpeg', 'resnet16')} and {gains('motion_blur', 'resnet16')}." in README
+
+
+def test_what_the_readme_says_of_the_long_training():
+    untaught, taught = (100 * found["corruptions"]["motion_blur"][0] for found in results(FOLDERS["eurosat_long"]))
+    assert f"{taught:.1f} instead of {untaught:.1f} % at a smear of 3 pixels" in README
 
 
 def test_what_the_readme_says_of_noise():
