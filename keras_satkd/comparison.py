@@ -189,7 +189,7 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
     distil_student(run, inputs.split, knowledge)
     if not _taught_by(run.results["distillation"], teachers.digests(knowledge.teachers)):
         raise UserError(f"{run.workdir} was trained under teachers that have changed since: remove this folder")
-    epochs = [row for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] == "distillation"]
+    epochs = metrics_csv.of_phases(run.path(metrics_csv.FILE), ["distillation"])
     schedule = run.config.distillation
     if len(epochs) < schedule.epochs and schedule.patience is None:
         raise UserError(

@@ -18,6 +18,11 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def of_phases(path: Path, phases: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of these phases."""
+    return [row for row in read(path) if row["phase"] in phases]
+
+
 def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     """Write all rows; a phase leaves empty what only others have."""
     text = io.StringIO()

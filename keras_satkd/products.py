@@ -94,7 +94,7 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
     """Write the JSON beside `model`, whose scores are measured now, on the file that is shipped."""
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
-    epochs = [row for row in metrics_csv.read(run.path(metrics_csv.FILE)) if row["phase"] in phases]
+    epochs = metrics_csv.of_phases(run.path(metrics_csv.FILE), phases)
     settings = {
         phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
     }

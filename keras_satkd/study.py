@@ -30,7 +30,7 @@ ROWS: dict[str, dict[str, object]] = {
         "distillation.weighting.rule": "confidence",
         "distillation.sensor_noise": 0.2,
     },
-    # What the shipped students were trained by (preset `eurosat`), at this study's schedule.
+    # The loss that the shipped students learned by (preset `eurosat_long`), at this study's schedule.
     "best recipe: three teachers": {
         "teachers.names": list(EUROSAT_TEACHERS),
         "distillation.temperature": 3.0,
