@@ -8,37 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import (
-    arena,
-    build_systems,
-    compiler,
-    convert,
-    cpp_classifier,
-    defaults,
-    files,
-    fitting,
-    fitting_report,
-    flatbuffer,
-    folder,
-    integrity,
-    margin,
-    memory_plan,
-    model_data,
-    oracle,
-    probe,
-    report,
-    verify,
-)
-from firmware_export import images as image_files
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph
-from firmware_export.keras_parity import KerasParity, check_keras
-from firmware_export.model_data import ModelFacts
-from firmware_export.report import ExportReport
+from firmware_export.board import fitting
+from firmware_export.board.targets import Target
+from firmware_export.common import defaults, files
+from firmware_export.common.c_text import check_symbol
+from firmware_export.common.errors import UserError
+from firmware_export.facts import ModelFacts, check_class_names
+from firmware_export.images import load as image_files
+from firmware_export.memory import arena, offline_plan
+from firmware_export.output import build_systems, fitting_report, folder, report
+from firmware_export.output.report import ExportReport
 from firmware_export.rows import export as row_engine
 from firmware_export.rows import naming
-from firmware_export.rows.render import RowsModel, compile_rows
-from firmware_export.targets import Target
+from firmware_export.rows.compile import RowsModel, compile_rows
+from firmware_export.tflite import convert, interpreters, reader
+from firmware_export.tflite.graph import Graph
+from firmware_export.tflm import classifier, integrity, model_data, read_back
+from firmware_export.verify import abstention, kernel_parity, sandbox
+from firmware_export.verify.golden_vectors import golden_vectors
+from firmware_export.verify.keras_parity import KerasParity, check_keras
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total)."""
@@ -106,13 +94,13 @@ def export(
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)
-    probe.check(model, name)
-    graph = flatbuffer.read(model, name)
-    flatbuffer.check_deployable(graph)
+    sandbox.check(model, name)
+    graph = reader.read(model, name)
+    reader.check_deployable(graph)
     if expect_unit_input:
         convert.check_unit_input(graph)
-    model_data.check_symbol(symbol)
-    model_data.check_class_names(class_names, graph)
+    check_symbol(symbol)
+    check_class_names(class_names, graph)
     build_systems.check_formats(formats)
     naming.check_prefix(engine_prefix)
     folder.check(out_dir)
@@ -126,15 +114,17 @@ def export(
     tell("arena", 1, 1)
     rows = _compile_rows(found.model, command, name, engine, engine_prefix)
     # TFLM refuses to keep every tensor of a model that carries a plan.
-    unplanned = memory_plan.without_offline_plan(model)
-    parity = verify.check_kernels(unplanned, graph, codes, lambda done, total: tell("images", done, total))
-    verify.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], parity.outputs[:_ARENA_IMAGES])
+    unplanned = offline_plan.without_offline_plan(model)
+    parity = kernel_parity.check_kernels(unplanned, graph, codes, lambda done, total: tell("images", done, total))
+    kernel_parity.check_least_arena(
+        found.model, found.least_bytes, codes[:_ARENA_IMAGES], parity.outputs[:_ARENA_IMAGES]
+    )
     keras = _keras_parity(keras_model, unplanned, graph, codes, parity.outputs)
-    unsure = margin.ALWAYS_ANSWERS
+    unsure = abstention.ALWAYS_ANSWERS
     if validation is not None:
-        answers = oracle.predict_int8(model, validation[0])
-        difference = margin.largest_difference(oracle.predict_int8(model, codes), parity.outputs)
-        unsure = margin.choose(answers, validation[1], error_rate, difference)
+        answers = interpreters.predict_int8(model, validation[0])
+        difference = abstention.largest_difference(interpreters.predict_int8(model, codes), parity.outputs)
+        unsure = abstention.choose(answers, validation[1], error_rate, difference)
 
     facts = ModelFacts(
         graph=graph,
@@ -147,13 +137,13 @@ def export(
         images_are_real=images_are_real,
         parity=_sentence(parity, keras),
     )
-    golden = integrity.golden_vectors(found.model, graph, codes, outputs=parity.outputs)
+    golden = golden_vectors(found.model, graph, codes, outputs=parity.outputs)
     texts: dict[str, str] = {}
     compiled_with = rows_report = None
     tell("compile", 0, 1)
     if engine != "rows":
-        texts |= model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, unsure)
-        compiled_with = compiler.check_array(texts, symbol, found.model)
+        texts |= model_data.render(facts) | integrity.render(facts, golden) | classifier.render(facts, unsure)
+        compiled_with = read_back.check_array(texts, symbol, found.model)
     if rows is not None and engine != "tflm":
         row_texts, rows_report = row_engine.files(rows, facts, golden, codes, parity.outputs)
         texts |= row_texts
@@ -224,13 +214,13 @@ def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
         generated = image_files.generated_images(shape, defaults.LEAST_IMAGES)
         if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
-        return oracle.quantize_input(generated, graph)
+        return interpreters.quantize_input(generated, graph)
     _check_images(images, graph)
     if len(images) < defaults.LEAST_IMAGES:
         raise UserError(
             f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated ones"
         )
-    return oracle.quantize_input(images, graph)
+    return interpreters.quantize_input(images, graph)
 
 
 def _check_images(images: np.ndarray, graph: Graph) -> None:
@@ -253,7 +243,7 @@ def _keras_parity(
     return check_keras(keras_model, model, graph, codes, outputs)
 
 
-def _sentence(parity: verify.KernelParity, keras: KerasParity | None) -> str:
+def _sentence(parity: kernel_parity.KernelParity, keras: KerasParity | None) -> str:
     differing = sum(tensor.differing for tensor in parity.tensors)
     elements = sum(tensor.elements for tensor in parity.tensors)
     text = (

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import tyro
 
-from firmware_export import check_programs, emulator
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import UserError, exit_on_user_error, unknown_name
+from firmware_export.board import check_programs, emulator
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import UserError, exit_on_user_error, unknown_name
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Annotated, NoReturn
 
 import tyro
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import exit_on_user_error
-from firmware_export.silence import captured_stderr
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import exit_on_user_error
+from firmware_export.common.stderr import captured_stderr
 from keras_satkd.config import Config, load, validated
 
 
@@ -63,13 +63,13 @@ def main(module: str, description: str, steps: str) -> NoReturn:
     Args:
         module: that was called.
         description: what it does, for the help text.
-        steps: name of the function of `keras_satkd.road` that does it.
+        steps: name of the function of `keras_satkd.pipeline.steps` that does it.
     """
 
     def work() -> None:
         config, workdir, level = parse(module, description)
         show_log(level)
-        road = import_quietly("keras_satkd.road")
+        road = import_quietly("keras_satkd.pipeline.steps")
         getattr(road, steps)(road.Run(workdir, config))
 
     exit_on_user_error(work, is_resumable=True)
@@ -81,7 +81,7 @@ def import_quietly(module: str) -> ModuleType:
     Command lines import what does their work with it, once they are read: it takes seconds that `--help` must not cost.
 
     Args:
-        module: its full name, as in `keras_satkd.road`.
+        module: its full name, as in `keras_satkd.pipeline.steps`.
     """
     # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
     is_verbose = logging.getLogger("keras_satkd").isEnabledFor(logging.DEBUG)

@@ -6,10 +6,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import augment, students
 from keras_satkd.config import WeightingConfig
+from keras_satkd.data import augment
 from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
-from keras_satkd.teachers import Teacher
+from keras_satkd.models import students
+from keras_satkd.models.teachers import Teacher
 from keras_satkd.weighting import PAPER_CASES, Weights, make_rule
 
 
@@ -18,7 +19,7 @@ class Distiller(tf_keras.Model):
     """A student, its teachers and the loss between them; works with `compile`, `fit`, callbacks and `evaluate`.
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
-    [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] that were precomputed (`views.py`).
+    [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C], precomputed (`training.teacher_logits`).
     Where they are missing, the teachers run inside the step. `y` is int [B], or float [B, C] (one-hot or mixed).
 
     Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation

@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import tyro
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import UserError, exit_on_user_error, unknown_name
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import import_quietly
 from keras_satkd.config import Config, DataConfig, validated
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from keras_satkd.classifier import Classifier
-    from keras_satkd.image_set import ImageSet
+    from firmware_export.images.image_set import ImageSet
 
 # As in `teachers.INPUT_RANGES`, which cannot be imported without TensorFlow.
 InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
@@ -122,11 +119,13 @@ def _work() -> None:
 
 
 def _result(arguments: Arguments) -> dict[str, Any]:
-    classifier = import_quietly("keras_satkd.classifier").load(
+    classifier = import_quietly("keras_satkd.evaluation.classifier").load(
         arguments.model, arguments.input_range, arguments.image_size
     )
     part = _images(arguments, classifier.image_size)
-    labels = model_labels(part.labels, part.class_names, classifier)
+    from keras_satkd.evaluation import scoring
+
+    labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
     # A path says where this machine keeps its files; a TFDS name belongs to the result as it is.
@@ -136,14 +135,14 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "model": classifier.name,
         "data": source,
         "split": arguments.split,
-        **evaluate(classifier, part.images, labels, arguments.corruptions),
+        **scoring.evaluate(classifier, part.images, labels, arguments.corruptions),
     }
 
 
 def _images(arguments: Arguments, image_size: int) -> "ImageSet":
     import numpy as np
 
-    from keras_satkd import data
+    from keras_satkd.data import sources as data
 
     settings = arguments.data_config(image_size)
     images = data.load(settings)
@@ -155,78 +154,11 @@ def _images(arguments: Arguments, image_size: int) -> "ImageSet":
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images
 
 
-def model_labels(labels: "np.ndarray", class_names: tuple[str, ...], classifier: "Classifier") -> "np.ndarray":
-    """The labels of images in the model's own order of classes.
-
-    Args:
-        labels: int [N], positions in `class_names`.
-        class_names: of the data; in any order, and not necessarily all of the model's, if it knows its classes.
-        classifier: the model. If it does not know its classes, they are taken to be those of the data, in that order.
-
-    Returns:
-        int [N], positions among the model's logits.
-
-    Raises:
-        UserError: the data have a class that the model does not know, or another number of classes.
-    """
-    import numpy as np
-
-    if classifier.class_names is None:
-        if len(class_names) != classifier.classes:
-            raise UserError(
-                f"model {classifier.name} tells {classifier.classes} classes apart, the data have {len(class_names)}: "
-                f"give other data, or list the model's class_names in {Path(classifier.name).stem}.json beside it"
-            )
-        return labels
-    for name in class_names:
-        if name not in classifier.class_names:
-            raise unknown_name("class in --data", name, classifier.class_names)
-    return np.array([classifier.class_names.index(name) for name in class_names], np.int32)[labels]
-
-
-def evaluate(
-    classifier: "Classifier", images: "np.ndarray", labels: "np.ndarray", corruptions: bool = False
-) -> dict[str, Any]:
-    """A model's scores, each in [0, 1], in plain values that JSON can hold.
-
-    Args:
-        classifier: the model; classes without a name are called by their position.
-        images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
-        labels: int [N], positions among the model's logits.
-        corruptions: disturb the images too.
-
-    Returns:
-        `images` (N), the scores of `scores.score`, `per_class` (recall and number of images of every class that
-        `labels` holds, by name), and with `corruptions` the accuracy at severities 1..5 of every corruption, by name,
-        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`).
-    """
-    import numpy as np
-    from sklearn.metrics import recall_score
-
-    from keras_satkd.corruptions import SEVERITIES, accuracies
-    from keras_satkd.scores import score
-
-    logits = classifier.logits(images)
-    present, counts = np.unique(labels, return_counts=True)
-    recalls = recall_score(labels, logits.argmax(axis=1), labels=present, average=None, zero_division=0.0)
-    names = classifier.class_names or [str(position) for position in range(classifier.classes)]
-    per_class = {
-        names[label]: {"recall": float(recall), "images": int(count)}
-        for label, recall, count in zip(present, recalls, counts, strict=True)
-    }
-    result = {"images": len(images), **score(logits, labels), "per_class": per_class}
-    if corruptions:
-        model = {classifier.name: classifier.logits}
-        result["corruptions"] = accuracies(model, images, labels)[classifier.name]
-        result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
-    return result
-
-
 def _print_tables(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from keras_satkd.tables import terminal_table
+    from firmware_export.common.tables import terminal_table
 
     def percent(*values: float) -> list[str]:
         return [f"{100 * value:.2f}" for value in values]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import exit_on_user_error
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import exit_on_user_error
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ def main() -> NoReturn:
     def work() -> None:
         arguments = read(Arguments, "keras_satkd.redraw")
         show_log(arguments.verbosity.level)
-        from keras_satkd.report import report
-        from keras_satkd.run import Run
+        from keras_satkd.report.write import report
+        from keras_satkd.run.folder import Run
 
         run = Run.open(arguments.workdir)
         print(run.path(report(run)["file"]))

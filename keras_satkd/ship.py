@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import exit_on_user_error
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import exit_on_user_error
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ def main() -> NoReturn:
         show_log(arguments.verbosity.level)
         from keras_satkd.cli import import_quietly
 
-        for path in import_quietly("keras_satkd.products").ship(arguments.workdir, arguments.out, arguments.suffix):
+        for path in import_quietly("keras_satkd.pipeline.release").ship(
+            arguments.workdir, arguments.out, arguments.suffix
+        ):
             print(path)
 
     exit_on_user_error(work)

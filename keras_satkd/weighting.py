@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from firmware_export.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.config import WeightingConfig
 
 PAPER_CASES = ("floor", "both_unsure", "first_unsure", "second_unsure", "both_sure")

@@ -1,11 +1,12 @@
-"""C programs for the cores that `firmware_export.emulator` runs, with its startup code and linker script."""
+"""C programs for the cores that `firmware_export.board.emulator` runs, with its startup code and linker script."""
 
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_export import emulator, files
-from firmware_export.rendering import render_template
+from firmware_export.board import emulator
+from firmware_export.common import files
+from firmware_export.common.templating import render_template
 
 COMPILER = "arm-none-eabi-gcc"
 FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffreestanding", "-ffunction-sections", "-fdata-sections")

@@ -18,15 +18,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from firmware_export.silence import captured_stderr
+from firmware_export.common.stderr import captured_stderr
 
 with captured_stderr():
-    from keras_satkd import augment, students, synthetic, teachers
-    from keras_satkd.batches import training_batches
+    from firmware_export.images.image_set import ImageSet
+    from keras_satkd.data import augment, synthetic
     from keras_satkd.distiller import Distiller
-    from keras_satkd.image_set import ImageSet
-    from keras_satkd.training import computes_bfloat16, precision
-    from keras_satkd.views import ViewLogits
+    from keras_satkd.models import students, teachers
+    from keras_satkd.training.batches import training_batches
+    from keras_satkd.training.fit import computes_bfloat16, precision
+    from keras_satkd.training.teacher_logits import ViewLogits
 
 BATCH = 128
 PAPERS_BATCH = 64

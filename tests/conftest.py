@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 import keras_satkd  # noqa: F401  (chooses legacy Keras before TensorFlow is imported)
-from firmware_export.errors import exit_on_user_error
+from firmware_export.common.errors import exit_on_user_error
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,8 +22,9 @@ import bare_metal
 import engine_models
 import numpy as np
 
-from firmware_export import emulator, flatbuffer, oracle
-from firmware_export.rows.render import compile_rows
+from firmware_export.board import emulator
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflite import interpreters, reader
 
 MAIN = Path(__file__).parent / "engine_bench_main.c"
 RESULTS = Path(__file__).parent.parent / "docs" / "engine" / "results.json"
@@ -100,10 +101,10 @@ def measure(
         pictures: uint8 [N, 64, 64, 3]; one drawn picture unless given.
     """
     core = emulator.MACHINES[machine]
-    graph = flatbuffer.read(model, name)
+    graph = reader.read(model, name)
     pictures = engine_models.pictures(1) if pictures is None else pictures
     images = len(pictures)
-    expected = oracle.run(model, oracle.quantize_input(pictures, graph)).reshape(images, -1)
+    expected = interpreters.run(model, interpreters.quantize_input(pictures, graph)).reshape(images, -1)
     sizes = {"images": images, "inputs": pictures[0].size, "outputs": expected.shape[1]}
     text = _NETWORK.format(pixels=_rows(pictures.reshape(images, -1)), codes=_rows(expected), **sizes)
     (folder / "network.h").write_text(text + program.call)

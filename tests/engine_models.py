@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export import convert
+from firmware_export.tflite import convert
 
 SIZE = 64
 CLASSES = 10

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from keras_satkd.config import DataConfig
-from keras_satkd.data import Split, load, split
+from keras_satkd.data.sources import load
+from keras_satkd.data.splits import Split, split
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
 

@@ -20,8 +20,9 @@ import mutations
 from ai_edge_litert import interpreter, schema_py_generated  # noqa: F401
 from tflite_micro.python.tflite_micro import runtime  # noqa: F401
 
-from firmware_export import export, probe
-from firmware_export.errors import UserError, exit_on_user_error
+from firmware_export import export
+from firmware_export.common.errors import UserError, exit_on_user_error
+from firmware_export.verify import sandbox
 
 _HANGS = 600  # seconds of real time: a loop runs out of processor time long before
 
@@ -31,9 +32,9 @@ def outcome(model: bytes) -> tuple[str, str]:
 
     "died" is a probe that crashed or ran out of time, which users see as a refusal too.
     """
-    returncode, stdout, stderr = _apart(lambda: probe.examine(model, "model"))
+    returncode, stdout, stderr = _apart(lambda: sandbox.examine(model, "model"))
     try:
-        probe.judge("model", returncode, stdout, stderr)
+        sandbox.judge("model", returncode, stdout, stderr)
     except UserError as error:
         message = str(error)
         if "\n" in message or not message or "Traceback" in message:
@@ -53,7 +54,7 @@ def outcome(model: bytes) -> tuple[str, str]:
 
 
 def _export(model: bytes, out: Path) -> None:
-    with mock.patch.object(probe, "check"):
+    with mock.patch.object(sandbox, "check"):
         export.export(model, out, images=None, command="fuzz")
 
 
@@ -65,7 +66,7 @@ def _apart(work: Callable[[], None]) -> tuple[int, bytes, bytes]:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             signal.alarm(_HANGS)
-            probe.limit()
+            sandbox.limit()
             status = 1
             try:
                 exit_on_user_error(work)

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from firmware_export import compiler
+from firmware_export.tflm import read_back
 
-FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-O1", "-g")
+FLAGS = (*read_back.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-O1", "-g")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 

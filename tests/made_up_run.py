@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export import fitting, margin
-from firmware_export.files import write_json
-from keras_satkd import answers, metrics_csv, summary
+from firmware_export.board import fitting
+from firmware_export.common.files import write_json
+from firmware_export.images.image_set import ImageSet
+from firmware_export.verify import abstention
 from keras_satkd.config import from_dict, load, to_dict
-from keras_satkd.corruptions import CORRUPTIONS
-from keras_satkd.image_set import ImageSet
-from keras_satkd.run import Run
-from keras_satkd.shipped import EUROSAT_CLASSES
+from keras_satkd.data.corruptions import CORRUPTIONS
+from keras_satkd.evaluation import predictions
+from keras_satkd.models.pretrained import EUROSAT_CLASSES
+from keras_satkd.report import summary
+from keras_satkd.run import history
+from keras_satkd.run.folder import Run
 from keras_satkd.weighting import PAPER_CASES
 
 TEACHERS = ("efficientvit_m2", "mobilevitv2_100")
@@ -29,13 +32,13 @@ def finished(
     values["distillation"]["weighting"]["rule"] = "paper-sample" if len(teachers) == 2 else "confidence"
     run = Run(workdir, from_dict(values, "test"))
     run.claim()
-    metrics_csv.write(run.path(metrics_csv.FILE), _epochs(random, teachers))
+    history.write(run.path(history.FILE), _epochs(random, teachers))
     test, logits = _test_images(random, class_names), {}
     for name in (*(f"teacher {teacher}" for teacher in teachers), *summary.MODELS):
         logits[name] = random.normal(0, 1, (IMAGES, len(class_names))).astype(np.float32)
         logits[name][np.arange(IMAGES), test.labels] += random.choice([4, -2], IMAGES, p=[0.95, 0.05])
-    said = answers.gather(logits, test, "int8")
-    said.save(run.path(answers.FILE))
+    said = predictions.gather(logits, test, "int8")
+    said.save(run.path(predictions.FILE))
     write_json(run.path("firmware", "export.json"), _export(logits["int8"], test.labels))
     for step, found in _results(said, class_names, teachers).items():
         run.step(step, lambda found=found: found)
@@ -68,7 +71,7 @@ def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> I
     return ImageSet(images.astype(np.uint8), labels, files, class_names)
 
 
-def _results(said: answers.Answers, class_names: tuple[str, ...], teachers: tuple[str, ...]) -> dict[str, dict]:
+def _results(said: predictions.Answers, class_names: tuple[str, ...], teachers: tuple[str, ...]) -> dict[str, dict]:
     confusion = np.zeros((len(class_names),) * 2, int)
     np.add.at(confusion, (said.labels, said.of("int8")[0]), 1)
     kinds = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
@@ -101,7 +104,7 @@ def _results(said: answers.Answers, class_names: tuple[str, ...], teachers: tupl
 
 def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
     codes = np.clip(np.round(8 * logits), -128, 127).astype(np.int8)
-    unsure = margin.choose(codes, labels, error_rate=0.05, kernel_difference=2)
+    unsure = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
     rows = zip(*(column.tolist() for column in vars(unsure.curve).values()), strict=True)
     return {
         "command": "python -m firmware_export student_int8.tflite --out firmware",
@@ -115,7 +118,7 @@ def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
             "least_margin": unsure.least_margin,
             "reason": unsure.reason,
             "error_rate": unsure.error_rate,
-            "confidence": margin.CONFIDENCE,
+            "confidence": abstention.CONFIDENCE,
             "images": unsure.images,
             "accuracy": unsure.accuracy,
             "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],

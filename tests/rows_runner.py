@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.rows import naming
-from firmware_export.rows.render import RowsModel
+from firmware_export.rows.compile import RowsModel
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from firmware_export.rows.layers import Convolution, Layer
-from firmware_export.rows.lowering import lower
+from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import SOURCE, Plan, Ring, plan
 
 MODEL = Path(__file__).parents[2] / "keras_satkd" / "pretrained" / "resnet8_eurosat_int8.tflite"

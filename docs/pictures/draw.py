@@ -7,8 +7,8 @@ from typing import Any
 
 from svg import BLUE, GREEN, GREY, INK, ORANGE, PAPER, SKY, Picture
 
-from keras_satkd.shipped import EUROSAT_TEACHERS, FOLDER
-from keras_satkd.synthetic import scene
+from keras_satkd.data.synthetic import scene
+from keras_satkd.models.pretrained import EUROSAT_TEACHERS, FOLDER
 
 HERE = Path(__file__).parent
 TITLES = ("EfficientNet-Lite0", "EfficientViT-M2", "MobileViTV2-1.0")

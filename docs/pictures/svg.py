@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-# Okabe and Ito's colours, as in `keras_satkd.figures.canvas`; every shape also has a word or an outline of its own.
+# Okabe and Ito's colours, as in `keras_satkd.report.figures.canvas`; every shape also has a word or its own outline.
 BLUE, ORANGE, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 INK, GREY, PAPER = "#1f2328", "#57606a", "#ffffff"
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', 'Liberation Sans', sans-serif"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware_export import defaults, model_data
-from firmware_export.errors import UserError
+from firmware_export.common import defaults
+from firmware_export.common.c_text import check_symbol, namespace
+from firmware_export.common.errors import UserError
 from firmware_export.rows import naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"
@@ -64,7 +65,7 @@ def _tflm(said: Mapping[str, Any]) -> Program:
         sources=("model_data.cc", "integrity.cc", "golden_vectors.cc"),
         headers=("golden_vectors.h", "integrity.h", "model_data.h"),
         main="main.cc",
-        names={"symbol": said["symbol"], "namespace": model_data.namespace(said["symbol"])},
+        names={"symbol": said["symbol"], "namespace": namespace(said["symbol"])},
     )
 
 
@@ -86,7 +87,7 @@ def _read(folder: Path) -> Mapping[str, Any]:
     path = folder / "export.json"
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        model_data.check_symbol(said["symbol"])
+        check_symbol(said["symbol"])
         if said.get("rows"):
             naming.check_prefix(_prefix(said))
     except FileNotFoundError as error:

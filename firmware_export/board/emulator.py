@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export import check_programs, files
-from firmware_export.errors import UserError, unknown_name
-from firmware_export.rendering import render_template
+from firmware_export.board import check_programs
+from firmware_export.common import files
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.templating import render_template
 
 COMPILER = "arm-none-eabi-g++"
 C_COMPILER = "arm-none-eabi-gcc"

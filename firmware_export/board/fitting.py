@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from firmware_export.errors import UserError
-from firmware_export.rows.render import RowsReport
-from firmware_export.targets import KB, TARGETS, Target
+from firmware_export.board.targets import KB, TARGETS, Target
+from firmware_export.common.errors import UserError
+from firmware_export.rows.compile import RowsReport
 
 _MEASURED_CODE_BYTES = 45_888
 _MEASURED_KERNELS = MappingProxyType({"ADD": 5_152, "CONV_2D": 4_096, "FULLY_CONNECTED": 3_180, "MEAN": 2_976})

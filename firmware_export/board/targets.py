@@ -6,7 +6,7 @@ Sizes are in bytes, with KB = 1024 bytes as data sheets have it.
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from firmware_export.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError, unknown_name
 
 KB = 1024
 

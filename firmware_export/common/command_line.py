@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from firmware_export import program
-from firmware_export.errors import UserError
+from firmware_export.common import invocation
+from firmware_export.common.errors import UserError
 
 OURS = ("keras_satkd", "firmware_export")
 """Whose steps are logged."""
@@ -59,7 +59,7 @@ def read(shape: Callable[..., Shape], module: str, arguments: Sequence[str] | No
     # tyro asks neither NO_COLOR (no-color.org) nor where its errors go.
     is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
     tyro._experimental_options["ansi_codes"] = is_terminal and not os.environ.get("NO_COLOR")
-    return tyro.cli(shape, args=arguments, prog=program.name(module), **settings)
+    return tyro.cli(shape, args=arguments, prog=invocation.name(module), **settings)
 
 
 def show_log(level: int = logging.INFO) -> None:

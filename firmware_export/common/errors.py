@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from firmware_export import program
+from firmware_export.common import invocation
 
 
 class UserError(Exception):
@@ -44,7 +44,7 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # behind the terminal's ^C and what stood there, such as half a bar
-        print(f"interrupted; to {'go on' if is_resumable else 'begin again'}: {program.command()}", file=sys.stderr)
+        print(f"interrupted; to {'go on' if is_resumable else 'begin again'}: {invocation.command()}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # Who read our output has seen enough, as `head` has; Python would try once more to write it, and complain.

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from firmware_export.errors import UserError
-from keras_satkd.image_set import ImageSet
+from firmware_export.common.errors import UserError
+from firmware_export.images.image_set import ImageSet
 
 # Pillow identifies these but decodes them only with programs or handlers that few people have.
 _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.errors import UserError
-from keras_satkd.decoding import EncodedImage, image_extensions
+from firmware_export.common.errors import UserError
+from firmware_export.images.decode import EncodedImage, image_extensions
 
 LAYOUT = "expected one subfolder per class (Forest/…, River/…)"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"})
 

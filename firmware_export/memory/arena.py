@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from firmware_export import memory_plan, oracle
-from firmware_export.graph import Graph, Operator
+from firmware_export.memory import offline_plan
+from firmware_export.tflite import interpreters
+from firmware_export.tflite.graph import Graph, Operator
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Arena:
 def find(model: bytes, graph: Graph) -> Arena:
     """The least arena, with a memory plan of our own where TFLM's planner needs more than that.
 
-    Whether the plan leaves every answer as it was is for `verify.check_least_arena` to see.
+    Whether the plan leaves every answer as it was is for `kernel_parity.check_least_arena` to see.
 
     Args:
         model: the bytes of an int8 `.tflite`.
@@ -50,9 +51,9 @@ def find(model: bytes, graph: Graph) -> Arena:
     Raises:
         UserError: TFLM refuses the model whatever the arena.
     """
-    given = oracle.least_arena(model)
-    planned = memory_plan.with_offline_plan(model)
-    least = oracle.least_arena(planned)
+    given = interpreters.least_arena(model)
+    planned = offline_plan.with_offline_plan(model)
+    least = interpreters.least_arena(planned)
     if least >= given:
         planned, least = model, given
     return Arena(planned, least, given, margin(graph, least))
@@ -66,7 +67,7 @@ def margin(graph: Graph, least_bytes: int) -> int:
     (`arm_convolve_s8_get_buffer_size`).
     """
     scratch = 4 * max((_window(operator) for operator in graph.operators), default=0)
-    return -(-max(least_bytes // 16, scratch) // oracle.ARENA_STEP) * oracle.ARENA_STEP
+    return -(-max(least_bytes // 16, scratch) // interpreters.ARENA_STEP) * interpreters.ARENA_STEP
 
 
 def _window(operator: Operator) -> int:

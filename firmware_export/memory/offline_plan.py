@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import flatbuffer, oracle
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Tensor
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters, reader
+from firmware_export.tflite.graph import Graph, Tensor
 
 METADATA_NAME = "OfflineMemoryAllocation"
 """`kOfflineMemAllocMetadata` in `micro/micro_allocation_info.cc`."""
 ONLINE_PLANNED = -1
 """`kOnlinePlannedBuffer` in `micro/memory_planner/greedy_memory_planner.h`: TFLM places this tensor itself."""
-ALIGNMENT = oracle.ARENA_STEP
+ALIGNMENT = interpreters.ARENA_STEP
 """Bytes: TFLM rounds sizes up to this before it plans (`MicroArenaBufferAlignment`)."""
 
 _FORMAT_VERSION = 1
@@ -75,7 +75,7 @@ def plan(model: bytes) -> Plan:
     Raises:
         UserError: no TFLite model, or several subgraphs.
     """
-    graph = flatbuffer.read(model)
+    graph = reader.read(model)
     blocks = _blocks(graph, _unpacked(model).subgraphs[0])
     placed = place(list(blocks.values()))
     offsets = [ONLINE_PLANNED] * len(graph.tensors)
@@ -120,7 +120,7 @@ def without_offline_plan(model: bytes) -> bytes:
     Raises:
         UserError: no TFLite model.
     """
-    flatbuffer.read(model)
+    reader.read(model)
     content = _unpacked(model)
     present = _offline_metadata(content)
     if not present:

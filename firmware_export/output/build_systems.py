@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from firmware_export import cpp_classifier, model_data
-from firmware_export.errors import UserError, unknown_name
-from firmware_export.model_data import ModelFacts
-from firmware_export.rendering import render_template
+from firmware_export.common.c_text import namespace
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.templating import render_template
+from firmware_export.facts import ModelFacts, package_version
+from firmware_export.tflm import classifier
 
 FORMATS: dict[str, dict[str, str]] = {
     "cmake": {"CMakeLists.txt": "build_systems/CMakeLists.txt"},
@@ -76,15 +77,15 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
         UserError: both engines are there, and symbol and prefix lead to the same name.
     """
     sources, rows_sources = (tuple(name for name in sorted(texts) if name.endswith(end)) for end in (".cc", ".c"))
-    namespace, rows_name = model_data.namespace(facts.symbol), f"{prefix}_model"
-    if sources and rows_sources and namespace.upper() == rows_name.upper():
+    tflm_name, rows_name = namespace(facts.symbol), f"{prefix}_model"
+    if sources and rows_sources and tflm_name.upper() == rows_name.upper():
         raise UserError(
             f"symbol {facts.symbol!r} and engine prefix {prefix!r} both name a library {rows_name}: give another"
         )
-    version = model_data.package_version()
+    version = package_version()
     provenance = f"keras_satkd {version}, model SHA-256 {facts.sha256}, made by {facts.command}"
     return Library(
-        name=namespace if sources else rows_name,
+        name=tflm_name if sources else rows_name,
         version=_three_numbers(version),
         # A line break would end the comment that it stands in.
         provenance="".join(c if c.isprintable() else "?" for c in provenance),
@@ -92,7 +93,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
         rows_name=rows_name,
         rows_sources=rows_sources,
         headers=(
-            *([cpp_classifier.header(facts.symbol)] if sources else []),
+            *([classifier.header(facts.symbol)] if sources else []),
             *([f"{rows_name}.h"] if rows_sources else []),
         ),
     )

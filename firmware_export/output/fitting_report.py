@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from firmware_export.rendering import render_template
-from firmware_export.report import ExportReport
+from firmware_export.common.templating import render_template
+from firmware_export.output.report import ExportReport
 
 FILE = "fitting_report.md"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_bytes
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_bytes
 
 REPORT_FILE = "export.json"
 """Lists, under `files`, what an export has written."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firmware_export import model_data
-from firmware_export.graph import Operator
-from firmware_export.keras_parity import KerasParity
-from firmware_export.margin import CONFIDENCE, Unsure
-from firmware_export.model_data import ModelFacts
-from firmware_export.verify import KernelParity
+from firmware_export.facts import ModelFacts, package_version
+from firmware_export.tflite.graph import Operator
+from firmware_export.verify.abstention import CONFIDENCE, Unsure
+from firmware_export.verify.keras_parity import KerasParity
+from firmware_export.verify.kernel_parity import KernelParity
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def make(
     source, sink = graph.inputs[0], graph.outputs[0]
     return ExportReport(
         command=facts.command,
-        version=model_data.package_version(),
+        version=package_version(),
         symbol=facts.symbol,
         sha256=facts.sha256,
         given_sha256=facts.given_sha256,

@@ -5,15 +5,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export import defaults, flatbuffer, model_data
-from firmware_export.graph import Graph
-from firmware_export.rendering import render_template
-from firmware_export.rows import emit, naming, packing
+from firmware_export.common import defaults
+from firmware_export.common.templating import render_template
+from firmware_export.facts import package_version
+from firmware_export.rows import emit, fast_kernels, naming
+from firmware_export.rows.check_plan import check
 from firmware_export.rows.constants import Constants, constants
 from firmware_export.rows.layers import Convolution, Layer, Network, Tensor
-from firmware_export.rows.lowering import lower
+from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import Plan, Ring, plan
-from firmware_export.rows.replay import check
+from firmware_export.tflite import reader
+from firmware_export.tflite.graph import Graph
 
 FILES = ("satkd_model.c", "satkd_model.h")
 """What `compile_rows` makes, sorted, under the default prefix."""
@@ -65,7 +67,7 @@ def provenance(model: bytes, command: str) -> dict[str, Any]:
     return {
         # Nothing in it may end the comment or the line that it stands in.
         "command": "".join(c if c.isprintable() else "?" for c in command).replace("*/", "* /"),
-        "version": model_data.package_version(),
+        "version": package_version(),
         "size": len(model),
         "sha256": hashlib.sha256(model).hexdigest(),
     }
@@ -88,7 +90,7 @@ def compile_rows(model: bytes, command: str, name: str = "model", prefix: str = 
     planned = plan(lower(model, name))
     check(planned)
     arrays = constants(planned)
-    context = {**provenance(model, command), **_context(planned, arrays, flatbuffer.read(model, name))}
+    context = {**provenance(model, command), **_context(planned, arrays, reader.read(model, name))}
     return RowsModel(
         naming.rename({file: render_template(f"rows/{file}", context) for file in FILES}, prefix),
         RowsReport(
@@ -149,7 +151,9 @@ def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
 
 def _scratch_bytes(network: Network) -> dict[str, int]:
     asked = [
-        packing.conv_scratch_bytes(w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels)
+        fast_kernels.conv_scratch_bytes(
+            w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels
+        )
         for layer in network.layers
         if isinstance(layer, Convolution) and emit.has_fast_kernel(layer)
         for w in [layer.window]

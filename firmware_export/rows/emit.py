@@ -7,7 +7,7 @@ import textwrap
 from functools import singledispatch
 from typing import Any
 
-from firmware_export.rows import packing
+from firmware_export.rows import fast_kernels
 from firmware_export.rows.constants import outside_name
 from firmware_export.rows.layers import (
     Add,
@@ -89,7 +89,7 @@ def has_fast_kernel(layer: Layer) -> bool:
     return (
         isinstance(layer, Convolution)
         and layer.depth_multiplier is None
-        and packing.fits_fast_sums(layer.weights, layer.bias)
+        and fast_kernels.fits_fast_sums(layer.weights, layer.bias)
     )
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.integrity import GoldenVectors
-from firmware_export.model_data import ModelFacts
+from firmware_export.facts import ModelFacts
 from firmware_export.rows import golden as golden_files
 from firmware_export.rows import verify
-from firmware_export.rows.render import RowsModel
+from firmware_export.rows.compile import RowsModel
+from firmware_export.verify.golden_vectors import GoldenVectors
 
 ENGINES = ("tflm", "rows", "both")
 """What `--engine` knows: files for TensorFlow Lite Micro, for the row engine, or for both."""
@@ -28,7 +28,7 @@ def files(
         outputs: int8 [N, …], TFLM's answers to them.
 
     Returns:
-        Text by file name; and `render.RowsReport` with `compiled_with`, None where no C compiler was found and
+        Text by file name; and `compile.RowsReport` with `compiled_with`, None where no C compiler was found and
         nothing was run.
 
     Raises:

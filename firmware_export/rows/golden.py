@@ -4,10 +4,10 @@ import textwrap
 
 import numpy as np
 
-from firmware_export.integrity import GoldenVectors
-from firmware_export.rendering import render_template
+from firmware_export.common.templating import render_template
 from firmware_export.rows import naming
-from firmware_export.rows.render import RowsModel, provenance
+from firmware_export.rows.compile import RowsModel, provenance
+from firmware_export.verify.golden_vectors import GoldenVectors
 
 FILES = ("satkd_golden.c", "satkd_golden.h")
 """What `render` makes, sorted, under the default prefix."""

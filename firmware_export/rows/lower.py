@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_export import flatbuffer
-from firmware_export.errors import UserError
-from firmware_export.graph import Operator
-from firmware_export.rows import arithmetic, weighted
+from firmware_export.common.errors import UserError
+from firmware_export.rows import arithmetic, lower_weighted
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -22,7 +20,9 @@ from firmware_export.rows.layers import (
     Softmax,
     Tensor,
 )
-from firmware_export.rows.source import Source
+from firmware_export.rows.reader import Source
+from firmware_export.tflite import reader
+from firmware_export.tflite.graph import Operator
 
 _CODES = np.arange(-128, 128)
 _MOST_SUMMANDS = 4095  # softmax sums with 12 integer bits
@@ -37,11 +37,11 @@ def lower(model: bytes, name: str = "model") -> Network:
         name: what error messages call it.
 
     Raises:
-        UserError: the model cannot run on a microcontroller at all (`flatbuffer.check_deployable`), or the row engine
+        UserError: the model cannot run on a microcontroller at all (`reader.check_deployable`), or the row engine
             lacks an operator or an option of it.
     """
-    graph = flatbuffer.read(model, name)
-    flatbuffer.check_deployable(graph)
+    graph = reader.read(model, name)
+    reader.check_deployable(graph)
     source = Source(model, graph)
     layers: list[Layer] = []
     for operator in graph.operators:
@@ -163,9 +163,9 @@ def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
 _OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]] = {
     "ADD": _add,
     "AVERAGE_POOL_2D": _pool,
-    "CONV_2D": weighted.convolution,
-    "DEPTHWISE_CONV_2D": weighted.depthwise,
-    "FULLY_CONNECTED": weighted.dense,
+    "CONV_2D": lower_weighted.convolution,
+    "DEPTHWISE_CONV_2D": lower_weighted.depthwise,
+    "FULLY_CONNECTED": lower_weighted.dense,
     "MAX_POOL_2D": _pool,
     "MEAN": _mean,
     "PAD": _pad,

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_export.graph import Operator
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Convolution, Layer, Pad, Reshape, Tensor, Window
-from firmware_export.rows.source import Source, enum_name
+from firmware_export.rows.reader import Source, enum_name
+from firmware_export.tflite.graph import Operator
 
 
 def convolution(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:

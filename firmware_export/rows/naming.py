@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from firmware_export import defaults
-from firmware_export.errors import UserError
+from firmware_export.common import defaults
+from firmware_export.common.errors import UserError
 
 
 def check_prefix(prefix: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Operator
-from firmware_export.graph import Tensor as StoredTensor
+from firmware_export.common.errors import UserError
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Tensor, Window
+from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.graph import Tensor as StoredTensor
 
 _MOST_ROWS = 65535  # rows are counted in 16 bits
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.rendering import render_template
+from firmware_export.common.errors import UserError
+from firmware_export.common.templating import render_template
 from firmware_export.rows import naming
-from firmware_export.rows.render import RowsModel
+from firmware_export.rows.compile import RowsModel
 
 COMPILERS = ("gcc", "clang", "cc")
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wpedantic", "-Werror", "-O2")

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import flatbuffer
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph
-from firmware_export.silence import captured_stderr
+from firmware_export.common.errors import UserError
+from firmware_export.common.stderr import captured_stderr
+from firmware_export.tflite import reader
+from firmware_export.tflite.graph import Graph
 
 
 def load_keras(path: Path) -> Any:
@@ -158,8 +158,8 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
 
 
 def _check(content: bytes, name: str) -> None:
-    graph = flatbuffer.read(content, name)
-    flatbuffer.check_deployable(graph)
+    graph = reader.read(content, name)
+    reader.check_deployable(graph)
     check_unit_input(graph)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from firmware_export.graph import Graph, Operator
+from firmware_export.tflite.graph import Graph, Operator
 
 
 @dataclass(frozen=True)

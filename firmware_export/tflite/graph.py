@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 
 UNIT_SCALE = 1 / 255
 UNIT_ZERO_POINT = -128

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.flatbuffer import read
-from firmware_export.graph import Graph
-from firmware_export.silence import captured_stderr
+from firmware_export.common.errors import UserError
+from firmware_export.common.stderr import captured_stderr
+from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.reader import read
 
 ARENA_STEP = 16
 """Bytes: TFLM aligns the arena, and every buffer in it, to this."""

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Operator, Tensor
-from firmware_export.operators import SUPPORTED
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.graph import Graph, Operator, Tensor
+from firmware_export.tflite.tflm_operators import SUPPORTED
 
 
 def read(model: bytes, name: str = "model") -> Graph:
     """Parse the bytes of a `.tflite` file.
 
     Args:
-        model: the file's content. TFLite itself crashes on some damaged files: `probe.check` those of others first.
+        model: the file's content. TFLite itself crashes on some damaged files: `sandbox.check` those of others first.
         name: what error messages call it.
 
     Raises:

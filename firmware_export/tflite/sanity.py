@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Operator, Tensor
-from firmware_export.memory_plan import METADATA_NAME, ONLINE_PLANNED
+from firmware_export.common.errors import UserError
+from firmware_export.memory.offline_plan import METADATA_NAME, ONLINE_PLANNED
+from firmware_export.tflite.graph import Graph, Operator, Tensor
 
 LARGEST_ACTIVATIONS = 1 << 26
 """Bytes of all activations together: no microcontroller has as much memory."""
@@ -25,7 +25,7 @@ def check(model: bytes, graph: Graph) -> None:
     """Refuse a file whose parts contradict each other.
 
     Args:
-        model: the bytes of a `.tflite` that `flatbuffer.check_deployable` has let pass.
+        model: the bytes of a `.tflite` that `reader.check_deployable` has let pass.
         graph: the same model, read.
 
     Raises:

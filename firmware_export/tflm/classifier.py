@@ -1,8 +1,9 @@
 """The C++ class that firmware calls: it ties model, operators, integrity and golden vectors to the interpreter."""
 
-from firmware_export import model_data
-from firmware_export.margin import Unsure
-from firmware_export.model_data import ModelFacts
+from firmware_export.common.c_text import namespace, paragraph
+from firmware_export.facts import ModelFacts
+from firmware_export.tflm import model_data
+from firmware_export.verify.abstention import Unsure
 
 _BY_NAME = "classifier_by_name.h"
 
@@ -16,7 +17,7 @@ def header(symbol: str) -> str:
     >>> header("g_student_model_data")
     'student_model_classifier.h'
     """
-    return f"{model_data.namespace(symbol)}_classifier.h"
+    return f"{namespace(symbol)}_classifier.h"
 
 
 def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
@@ -30,7 +31,7 @@ def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
     """
     graph = facts.graph
     more = {
-        "classifier_paragraphs": [model_data.paragraph(unsure.reason)],
+        "classifier_paragraphs": [paragraph(unsure.reason)],
         "input_bytes": graph.inputs[0].size,
         "outputs": graph.outputs[0].size,
         "least_margin": unsure.least_margin,

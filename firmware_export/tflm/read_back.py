@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from firmware_export.errors import UserError
-from firmware_export.model_data import render_read_back
+from firmware_export.common.errors import UserError
+from firmware_export.tflm.model_data import render_read_back
 
 COMPILERS = ("g++", "clang++", "c++")
 FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fno-exceptions", "-fno-rtti")

@@ -112,7 +112,7 @@ def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_di
     """The margin for an error rate, found on validation images, and the sentence that says so.
 
     Args:
-        outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`oracle.predict_int8`): TFLM's would take an hour.
+        outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`interpreters.predict_int8`): TFLM's would take an hour.
         labels: int [N] in 0..C−1.
         error_rate: in (0, 1), of the answers that are given.
         kernel_difference: how far the margins of these kernels were from TFLM's (`largest_difference`), in codes.

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Tensor
-from firmware_export.oracle import TfliteInterpreter
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.graph import Graph, Tensor
+from firmware_export.tflite.interpreters import TfliteInterpreter
 
 LEAST_WITHIN_ONE_STEP = 0.99
 LARGEST_DIFFERENCE = 3

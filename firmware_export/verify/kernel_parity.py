@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from firmware_export.errors import UserError
-from firmware_export.graph import Graph, Operator
-from firmware_export.oracle import Progress, TfliteInterpreter, TflmInterpreter
-from firmware_export.pieces import Piece, cut_after
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.cut import Piece, cut_after
+from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.interpreters import Progress, TfliteInterpreter, TflmInterpreter
 
 ONE_STEP_OPERATORS = frozenset({"FULLY_CONNECTED"})
 """Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567):

@@ -1,7 +1,7 @@
 """Try a model out in a process of its own: a file that crashes an interpreter, or never ends, takes only that along.
 
-TensorFlow Lite Micro and TFLite are C++ and trust the file. `python -m firmware_export.probe NAME < MODEL` is the
-process; it does once, on a few images, all that an export does with the model.
+TensorFlow Lite Micro and TFLite are C++ and trust the file. `python -m firmware_export.verify.sandbox NAME < MODEL` is
+the process; it does once, on a few images, all that an export does with the model.
 """
 
 import functools
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from firmware_export.errors import UserError, exit_on_user_error
+from firmware_export.common.errors import UserError, exit_on_user_error
 
 SECONDS = 60
 """Of processor time; a ResNet8's probe takes less than one, with Python's start."""
@@ -32,11 +32,11 @@ def check(model: bytes, name: str) -> None:
         name: what error messages call it.
 
     Raises:
-        UserError: what `flatbuffer.read`, `flatbuffer.check_deployable`, `model_checks.check` or the interpreters say
+        UserError: what `reader.read`, `reader.check_deployable`, `sanity.check` or the interpreters say
             of the model; or it crashed, took more than `SECONDS` or needed more than `MEMORY`.
         RuntimeError: a defect of ours, with the process's traceback.
     """
-    command = [sys.executable, "-m", "firmware_export.probe", name]
+    command = [sys.executable, "-m", "firmware_export.verify.sandbox", name]
     # OpenBLAS reserves memory for each core of the host, which may be many.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     try:
@@ -104,25 +104,28 @@ def examine(model: bytes, name: str) -> None:
     """
     import numpy as np
 
-    from firmware_export import flatbuffer, images, memory_plan, model_checks, oracle, verify
+    from firmware_export.images import load
+    from firmware_export.memory import offline_plan
+    from firmware_export.tflite import interpreters, reader, sanity
+    from firmware_export.verify import kernel_parity
 
     try:
         print("TFLite", flush=True)
-        graph = flatbuffer.read(model, name)
-        flatbuffer.check_deployable(graph)
-        model_checks.check(model, graph)
-        scenes = images.generated_images(graph.inputs[0].shape[1:], _IMAGES)
+        graph = reader.read(model, name)
+        reader.check_deployable(graph)
+        sanity.check(model, graph)
+        scenes = load.generated_images(graph.inputs[0].shape[1:], _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
-        reference = oracle.TfliteInterpreter(model, is_reference=True)
+        reference = interpreters.TfliteInterpreter(model, is_reference=True)
         for image in codes:
             reference.invoke(image[np.newaxis])
-        model_checks.check_shapes(graph, lambda index: reference.tensor(index).shape)
+        sanity.check_shapes(graph, lambda index: reference.tensor(index).shape)
         print("TensorFlow Lite Micro", flush=True)
-        outputs = oracle.run(model, codes)
-        arena = oracle.least_arena(model)
-        verify.check_least_arena(model, arena, codes, outputs)
+        outputs = interpreters.run(model, codes)
+        arena = interpreters.least_arena(model)
+        kernel_parity.check_least_arena(model, arena, codes, outputs)
         print("the comparison of TFLite and TensorFlow Lite Micro", flush=True)
-        verify.check_kernels(memory_plan.without_offline_plan(model), graph, codes)
+        kernel_parity.check_kernels(offline_plan.without_offline_plan(model), graph, codes)
     except MemoryError as error:
         raise UserError(f"{name} needs more than {MEMORY:,} bytes of memory to run: make the model smaller") from error
 

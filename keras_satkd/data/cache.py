@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export import files
-from keras_satkd.decoding import Decoded
-from keras_satkd.image_set import ImageSet
+from firmware_export.common import files
+from firmware_export.images.decode import Decoded
+from firmware_export.images.image_set import ImageSet
 
 logger = logging.getLogger("keras_satkd")
 

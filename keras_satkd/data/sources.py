@@ -13,13 +13,14 @@ import logging
 import os
 from pathlib import Path
 
-from firmware_export.errors import UserError
-from keras_satkd import image_files, synthetic, synthetic_drawing
+from firmware_export.common.errors import UserError
+from firmware_export.images import folders
+from firmware_export.images.decode import Decoded, decode_all
+from firmware_export.images.image_set import ImageSet
 from keras_satkd.config import DataConfig
-from keras_satkd.decoded_cache import cached
-from keras_satkd.decoding import Decoded, decode_all
-from keras_satkd.image_set import ImageSet
-from keras_satkd.split import Split, split
+from keras_satkd.data import synthetic, synthetic_drawing
+from keras_satkd.data.cache import cached
+from keras_satkd.data.splits import Split, split
 
 __all__ = ["ImageSet", "Split", "load", "split"]
 
@@ -49,9 +50,9 @@ def load(settings: DataConfig) -> ImageSet:
         )
     else:
         # TensorFlow takes seconds to import; folders, zips and scenes do without it.
-        from keras_satkd import tfds_images
+        from keras_satkd.data import tfds
 
-        decoded = tfds_images.load(settings)
+        decoded = tfds.load(settings)
     _report(decoded, settings)
     return decoded.image_set
 
@@ -64,7 +65,7 @@ def _looks_like_path(source: str) -> bool:
 
 
 def _load_files(path: Path, settings: DataConfig) -> Decoded:
-    found = image_files.open_images(path)
+    found = folders.open_images(path)
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     key = {"source": str(path.resolve()), "fingerprint": fingerprint, "image_size": settings.image_size}
     return cached(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.images.image_set import ImageSet
 from keras_satkd.config import DataConfig
-from keras_satkd.image_set import ImageSet
 
 PARTS = ("train", "validation", "test")
 
@@ -36,7 +36,7 @@ class Split:
     sha256: str
 
     def file_list(self) -> dict[str, list[str]]:
-        """The sorted file names of every part, as they stand in a run's `split.json`."""
+        """The sorted file names of every part, as they stand in a run's `splits.json`."""
         return {part: sorted(getattr(self, part).files) for part in PARTS}
 
 

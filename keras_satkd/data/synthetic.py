@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from keras_satkd.decoding import empty_images
-from keras_satkd.image_set import ImageSet
-from keras_satkd.synthetic_drawing import (
+from firmware_export.images.decode import empty_images
+from firmware_export.images.image_set import ImageSet
+from keras_satkd.data.synthetic_drawing import (
     EARTH,
     PAVING,
     ROOFS,

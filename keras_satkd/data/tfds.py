@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from firmware_export.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.images.decode import Decoded, EncodedImage, decode_all
 from keras_satkd.config import DataConfig
-from keras_satkd.decoded_cache import cached
-from keras_satkd.decoding import Decoded, EncodedImage, decode_all
+from keras_satkd.data.cache import cached
 
 # What to fetch by hand where the host that TFDS knows does not answer.
 _PUBLIC_ARCHIVES = {"eurosat": ("EuroSAT_RGB.zip", "https://zenodo.org/records/7711810")}

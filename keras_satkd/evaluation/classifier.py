@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firmware_export.convert import load_keras
-from firmware_export.errors import UserError
-from firmware_export.flatbuffer import check_deployable, read
-from firmware_export.oracle import predict_int8
-from keras_satkd import run, shipped, teachers
-from keras_satkd.scores import predict
-from keras_satkd.teachers import Teacher
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.convert import load_keras
+from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.reader import check_deployable, read
+from keras_satkd.evaluation.metrics import predict
+from keras_satkd.models import pretrained, teachers
+from keras_satkd.models.teachers import Teacher
+from keras_satkd.run import folder
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -60,7 +61,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         UserError: the file does not exist, is damaged, is no classifier of square RGB images, or its class names are
             not as many as its logits.
     """
-    file = shipped.path(path)
+    file = pretrained.path(path)
     if not file.exists():
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher's folder")
     if file.is_dir():
@@ -136,7 +137,7 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     elif file.with_suffix(".json").is_file():
         beside, keys = file.with_suffix(".json"), ("class_names",)
     else:
-        beside, keys = file.parent / run.RESULTS_FILE, ("data", "classes")
+        beside, keys = file.parent / folder.RESULTS_FILE, ("data", "classes")
     if not beside.is_file():
         return None
     try:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from firmware_export.flatbuffer import read
-from firmware_export.oracle import TfliteInterpreter, quantize_input
-from keras_satkd import students
+from firmware_export.tflite.interpreters import TfliteInterpreter, quantize_input
+from firmware_export.tflite.reader import read
+from keras_satkd.models import students
 
 TIMED_IMAGES = 20
 

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from tqdm import tqdm
 
-from keras_satkd.calibration import expected_calibration_error
+from keras_satkd.evaluation.calibration import expected_calibration_error
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

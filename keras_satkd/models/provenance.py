@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from keras_satkd import shipped
-from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
+from keras_satkd.models import pretrained
+from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 
 FACTS = ("command", "seed", "split_sha256", "schedule", "epochs", "hardware", "hours", "began_from")
 """What is kept of the description beside them."""
@@ -20,7 +20,7 @@ def began_from(initial_weights: str) -> dict[str, Any]:
     Returns:
         `sha256` of its weights file and, if `ship` described it, `FACTS`, those of its own origin among them.
     """
-    path = shipped.path(initial_weights)
+    path = pretrained.path(initial_weights)
     is_teacher = path.is_dir()
     weights = path / WEIGHTS_FILE if is_teacher else path
     description = path / DESCRIPTION_FILE if is_teacher else path.with_suffix(".json")

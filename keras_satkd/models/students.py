@@ -5,9 +5,9 @@ from collections.abc import Callable
 import tensorflow as tf
 from tf_keras import Model, layers
 
-from firmware_export.convert import load_keras
-from firmware_export.errors import UserError, unknown_name
-from keras_satkd import shipped
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.tflite.convert import load_keras
+from keras_satkd.models import pretrained
 
 LAST_LAYER = "logits"
 BLOCKS = {"resnet8": (1, 1, 1), "resnet16": (2, 2, 2)}
@@ -69,7 +69,7 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
 
 
 def _begin_from(student: Model, path: str) -> None:
-    trained = load_keras(shipped.path(path))
+    trained = load_keras(pretrained.path(path))
     weights = {layer.name: layer.get_weights() for layer in trained.layers}
     if list(weights) != [layer.name for layer in student.layers]:
         raise UserError(

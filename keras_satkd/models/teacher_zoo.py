@@ -10,8 +10,8 @@ from typing import Any
 
 import tf_keras
 
-from firmware_export.errors import UserError, unknown_name
-from keras_satkd import efficientnet_lite
+from firmware_export.common.errors import UserError, unknown_name
+from keras_satkd.models import efficientnet_lite
 
 logger = logging.getLogger(__name__)
 

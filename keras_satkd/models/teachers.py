@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from firmware_export.errors import UserError, unknown_name
-from firmware_export.files import write_json, write_with
-from keras_satkd import architectures, shipped
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.files import write_json, write_with
+from keras_satkd.models import pretrained, teacher_zoo
 
 WEIGHTS_FILE = "teacher.weights.h5"
 DESCRIPTION_FILE = "teacher.json"
@@ -87,7 +87,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
     """A teacher to be fine-tuned.
 
     Args:
-        specification: a name in `architectures.ARCHITECTURES`, with `@size` if wanted.
+        specification: a name in `teacher_zoo.ARCHITECTURES`, with `@size` if wanted.
         classes: number of logits.
         initial_weights: `imagenet`, `none`, `auto` (ImageNet's where they can be fetched), or a trained teacher of the
             same architecture and input size.
@@ -96,13 +96,13 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
         UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched, or the trained teacher is
             another network.
     """
-    name, input_size = architectures.parse_name(specification)
+    name, input_size = teacher_zoo.parse_name(specification)
     if is_trained(initial_weights):
-        network = architectures.network(specification, classes, "none")
-        load_weights(network, shipped.path(initial_weights) / WEIGHTS_FILE, f"teacher {specification}")
+        network = teacher_zoo.network(specification, classes, "none")
+        load_weights(network, pretrained.path(initial_weights) / WEIGHTS_FILE, f"teacher {specification}")
     else:
-        network = architectures.network(specification, classes, initial_weights)
-    return Teacher(name, network, input_size, architectures.ARCHITECTURES[name].input_range)
+        network = teacher_zoo.network(specification, classes, initial_weights)
+    return Teacher(name, network, input_size, teacher_zoo.ARCHITECTURES[name].input_range)
 
 
 def check_initial_weights(initial_weights: str) -> None:
@@ -111,8 +111,8 @@ def check_initial_weights(initial_weights: str) -> None:
     Raises:
         UserError: neither a known word nor a trained teacher.
     """
-    if initial_weights not in architectures.INITIAL_WEIGHTS and not is_trained(initial_weights):
-        raise unknown_name("teachers.initial_weights", initial_weights, architectures.INITIAL_WEIGHTS)
+    if initial_weights not in teacher_zoo.INITIAL_WEIGHTS and not is_trained(initial_weights):
+        raise unknown_name("teachers.initial_weights", initial_weights, teacher_zoo.INITIAL_WEIGHTS)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ def check_names(names: Sequence[str]) -> None:
         if names.count(name) > 1:
             raise UserError(f"teachers.names holds {name!r} twice: name two different teachers, or one")
         if not is_trained(name):
-            architectures.parse_name(name)
+            teacher_zoo.parse_name(name)
 
 
 def check_trained(names: Sequence[str]) -> None:
@@ -157,7 +157,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict, folder: Pat
 
 def is_trained(specification: str) -> bool:
     """Whether `specification` is a teacher on disk or shipped, not the name of an architecture."""
-    return shipped.path(specification).exists()
+    return pretrained.path(specification).exists()
 
 
 def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
@@ -170,7 +170,7 @@ def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
     Raises:
         UserError: the file is damaged, holds other weights, or is no image classifier with a square RGB input.
     """
-    path = shipped.path(specification)
+    path = pretrained.path(specification)
     return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
 
 

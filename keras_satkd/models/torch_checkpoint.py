@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _ELEMENTS: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_json
-from keras_satkd import shipped, students, teachers, weighting
-from keras_satkd.data import Split, load, split
-from keras_satkd.hardware import processor
-from keras_satkd.run import Run
-from keras_satkd.teachers import Teacher
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json
+from keras_satkd import weighting
+from keras_satkd.data.sources import load
+from keras_satkd.data.splits import Split, split
+from keras_satkd.models import pretrained, students, teachers
+from keras_satkd.models.teachers import Teacher
+from keras_satkd.run.folder import Run
+from keras_satkd.run.hardware import processor
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def prepare(run: Run, least_images: int = 0) -> Inputs:
     images = load(config.data)
     # Built for the sake of what may be wrong with it.
     students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
-    names = config.teachers.names or shipped.teacher_names(images.class_names)
+    names = config.teachers.names or pretrained.teacher_names(images.class_names)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str) -> Teacher:

@@ -11,17 +11,18 @@ from typing import Any
 
 import h5py
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_json, write_with
-from keras_satkd import classifier, metrics_csv
-from keras_satkd.architectures import parse_name
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json, write_with
 from keras_satkd.config import command
-from keras_satkd.data import Split, load, split
-from keras_satkd.evaluate import evaluate
-from keras_satkd.quantization import INT8_FILE
-from keras_satkd.road import STUDENT_FILE
-from keras_satkd.run import Run
-from keras_satkd.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
+from keras_satkd.data.sources import load
+from keras_satkd.data.splits import Split, split
+from keras_satkd.evaluation import classifier
+from keras_satkd.evaluation.scoring import evaluate
+from keras_satkd.models.teacher_zoo import parse_name
+from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
+from keras_satkd.run import history
+from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
+from keras_satkd.run.folder import Run
 
 
 def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
@@ -94,7 +95,7 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
     """Write the JSON beside `model`, whose scores are measured now, on the file that is shipped."""
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
-    epochs = metrics_csv.of_phases(run.path(metrics_csv.FILE), phases)
+    epochs = history.of_phases(run.path(history.FILE), phases)
     settings = {
         phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
     }
@@ -112,8 +113,8 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
             "split_sha256": divided.sha256,
             "schedule": {phase: dataclasses.asdict(config) for phase, config in settings.items()},
             "epochs": Counter(row["phase"] for row in epochs),
-            "hardware": metrics_csv.hardware(epochs, run.results["data"]["hardware"]),
-            "hours": round(metrics_csv.seconds(epochs) / 3600, 2),
+            "hardware": history.hardware(epochs, run.results["data"]["hardware"]),
+            "hours": round(history.seconds(epochs) / 3600, 2),
             "images": {part: len(getattr(divided, part)) for part in ("train", "validation", "test")},
             "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
             # What flies is the int8 model: what it withstands belongs to its description.

@@ -6,14 +6,16 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import answers, corruptions, students
-from keras_satkd.classifier import int8_logits
-from keras_satkd.costs import int8_cost, network_cost
-from keras_satkd.data import Split
-from keras_satkd.quantization import INT8_FILE, POST_TRAINING_FILE
-from keras_satkd.run import Run
-from keras_satkd.scores import predict, score
-from keras_satkd.teachers import Teacher
+from keras_satkd.data import corruptions
+from keras_satkd.data.splits import Split
+from keras_satkd.evaluation import predictions
+from keras_satkd.evaluation.classifier import int8_logits
+from keras_satkd.evaluation.costs import int8_cost, network_cost
+from keras_satkd.evaluation.metrics import predict, score
+from keras_satkd.models import students
+from keras_satkd.models.teachers import Teacher
+from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
+from keras_satkd.run.folder import Run
 
 NOISE_IMAGES = 1000
 """Of the test images, so many are disturbed in every way: the first ones, whose order is random."""
@@ -40,8 +42,8 @@ def judge(
     models["int8"] = lambda images: int8_logits(shipped, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
-    found = answers.gather(logits, split.test, judged="int8")
-    found.save(run.path(answers.FILE))
+    found = predictions.gather(logits, split.test, judged="int8")
+    found.save(run.path(predictions.FILE))
     confusion = np.zeros((len(split.test.class_names),) * 2, int)
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
     disturbed, true = images[:NOISE_IMAGES], labels[:NOISE_IMAGES]

@@ -3,16 +3,17 @@
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import teachers
-from keras_satkd.calibration import fit_temperature
-from keras_satkd.data import Split
-from keras_satkd.knowledge import gather, train
-from keras_satkd.lineage import began_from
-from keras_satkd.prepare import Inputs
-from keras_satkd.run import Run
-from keras_satkd.scores import predict, score
-from keras_satkd.teachers import Teacher
-from keras_satkd.training import precision
+from keras_satkd.data.splits import Split
+from keras_satkd.evaluation.calibration import fit_temperature
+from keras_satkd.evaluation.metrics import predict, score
+from keras_satkd.models import teachers
+from keras_satkd.models.provenance import began_from
+from keras_satkd.models.teachers import Teacher
+from keras_satkd.pipeline.inputs import Inputs
+from keras_satkd.run.folder import Run
+from keras_satkd.training.fit import precision
+from keras_satkd.training.teacher_logits import gather
+from keras_satkd.training.train import train
 
 
 def teach(run: Run, inputs: Inputs) -> list[Teacher]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from firmware_export.rendering import render_template
-from keras_satkd import __version__, answers, metrics_csv, panels, summary
-from keras_satkd.answers import Answers
+from firmware_export.common.templating import render_template
+from keras_satkd import __version__
 from keras_satkd.config import command
-from keras_satkd.run import Run
+from keras_satkd.evaluation import predictions
+from keras_satkd.evaluation.predictions import Answers
+from keras_satkd.report import panels, summary
+from keras_satkd.run import history
+from keras_satkd.run.folder import Run
 
 FILE = "report.html"
 
@@ -58,8 +61,8 @@ def render(run: Run) -> str:
     Raises:
         UserError: the run has not judged its models.
     """
-    said, firmware = answers.load(run.path(answers.FILE)), summary.firmware(run)
-    rows = metrics_csv.read(run.path(metrics_csv.FILE))
+    said, firmware = predictions.load(run.path(predictions.FILE)), summary.firmware(run)
+    rows = history.read(run.path(history.FILE))
     context = {
         "title": summary.title(run),
         "data": run.results["data"],
@@ -80,7 +83,7 @@ def render(run: Run) -> str:
         "command": command(run.config, "keras_satkd.distill"),
         "version": __version__,
     }
-    return render_template(FILE, context, package="keras_satkd")
+    return render_template(FILE, context, package="keras_satkd.report")
 
 
 def examples(said: Answers, class_names: list[str]) -> list[ClassExamples]:

@@ -1,10 +1,11 @@
 """The exported student in a page of Markdown, to lie beside its files."""
 
-from firmware_export.rendering import render_template
-from keras_satkd import __version__, summary
+from firmware_export.common.tables import markdown_table
+from firmware_export.common.templating import render_template
+from keras_satkd import __version__
 from keras_satkd.config import command
-from keras_satkd.run import Run
-from keras_satkd.tables import markdown_table
+from keras_satkd.report import summary
+from keras_satkd.run.folder import Run
 
 FILE = "model_card.md"
 
@@ -24,4 +25,4 @@ def render(run: Run) -> str:
         "version": __version__,
         "int8_file": run.results["int8"]["file"],
     }
-    return render_template(FILE, context, package="keras_satkd")
+    return render_template(FILE, context, package="keras_satkd.report")

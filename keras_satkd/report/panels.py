@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_satkd.answers import Answers
-from keras_satkd.calibration import reliability
-from keras_satkd.figures import judgement, training
-from keras_satkd.figures.canvas import PANEL, svg
-from keras_satkd.run import Run
-from keras_satkd.summary import MODELS
+from keras_satkd.evaluation.calibration import reliability
+from keras_satkd.evaluation.predictions import Answers
+from keras_satkd.report.figures import evaluation, training
+from keras_satkd.report.figures.canvas import PANEL, svg
+from keras_satkd.report.summary import MODELS
+from keras_satkd.run.folder import Run
 
 Rows = list[dict[str, str]]
 
@@ -88,8 +88,8 @@ def confusion(run: Run) -> Panel:
         "confusion",
         "int8 model; per cent of each true class",
         alt,
-        lambda figure: judgement.confusion(figure, counts, names),
-        judgement.confusion_size(len(names)),
+        lambda figure: evaluation.confusion(figure, counts, names),
+        evaluation.confusion_size(len(names)),
     )
 
 
@@ -110,7 +110,7 @@ def calibration(answers: Answers) -> list[Panel]:
                     f"reliability-{model}",
                     f"{MODELS[model]}: ECE {100 * found.error:.2f} %",
                     alt,
-                    partial(judgement.reliability, found=found),
+                    partial(evaluation.reliability, found=found),
                     (PANEL[0], 3.4),
                 )
             )
@@ -129,7 +129,7 @@ def noise(run: Run) -> list[Panel]:
                 f"{model} " + ", ".join(f"{100 * value:.1f}" for value in values) + " %"
                 for model, values in columns.items()
             )
-            panels.append(_panel(f"noise-{name}", words, f"{alt}.", partial(judgement.noise, accuracies=columns)))
+            panels.append(_panel(f"noise-{name}", words, f"{alt}.", partial(evaluation.noise, accuracies=columns)))
     return panels
 
 
@@ -143,4 +143,4 @@ def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
         f"images are answered, {last['risk']:.2%} where {last['coverage']:.2%} are. {unsure['reason']}"
     )
     caption = "errors among the answers, by the margin asked for"
-    return [_panel("risk", caption, alt, lambda figure: judgement.risk_coverage(figure, unsure), (4.2, 3.2))]
+    return [_panel("risk", caption, alt, lambda figure: evaluation.risk_coverage(figure, unsure), (4.2, 3.2))]

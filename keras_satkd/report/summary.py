@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export.folder import REPORT_FILE
-from keras_satkd.run import Run
+from firmware_export.output.folder import REPORT_FILE
+from keras_satkd.run.folder import Run
 
 MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, exported"}
 
@@ -104,7 +104,7 @@ def parts(run: Run) -> Table:
     """Which known parts have room."""
     return Table(
         "Bytes needed of each known part, and what it has. The code's size is an estimate, the application's own is "
-        "not in it (firmware_export/fitting.py says of what).",
+        "not in it (firmware_export/board/fitting.py says of what).",
         ["part", "core", "flash needed", "of", "RAM needed", "of", "fits"],
         [
             [

@@ -2,17 +2,17 @@
 
 from rich.console import Console
 
-from firmware_export.files import write_text
-from keras_satkd import model_card, page, summary
-from keras_satkd.run import Run
-from keras_satkd.tables import terminal_table
+from firmware_export.common.files import write_text
+from firmware_export.common.tables import terminal_table
+from keras_satkd.report import html, model_card, summary
+from keras_satkd.run.folder import Run
 
 
 def report(run: Run) -> dict:
     """Write the page and the model card."""
-    for each in (page, model_card):
+    for each in (html, model_card):
         write_text(run.path(each.FILE), each.render(run))
-    return {"file": page.FILE}
+    return {"file": html.FILE}
 
 
 def print_table(run: Run) -> None:
@@ -21,7 +21,7 @@ def print_table(run: Run) -> None:
     for table in (summary.scores(run), summary.student(run)):
         console.print(terminal_table(table.headings, table.rows))
     print_steps(run)
-    console.print(f"{run.workdir}: {page.FILE}, firmware/", soft_wrap=True)
+    console.print(f"{run.workdir}: {html.FILE}, firmware/", soft_wrap=True)
 
 
 def print_steps(run: Run) -> None:

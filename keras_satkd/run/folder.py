@@ -9,8 +9,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_json
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json
 from keras_satkd.config import Config, flatten, from_dict, to_dict
 
 logger = logging.getLogger(__name__)

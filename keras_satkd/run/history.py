@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_export.files import write_text
+from firmware_export.common.files import write_text
 
 FILE = "metrics.csv"
 

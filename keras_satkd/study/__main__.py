@@ -12,36 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.errors import exit_on_user_error
-from keras_satkd.shipped import EUROSAT_TEACHERS
-
-ROWS: dict[str, dict[str, object]] = {
-    "no teacher": {"distillation.weighting.rule": "none"},
-    "EfficientViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 0},
-    "MobileViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 1},
-    "both, equal weights": {"distillation.weighting.rule": "static"},
-    "both, paper's rule per batch": {"distillation.weighting.rule": "paper-batch"},
-    "both, paper's rule per sample": {"distillation.weighting.rule": "paper-sample"},
-    "both, calibrated confidence per sample": {"distillation.weighting.rule": "confidence"},
-    "both, entropy per sample": {"distillation.weighting.rule": "entropy"},
-    # Against what the corruption table shows of all rows above.
-    "both, calibrated confidence, noisy images": {
-        "distillation.weighting.rule": "confidence",
-        "distillation.sensor_noise": 0.2,
-    },
-    # The loss that the shipped students learned by (preset `eurosat_long`), at this study's schedule.
-    "best recipe: three teachers": {
-        "teachers.names": list(EUROSAT_TEACHERS),
-        "distillation.temperature": 3.0,
-        "distillation.weighting.rule": "confidence",
-        "distillation.weighting.distillation_share": 0.7,
-    },
-}
-"""What each row changes in the study's configuration, whose first teacher is an EfficientViT and second a MobileViT."""
-
-STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
-"""Students, and from how many seeds each row trains them."""
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import exit_on_user_error
+from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 
 
 @dataclass(frozen=True)
@@ -85,7 +58,7 @@ def main() -> NoReturn:
         show_log(arguments.verbosity.level)
         from keras_satkd.cli import import_quietly
 
-        import_quietly("keras_satkd.comparison").study(arguments)
+        import_quietly("keras_satkd.study.trainings").study(arguments)
 
     exit_on_user_error(work, is_resumable=True)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_satkd import augment
-from keras_satkd.data import ImageSet
-from keras_satkd.views import ViewLogits
+from firmware_export.images.image_set import ImageSet
+from keras_satkd.data import augment
+from keras_satkd.training.teacher_logits import ViewLogits
 
 MakeBatch = Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
 

@@ -12,12 +12,12 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_with
-from keras_satkd import metrics_csv
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_with
 from keras_satkd.config import MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
-from keras_satkd.hardware import processor_bfloat16
+from keras_satkd.run import history
+from keras_satkd.run.hardware import processor_bfloat16
 
 WARM_UP = 0.05
 MONITORED = "val_accuracy"
@@ -51,7 +51,7 @@ def fit(
     compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / metrics_csv.FILE, phase, best, config.patience)
+    log = EpochLog(workdir / history.FILE, phase, best, config.patience)
     callbacks = [
         _StopOnNaN(phase, config),
         log,
@@ -142,7 +142,7 @@ class EpochLog(tf_keras.callbacks.Callback):
     def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
         super().__init__()
         self._path, self._phase, self._best, self._patience = path, phase, best, patience
-        self._rows = metrics_csv.read(path)
+        self._rows = history.read(path)
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -159,7 +159,7 @@ class EpochLog(tf_keras.callbacks.Callback):
         self._rows = [*kept, {name: str(value) for name, value in row.items()}]
         if self._epochs_since_best() == 0:
             write_with(self._best, lambda path: self.model.student.save_weights(path))
-        metrics_csv.write(self._path, self._rows)
+        history.write(self._path, self._rows)
         self.model.stop_training = self._out_of_patience()
 
     def is_finished(self, epochs: int) -> bool:

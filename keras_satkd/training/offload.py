@@ -1,8 +1,8 @@
 """A training as a program that a machine without TensorFlow runs: its whole epoch lowered to XLA's HLO.
 
 The program is `Distiller.train_step` and `test_step` themselves, compiled by TensorFlow up to the point where XLA must
-know which device it is for; `run_lowered.py` does the rest with JAX alone. Images come in the order in which
-`training.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
+know which device it is for; `run_offloaded.py` does the rest with JAX alone. Images come in the order in which
+`fit.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
 """
 
 import json
@@ -17,15 +17,17 @@ import tensorflow as tf
 import tf_keras
 from tensorflow.compiler.xla.service import hlo_pb2
 
-from firmware_export.errors import UserError
-from firmware_export.files import write_bytes, write_json, write_with
-from keras_satkd import augment, metrics_csv, run_lowered
-from keras_satkd.batches import batch_maker, choices, known
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_bytes, write_json, write_with
 from keras_satkd.config import TrainingConfig
-from keras_satkd.data import Split
+from keras_satkd.data import augment
+from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
-from keras_satkd.training import compile_for
-from keras_satkd.views import ViewLogits
+from keras_satkd.run import history
+from keras_satkd.training import run_offloaded
+from keras_satkd.training.batches import batch_maker, choices, known
+from keras_satkd.training.fit import compile_for
+from keras_satkd.training.teacher_logits import ViewLogits
 
 EVERY_EPOCH = ("indices", "seeds")
 """Arguments of the program of which each epoch has its own."""
@@ -44,7 +46,7 @@ def lower(
     seed: int,
     folder: Path,
 ) -> None:
-    """Write what `run_lowered.py` needs to train as `training.fit` would.
+    """Write what `run_offloaded.py` needs to train as `fit.fit` would.
 
     Args:
         distiller: not yet compiled.
@@ -90,10 +92,10 @@ def lower(
     for name, array in arguments.items():
         write_with(folder / f"{name}.npy", partial(np.save, arr=array))
     values = {str(position): held.numpy() for position, held in enumerate(state)}
-    write_with(folder / run_lowered.STATE_FILE, lambda path: np.savez_compressed(path, **values))
-    write_bytes(folder / run_lowered.PROGRAM_FILE, program.SerializeToString())
+    write_with(folder / run_offloaded.STATE_FILE, lambda path: np.savez_compressed(path, **values))
+    write_bytes(folder / run_offloaded.PROGRAM_FILE, program.SerializeToString())
     write_json(
-        folder / run_lowered.DESCRIPTION_FILE,
+        folder / run_offloaded.DESCRIPTION_FILE,
         {
             "arguments": list(arguments),
             "every_epoch": list(EVERY_EPOCH),
@@ -108,7 +110,7 @@ def lower(
 
 
 def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
-    """Give `network` the best weights that `run_lowered.py` found, and note in the run's metrics what it measured.
+    """Give `network` the best weights that `run_offloaded.py` found, and note in the run's metrics what it measured.
 
     Args:
         network: that was trained.
@@ -119,16 +121,16 @@ def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) 
     Raises:
         UserError: the file is damaged, or of another network.
     """
-    path = folder / run_lowered.TRAINED_FILE
+    path = folder / run_offloaded.TRAINED_FILE
     try:
         with np.load(path) as trained:
             rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
             network.set_weights([trained[str(position)] for position in range(len(network.weights))])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} does not hold this training ({error}): run run_lowered.py on {folder} again") from None
-    others = [row for row in metrics_csv.read(workdir / metrics_csv.FILE) if row["phase"] != phase]
+    others = [row for row in history.read(workdir / history.FILE) if row["phase"] != phase]
     found = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
-    metrics_csv.write(workdir / metrics_csv.FILE, [*others, *found])
+    history.write(workdir / history.FILE, [*others, *found])
 
 
 def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:

@@ -16,9 +16,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from firmware_export.files import write_with
-from keras_satkd import augment
-from keras_satkd.teachers import Teacher
+from firmware_export.common.files import write_with
+from keras_satkd.data import augment
+from keras_satkd.data.cache import cache_folder
+from keras_satkd.data.splits import Split
+from keras_satkd.evaluation.calibration import fit_temperature
+from keras_satkd.models.teachers import Teacher
+from keras_satkd.run.folder import Run
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,42 @@ def _logits_of(teacher: Teacher, policy: str) -> tf.types.experimental.Polymorph
         return teacher.logits(augment.augment(batch, numbers, policy))
 
     return logits_of
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Teachers and what they said.
+
+    Attributes:
+        teachers: T of them, or none.
+        augmentation: policy of the training images.
+        calibration: T temperatures, fitted on the validation images.
+        validation: logits of the validation images as they are (one view); None without teachers.
+        training: logits of the training views; None when the teachers run inside the training step, or there are none.
+    """
+
+    teachers: tuple[Teacher, ...]
+    augmentation: str
+    calibration: tuple[float, ...] = ()
+    validation: ViewLogits | None = None
+    training: ViewLogits | None = None
+
+
+def gather(run: Run, split: Split, teachers: Sequence[Teacher], augmentation: str) -> Knowledge:
+    """Ask the teachers once; what they said before, in whatever run, is read from the cache."""
+    if not teachers:
+        return Knowledge((), augmentation)
+    config, seed = run.config.distillation, run.config.data.seed
+    folder = cache_folder(run.config.data.cache_dir) / "views"
+    validation = compute(teachers, split.validation.images, policy="none", views=1, seed=seed, folder=folder)
+    training = None
+    if config.teacher_logits != "in-loop":
+        training = compute(
+            teachers, split.train.images, policy=augmentation, views=config.views, seed=seed, folder=folder
+        )
+        if config.teacher_logits == "averaged":
+            training = training.averaged()
+    calibration = tuple(
+        fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
+    )
+    return Knowledge(tuple(teachers), augmentation, calibration, validation, training)

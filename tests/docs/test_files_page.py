@@ -6,23 +6,18 @@ import numpy as np
 import pytest
 from markdown_text import ROOT, code_spans, text
 
-from firmware_export import fitting_report, folder
-from keras_satkd import (
-    answers,
-    comparison,
-    decoded_cache,
-    metrics_csv,
-    model_card,
-    page,
-    road,
-    run,
-    scores,
-    shipped,
-    teachers,
-)
-from keras_satkd import quantization as quantized
+from firmware_export.output import fitting_report, folder
+from keras_satkd.data import cache
 from keras_satkd.distiller import Distiller
-from keras_satkd.students import build
+from keras_satkd.evaluation import metrics, predictions
+from keras_satkd.models import pretrained, teachers
+from keras_satkd.models.students import build
+from keras_satkd.pipeline import quantize as quantized
+from keras_satkd.pipeline import steps
+from keras_satkd.report import html, model_card
+from keras_satkd.run import folder as run
+from keras_satkd.run import history
+from keras_satkd.study import trainings
 
 PAGE = text(ROOT / "docs" / "files.md")
 NAMED = set(code_spans(PAGE))
@@ -31,10 +26,10 @@ NAMED = set(code_spans(PAGE))
 @pytest.mark.parametrize(
     "name",
     [
-        *(run.CONFIG_FILE, run.RESULTS_FILE, metrics_csv.FILE, answers.FILE, page.FILE, model_card.FILE, "split.json"),
-        *(road.STUDENT_FILE, road.VERIFICATION_FILE, road.VALIDATION_FILE, f"{road.FIRMWARE_FOLDER}/"),
+        *(run.CONFIG_FILE, run.RESULTS_FILE, history.FILE, predictions.FILE, html.FILE, model_card.FILE, "split.json"),
+        *(steps.STUDENT_FILE, steps.VERIFICATION_FILE, steps.VALIDATION_FILE, f"{steps.FIRMWARE_FOLDER}/"),
         *(quantized.QUANTIZED_STUDENT_FILE, quantized.POST_TRAINING_FILE, quantized.INT8_FILE),
-        *(teachers.WEIGHTS_FILE, teachers.DESCRIPTION_FILE, comparison.RESULTS_FILE),
+        *(teachers.WEIGHTS_FILE, teachers.DESCRIPTION_FILE, trainings.RESULTS_FILE),
         *(fitting_report.FILE, folder.REPORT_FILE),
     ],
 )
@@ -43,7 +38,7 @@ def test_files(name):
 
 
 def test_keys_of_shipped_models():
-    described = [json.loads(path.read_text()) for path in shipped.FOLDER.rglob("*.json")]
+    described = [json.loads(path.read_text()) for path in pretrained.FOLDER.rglob("*.json")]
     assert len(described) == 7
     keys = {key for each in described for key in (*each, *each["test"], *each["images"])}
     classes = next(iter(described[0]["test"]["per_class"].values()))
@@ -57,7 +52,7 @@ def names(span: str, key: str) -> bool:
 
 
 def test_scores():
-    found = scores.score(np.eye(3, dtype=np.float32), np.arange(3))
+    found = metrics.score(np.eye(3, dtype=np.float32), np.arange(3))
     assert [key for key in found if not any(names(span, key) for span in NAMED)] == []
 
 
@@ -73,5 +68,5 @@ def test_input_ranges():
 
 
 def test_caches():
-    assert "keras_satkd" in str(decoded_cache.cache_folder(None))
+    assert "keras_satkd" in str(cache.cache_folder(None))
     assert "`$XDG_CACHE_HOME/keras_satkd`" in PAGE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from markdown_text import ROOT, fences, text
 
-from keras_satkd import synthetic
+from keras_satkd.data import synthetic
 
 SNIPPETS = [fence.text for fence in fences(text(ROOT / "README.md")) if fence.language == "python"]
 

@@ -15,10 +15,11 @@ from documented_commands import Command, check, commands
 from markdown_text import PAGES, ROOT, code_spans, fences, text
 from PIL import Image
 
-from firmware_export import emulator
-from firmware_export.errors import UserError
-from keras_satkd import shipped, synthetic
-from keras_satkd.quantization import INT8_FILE
+from firmware_export.board import emulator
+from firmware_export.common.errors import UserError
+from keras_satkd.data import synthetic
+from keras_satkd.models import pretrained
+from keras_satkd.run.artifacts import INT8_FILE
 
 README = ROOT / "README.md"
 ALL = [command for page in PAGES for command in commands(page)]
@@ -89,15 +90,15 @@ def reader(tmp_path_factory):
     """A folder as a reader's may be: what ships, a few images under EuroSAT's name, a finished run."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "keras_satkd").mkdir()
-    (folder / "keras_satkd" / "pretrained").symlink_to(shipped.FOLDER)
+    (folder / "keras_satkd" / "pretrained").symlink_to(pretrained.FOLDER)
     with zipfile.ZipFile(folder / "EuroSAT_RGB.zip", "w") as archive:
-        for name in shipped.EUROSAT_CLASSES:
+        for name in pretrained.EUROSAT_CLASSES:
             for index in range(IMAGES_A_CLASS):
                 archive.writestr(f"EuroSAT_RGB/{name}/{name}_{index}.png", _png(synthetic.scene(name, index, 0, 64)))
     with zipfile.ZipFile(folder / "EuroSAT_RGB.zip") as archive:
         archive.extractall(folder / "new_pictures")
     run = made_up_run.finished(folder / "runs" / "eurosat")
-    shutil.copyfile(shipped.FOLDER / "resnet8_eurosat_int8.tflite", run.path(INT8_FILE))
+    shutil.copyfile(pretrained.FOLDER / "resnet8_eurosat_int8.tflite", run.path(INT8_FILE))
     return folder
 
 

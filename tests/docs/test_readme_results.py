@@ -7,7 +7,7 @@ import pytest
 from markdown_text import ROOT, fences, text
 
 from keras_satkd import evaluate
-from keras_satkd.shipped import FOLDER
+from keras_satkd.models.pretrained import FOLDER
 
 README = text(ROOT / "README.md")
 ROWS = {

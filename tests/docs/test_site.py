@@ -7,7 +7,7 @@ import sys
 import pytest
 from markdown_text import ROOT
 
-PRIVATE = {"firmware_export.probe", "keras_satkd.run_lowered"}
+PRIVATE = {"firmware_export.verify.sandbox", "keras_satkd.training.run_offloaded"}
 """Modules with a `main` that other modules of ours call, and one that runs where the package is not installed."""
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from markdown_text import ROOT, text
 
-from keras_satkd import comparison
 from keras_satkd.config import load
-from keras_satkd.study import ROWS, STUDENT_SEEDS
+from keras_satkd.study import ROWS, STUDENT_SEEDS, trainings
 
 FOLDERS = {
     "study": ROOT / "docs" / "study",
@@ -23,24 +22,24 @@ README = " ".join(text(ROOT / "README.md").split())
 
 
 def results(folder: Path) -> list[dict]:
-    return json.loads((folder / comparison.RESULTS_FILE).read_text())["results"]
+    return json.loads((folder / trainings.RESULTS_FILE).read_text())["results"]
 
 
 @pytest.mark.parametrize(("preset", "folder"), FOLDERS.items(), ids=FOLDERS)
 def test_no_row_is_of_other_teachers_or_settings(preset, folder):
     common = load(preset)
     common = dataclasses.replace(common, data=dataclasses.replace(common.data, source="EuroSAT_RGB.zip"))
-    assert comparison.read_results(folder / comparison.RESULTS_FILE, common) == results(folder)
+    assert trainings.read_results(folder / trainings.RESULTS_FILE, common) == results(folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_tables_are_those_of_the_results(folder):
-    assert comparison.table(results(folder)) == text(folder / "study.md")
+    assert trainings.table(results(folder)) == text(folder / "study.md")
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_readme_shows_the_first_table(folder):
-    _, scores, *_ = comparison.table(results(folder)).split("\n\n")
+    _, scores, *_ = trainings.table(results(folder)).split("\n\n")
     assert scores in text(ROOT / "README.md")
 
 

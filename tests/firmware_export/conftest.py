@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import tiny_models
 
-from firmware_export import convert, defaults, flatbuffer, images, oracle
-from firmware_export.arena import Arena
-from firmware_export.model_data import ModelFacts
+from firmware_export.common import defaults
+from firmware_export.facts import ModelFacts
+from firmware_export.images import load
+from firmware_export.memory.arena import Arena
+from firmware_export.tflite import convert, interpreters, reader
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +32,7 @@ def qat_keras(keras):
     """A quantization-aware ResNet whose ranges come from a few batches."""
     _, tfmot = convert._libraries()
     model = tfmot.quantization.keras.quantize_model(tiny_models.build_resnet(keras))
-    batch = images.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
+    batch = load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
     for _ in range(2):
         tiny_models.settle_ranges(model, batch)
     return model
@@ -43,18 +45,18 @@ def qat_model(qat_keras):
 
 @pytest.fixture(scope="session")
 def qat_graph(qat_model):
-    return flatbuffer.read(qat_model)
+    return reader.read(qat_model)
 
 
 @pytest.fixture(scope="session")
 def photos():
     """Stand for real images: uint8 [256, 16, 16, 3]."""
-    return images.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
+    return load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
 
 
 @pytest.fixture(scope="session")
 def codes(photos, qat_graph):
-    return oracle.quantize_input(photos, qat_graph)
+    return interpreters.quantize_input(photos, qat_graph)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ import pytest
 from host_compiler import compile_program
 from markdown_text import ROOT, fences, text
 
-from firmware_export import compiler, export
+from firmware_export import export
+from firmware_export.tflm import read_back
 
 PAGES = ("README.md", "docs/board.md", "docs/row_engine.md")
 SNIPPETS = [
@@ -51,7 +52,7 @@ def compile_c(text, folder, tmp_path):
 
 def compile_cpp(text, folder, tflm, tmp_path):
     """Compile C++17 with warnings as errors; a complaint fails the test."""
-    name = next((name for name in compiler.COMPILERS[:2] if shutil.which(name)), None)
+    name = next((name for name in read_back.COMPILERS[:2] if shutil.which(name)), None)
     if name is None:
         pytest.skip("no C++ compiler: apt-get install g++")
     # The declarations are the application's, as in a header of its own.

@@ -7,25 +7,19 @@ import zlib
 import numpy as np
 import pytest
 
-from firmware_export import (
-    compiler,
-    cpp_classifier,
-    defaults,
-    export,
-    fitting_report,
-    flatbuffer,
-    integrity,
-    margin,
-    memory_plan,
-    oracle,
-    targets,
-    verify,
-)
-from firmware_export import keras_parity as parity_module
-from firmware_export.errors import UserError
+from firmware_export import export
+from firmware_export.board import targets
+from firmware_export.common import defaults
+from firmware_export.common.errors import UserError
+from firmware_export.memory import offline_plan
+from firmware_export.output import fitting_report
+from firmware_export.tflite import interpreters, reader
+from firmware_export.tflm import classifier, integrity, read_back
+from firmware_export.verify import abstention, kernel_parity
+from firmware_export.verify import keras_parity as parity_module
 
 FILES = {"model_data.cc", "model_data.h", "model_ops.h", "model.tflite", "export.json", *integrity.FILES}
-FILES |= {*cpp_classifier.FILES, cpp_classifier.header(defaults.SYMBOL), fitting_report.FILE}
+FILES |= {*classifier.FILES, classifier.header(defaults.SYMBOL), fitting_report.FILE}
 COMMAND = "python -m firmware_export student.tflite --out firmware"
 
 
@@ -65,7 +59,7 @@ def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
     assert said["sha256"] == hashlib.sha256(qat_model).hexdigest()
     assert int(said["crc32"], 16) == zlib.crc32(qat_model)
     assert said["flash_bytes"] == len(qat_model)
-    assert said["arena_bytes"] == oracle.least_arena(qat_model)
+    assert said["arena_bytes"] == interpreters.least_arena(qat_model)
     assert (said["macs"], said["parameters"]) == (qat_graph.macs, qat_graph.parameters)
     assert (said["verified_images"], said["images_are_real"], said["has_unit_input"]) == (256, True, True)
     assert said["keras_parity"]["largest_difference"] <= 1
@@ -73,7 +67,7 @@ def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
     assert said["given_sha256"] == said["sha256"]
     assert sum(layer["macs"] for layer in said["layers"]) == said["macs"]
     assert sum(layer["parameters"] for layer in said["layers"]) == said["parameters"]
-    assert said["unsure"] == {"least_margin": 0, "reason": margin.ALWAYS_ANSWERS.reason}
+    assert said["unsure"] == {"least_margin": 0, "reason": abstention.ALWAYS_ANSWERS.reason}
     assert said["golden_vectors"]["count"] == integrity.GOLDEN_VECTORS
 
 
@@ -126,26 +120,26 @@ def test_wrong_arguments_write_nothing(qat_model, tmp_path, changes, words):
 def test_a_better_memory_plan_is_shipped_and_said(skipping_model, photos, tmp_path):
     report = _export(skipping_model, tmp_path, images=photos)
     shipped = (tmp_path / "model.tflite").read_bytes()
-    assert report.arena_bytes == oracle.least_arena(shipped) < report.given_arena_bytes
+    assert report.arena_bytes == interpreters.least_arena(shipped) < report.given_arena_bytes
     assert report.sha256 == hashlib.sha256(shipped).hexdigest()
     assert report.given_sha256 == hashlib.sha256(skipping_model).hexdigest() != report.sha256
     header = " ".join((tmp_path / "model_data.h").read_text().replace("//", "").split())
     assert f"As it was given (SHA-256 {report.given_sha256}) it needs {report.given_arena_bytes} bytes" in header
-    codes = oracle.quantize_input(photos, flatbuffer.read(shipped))
-    assert np.array_equal(oracle.run(shipped, codes[:32]), oracle.run(skipping_model, codes[:32]))
+    codes = interpreters.quantize_input(photos, reader.read(shipped))
+    assert np.array_equal(interpreters.run(shipped, codes[:32]), interpreters.run(skipping_model, codes[:32]))
 
 
 def test_a_plan_that_overlaps_is_found_out(monkeypatch, skipping_model, photos, tmp_path):
-    monkeypatch.setattr(memory_plan, "place", lambda blocks: [0] * len(blocks))
+    monkeypatch.setattr(offline_plan, "place", lambda blocks: [0] * len(blocks))
     with pytest.raises(UserError, match="answers otherwise on image 0"):
         _export(skipping_model, tmp_path / "out", images=photos)
     assert os.listdir(tmp_path) == []
 
 
 def test_margin_is_chosen_on_labelled_images(qat_model, photos, tmp_path):
-    answers = oracle.predict_int8(qat_model, photos)
+    answers = interpreters.predict_int8(qat_model, photos)
     labels = answers.argmax(axis=1)
-    tops = margin.top_margins(answers)
+    tops = abstention.top_margins(answers)
     hardest = np.argsort(tops)[:10]
     labels[hardest] = (labels[hardest] + 1) % 10  # wrong where the model is least sure
     report = _export(qat_model, tmp_path, images=photos, validation=(photos, labels), error_rate=0.05)
@@ -186,7 +180,7 @@ def test_disagreeing_kernels_leave_what_was_there(monkeypatch, qat_model, tmp_pa
     def disagree(*_):
         raise UserError("operator 3 differs")
 
-    monkeypatch.setattr(verify, "check_kernels", disagree)
+    monkeypatch.setattr(kernel_parity, "check_kernels", disagree)
     with pytest.raises(UserError, match="operator 3"):
         _export(qat_model, tmp_path)
     assert _content(tmp_path) == {"model_data.cc": b"older"}
@@ -194,8 +188,8 @@ def test_disagreeing_kernels_leave_what_was_there(monkeypatch, qat_model, tmp_pa
 
 def test_text_that_does_not_compile_leaves_what_was_there(monkeypatch, qat_model, tmp_path):
     (tmp_path / "model_data.cc").write_text("older")
-    monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-Dextern=broken"))
-    if compiler.find_compiler() is None:
+    monkeypatch.setattr(read_back, "FLAGS", (*read_back.FLAGS, "-Dextern=broken"))
+    if read_back.find_compiler() is None:
         pytest.skip("no C++ compiler on PATH")
     with pytest.raises(UserError, match="fails on the generated files"):
         _export(qat_model, tmp_path)

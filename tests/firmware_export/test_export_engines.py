@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_export import export, targets
-from firmware_export.errors import UserError
+from firmware_export import export
+from firmware_export.board import targets
+from firmware_export.common.errors import UserError
 
 COMMAND = "python -m firmware_export student.tflite --out firmware"
 

@@ -11,7 +11,8 @@ import pytest
 import rows_runner
 from int8_graphs import GraphBuilder
 
-from firmware_export import build_systems, export
+from firmware_export import export
+from firmware_export.output import build_systems
 
 pytestmark = [
     pytest.mark.slow,

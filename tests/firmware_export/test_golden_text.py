@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_export import build_systems, compiler, export, model_data, oracle
+from firmware_export import export
+from firmware_export.output import build_systems
+from firmware_export.tflite import interpreters
+from firmware_export.tflm import model_data, read_back
 
 EXPECTED = Path(__file__).parent / "golden_text"
 
@@ -21,8 +24,8 @@ EXPECTED = Path(__file__).parent / "golden_text"
 def generated(one_convolution, tmp_path, monkeypatch):
     """The text files by name; what depends on the machine or on a release is replaced."""
     monkeypatch.setattr(model_data, "package_version", lambda: "1.2.3")
-    monkeypatch.setattr(compiler, "check_array", lambda *_: "a C++ compiler")
-    monkeypatch.setattr(oracle, "least_arena", lambda _: 4096)
+    monkeypatch.setattr(read_back, "check_array", lambda *_: "a C++ compiler")
+    monkeypatch.setattr(interpreters, "least_arena", lambda _: 4096)
     export.export(
         one_convolution,
         tmp_path / "firmware",

@@ -5,10 +5,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from firmware_export import compiler, flatbuffer, integrity, model_data, oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters, reader
+from firmware_export.tflm import integrity, model_data, read_back
 
-FLAGS = (*compiler.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow")
+FLAGS = (*read_back.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow")
 
 WRITER = """
 #include <cstdint>
@@ -33,7 +34,7 @@ def golden(qat_model, qat_graph, photos):
 
 
 def _read_golden(tmp_path, facts, golden):
-    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
+    cxx = read_back.find_compiler() or pytest.skip("no C++ compiler on PATH")
     for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "writer.cc").write_text(WRITER.replace("NAMESPACE", model_data.namespace(facts.symbol)))
@@ -52,7 +53,7 @@ def test_golden_outputs_are_what_tflm_answers(qat_model, qat_graph, photos, gold
     assert golden.outputs.dtype == np.int8
     assert all(any((image == photo).all() for photo in photos[:40]) for image in golden.inputs)
     np.testing.assert_array_equal(
-        golden.outputs, oracle.run(qat_model, oracle.quantize_input(golden.inputs, qat_graph))
+        golden.outputs, interpreters.run(qat_model, interpreters.quantize_input(golden.inputs, qat_graph))
     )
     assert golden.sha256 == hashlib.sha256(golden.inputs.tobytes() + golden.outputs.tobytes()).hexdigest()
     assert golden.classes == tuple(golden.outputs.argmax(axis=1))
@@ -72,7 +73,7 @@ def test_codes_come_back_as_pixels_where_they_are_pixels(qat_model, qat_graph, p
 
 
 def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, facts, tmp_path):
-    graph = flatbuffer.read(autoencoder_model)
+    graph = reader.read(autoencoder_model)
     other = dataclasses.replace(facts, arena=shipping(facts, autoencoder_model), graph=graph, symbol="weights")
     codes = np.random.default_rng(1).integers(-128, 128, (6, 64)).astype(np.int8)
     graph = dataclasses.replace(graph, inputs=(dataclasses.replace(graph.inputs[0], scales=(0.1,)),))
@@ -91,7 +92,7 @@ def test_a_number_of_vectors_that_cannot_be_is_refused(qat_model, qat_graph, pho
 
 
 def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
-    cxx = compiler.find_compiler() or pytest.skip("no C++ compiler on PATH")
+    cxx = read_back.find_compiler() or pytest.skip("no C++ compiler on PATH")
     other = dataclasses.replace(facts, arena=shipping(facts, facts.model[:-1] + bytes([facts.model[-1] ^ 1])))
     for name, text in {**model_data.render(facts), **integrity.render(other, golden)}.items():
         (tmp_path / name).write_text(text)

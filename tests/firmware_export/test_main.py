@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from firmware_export import __main__ as command_line
-from firmware_export import convert, defaults
+from firmware_export.common import defaults
+from firmware_export.tflite import convert
 
 
 @pytest.fixture

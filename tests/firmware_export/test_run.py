@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
-from firmware_export import emulator, export, integrity, model_data
+from firmware_export import export
 from firmware_export import run as command_line
+from firmware_export.board import emulator
+from firmware_export.tflm import integrity, model_data
 
 TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)

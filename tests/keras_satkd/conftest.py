@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from tests_support import tiny_network
 
-from keras_satkd.image_set import ImageSet
-from keras_satkd.teachers import Teacher
+from firmware_export.images.image_set import ImageSet
+from keras_satkd.models.teachers import Teacher
 
 
 def encoded(shade: int, size: int = 8, kind: str = "PNG") -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 from keras_satkd.cli import parse
 from keras_satkd.config import load
 

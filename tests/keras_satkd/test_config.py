@@ -5,18 +5,8 @@ import typing
 import pytest
 import tomli_w
 
-from firmware_export.errors import UserError
-from keras_satkd.config import (
-    PRESETS,
-    Config,
-    DataConfig,
-    WeightingConfig,
-    command,
-    flatten,
-    from_dict,
-    load,
-    to_dict,
-)
+from firmware_export.common.errors import UserError
+from keras_satkd.config import PRESETS, Config, DataConfig, WeightingConfig, command, flatten, from_dict, load, to_dict
 
 
 def test_defaults_survive_json_and_toml(tmp_path):

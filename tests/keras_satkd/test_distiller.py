@@ -4,10 +4,10 @@ import tensorflow as tf
 import tf_keras
 from scipy.special import log_softmax, softmax
 
-from firmware_export.errors import UserError
-from keras_satkd import students
+from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
 from keras_satkd.distiller import Distiller
+from keras_satkd.models import students
 
 CLASSES = 3
 

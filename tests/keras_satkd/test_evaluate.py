@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from tests_support import tiny_network
 
-from firmware_export.convert import float_to_int8
-from firmware_export.errors import UserError
-from keras_satkd import evaluate, teachers
-from keras_satkd.classifier import Classifier
-from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.convert import float_to_int8
+from keras_satkd import evaluate
+from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES
+from keras_satkd.evaluation.classifier import Classifier
+from keras_satkd.models import teachers
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -162,7 +163,7 @@ def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
 def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
     model, pictures, tmp_path, monkeypatch, capsys
 ):
-    from firmware_export.convert import load_keras
+    from firmware_export.tflite.convert import load_keras
 
     folder = pictures(Blue=2, Red=1)
     images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), np.uint8)

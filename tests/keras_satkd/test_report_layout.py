@@ -7,7 +7,7 @@ import pytest
 from browser import Layout, Piece
 from PIL import Image
 
-from keras_satkd.report import report
+from keras_satkd.report.write import report
 
 WIDTHS = (390, 1280)
 TOLERANCE = 0.5

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
 from keras_satkd.weighting import PAPER_CASES, RULES, certainty, confidence, make_rule, paper
 

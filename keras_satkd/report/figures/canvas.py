@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from firmware_export.files import write_with
+from firmware_export.common.files import write_with
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType

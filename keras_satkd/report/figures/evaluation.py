@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
-from keras_satkd.calibration import Reliability
-from keras_satkd.figures.canvas import COLOURS, PANEL, legend_above, lines
+from keras_satkd.evaluation.calibration import Reliability
+from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines
 
 _MOST_NUMBERS = 25
 """Classes up to which a confusion matrix has room for numbers."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_satkd.figures.canvas import COLOURS
+from keras_satkd.report.figures.canvas import COLOURS
 
 
 def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
@@ -17,7 +17,7 @@ def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
 
     Args:
         figure: empty.
-        summaries: of `comparison.summaries`.
+        summaries: of `trainings.summaries`.
     """
     students = list(dict.fromkeys(summary["student"] for summary in summaries))
     rows = list(dict.fromkeys(summary["row"] for summary in summaries))

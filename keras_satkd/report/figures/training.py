@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_satkd.figures.canvas import lines
+from keras_satkd.report.figures.canvas import lines
 
 Rows = Sequence[dict[str, str]]
 

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
-from firmware_export import check_programs, emulator, integrity
-from firmware_export.errors import UserError
+from firmware_export.board import check_programs, emulator
+from firmware_export.common.errors import UserError
 from firmware_export.rows import golden
-from firmware_export.rows.render import compile_rows
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflm import integrity
 
 TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)

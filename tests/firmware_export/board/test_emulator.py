@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from firmware_export import emulator, integrity, model_data
-from firmware_export.errors import UserError
+from firmware_export.board import emulator
+from firmware_export.common.errors import UserError
+from firmware_export.tflm import integrity, model_data
 
 needs_compiler = pytest.mark.skipif(shutil.which(emulator.COMPILER) is None, reason=emulator.INSTALL)
 needs_emulator = pytest.mark.skipif(shutil.which(emulator.EMULATOR) is None, reason=emulator.INSTALL)

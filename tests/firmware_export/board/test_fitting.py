@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import fitting, targets
-from firmware_export.errors import UserError
-from firmware_export.rows.render import RowsReport
+from firmware_export.board import fitting, targets
+from firmware_export.common.errors import UserError
+from firmware_export.rows.compile import RowsReport
 
 RESNET8 = {"model_bytes": 97_744, "code_bytes": 50_456, "arena_bytes": 203_136}
 """Measured: the student of this project at 64×64."""

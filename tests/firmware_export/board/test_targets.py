@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from firmware_export import targets
-from firmware_export.errors import UserError
+from firmware_export.board import targets
+from firmware_export.common.errors import UserError
 
 
 def test_the_table_has_its_parts():

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from firmware_export.command_line import Verbosity, VerbosityFlags, read
-from firmware_export.errors import UserError
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read
+from firmware_export.common.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def test_whose_log_is_shown_and_where(level, shown):
     # In a process of its own, since pytest has put handlers of its own into this one.
     code = (
         "import logging\n"
-        "from firmware_export.command_line import show_log\n"
+        "from firmware_export.common.command_line import show_log\n"
         f"show_log({level})\n"
-        "logging.getLogger('keras_satkd.run').info('our step')\n"
+        "logging.getLogger('keras_satkd.run.folder').info('our step')\n"
         "logging.getLogger('firmware_export.export').warning('our warning')\n"
         "logging.getLogger('tensorflow').warning('TensorFlow\\'s warning')\n"
         "logging.getLogger('tensorflow').error('TensorFlow\\'s error')\n"
@@ -58,6 +58,6 @@ def test_whose_log_is_shown_and_where(level, shown):
     said = done.stderr.splitlines()
     assert done.stdout == ""
     if level == logging.DEBUG:
-        assert said[0].endswith("keras_satkd.run: our step")
+        assert said[0].endswith("keras_satkd.run.folder: our step")
         said = [line.partition(": ")[2] for line in said]
     assert said == shown

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from firmware_export.errors import UserError, exit_on_user_error, unknown_name
+from firmware_export.common.errors import UserError, exit_on_user_error, unknown_name
 
 
 def raising(error):
@@ -56,7 +56,7 @@ def test_ctrl_c_says_what_to_type(is_resumable, what, called, typed, monkeypatch
 
 
 def test_a_reader_that_leaves_ends_it_silently():
-    code = "from firmware_export.errors import exit_on_user_error; exit_on_user_error(lambda: print('x' * 1_000_000))"
+    code = "from firmware_export.common import errors; errors.exit_on_user_error(lambda: print('x' * 1_000_000))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(1)
         process.stdout.close()

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from firmware_export.silence import captured_stderr
+from firmware_export.common.stderr import captured_stderr
 
 
 def test_holds_back_what_c_code_writes(capfd):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_satkd.decoding import EncodedImage, decode, decode_all, image_extensions
+from firmware_export.images.decode import EncodedImage, decode, decode_all, image_extensions
 
 
 def encode(image, kind="PNG", **options):

@@ -2,8 +2,8 @@ import zipfile
 
 import pytest
 
-from firmware_export.errors import UserError
-from keras_satkd.image_files import open_images
+from firmware_export.common.errors import UserError
+from firmware_export.images.folders import open_images
 
 TWO_CLASSES = {"Forest/1.png": 10, "Forest/2.png": 11, "River/1.png": 12}
 NAMES = ["Forest/1.png", "Forest/2.png", "River/1.png"]

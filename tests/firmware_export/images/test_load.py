@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from firmware_export.errors import UserError
-from firmware_export.images import generated_images, load_images, load_labelled
+from firmware_export.common.errors import UserError
+from firmware_export.images.load import generated_images, load_images, load_labelled
 
 
 @given(shape=st.one_of(st.tuples(*[st.integers(1, 20)] * 3), st.tuples(st.integers(1, 40))), count=st.integers(2, 5))

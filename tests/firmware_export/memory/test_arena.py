@@ -2,30 +2,32 @@ import dataclasses
 
 import pytest
 
-from firmware_export import arena, convert, flatbuffer, images, memory_plan, oracle
+from firmware_export.images import load
+from firmware_export.memory import arena, offline_plan
+from firmware_export.tflite import convert, interpreters, reader
 
 PIXELS = 16 * 16
 
 
 def test_a_chain_gains_nothing_and_stays_as_it_is(autoencoder_model):
-    found = arena.find(autoencoder_model, flatbuffer.read(autoencoder_model))
+    found = arena.find(autoencoder_model, reader.read(autoencoder_model))
     assert found.model is autoencoder_model
-    assert found.least_bytes == found.given_bytes == oracle.least_arena(autoencoder_model)
+    assert found.least_bytes == found.given_bytes == interpreters.least_arena(autoencoder_model)
     assert not found.has_our_plan
     assert found.bytes_with_margin == found.least_bytes + found.margin_bytes
 
 
 def test_a_gap_in_tflms_plan_is_closed(skipping_model):
-    found = arena.find(skipping_model, flatbuffer.read(skipping_model))
+    found = arena.find(skipping_model, reader.read(skipping_model))
     assert found.has_our_plan
-    assert found.model == memory_plan.with_offline_plan(skipping_model)
+    assert found.model == offline_plan.with_offline_plan(skipping_model)
     assert found.given_bytes - found.least_bytes == PIXELS * 8
-    assert found.least_bytes == oracle.least_arena(found.model)
+    assert found.least_bytes == interpreters.least_arena(found.model)
 
 
 def test_a_plan_already_there_is_not_counted_as_ours(skipping_model):
-    planned = memory_plan.with_offline_plan(skipping_model)
-    found = arena.find(planned, flatbuffer.read(planned))
+    planned = offline_plan.with_offline_plan(skipping_model)
+    found = arena.find(planned, reader.read(planned))
     assert found.model is planned
     assert not found.has_our_plan
 
@@ -40,8 +42,8 @@ def test_margin_is_a_sixteenth_or_two_unfolded_windows(qat_graph):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "saved"), [("resnet8", 0), ("resnet16", 65_536)])
 def test_what_the_students_gain(name, saved):
-    from keras_satkd import students
+    from keras_satkd.models import students
 
-    model = convert.float_to_int8(students.build(name, 64, 10), images.generated_images((64, 64, 3), 16))
-    found = arena.find(model, flatbuffer.read(model))
+    model = convert.float_to_int8(students.build(name, 64, 10), load.generated_images((64, 64, 3), 16))
+    found = arena.find(model, reader.read(model))
     assert found.given_bytes - found.least_bytes == saved

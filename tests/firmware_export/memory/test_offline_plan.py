@@ -6,9 +6,10 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_export import flatbuffer, memory_plan, oracle
-from firmware_export.errors import UserError
-from firmware_export.memory_plan import Block
+from firmware_export.common.errors import UserError
+from firmware_export.memory import offline_plan
+from firmware_export.memory.offline_plan import Block
+from firmware_export.tflite import interpreters, reader
 
 SIZE = 16
 
@@ -28,13 +29,13 @@ def neighbours(some):
 
 
 def first_fit_peak(some, order):
-    return memory_plan.peak(some, memory_plan._first_fit(some, neighbours(some), order))
+    return offline_plan.peak(some, offline_plan._first_fit(some, neighbours(some), order))
 
 
 @given(some=blocks())
 @settings(deadline=None)
 def test_what_lives_together_lies_apart_and_aligned(some):
-    offsets = memory_plan.place(some)
+    offsets = offline_plan.place(some)
     assert all(offset >= 0 and offset % 16 == 0 for offset in offsets)
     for (a, at_a), (b, at_b) in itertools.combinations(zip(some, offsets, strict=True), 2):
         if overlap(a, b):
@@ -44,9 +45,9 @@ def test_what_lives_together_lies_apart_and_aligned(some):
 @given(some=blocks())
 @settings(deadline=None)
 def test_peak_is_between_the_bound_and_the_planners_it_replaces(some):
-    peak = memory_plan.peak(some, memory_plan.place(some))
+    peak = offline_plan.peak(some, offline_plan.place(some))
     tflm = sorted(reversed(range(len(some))), key=lambda i: -some[i].size // 16)
-    assert peak >= memory_plan.lower_bound(some)
+    assert peak >= offline_plan.lower_bound(some)
     assert peak <= first_fit_peak(some, range(len(some)))
     assert peak <= first_fit_peak(some, tflm)
 
@@ -54,41 +55,41 @@ def test_peak_is_between_the_bound_and_the_planners_it_replaces(some):
 @given(some=blocks())
 @settings(deadline=None)
 def test_the_same_blocks_always_get_the_same_plan(some):
-    assert memory_plan.place(some) == memory_plan.place(some)
+    assert offline_plan.place(some) == offline_plan.place(some)
 
 
 @given(some=blocks(most=5))
 @settings(deadline=None, max_examples=50)
 def test_few_blocks_are_packed_as_tightly_as_any_order_can(some):
     every_order = (first_fit_peak(some, order) for order in itertools.permutations(range(len(some))))
-    assert memory_plan.peak(some, memory_plan.place(some)) == min(every_order)
+    assert offline_plan.peak(some, offline_plan.place(some)) == min(every_order)
 
 
 def test_the_search_finds_what_no_simple_order_does():
     some = [Block(0, 2, 32), Block(2, 4, 32), Block(3, 4, 80), Block(0, 1, 80)]
-    bound = memory_plan.lower_bound(some)
-    assert min(first_fit_peak(some, order) for order in memory_plan._orders(some)) > bound
-    assert memory_plan.peak(some, memory_plan.place(some)) == bound
+    bound = offline_plan.lower_bound(some)
+    assert min(first_fit_peak(some, order) for order in offline_plan._orders(some)) > bound
+    assert offline_plan.peak(some, offline_plan.place(some)) == bound
 
 
 def test_tflms_own_order_is_tried(monkeypatch):
     """Without the search it is the only one of the orders that packs these."""
-    monkeypatch.setattr(memory_plan, "_TRIALS", 0)
+    monkeypatch.setattr(offline_plan, "_TRIALS", 0)
     some = [Block(0, 3, 80), Block(2, 5, 48), Block(5, 7, 48), Block(4, 5, 48)]
-    assert memory_plan.peak(some, memory_plan.place(some)) == first_fit_peak(some, [0, 3, 2, 1])
+    assert offline_plan.peak(some, offline_plan.place(some)) == first_fit_peak(some, [0, 3, 2, 1])
 
 
 def test_the_bound_by_hand():
     some = [Block(0, 2, 100), Block(1, 1, 16), Block(2, 4, 33), Block(5, 5, 150)]
-    assert memory_plan.lower_bound(some) == max(112 + 16, 112 + 48, 160)
+    assert offline_plan.lower_bound(some) == max(112 + 16, 112 + 48, 160)
 
 
 def test_no_blocks_need_nothing():
-    assert (memory_plan.place([]), memory_plan.peak([], []), memory_plan.lower_bound([])) == ([], 0, 0)
+    assert (offline_plan.place([]), offline_plan.peak([], []), offline_plan.lower_bound([])) == ([], 0, 0)
 
 
 def test_a_plan_for_the_students_graph(qat_model, qat_graph):
-    plan = memory_plan.plan(qat_model)
+    plan = offline_plan.plan(qat_model)
     constants = {t.index for t in qat_graph.tensors if t.is_constant}
     assert len(plan.offsets) == len(qat_graph.tensors)
     assert {i for i, offset in enumerate(plan.offsets) if offset == -1} == constants
@@ -98,7 +99,7 @@ def test_a_plan_for_the_students_graph(qat_model, qat_graph):
 
 
 def test_lifetimes_are_those_of_tflm(qat_graph):
-    first, last = memory_plan._lifetimes(qat_graph)
+    first, last = offline_plan._lifetimes(qat_graph)
     image, logits = qat_graph.inputs[0].index, qat_graph.outputs[0].index
     end = len(qat_graph.operators)
     assert (first[image], last[image]) == (0, 1)
@@ -118,14 +119,14 @@ def entries(model):
 
 
 def test_metadata_is_in_tflms_format(qat_model):
-    planned = memory_plan.with_offline_plan(qat_model)
-    offsets = memory_plan.plan(qat_model).offsets
+    planned = offline_plan.with_offline_plan(qat_model)
+    offsets = offline_plan.plan(qat_model).offsets
     assert entries(qat_model) == []
     assert entries(planned) == [[1, 1, len(offsets), *offsets]]
 
 
 def test_nothing_else_changes(qat_model, edit_model):
-    planned = memory_plan.with_offline_plan(qat_model)
+    planned = offline_plan.with_offline_plan(qat_model)
 
     def drop(content):
         content.metadata, content.buffers = content.metadata[:-1], content.buffers[:-1]
@@ -135,7 +136,7 @@ def test_nothing_else_changes(qat_model, edit_model):
 
 def test_constants_stay_aligned_to_words(qat_model):
     """Cortex-M0 cannot read an int32 bias, nor TFLM the plan itself, from an odd address."""
-    model = schema.Model.GetRootAs(memory_plan.with_offline_plan(qat_model))
+    model = schema.Model.GetRootAs(offline_plan.with_offline_plan(qat_model))
     tables = [model.Buffers(index)._tab for index in range(model.BuffersLength())]
     starts = [table.Vector(table.Offset(4)) for table in tables if table.Offset(4)]  # 4: the field `data`
     assert len(starts) > 10
@@ -143,49 +144,49 @@ def test_constants_stay_aligned_to_words(qat_model):
 
 
 def test_planning_again_replaces_the_plan(qat_model, edit_model):
-    planned = memory_plan.with_offline_plan(qat_model)
-    assert memory_plan.with_offline_plan(planned) == planned
+    planned = offline_plan.with_offline_plan(qat_model)
+    assert offline_plan.with_offline_plan(planned) == planned
 
     def spoil(content):
         entry = content.metadata[-1]
         content.buffers[entry.buffer].data = np.zeros(4, np.uint8)
         content.metadata = [*content.metadata, schema.MetadataT(name=entry.name, buffer=entry.buffer)]
 
-    assert entries(memory_plan.with_offline_plan(edit_model(planned, spoil))) == entries(planned)
+    assert entries(offline_plan.with_offline_plan(edit_model(planned, spoil))) == entries(planned)
 
 
 def test_a_plan_can_be_taken_out_again(qat_model):
-    bare = memory_plan.without_offline_plan(memory_plan.with_offline_plan(qat_model))
+    bare = offline_plan.without_offline_plan(offline_plan.with_offline_plan(qat_model))
     assert entries(bare) == []
-    assert flatbuffer.read(bare) == flatbuffer.read(qat_model)
-    assert memory_plan.without_offline_plan(qat_model) is qat_model
+    assert reader.read(bare) == reader.read(qat_model)
+    assert offline_plan.without_offline_plan(qat_model) is qat_model
 
 
 def test_tflm_follows_the_plan_and_answers_the_same(qat_model, codes):
-    planned = memory_plan.with_offline_plan(qat_model)
-    least = oracle.TflmInterpreter(planned, oracle.least_arena(planned))
+    planned = offline_plan.with_offline_plan(qat_model)
+    least = interpreters.TflmInterpreter(planned, interpreters.least_arena(planned))
     answers = np.concatenate([least.invoke(image[np.newaxis]) for image in codes[:8]])
-    assert np.array_equal(answers, oracle.run(qat_model, codes[:8]))
+    assert np.array_equal(answers, interpreters.run(qat_model, codes[:8]))
 
 
 def test_tflm_reads_the_plan(qat_model):
     """Offsets far out need a larger arena: the metadata is heeded."""
-    planned = memory_plan.with_offline_plan(qat_model)
+    planned = offline_plan.with_offline_plan(qat_model)
     content = schema.ModelT.InitFromPackedBuf(planned)
     buffer = content.buffers[content.metadata[-1].buffer]
     words = np.frombuffer(bytes(buffer.data), "<i4").copy()
     words[3:][words[3:] >= 0] += 1 << 16
     buffer.data = np.frombuffer(words.tobytes(), np.uint8)
-    far = memory_plan._packed(content, len(planned))
-    assert oracle.least_arena(far) == oracle.least_arena(planned) + (1 << 16)
+    far = offline_plan._packed(content, len(planned))
+    assert interpreters.least_arena(far) == interpreters.least_arena(planned) + (1 << 16)
 
 
 def test_tflm_cannot_keep_every_tensor_of_a_planned_model(qat_model):
     """Why `without_offline_plan` exists; once TFLM can, the comparison of kernels needs no detour."""
-    planned = memory_plan.with_offline_plan(qat_model)
+    planned = offline_plan.with_offline_plan(qat_model)
     with pytest.raises(UserError, match="refuses the model"):
-        oracle.TflmInterpreter(planned, keeps_tensors=True)
-    oracle.TflmInterpreter(memory_plan.without_offline_plan(planned), keeps_tensors=True)
+        interpreters.TflmInterpreter(planned, keeps_tensors=True)
+    interpreters.TflmInterpreter(offline_plan.without_offline_plan(planned), keeps_tensors=True)
 
 
 def test_variables_are_left_to_tflm(qat_model, qat_graph, edit_model):
@@ -195,7 +196,7 @@ def test_variables_are_left_to_tflm(qat_model, qat_graph, edit_model):
     def mark(content):
         content.subgraphs[0].tensors[middle].isVariable = True
 
-    assert memory_plan.plan(edit_model(qat_model, mark)).offsets[middle] == -1
+    assert offline_plan.plan(edit_model(qat_model, mark)).offsets[middle] == -1
 
 
 def test_several_subgraphs_are_refused(qat_model, edit_model):
@@ -203,19 +204,19 @@ def test_several_subgraphs_are_refused(qat_model, edit_model):
         content.subgraphs = content.subgraphs * 2
 
     with pytest.raises(UserError, match="2 subgraphs, 1 expected"):
-        memory_plan.plan(edit_model(qat_model, double))
+        offline_plan.plan(edit_model(qat_model, double))
 
 
 def test_garbage_is_the_users_error():
-    for function in (memory_plan.plan, memory_plan.with_offline_plan, memory_plan.without_offline_plan):
+    for function in (offline_plan.plan, offline_plan.with_offline_plan, offline_plan.without_offline_plan):
         with pytest.raises(UserError, match=r"no \.tflite model"):
             function(b"no model at all")
 
 
 def test_a_better_plan_saves_arena_and_changes_no_answer(skipping_model, codes):
-    better = memory_plan.with_offline_plan(skipping_model)
-    plan = memory_plan.plan(skipping_model)
+    better = offline_plan.with_offline_plan(skipping_model)
+    plan = offline_plan.plan(skipping_model)
     assert plan.peak_bytes == plan.lower_bound_bytes == 3 * SIZE * SIZE * 8
     assert entries(better) == [[1, 1, len(plan.offsets), *plan.offsets]]
-    assert oracle.least_arena(skipping_model) - oracle.least_arena(better) == SIZE * SIZE * 8
-    assert np.array_equal(oracle.run(better, codes), oracle.run(skipping_model, codes))
+    assert interpreters.least_arena(skipping_model) - interpreters.least_arena(better) == SIZE * SIZE * 8
+    assert np.array_equal(interpreters.run(better, codes), interpreters.run(skipping_model, codes))

@@ -12,8 +12,9 @@ from idf_component_tools.manager import ManifestManager
 from platformio.package.manifest.parser import ManifestParserFactory
 from platformio.package.manifest.schema import ManifestSchema
 
-from firmware_export import build_systems, cpp_classifier
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.output import build_systems
+from firmware_export.tflm import classifier
 
 TFLM = build_systems.Library(
     name="student_model",
@@ -144,7 +145,7 @@ def test_library_of_an_export(facts):
     both = build_systems.library(facts, texts, "cloud")
     assert (both.name, both.rows_name) == ("student_model", "cloud_model")
     assert (both.sources, both.rows_sources) == (("classifier.cc", "model_data.cc"), ("cloud_model.c",))
-    assert both.headers == (cpp_classifier.header(facts.symbol), "cloud_model.h")
+    assert both.headers == (classifier.header(facts.symbol), "cloud_model.h")
     rows = build_systems.library(facts, {"cloud_model.c": ""}, "cloud")
     assert (rows.name, rows.sources, rows.headers) == ("cloud_model", (), ("cloud_model.h",))
 

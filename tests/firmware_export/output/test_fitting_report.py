@@ -2,12 +2,14 @@ import dataclasses
 
 import pytest
 
-from firmware_export import export, fitting_report, oracle
+from firmware_export import export
+from firmware_export.output import fitting_report
+from firmware_export.tflite import interpreters
 
 
 @pytest.fixture(scope="module")
 def report(qat_model, qat_keras, photos, tmp_path_factory):
-    labels = oracle.predict_int8(qat_model, photos).argmax(axis=1)
+    labels = interpreters.predict_int8(qat_model, photos).argmax(axis=1)
     labels[::40] = (labels[::40] + 1) % 10
     return export.export(
         qat_model,

@@ -12,10 +12,11 @@ import pytest
 import rows_runner
 from int8_graphs import PIXELS, GraphBuilder
 
-from firmware_export import flatbuffer, integrity, oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 from firmware_export.rows import golden, verify
-from firmware_export.rows.render import compile_rows
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflite import interpreters, reader
+from firmware_export.tflm import integrity
 
 CORTEX = ("arm-none-eabi-gcc", "-mthumb")
 COMPILERS = {
@@ -60,7 +61,7 @@ def compiled(model):
 
 @pytest.fixture(scope="module")
 def vectors(model):
-    graph = flatbuffer.read(model)
+    graph = reader.read(model)
     images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
     return integrity.golden_vectors(model, graph, images, count=3)
 
@@ -232,7 +233,7 @@ def test_codes_go_in_where_the_input_is_no_pixel(tmp_path):
     assert "round(value / 0.0299999993) + (-5)" in compiled.files["satkd_model.h"]
     codes = np.random.default_rng(0).integers(-128, 128, (2, 9, 7, 3)).astype(np.int8)
     found = rows_runner.run(tmp_path, [compiled], [codes])[0]
-    assert np.array_equal(found, oracle.run(model, codes).reshape(2, -1))
+    assert np.array_equal(found, interpreters.run(model, codes).reshape(2, -1))
 
 
 def test_a_command_cannot_end_the_comment(model):

@@ -8,7 +8,7 @@ from int8_graphs import GraphBuilder
 
 from firmware_export.rows import emit
 from firmware_export.rows.constants import Constants, constants
-from firmware_export.rows.lowering import lower
+from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 
 PLANE = (1, 8, 6, 4)

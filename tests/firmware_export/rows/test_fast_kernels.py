@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from firmware_export.rows import packing
+from firmware_export.rows import fast_kernels
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from firmware_export.rows import packing
     ],
 )
 def test_scratch_of_known_layers(layer, expected):
-    assert packing.conv_scratch_bytes(*layer) == expected
+    assert fast_kernels.conv_scratch_bytes(*layer) == expected
 
 
 def test_sums_are_fast_up_to_a_bound():
     weights = np.array([[[[1, -1]]], [[[0, 127]]]], np.int8)
     most = (1 << 30) - 1
-    assert packing.fits_fast_sums(weights, np.array([most - 256, 0], np.int32))
-    assert packing.fits_fast_sums(weights, np.array([0, 127 * 128 - most], np.int32))
-    assert not packing.fits_fast_sums(weights, np.array([most - 255, 0], np.int32))
-    assert not packing.fits_fast_sums(weights, np.array([0, -(1 << 31)], np.int32))
+    assert fast_kernels.fits_fast_sums(weights, np.array([most - 256, 0], np.int32))
+    assert fast_kernels.fits_fast_sums(weights, np.array([0, 127 * 128 - most], np.int32))
+    assert not fast_kernels.fits_fast_sums(weights, np.array([most - 255, 0], np.int32))
+    assert not fast_kernels.fits_fast_sums(weights, np.array([0, -(1 << 31)], np.int32))

@@ -7,11 +7,12 @@ import bare_metal
 import numpy as np
 import pytest
 
-from firmware_export import emulator
-from firmware_export.rows import packing
+import firmware_export
+from firmware_export.board import emulator
+from firmware_export.rows import fast_kernels
 
 HARNESS = Path(__file__).parent / "kernels_harness.c"
-TEMPLATES = Path(emulator.__file__).parent / "templates" / "rows"
+TEMPLATES = Path(firmware_export.__file__).parent / "templates" / "rows"
 KERNELS = {"mps2-an386": "dsp", "mps2-an500": "dsp", "mps3-an547": "mve"}
 ROW, WEIGHTS, CHANNELS = 4096, 16384, 40
 
@@ -50,7 +51,7 @@ def random_layers(number, seed):
 
 def layer_table(layers, kernels):
     """`layers.h` for the harness: each layer with the scratch memory that `packing` promises to be enough."""
-    scratch = [packing.conv_scratch_bytes(layer[0], layer[1], layer[3], layer[4])[kernels] for layer in layers]
+    scratch = [fast_kernels.conv_scratch_bytes(layer[0], layer[1], layer[3], layer[4])[kernels] for layer in layers]
     lines = [f"  {{{', '.join(map(str, (*layer, size)))}}}," for layer, size in zip(layers, scratch, strict=True)]
     fields = "kernel_height, kernel_width, stride, channels_in, channels_out, width_out, scratch_bytes"
     sizes = {"LAYERS": len(layers), "ROW": ROW, "WEIGHTS": WEIGHTS, "CHANNELS": CHANNELS, "SCRATCH": max(scratch)}

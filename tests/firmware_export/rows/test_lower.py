@@ -3,8 +3,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from int8_graphs import GraphBuilder
 
-from firmware_export.errors import UserError
-from firmware_export.rows.lowering import lower
+from firmware_export.common.errors import UserError
+from firmware_export.rows.lower import lower
 
 PLANE = (1, 6, 6, 4)
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from firmware_export import oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 from firmware_export.rows import naming, verify
-from firmware_export.rows.render import compile_rows
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflite import interpreters
 
 
 @pytest.mark.parametrize("prefix", ["satkd", "cloud", "ship_2", "a"])
@@ -42,4 +42,4 @@ def test_every_name_has_the_prefix(one_convolution):
 def test_the_renamed_text_is_what_the_export_compiles(one_convolution, codes):
     made = compile_rows(one_convolution, "make test", prefix="cloud")
     images = codes[:2, :4, :4].copy()
-    assert verify.check_answers(made, images.view("uint8") ^ 0x80, oracle.run(one_convolution, images))
+    assert verify.check_answers(made, images.view("uint8") ^ 0x80, interpreters.run(one_convolution, images))

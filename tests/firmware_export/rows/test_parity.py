@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from int8_graphs import models
 
 import keras_satkd
-from firmware_export import flatbuffer, oracle
-from firmware_export.rows.render import compile_rows
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflite import interpreters, reader
 
 GRAPHS_A_PROGRAM = 20
 IMAGES = 3
@@ -20,7 +20,7 @@ PRETRAINED = Path(keras_satkd.__file__).parent / "pretrained"
 
 
 def _answers(model, codes):
-    interpreter = oracle.TflmInterpreter(model)
+    interpreter = interpreters.TflmInterpreter(model)
     return np.stack([interpreter.invoke(image[np.newaxis]).reshape(-1) for image in codes])
 
 
@@ -31,7 +31,7 @@ def _as_given(codes, graph):
 def _check(folder, batch, images=IMAGES):
     """All of a batch of models in one program, on codes over their whole range."""
     generator = np.random.default_rng(0)
-    graphs = [flatbuffer.read(model) for model in batch]
+    graphs = [reader.read(model) for model in batch]
     codes = [generator.integers(-128, 128, (images, *g.inputs[0].shape[1:])).astype(np.int8) for g in graphs]
     compiled = [compile_rows(model, "make test") for model in batch]
     found = rows_runner.run(folder, compiled, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from int8_graphs import GraphBuilder, models
 
-from firmware_export.rows.lowering import lower
+from firmware_export.rows.check_plan import check
+from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import SOURCE, _rings, _Traffic, plan
-from firmware_export.rows.replay import check
 
 
 def _built(build, shape=(1, 12, 12, 4)):

@@ -8,7 +8,7 @@ import engine_bench
 import eurosat_archive
 import pytest
 
-from firmware_export import emulator
+from firmware_export.board import emulator
 
 PRETRAINED = Path(__file__).parents[3] / "keras_satkd" / "pretrained"
 IMAGES = 64

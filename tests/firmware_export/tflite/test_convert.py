@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from firmware_export import convert, flatbuffer, images
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.images import load
+from firmware_export.tflite import convert, reader
 
 
 def _check_promises(model, operators):
-    graph = flatbuffer.read(model)
-    flatbuffer.check_deployable(graph)
+    graph = reader.read(model)
+    reader.check_deployable(graph)
     assert graph.has_unit_input
     assert graph.inputs[0].shape[0] == 1
     assert graph.outputs[0].dtype == "int8"
@@ -23,7 +24,7 @@ def test_float_model_keeps_the_promises(ptq_model):
 
 
 def test_dense_layers_have_one_scale(ptq_model):
-    dense = flatbuffer.read(ptq_model).operators[-1]
+    dense = reader.read(ptq_model).operators[-1]
     assert len(dense.inputs[1].scales) == 1
 
 
@@ -34,8 +35,8 @@ def test_converting_again_gives_the_same_bytes(qat_keras, qat_model):
 
 @pytest.mark.slow
 def test_dim_calibration_images_still_span_zero_to_one(float_keras):
-    dim = images.generated_images((16, 16, 3), 8, seed=3) // 4 + 40
-    assert flatbuffer.read(convert.float_to_int8(float_keras, dim)).has_unit_input
+    dim = load.generated_images((16, 16, 3), 8, seed=3) // 4 + 40
+    assert reader.read(convert.float_to_int8(float_keras, dim)).has_unit_input
 
 
 def test_converter_is_silent(keras, capfd):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from firmware_export import flatbuffer, oracle
-from firmware_export.pieces import cut_after
+from firmware_export.tflite import interpreters, reader
+from firmware_export.tflite.cut import cut_after
 
 
 def test_nothing_to_cut_leaves_the_bytes(qat_model, qat_graph):
@@ -17,9 +17,9 @@ def test_pieces_in_a_row_are_the_whole(qat_model, qat_graph, codes, names):
     assert [o for piece in pieces for o in piece.operators] == list(qat_graph.operators)
     known = {qat_graph.inputs[0].index: codes[:1]}
     for piece in pieces:
-        flatbuffer.read(piece.model)
-        interpreter = oracle.TfliteInterpreter(piece.model, is_reference=True)
+        reader.read(piece.model)
+        interpreter = interpreters.TfliteInterpreter(piece.model, is_reference=True)
         interpreter.invoke_with({index: known[index] for index in piece.inputs})
         known |= {o.outputs[0].index: interpreter.tensor(o.outputs[0].index) for o in piece.operators}
-    whole = oracle.TfliteInterpreter(qat_model, is_reference=True).invoke(codes[:1])
+    whole = interpreters.TfliteInterpreter(qat_model, is_reference=True).invoke(codes[:1])
     assert np.array_equal(known[qat_graph.outputs[0].index], whole)

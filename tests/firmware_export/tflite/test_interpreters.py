@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters
 
 
 def test_unit_input_is_one_exclusive_or(qat_graph):
     pixels = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(oracle.quantize_input(pixels, qat_graph), np.arange(-128, 128).astype(np.int8))
+    assert np.array_equal(interpreters.quantize_input(pixels, qat_graph), np.arange(-128, 128).astype(np.int8))
 
 
 @given(scale=st.floats(1e-4, 0.5), zero_point=st.integers(-128, 127))
@@ -19,7 +19,7 @@ def test_other_inputs_are_quantized_as_tflite_does(qat_graph, scale, zero_point)
     image = dataclasses.replace(qat_graph.inputs[0], scales=(scale,), zero_points=(zero_point,))
     graph = dataclasses.replace(qat_graph, inputs=(image,))
     pixels = np.arange(256, dtype=np.uint8)
-    codes = oracle.quantize_input(pixels, graph).astype(int)
+    codes = interpreters.quantize_input(pixels, graph).astype(int)
     inside = (codes > -128) & (codes < 127)
     assert np.abs((codes - zero_point) * scale - pixels / 255)[inside].max(initial=0) <= scale / 2 * (1 + 1e-6)
     assert np.all(np.diff(codes) >= 0)
@@ -29,57 +29,57 @@ def test_quantizing_with_the_rule_gives_the_exclusive_or(qat_graph):
     tensor = qat_graph.inputs[0]
     pixels = np.arange(256)
     by_rule = np.clip(np.round(pixels / 255 / tensor.scale) + tensor.zero_point, -128, 127)
-    assert np.array_equal(by_rule, oracle.quantize_input(pixels.astype(np.uint8), qat_graph))
+    assert np.array_equal(by_rule, interpreters.quantize_input(pixels.astype(np.uint8), qat_graph))
 
 
 def test_codes_pass_and_floats_do_not(qat_graph):
     codes = np.zeros((2, 3), np.int8)
-    assert oracle.quantize_input(codes, qat_graph) is codes
+    assert interpreters.quantize_input(codes, qat_graph) is codes
     with pytest.raises(UserError, match="float32, uint8 expected"):
-        oracle.quantize_input(codes.astype(np.float32), qat_graph)
+        interpreters.quantize_input(codes.astype(np.float32), qat_graph)
 
 
 def test_run_gives_one_row_an_image_and_tells_progress(qat_model, codes):
     told = []
-    outputs = oracle.run(qat_model, codes[:5], lambda *step: told.append(step))
+    outputs = interpreters.run(qat_model, codes[:5], lambda *step: told.append(step))
     assert (outputs.shape, outputs.dtype) == ((5, 10), np.int8)
     assert told == [(n, 5) for n in range(1, 6)]
 
 
 def test_run_keeps_no_state_between_images(qat_model, codes):
-    forwards = oracle.run(qat_model, codes[:8])
-    assert np.array_equal(oracle.run(qat_model, codes[:8][::-1])[::-1], forwards)
+    forwards = interpreters.run(qat_model, codes[:8])
+    assert np.array_equal(interpreters.run(qat_model, codes[:8][::-1])[::-1], forwards)
 
 
 def test_fast_kernels_are_close_but_no_oracle(qat_model, photos, codes):
-    fast = oracle.predict_int8(qat_model, photos[:32])
-    micro = oracle.run(qat_model, codes[:32])
+    fast = interpreters.predict_int8(qat_model, photos[:32])
+    micro = interpreters.run(qat_model, codes[:32])
     assert fast.shape == micro.shape
     assert np.abs(fast.astype(int) - micro.astype(int)).max() <= 4
 
 
 def test_least_arena_is_least(qat_model, codes):
-    arena = oracle.least_arena(qat_model)
+    arena = interpreters.least_arena(qat_model)
     assert arena % 16 == 0
-    roomy = oracle.run(qat_model, codes[:1])
-    assert np.array_equal(oracle.TflmInterpreter(qat_model, arena).invoke(codes[:1]), roomy)
+    roomy = interpreters.run(qat_model, codes[:1])
+    assert np.array_equal(interpreters.TflmInterpreter(qat_model, arena).invoke(codes[:1]), roomy)
     with pytest.raises(UserError, match=r"TensorFlow Lite Micro refuses the model: .*[Aa]llocate"):
-        oracle.TflmInterpreter(qat_model, arena - 16)
+        interpreters.TflmInterpreter(qat_model, arena - 16)
 
 
 def test_least_arena_holds_the_largest_pair_of_tensors(qat_model, qat_graph):
     # An ADD needs both its inputs and its output at once.
     add = next(operator for operator in qat_graph.operators if operator.name == "ADD")
-    assert oracle.least_arena(qat_model) > sum(tensor.size for tensor in (*add.inputs, *add.outputs)) // 2
+    assert interpreters.least_arena(qat_model) > sum(tensor.size for tensor in (*add.inputs, *add.outputs)) // 2
 
 
 def test_tflm_is_silent(qat_model, capfd):
-    oracle.least_arena(qat_model)
+    interpreters.least_arena(qat_model)
     assert capfd.readouterr().err == ""
 
 
 def test_every_tensor_can_be_read(qat_model, qat_graph, codes):
-    interpreter = oracle.TflmInterpreter(qat_model, keeps_tensors=True)
+    interpreter = interpreters.TflmInterpreter(qat_model, keeps_tensors=True)
     output = interpreter.invoke(codes[:1])
     for operator in qat_graph.operators:
         assert interpreter.tensor(operator.outputs[0].index).shape == operator.outputs[0].shape
@@ -91,5 +91,5 @@ def test_what_tflm_refuses_is_told_in_its_own_words(qat_model, edit_model):
         content.subgraphs[0].tensors[content.subgraphs[0].operators[0].outputs[0]].type = 3  # uint8
 
     with pytest.raises(UserError, match="refuses the model") as caught:
-        oracle.least_arena(edit_model(qat_model, reshape_bias))
+        interpreters.least_arena(edit_model(qat_model, reshape_bias))
     assert "\n" not in str(caught.value)

@@ -5,8 +5,8 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_export import flatbuffer
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import reader
 
 
 def test_reads_the_students_operators(qat_graph):
@@ -25,7 +25,7 @@ def test_reads_both_ends(qat_graph):
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"no model at all", b"\x00" * 4096, b"PK\x03\x04" + b"z" * 500])
 def test_garbage_is_the_users_error(content):
     with pytest.raises(UserError, match=r"garbage\.tflite is no \.tflite model"):
-        flatbuffer.read(content, "garbage.tflite")
+        reader.read(content, "garbage.tflite")
 
 
 @given(data=st.data())
@@ -33,15 +33,15 @@ def test_garbage_is_the_users_error(content):
 def test_truncated_anywhere_is_the_users_error(qat_model, data):
     length = data.draw(st.integers(0, len(qat_model) - 1))
     with pytest.raises(UserError) as caught:
-        flatbuffer.read(qat_model[:length], "cut.tflite")
+        reader.read(qat_model[:length], "cut.tflite")
     assert "cut.tflite" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def _refusal(model):
-    graph = flatbuffer.read(model, "my.tflite")
+    graph = reader.read(model, "my.tflite")
     with pytest.raises(UserError) as caught:
-        flatbuffer.check_deployable(graph)
+        reader.check_deployable(graph)
     message = str(caught.value)
     assert message.startswith("my.tflite")
     assert "\n" not in message
@@ -49,7 +49,7 @@ def _refusal(model):
 
 
 def test_what_we_convert_is_deployable(qat_graph):
-    flatbuffer.check_deployable(qat_graph)
+    reader.check_deployable(qat_graph)
 
 
 def _float_converter(keras):
@@ -60,7 +60,7 @@ def _float_converter(keras):
 
 
 def _converted(converter):
-    from firmware_export.convert import _quiet
+    from firmware_export.tflite.convert import _quiet
 
     with _quiet():
         return converter.convert()
@@ -89,11 +89,11 @@ def test_int16_activations_are_refused(keras):
     converter.inference_input_type = converter.inference_output_type = tf.int16
     converter.representative_dataset = lambda: ([np.full((1, 8, 8, 1), v, np.float32)] for v in (0, 1))
     model = _converted(converter)
-    graph = flatbuffer.read(model, "my.tflite")
+    graph = reader.read(model, "my.tflite")
     # Its batch is free too: judge the data types alone.
     fixed = tuple(dataclasses.replace(tensor, shape_signature=tensor.shape) for tensor in graph.tensors)
     with pytest.raises(UserError, match="int16, int8 expected: quantize activations to int8, not 16x8"):
-        flatbuffer.check_deployable(dataclasses.replace(graph, tensors=fixed))
+        reader.check_deployable(dataclasses.replace(graph, tensors=fixed))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_operators_tflm_lacks_are_named(qat_model, edit_model, code, custom, nam
 def test_other_batches_are_refused(qat_graph):
     image = dataclasses.replace(qat_graph.inputs[0], shape=(4, 16, 16, 3), shape_signature=(4, 16, 16, 3))
     with pytest.raises(UserError, match="batch 1 expected"):
-        flatbuffer.check_deployable(dataclasses.replace(qat_graph, inputs=(image,)))
+        reader.check_deployable(dataclasses.replace(qat_graph, inputs=(image,)))
 
 
 def test_several_subgraphs_inputs_or_outputs_are_refused(qat_graph):
@@ -134,7 +134,7 @@ def test_several_subgraphs_inputs_or_outputs_are_refused(qat_graph):
         ({"operators": ()}, "no operators"),
     ):
         with pytest.raises(UserError, match=words):
-            flatbuffer.check_deployable(dataclasses.replace(qat_graph, **change))
+            reader.check_deployable(dataclasses.replace(qat_graph, **change))
 
 
 def test_uint8_is_refused(qat_graph):
@@ -142,4 +142,4 @@ def test_uint8_is_refused(qat_graph):
     old = dataclasses.replace(operator.outputs[0], dtype="uint8")
     operators = (dataclasses.replace(operator, outputs=(old,)), *qat_graph.operators[1:])
     with pytest.raises(UserError, match="uint8 kernels are gone"):
-        flatbuffer.check_deployable(dataclasses.replace(qat_graph, operators=operators))
+        reader.check_deployable(dataclasses.replace(qat_graph, operators=operators))

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from firmware_export import flatbuffer, memory_plan, model_checks, oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.memory import offline_plan
+from firmware_export.tflite import interpreters, reader, sanity
 
 
 def _tensor(content, operator=0, output=True, position=0):
@@ -82,27 +83,27 @@ def _constant_input(content):
 )
 def test_contradictions_are_refused(monkeypatch, qat_model, edit_model, edit, words):
     # TFLite would refuse some of these by itself, or crash: here our own check is what is tried.
-    monkeypatch.setattr(flatbuffer, "_check_bytes", lambda model, name: None)
+    monkeypatch.setattr(reader, "_check_bytes", lambda model, name: None)
     model = edit_model(qat_model, edit)
     with pytest.raises(UserError, match=words) as caught:
-        model_checks.check(model, flatbuffer.read(model, "my.tflite"))
+        sanity.check(model, reader.read(model, "my.tflite"))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("change", [lambda w: w[:-1], lambda w: [*w[:-1], -2], lambda w: [*w[:-1], 1 << 30]])
 def test_a_memory_plan_that_points_outside_is_refused(qat_model, edit_model, change):
-    planned = memory_plan.with_offline_plan(qat_model)
-    model_checks.check(planned, flatbuffer.read(planned))
+    planned = offline_plan.with_offline_plan(qat_model)
+    sanity.check(planned, reader.read(planned))
 
     def edit(content):
-        entry = next(entry for entry in content.metadata if entry.name == memory_plan.METADATA_NAME.encode())
+        entry = next(entry for entry in content.metadata if entry.name == offline_plan.METADATA_NAME.encode())
         buffer = content.buffers[entry.buffer]
         words = np.frombuffer(bytes(buffer.data), "<i4").tolist()
         buffer.data = np.frombuffer(np.array(change(words), "<i4").tobytes(), np.uint8)
 
     model = edit_model(planned, edit)
     with pytest.raises(UserError, match="OfflineMemoryAllocation does not fit"):
-        model_checks.check(model, flatbuffer.read(model))
+        sanity.check(model, reader.read(model))
 
 
 def test_a_depth_multiplier_beyond_the_channels_is_refused(quantized, edit_model):
@@ -113,18 +114,18 @@ def test_a_depth_multiplier_beyond_the_channels_is_refused(quantized, edit_model
 
     model = edit_model(quantized("mobilenet"), edit)
     with pytest.raises(UserError, match="with a depth multiplier of 2"):
-        model_checks.check(model, flatbuffer.read(model))
+        sanity.check(model, reader.read(model))
 
 
 def test_every_kind_passes(quantized, kind):
     model = quantized(kind)
-    graph = flatbuffer.read(model)
-    model_checks.check(model, graph)
-    reference = oracle.TfliteInterpreter(model, is_reference=True)
+    graph = reader.read(model)
+    sanity.check(model, graph)
+    reference = interpreters.TfliteInterpreter(model, is_reference=True)
     reference.invoke(np.zeros(graph.inputs[0].shape, np.int8))
-    model_checks.check_shapes(graph, lambda index: reference.tensor(index).shape)
+    sanity.check_shapes(graph, lambda index: reference.tensor(index).shape)
 
 
 def test_a_shape_that_the_operator_does_not_make_is_refused(qat_graph):
     with pytest.raises(UserError, match=r"operator 0 \(CONV_2D.* makes \[1, 2\], but the file says \[1, 16, 16, 8\]"):
-        model_checks.check_shapes(qat_graph, lambda index: (1, 2))
+        sanity.check_shapes(qat_graph, lambda index: (1, 2))

@@ -1,6 +1,6 @@
 import pytest
 
-from firmware_export.operators import SUPPORTED, resolver_method
+from firmware_export.tflite.tflm_operators import SUPPORTED, resolver_method
 
 
 @pytest.mark.parametrize(

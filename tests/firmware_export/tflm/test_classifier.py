@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from host_compiler import compile_program
 
-from firmware_export import compiler, cpp_classifier, integrity, margin, model_data
+from firmware_export.tflm import classifier, integrity, model_data, read_back
+from firmware_export.verify import abstention
 
 CHECKS = Path(__file__).parent / "tflm" / "classifier_checks.cc"
-UNSURE = margin.Unsure(least_margin=20, reason="Chosen by hand for the test.")
+UNSURE = abstention.Unsure(least_margin=20, reason="Chosen by hand for the test.")
 
 
 @pytest.fixture
 def sources(facts, photos, tmp_path):
     """The folder's files."""
     golden = integrity.golden_vectors(facts.model, facts.graph, photos[:8], count=2)
-    texts = model_data.render(facts) | integrity.render(facts, golden) | cpp_classifier.render(facts, UNSURE)
+    texts = model_data.render(facts) | integrity.render(facts, golden) | classifier.render(facts, UNSURE)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -25,7 +26,7 @@ def sources(facts, photos, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("build", [[], ["-DTF_LITE_STRIP_ERROR_STRINGS"]], ids=["whole", "stripped"])
-@pytest.mark.parametrize("name", compiler.COMPILERS[:2])
+@pytest.mark.parametrize("name", read_back.COMPILERS[:2])
 def test_every_answer(sources, tflm_interface, facts, name, build):
     if shutil.which(name) is None:
         pytest.skip(f"no {name}: apt-get install {'g++' if name == 'g++' else 'clang'}")
@@ -39,7 +40,7 @@ def test_every_answer(sources, tflm_interface, facts, name, build):
 
 
 def test_text_says_where_the_margin_comes_from(facts):
-    header = cpp_classifier.render(facts, UNSURE)["classifier.h"]
+    header = classifier.render(facts, UNSURE)["classifier.h"]
     assert "kLeastMargin = 20;" in header
     assert "// Chosen by hand for the test." in header
-    assert "kLeastMargin = 0;" in cpp_classifier.render(facts, margin.ALWAYS_ANSWERS)["classifier.h"]
+    assert "kLeastMargin = 0;" in classifier.render(facts, abstention.ALWAYS_ANSWERS)["classifier.h"]

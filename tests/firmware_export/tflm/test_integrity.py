@@ -10,7 +10,7 @@ from host_compiler import compile_program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import integrity, model_data
+from firmware_export.tflm import integrity, model_data
 
 _STATUSES = ("ok", "no model", "length", "identifier", "root", "version", "misaligned", "crc")
 STATUS = {name: value for value, name in enumerate(_STATUSES)}

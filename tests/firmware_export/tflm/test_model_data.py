@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export import compiler, model_data
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflm import model_data, read_back
 
 STUB = """
 // Stands for TFLM: the names that model_ops.h uses, with operators that can be told to fail.
@@ -42,7 +42,7 @@ int main(int argc, char**) {
 }
 """
 
-needs_compiler = pytest.mark.skipif(compiler.find_compiler() is None, reason="no C++ compiler on PATH")
+needs_compiler = pytest.mark.skipif(read_back.find_compiler() is None, reason="no C++ compiler on PATH")
 
 
 def test_doctests():
@@ -110,7 +110,7 @@ def test_rendering_repeats(facts):
 def test_compiles_whatever_the_names(facts, symbol):
     odd = ("Annual crop", 'say "é"', "a\\b", "what??/", "日本", "%s\n")
     named = dataclasses.replace(facts, symbol=symbol, class_names=odd, command='x "\\\n#error y" \\')
-    assert compiler.check_array(model_data.render(named), symbol, facts.model)
+    assert read_back.check_array(model_data.render(named), symbol, facts.model)
 
 
 @needs_compiler
@@ -123,7 +123,7 @@ def test_class_names_survive_the_compiler(facts, tmp_path):
         "int main() { for (const char* name : student_model::kClassNames) std::puts(name); }\n"
     )
     program = str(tmp_path / "main")
-    subprocess.run([compiler.find_compiler(), *compiler.FLAGS, str(tmp_path / "main.cc"), "-o", program], check=True)
+    subprocess.run([read_back.find_compiler(), *read_back.FLAGS, str(tmp_path / "main.cc"), "-o", program], check=True)
     assert subprocess.run([program], check=True, capture_output=True).stdout.decode() == "\n".join(names) + "\n"
 
 
@@ -136,7 +136,15 @@ def test_resolver_has_exactly_the_operators_and_checks_every_status(facts, tmp_p
     (tmp_path / "model_ops.h").write_text(model_data.render(facts)["model_ops.h"])
     (tmp_path / "main.cc").write_text(USER)
     program = str(tmp_path / "main")
-    command = [compiler.find_compiler(), *compiler.FLAGS, "-I", str(tmp_path), str(tmp_path / "main.cc"), "-o", program]
+    command = [
+        read_back.find_compiler(),
+        *read_back.FLAGS,
+        "-I",
+        str(tmp_path),
+        str(tmp_path / "main.cc"),
+        "-o",
+        program,
+    ]
     subprocess.run(command, check=True)
     assert subprocess.run([program], check=False).returncode == 10 + len(methods)
     for failing in range(len(methods)):  # stops at the operator that fails, and says so

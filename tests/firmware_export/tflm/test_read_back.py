@@ -1,7 +1,7 @@
 import pytest
 
-from firmware_export import compiler
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflm import read_back
 
 SYMBOL = "g_x_model_data"
 MODEL = bytes(range(1, 30))
@@ -17,24 +17,24 @@ def _files(text=None, extra=""):
     }
 
 
-needs_compiler = pytest.mark.skipif(compiler.find_compiler() is None, reason="no C++ compiler on PATH")
+needs_compiler = pytest.mark.skipif(read_back.find_compiler() is None, reason="no C++ compiler on PATH")
 
 
 @needs_compiler
 def test_bytes_come_back_from_the_program():
-    assert compiler.check_array(_files(), SYMBOL, MODEL)
+    assert read_back.check_array(_files(), SYMBOL, MODEL)
 
 
 def test_a_changed_byte_is_seen_without_a_compiler(monkeypatch):
-    monkeypatch.setattr(compiler, "find_compiler", lambda: None)
+    monkeypatch.setattr(read_back, "find_compiler", lambda: None)
     with pytest.raises(UserError, match="does not hold the model's bytes"):
-        compiler.check_array(_files(), SYMBOL, MODEL[:-1] + b"\x00")
+        read_back.check_array(_files(), SYMBOL, MODEL[:-1] + b"\x00")
 
 
 def test_without_a_compiler_the_text_is_read_and_none_returned(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    assert compiler.find_compiler() is None
-    assert compiler.check_array(_files(), SYMBOL, MODEL) is None
+    assert read_back.find_compiler() is None
+    assert read_back.check_array(_files(), SYMBOL, MODEL) is None
 
 
 @needs_compiler
@@ -42,19 +42,19 @@ def test_a_wrong_length_is_seen_by_running():
     files = _files()
     files["model_data.cc"] = files["model_data.cc"].replace(f"= {len(MODEL)};", f"= {len(MODEL) - 1};")
     with pytest.raises(UserError, match="is not the model"):
-        compiler.check_array(files, SYMBOL, MODEL)
+        read_back.check_array(files, SYMBOL, MODEL)
 
 
 @needs_compiler
 def test_a_warning_is_an_error():
     with pytest.raises(UserError, match="unused"):
-        compiler.check_array(_files(extra="static int unused_function() { return 1; }\n"), SYMBOL, MODEL)
+        read_back.check_array(_files(extra="static int unused_function() { return 1; }\n"), SYMBOL, MODEL)
 
 
 def test_a_broken_compiler_is_named(monkeypatch, tmp_path):
     script = tmp_path / "g++"
     script.write_text("#!/bin/sh\necho 'fatal error: no backend' >&2\nexit 1\n")
     script.chmod(0o755)
-    monkeypatch.setattr(compiler, "find_compiler", lambda: str(script))
+    monkeypatch.setattr(read_back, "find_compiler", lambda: str(script))
     with pytest.raises(UserError, match=r"g\+\+ fails on the generated files \(fatal error: no backend\)"):
-        compiler.check_array(_files(), SYMBOL, MODEL)
+        read_back.check_array(_files(), SYMBOL, MODEL)

@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from firmware_export.margin import CONFIDENCE, choose, largest_difference, least_margin, risk_coverage, top_margins
+from firmware_export.verify.abstention import (
+    CONFIDENCE,
+    choose,
+    largest_difference,
+    least_margin,
+    risk_coverage,
+    top_margins,
+)
 
 
 def made(images: int, seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:

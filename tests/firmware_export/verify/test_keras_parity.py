@@ -3,13 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from firmware_export import keras_parity, oracle
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters
+from firmware_export.verify import keras_parity
 
 
 @pytest.fixture(scope="module")
 def outputs(qat_model, codes):
-    return oracle.run(qat_model, codes)
+    return interpreters.run(qat_model, codes)
 
 
 def test_the_trained_graph_agrees_within_one_step(qat_keras, qat_model, qat_graph, codes, outputs):

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from firmware_export import __main__ as command_line
-from firmware_export import flatbuffer, probe
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.tflite import reader
+from firmware_export.verify import sandbox
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def crashing(qat_model, edit_model):
 
 
 def test_a_sound_model_passes(qat_model):
-    assert probe.check(qat_model, "student.tflite") is None
+    assert sandbox.check(qat_model, "student.tflite") is None
 
 
 def test_a_crash_is_one_line_and_writes_nothing(crashing, call_in_process, tmp_path):
@@ -35,7 +36,7 @@ def test_a_crash_is_one_line_and_writes_nothing(crashing, call_in_process, tmp_p
 
 def test_refusals_keep_their_words(qat_model):
     with pytest.raises(UserError, match=r"^cut\.tflite is truncated or corrupt"):
-        probe.check(qat_model[:2000], "cut.tflite")
+        sandbox.check(qat_model[:2000], "cut.tflite")
 
 
 def _limited(change, work):
@@ -47,7 +48,7 @@ def test_an_endless_loop_is_ended():
     done = _limited("probe.SECONDS = 1", "while True: pass")
     assert done.returncode == -signal.SIGXCPU
     with pytest.raises(UserError, match=r"model\.tflite: TFLite took more than 60 s"):
-        probe.judge("model.tflite", done.returncode, done.stdout, done.stderr)
+        sandbox.judge("model.tflite", done.returncode, done.stdout, done.stderr)
 
 
 def test_memory_is_bounded():
@@ -60,9 +61,9 @@ def test_too_little_memory_is_the_users_error(monkeypatch):
     def hungry(*_):
         raise MemoryError
 
-    monkeypatch.setattr(flatbuffer, "read", hungry)
+    monkeypatch.setattr(reader, "read", hungry)
     with pytest.raises(UserError, match="needs more than 4,294,967,296 bytes"):
-        probe.examine(b"", "model.tflite")
+        sandbox.examine(b"", "model.tflite")
 
 
 def test_a_process_that_waits_is_ended(monkeypatch, qat_model):
@@ -71,9 +72,9 @@ def test_a_process_that_waits_is_ended(monkeypatch, qat_model):
 
     monkeypatch.setattr(subprocess, "run", wait)
     with pytest.raises(UserError, match="model: TensorFlow Lite Micro took more than"):
-        probe.check(qat_model + b"\0", "model")  # bytes that no other test has tried
+        sandbox.check(qat_model + b"\0", "model")  # bytes that no other test has tried
 
 
 def test_a_defect_of_ours_is_no_user_error():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        probe.judge("model", 1, b"TFLite\n", b"Traceback\nZeroDivisionError: division by zero")
+        sandbox.judge("model", 1, b"TFLite\n", b"Traceback\nZeroDivisionError: division by zero")

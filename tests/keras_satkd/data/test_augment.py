@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_satkd import augment
+from keras_satkd.data import augment
 
 
 def random_images(seed: int, images: int = 4, size: int = 16) -> np.ndarray:

@@ -3,9 +3,9 @@ import logging
 import numpy as np
 import pytest
 
-from keras_satkd.decoded_cache import cached
-from keras_satkd.decoding import Decoded
-from keras_satkd.image_set import ImageSet
+from firmware_export.images.decode import Decoded
+from firmware_export.images.image_set import ImageSet
+from keras_satkd.data.cache import cached
 
 DECODED = Decoded(
     ImageSet(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_satkd.corruptions import CORRUPTIONS, SEVERITIES, accuracies
+from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES, accuracies
 
 names = st.sampled_from(sorted(CORRUPTIONS))
 severities = st.integers(1, 5)

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
+from firmware_export.images.image_set import ImageSet
 from keras_satkd.config import DataConfig
-from keras_satkd.data import ImageSet, split
+from keras_satkd.data.splits import split
 
 
 def image_set(counts, order=None):

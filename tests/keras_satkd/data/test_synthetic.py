@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
 
-from keras_satkd.synthetic import CLASS_NAMES, scene, scenes
+from keras_satkd.data.synthetic import CLASS_NAMES, scene, scenes
 
 
 def test_every_class_is_drawn_as_often_as_it_goes():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from firmware_export.errors import UserError
-from keras_satkd import data, tfds_images
+from firmware_export.common.errors import UserError
 from keras_satkd.config import DataConfig
+from keras_satkd.data import sources
+from keras_satkd.data import tfds as tfds_images
 
 
 class TinyFields(tfds.core.GeneratorBasedBuilder):
@@ -56,16 +57,16 @@ def settings(tmp_path):
 
 @pytest.mark.slow
 def test_builder_is_prepared_and_its_splits_put_together(settings):
-    image_set = data.load(settings("tiny_fields"))
+    image_set = sources.load(settings("tiny_fields"))
     assert image_set.class_names == ("barley", "wheat")
     assert len(image_set) == 10
     assert {file.split(":")[0] for file in image_set.files} == {"train", "test"}
     shade = image_set.images[:, 0, 0, 0]
     # Even shades (index 0, 2, 4) are wheat: position 1 once the names are sorted.
     np.testing.assert_array_equal(image_set.labels, [1 if value % 80 == 0 else 0 for value in shade])
-    again = data.load(settings("tiny_fields"))
+    again = sources.load(settings("tiny_fields"))
     np.testing.assert_array_equal(again.images, image_set.images)
-    assert data.split(again, settings("")).sha256 == data.split(image_set, settings("")).sha256
+    assert sources.split(again, settings("")).sha256 == sources.split(image_set, settings("")).sha256
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_prepared_data_set_needs_no_code(settings, tmp_path):
         """Known to the program that prepared it, not to this one."""
 
     ElsewhereDefined(data_dir=tmp_path / "tfds").download_and_prepare()
-    assert len(data.load(settings("elsewhere_defined"))) == 10
+    assert len(sources.load(settings("elsewhere_defined"))) == 10
 
 
 def test_mocked_eurosat(settings, monkeypatch):
@@ -82,7 +83,7 @@ def test_mocked_eurosat(settings, monkeypatch):
     parts = tfds.core.splits.SplitDict([info])
     monkeypatch.setattr(tfds.core.DatasetInfo, "splits", property(lambda self: parts))
     with tfds.testing.mock_data(num_examples=40):
-        image_set = data.load(settings("eurosat/rgb"))
+        image_set = sources.load(settings("eurosat/rgb"))
     assert image_set.images.shape == (40, 8, 8, 3)
     assert image_set.class_names[1] == "Forest"
     assert image_set.files[3] == "train:3"
@@ -101,7 +102,7 @@ def test_mocked_eurosat(settings, monkeypatch):
 )
 def test_name_that_does_not_serve(source, message, settings):
     with pytest.raises(UserError, match=message):
-        data.load(settings(source))
+        sources.load(settings(source))
 
 
 def fail(*args, **kwargs):
@@ -111,7 +112,7 @@ def fail(*args, **kwargs):
 def test_host_that_is_down_for_eurosat(settings, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
     with pytest.raises(UserError) as raised:
-        data.load(settings("eurosat/rgb"))
+        sources.load(settings("eurosat/rgb"))
     message = str(raised.value)
     for part in ("records/7711810", "--data PATH/EuroSAT_RGB.zip", "--data.source", "--data-dir", "madm.dfki.de"):
         assert part in message
@@ -121,7 +122,7 @@ def test_host_that_is_down_for_eurosat(settings, monkeypatch):
 def test_host_that_is_down_for_others(settings, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
     with pytest.raises(UserError, match="TFDS could not fetch mnist: give an image folder or a zip"):
-        data.load(settings("mnist"))
+        sources.load(settings("mnist"))
 
 
 def test_full_disk_is_not_called_a_download_error(settings, monkeypatch):
@@ -130,7 +131,7 @@ def test_full_disk_is_not_called_a_download_error(settings, monkeypatch):
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", full)
     with pytest.raises(OSError, match="No space left"):
-        data.load(settings("mnist"))
+        sources.load(settings("mnist"))
 
 
 def test_retries_of_tfds_are_as_before():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from keras_satkd.calibration import expected_calibration_error, fit_temperature
+from keras_satkd.evaluation.calibration import expected_calibration_error, fit_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])

@@ -7,11 +7,11 @@ import tf_keras
 from scipy.special import log_softmax, softmax
 from tests_support import tiny_network
 
-from firmware_export.convert import float_to_int8
-from firmware_export.errors import UserError
-from keras_satkd import teachers
-from keras_satkd.classifier import int8_logits, load
-from keras_satkd.quantization import settle_ranges
+from firmware_export.common.errors import UserError
+from firmware_export.tflite.convert import float_to_int8
+from keras_satkd.evaluation.classifier import int8_logits, load
+from keras_satkd.models import teachers
+from keras_satkd.training.qat_ranges import settle_ranges
 
 SIZE = 16
 

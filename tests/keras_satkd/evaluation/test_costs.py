@@ -4,8 +4,8 @@ import numpy as np
 import tf_keras
 from tests_support import tiny_network
 
-from keras_satkd import students
-from keras_satkd.costs import TIMED_IMAGES, milliseconds, network_cost
+from keras_satkd.evaluation.costs import TIMED_IMAGES, milliseconds, network_cost
+from keras_satkd.models import students
 
 IMAGES = np.zeros((30, 16, 16, 3), np.uint8)
 

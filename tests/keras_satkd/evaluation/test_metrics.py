@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_satkd.scores import predict, score
+from keras_satkd.evaluation.metrics import predict, score
 
 
 def test_by_hand():

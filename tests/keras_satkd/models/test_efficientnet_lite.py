@@ -4,8 +4,8 @@ import tensorflow as tf
 from sklearn.datasets import load_sample_images
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import efficientnet_lite, teachers
+from firmware_export.common.errors import UserError
+from keras_satkd.models import efficientnet_lite, teachers
 
 PALACES, DAISY = {442, 663, 698}, {985}
 """ImageNet's classes for bell cote, monastery and palace; for daisy."""

@@ -7,32 +7,34 @@ from pathlib import Path
 import eurosat_archive
 import pytest
 
-from keras_satkd import classifier, evaluate, shipped
+from keras_satkd import evaluate
+from keras_satkd.evaluation import classifier
+from keras_satkd.models import pretrained
 
-DESCRIPTIONS = sorted(shipped.FOLDER.rglob("*.json"))
+DESCRIPTIONS = sorted(pretrained.FOLDER.rglob("*.json"))
 LARGEST = 40e6
 SLICE = 500
 
 
 def identity(path: Path) -> str:
-    return str(path.relative_to(shipped.FOLDER))
+    return str(path.relative_to(pretrained.FOLDER))
 
 
 def test_a_shipped_name_is_found_and_others_are_paths(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     (tmp_path / "teacher_eurosat").mkdir()
-    assert shipped.path("teacher_eurosat") == tmp_path / "teacher_eurosat"
+    assert pretrained.path("teacher_eurosat") == tmp_path / "teacher_eurosat"
     for name in ("", ".", "..", "other", "runs/teacher_eurosat"):
-        assert shipped.path(name) == Path(name)
+        assert pretrained.path(name) == Path(name)
 
 
 def test_teachers_by_classes():
-    assert shipped.teacher_names(shipped.EUROSAT_CLASSES) == shipped.EUROSAT_TEACHERS
-    assert shipped.teacher_names(("cat", "dog")) == shipped.UNTRAINED_TEACHERS
+    assert pretrained.teacher_names(pretrained.EUROSAT_CLASSES) == pretrained.EUROSAT_TEACHERS
+    assert pretrained.teacher_names(("cat", "dog")) == pretrained.UNTRAINED_TEACHERS
 
 
 def test_all_files_together_are_small():
-    assert sum(path.stat().st_size for path in shipped.FOLDER.rglob("*") if path.is_file()) <= LARGEST
+    assert sum(path.stat().st_size for path in pretrained.FOLDER.rglob("*") if path.is_file()) <= LARGEST
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS, ids=identity)
@@ -41,14 +43,14 @@ def test_every_file_is_the_one_described(description):
     content = (description.parent / told["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == told["sha256"]
     assert len(content) == told["bytes"]
-    assert tuple(told["class_names"]) == shipped.EUROSAT_CLASSES
+    assert tuple(told["class_names"]) == pretrained.EUROSAT_CLASSES
     for fact in ("command", "seed", "split_sha256", "schedule", "hardware", "hours", "validation", "test"):
         assert fact in told
 
 
 def test_no_file_without_description():
     described = {description.parent / json.loads(description.read_text())["file"] for description in DESCRIPTIONS}
-    assert {path for path in shipped.FOLDER.rglob("*") if path.is_file()} == described | set(DESCRIPTIONS)
+    assert {path for path in pretrained.FOLDER.rglob("*") if path.is_file()} == described | set(DESCRIPTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tf_keras
 
-from firmware_export.errors import UserError
-from keras_satkd import shipped, students
+from firmware_export.common.errors import UserError
+from keras_satkd.models import pretrained, students
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_normalize_is_what_firmware_computes_without_float():
 
 
 def test_training_goes_on_from_a_trained_student_of_any_image_size():
-    trained = tf_keras.models.load_model(shipped.path("resnet8_eurosat.keras"), compile=False)
+    trained = tf_keras.models.load_model(pretrained.path("resnet8_eurosat.keras"), compile=False)
     student = students.build("resnet8", 32, 10, "resnet8_eurosat.keras")
     for ours, theirs in zip(student.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_other_classes_begin_with_a_fresh_last_layer():
-    trained = tf_keras.models.load_model(shipped.path("resnet8_eurosat.keras"), compile=False)
+    trained = tf_keras.models.load_model(pretrained.path("resnet8_eurosat.keras"), compile=False)
     student = students.build("resnet8", 64, 3, "resnet8_eurosat.keras")
     assert student.output_shape == (None, 3)
     for ours, theirs in zip(student.get_weights()[:-2], trained.get_weights()[:-2], strict=True):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from firmware_export.errors import UserError
-from keras_satkd import architectures
+from firmware_export.common.errors import UserError
+from keras_satkd.models import teacher_zoo
 
 
 def test_names_with_and_without_size():
-    assert architectures.parse_name("efficientvit_m2") == ("efficientvit_m2", 224)
-    assert architectures.parse_name("mobilevitv2_100@96") == ("mobilevitv2_100", 96)
+    assert teacher_zoo.parse_name("efficientvit_m2") == ("efficientvit_m2", 224)
+    assert teacher_zoo.parse_name("mobilevitv2_100@96") == ("mobilevitv2_100", 96)
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,18 @@ def test_names_with_and_without_size():
 )
 def test_names_that_are_none(specification, said):
     with pytest.raises(UserError, match=said):
-        architectures.parse_name(specification)
+        teacher_zoo.parse_name(specification)
 
 
 def test_published_size_of_the_first_teacher():
-    network = architectures.network("efficientvit_m2", 10, "none")
+    network = teacher_zoo.network("efficientvit_m2", 10, "none")
     assert sum(int(np.prod(weights.shape)) for weights in network.trainable_weights) == 3_964_804
 
 
 def test_imagenet_weights_that_cannot_be_fetched(monkeypatch, caplog):
-    monkeypatch.setattr(architectures, "_with_imagenet_weights", lambda *_: None)
+    monkeypatch.setattr(teacher_zoo, "_with_imagenet_weights", lambda *_: None)
     with pytest.raises(UserError, match=r"--teachers\.initial-weights none"):
-        architectures.network("mobilevit_xxs@64", 4, "imagenet")
+        teacher_zoo.network("mobilevit_xxs@64", 4, "imagenet")
     with caplog.at_level("WARNING"):
-        architectures.network("mobilevit_xxs@64", 4, "auto")
+        teacher_zoo.network("mobilevit_xxs@64", 4, "auto")
     assert "training from scratch" in caplog.text

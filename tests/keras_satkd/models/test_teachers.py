@@ -7,8 +7,8 @@ import tf_keras
 from scipy.special import log_softmax
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import teachers
+from firmware_export.common.errors import UserError
+from keras_satkd.models import teachers
 
 SIZE = 16
 

@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
-from firmware_export.errors import UserError
-from keras_satkd import torch_checkpoint
+from firmware_export.common.errors import UserError
+from keras_satkd.models import torch_checkpoint
 
 
 class _Storage:

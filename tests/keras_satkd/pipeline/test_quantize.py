@@ -3,9 +3,9 @@ import pytest
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from firmware_export.convert import load_keras
-from keras_satkd import students
-from keras_satkd.quantization import WITHIN_RANGE, settle_ranges
+from firmware_export.tflite.convert import load_keras
+from keras_satkd.models import students
+from keras_satkd.training.qat_ranges import WITHIN_RANGE, settle_ranges
 
 pytestmark = pytest.mark.slow
 

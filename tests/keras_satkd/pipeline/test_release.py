@@ -5,19 +5,22 @@ import numpy as np
 import pytest
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import products, ship, teachers
+from firmware_export.common.errors import UserError
+from keras_satkd import ship
 from keras_satkd.config import Config, DataConfig, from_dict, to_dict
 from keras_satkd.config import load as preset
-from keras_satkd.data import load, split
-from keras_satkd.prepare import begin
-from keras_satkd.run import Run
+from keras_satkd.data.sources import load
+from keras_satkd.data.splits import split
+from keras_satkd.models import teachers
+from keras_satkd.pipeline import release
+from keras_satkd.pipeline.inputs import begin
+from keras_satkd.run.folder import Run
 
 
 def test_half_precision_is_read_as_the_other_is(tmp_path):
     network, again = tiny_network(seed=1), tiny_network(seed=2)
     network.save_weights(tmp_path / "wide.weights.h5")
-    products.halve_precision(tmp_path / "wide.weights.h5", tmp_path / "narrow.weights.h5")
+    release.halve_precision(tmp_path / "wide.weights.h5", tmp_path / "narrow.weights.h5")
     again.load_weights(tmp_path / "narrow.weights.h5")
     for wide, narrow in zip(network.get_weights(), again.get_weights(), strict=True):
         assert narrow.dtype == np.float32
@@ -37,7 +40,7 @@ def test_a_run_that_finished_nothing(tmp_path):
     run = Run(tmp_path / "run", config)
     begin(run, split(load(config.data), config.data))
     with pytest.raises(UserError, match="neither a teacher nor a student"):
-        products.ship(tmp_path / "run", tmp_path / "out", "scenes")
+        release.ship(tmp_path / "run", tmp_path / "out", "scenes")
 
 
 @pytest.mark.slow
@@ -53,7 +56,7 @@ def test_a_teacher_is_shipped_with_the_scores_of_its_very_file(tmp_path):
     teachers.save(teacher, run.results["data"]["classes"], {}, run.path("teachers", name))
     origin = {"sha256": "of other weights", "hours": 1.5}
     run.step(f"teacher {name}", lambda: {"began_from": origin})
-    [folder] = products.ship(tmp_path / "run", tmp_path / "out", "scenes")
+    [folder] = release.ship(tmp_path / "run", tmp_path / "out", "scenes")
     assert folder == tmp_path / "out" / "mobilevit_xxs_scenes"
     told = json.loads((folder / "teacher.json").read_text())
     assert told["sha256"] == hashlib.sha256((folder / "teacher.weights.h5").read_bytes()).hexdigest()

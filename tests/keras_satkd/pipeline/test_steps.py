@@ -17,7 +17,7 @@ import tf_keras
 import tomli_w
 from tests_support import tiny_network
 
-from firmware_export.flatbuffer import read
+from firmware_export.tflite.reader import read
 from keras_satkd import cli
 from keras_satkd.config import load
 

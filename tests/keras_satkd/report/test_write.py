@@ -9,10 +9,12 @@ import made_up_run
 import numpy as np
 import pytest
 
-from firmware_export.errors import UserError
-from keras_satkd import answers, redraw, summary
-from keras_satkd.report import print_table, report
-from keras_satkd.run import Run
+from firmware_export.common.errors import UserError
+from keras_satkd import redraw
+from keras_satkd.evaluation import predictions
+from keras_satkd.report import summary
+from keras_satkd.report.write import print_table, report
+from keras_satkd.run.folder import Run
 
 VOID = {"br", "img", "meta", "wbr"}
 
@@ -120,7 +122,7 @@ def test_the_numbers_are_the_runs(page, run):
 
 
 def test_examples_are_of_their_class(page, run):
-    said = answers.load(run.path(answers.FILE))
+    said = predictions.load(run.path(predictions.FILE))
     predicted, _ = said.of("int8")
     told = [picture["alt"] for picture in page.all("img")]
     assert len(told) == len(said.examples)
@@ -189,7 +191,7 @@ def test_redrawn_it_is_the_same(run, monkeypatch, capsys):
 @pytest.mark.parametrize("length", [0, 2, 5000])
 def test_a_run_whose_answers_are_damaged(tmp_path, length):
     run = made_up_run.finished(tmp_path / "run")
-    run.path(answers.FILE).write_bytes(run.path(answers.FILE).read_bytes()[:length])
+    run.path(predictions.FILE).write_bytes(run.path(predictions.FILE).read_bytes()[:length])
     with pytest.raises(UserError, match=r"test_answers\.npz cannot be read"):
         report(run)
     with pytest.raises(UserError, match="holds no run"):
@@ -197,13 +199,13 @@ def test_a_run_whose_answers_are_damaged(tmp_path, length):
 
 
 def test_classes_with_the_most_errors_are_shown_where_there_are_many(monkeypatch, image_set):
-    monkeypatch.setattr(answers, "MOST_CLASSES", 2)
+    monkeypatch.setattr(predictions, "MOST_CLASSES", 2)
     test = image_set(30)
     logits = np.eye(3, dtype=np.float32)[test.labels] * 5
     logits[test.labels == 1] = [9, 0, 0]
     mistaken = np.flatnonzero(test.labels == 2)[4]
     logits[mistaken] = [0, 9, 0]
-    found = answers.gather({"int8": logits}, test, "int8")
+    found = predictions.gather({"int8": logits}, test, "int8")
     assert set(test.labels[found.examples]) == {1, 2}
     assert mistaken in found.examples
-    assert len(found.examples) == answers.WRONG + answers.RIGHT + 1
+    assert len(found.examples) == predictions.WRONG + predictions.RIGHT + 1

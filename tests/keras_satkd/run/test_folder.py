@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from firmware_export.errors import UserError
+from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig
-from keras_satkd.run import LOCK_FILE, InUse, Run
+from keras_satkd.run.folder import LOCK_FILE, InUse, Run
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))

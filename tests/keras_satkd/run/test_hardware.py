@@ -1,6 +1,6 @@
 import pytest
 
-from keras_satkd import hardware
+from keras_satkd.run import hardware
 
 CPUINFO = """processor\t: 0
 model name\t: AMD EPYC 9B45

@@ -6,21 +6,24 @@ import pytest
 import tomli_w
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import comparison, run_lowered, study, teachers
+from firmware_export.common.errors import UserError
+from keras_satkd import study
 from keras_satkd.config import Config, DataConfig, TeachersConfig, load
-from keras_satkd.run import InUse
+from keras_satkd.models import teachers
+from keras_satkd.run.folder import InUse
+from keras_satkd.study import trainings
+from keras_satkd.training import run_offloaded
 
 
 def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
-    scores = dict.fromkeys(comparison.SCORES, 0.5) | {"accuracy": accuracy}
+    scores = dict.fromkeys(trainings.SCORES, 0.5) | {"accuracy": accuracy}
     corruptions = {"gaussian_noise": [0.9, 0.8, 0.7, 0.6, accuracy - 0.5]}
     costs = {"images": 4860, "parameters": 98_522, "macs": 58_393_216}
     return {"row": row, "student": student, "seed": seed, **scores, **costs, "corruptions": corruptions}
 
 
 def test_seeds_become_mean_and_sample_deviation():
-    [both, alone] = comparison.summaries(
+    [both, alone] = trainings.summaries(
         [result("both", 0, 0.97), result("both", 1, 0.99), result("alone", 0, 0.9, "resnet16")]
     )
     assert both["seeds"] == 2
@@ -29,7 +32,7 @@ def test_seeds_become_mean_and_sample_deviation():
 
 
 def test_table_tells_deviations_only_of_several_seeds():
-    text = comparison.table(
+    text = trainings.table(
         [result("both", 0, 0.97), result("both", 1, 0.99), result("both", 0, 0.985, student="resnet16")]
     )
     assert "## resnet8: 98,522 parameters, 58,393,216 MACs" in text
@@ -40,26 +43,26 @@ def test_table_tells_deviations_only_of_several_seeds():
 
 @pytest.mark.parametrize("row", study.ROWS)
 def test_every_row_is_a_configuration(row):
-    config = comparison.row_config(Config(), row, "resnet16", 2)
+    config = trainings.row_config(Config(), row, "resnet16", 2)
     assert (config.student, config.seed) == ("resnet16", 2)
     assert config.distillation.weighting.rule == study.ROWS[row]["distillation.weighting.rule"]
 
 
 def test_rows_have_folders_of_their_own(tmp_path):
-    folders = {comparison.run_folder(tmp_path, row, "resnet8", seed) for row in study.ROWS for seed in range(3)}
+    folders = {trainings.run_folder(tmp_path, row, "resnet8", seed) for row in study.ROWS for seed in range(3)}
     assert len(folders) == 3 * len(study.ROWS)
 
 
 def test_unknown_rows_and_students(tmp_path):
     with pytest.raises(UserError, match="did you mean 'no teacher'"):
-        comparison.study(study.Arguments(workdir=tmp_path, rows=("no teachers",)))
+        trainings.study(study.Arguments(workdir=tmp_path, rows=("no teachers",)))
     with pytest.raises(UserError, match="did you mean 'resnet8'"):
-        comparison.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
+        trainings.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
 
 
 def test_no_seeds(tmp_path):
     with pytest.raises(UserError, match="--seeds is 0: "):
-        comparison.study(study.Arguments(workdir=tmp_path, seeds=0))
+        trainings.study(study.Arguments(workdir=tmp_path, seeds=0))
 
 
 def test_the_command_reaches_the_study(call_in_process, tmp_path):
@@ -87,19 +90,19 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
         return study.Arguments(config=config, workdir=workdir, rows=rows, students=("resnet8",), seeds=1)
 
     def run(*rows: str) -> list[dict]:
-        comparison.study(arguments(*rows))
+        trainings.study(arguments(*rows))
         assert (workdir / "study.png").stat().st_size > 0
         assert rows[-1] in (workdir / "study.md").read_text()
         return json.loads((workdir / "results.json").read_text())["results"]
 
-    comparison.study(dataclasses.replace(arguments("no teacher"), lower=True))
-    lowered = comparison.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
+    trainings.study(dataclasses.replace(arguments("no teacher"), lower=True))
+    lowered = trainings.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
     assert capsys.readouterr().out.splitlines()[-1] == str(lowered)
-    assert (lowered / run_lowered.PROGRAM_FILE).stat().st_size > 0
+    assert (lowered / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     assert not (workdir / "results.json").exists()
     first = run("no teacher")
     # A machine that has the results but not the runs trains nothing again.
-    shutil.rmtree(comparison.run_folder(workdir, "no teacher", "resnet8", 0))
+    shutil.rmtree(trainings.run_folder(workdir, "no teacher", "resnet8", 0))
     both = run("no teacher", "both, paper's rule per batch")
     assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
     assert both[0] == first[0]
@@ -107,9 +110,9 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
     assert first[0]["cases"] == {}
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
-    assert not comparison.run_folder(workdir, "no teacher", "resnet8", 0).exists()
+    assert not trainings.run_folder(workdir, "no teacher", "resnet8", 0).exists()
     (workdir / "results.json").unlink()
-    metrics = comparison.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
+    metrics = trainings.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
     metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
     with pytest.raises(UserError, match="trained for 0 of 1 epochs"):
         run("both, paper's rule per batch")
@@ -129,31 +132,31 @@ def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
         if row == theirs:
             raise InUse("another process trains it")
         assert row == mine
-        comparison.add_result(tmp_path, load("study"), found(finished_meanwhile))
+        trainings.add_result(tmp_path, load("study"), found(finished_meanwhile))
         return found(row)
 
-    monkeypatch.setattr(comparison, "train_row", train_row)
-    comparison.study(study.Arguments(workdir=tmp_path, rows=rows, students=("resnet8",), seeds=1))
-    assert comparison.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
+    monkeypatch.setattr(trainings, "train_row", train_row)
+    trainings.study(study.Arguments(workdir=tmp_path, rows=rows, students=("resnet8",), seeds=1))
+    assert trainings.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
 
 
 def test_results_of_other_settings_and_changed_rows(tmp_path):
     path = tmp_path / "results.json"
     kept = result("no teacher", 0, 0.9) | {"settings": study.ROWS["no teacher"], "teachers": {}}
     changed = result("MobileViT alone", 0, 0.9) | {"settings": {}, "teachers": {}}
-    comparison.write_results(tmp_path, Config(), [changed, kept])
-    assert comparison.read_results(path, Config()) == [kept]
+    trainings.write_results(tmp_path, Config(), [changed, kept])
+    assert trainings.read_results(path, Config()) == [kept]
     elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"))
     with pytest.raises(UserError, match="other settings"):
-        comparison.read_results(path, dataclasses.replace(Config(), seed=1))
-    assert comparison.comparable(elsewhere)["data"]["source"] == "rgb"
+        trainings.read_results(path, dataclasses.replace(Config(), seed=1))
+    assert trainings.comparable(elsewhere)["data"]["source"] == "rgb"
     older = json.loads(path.read_text())
     del older["config"]["distillation"]["sensor_noise"]
     path.write_text(json.dumps(older))
-    assert comparison.read_results(path, Config()) == [kept]
+    assert trainings.read_results(path, Config()) == [kept]
     path.write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        comparison.read_results(path, Config())
+        trainings.read_results(path, Config())
 
 
 def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
@@ -167,7 +170,7 @@ def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
 
     kept = taught_by({"one": teachers.load(name).digest(), "fine-tuned by the study": "0" * 64})
     older = result(row, 0, 0.9) | {"settings": study.ROWS[row]}
-    comparison.write_results(tmp_path, common, [kept, taught_by({"one": "0" * 64}), older])
-    assert comparison.read_results(tmp_path / "results.json", common) == [kept]
+    trainings.write_results(tmp_path, common, [kept, taught_by({"one": "0" * 64}), older])
+    assert trainings.read_results(tmp_path / "results.json", common) == [kept]
     tiny_network(10, 16, 1).save(name)
-    assert comparison.read_results(tmp_path / "results.json", common) == []
+    assert trainings.read_results(tmp_path / "results.json", common) == []

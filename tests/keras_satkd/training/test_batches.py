@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from keras_satkd import augment
-from keras_satkd.batches import evaluation_batches, training_batches
-from keras_satkd.views import ViewLogits
+from keras_satkd.data import augment
+from keras_satkd.training.batches import evaluation_batches, training_batches
+from keras_satkd.training.teacher_logits import ViewLogits
 
 
 def view_logits(images: int, views: int, seed: int = 0) -> ViewLogits:

@@ -5,13 +5,14 @@ import pytest
 import tf_keras
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import metrics_csv, training
-from keras_satkd.batches import evaluation_batches, training_batches
+from firmware_export.common.errors import UserError
 from keras_satkd.config import TrainingConfig
 from keras_satkd.distiller import Distiller
-from keras_satkd.students import normalize
-from keras_satkd.training import fit, precision
+from keras_satkd.models.students import normalize
+from keras_satkd.run import history
+from keras_satkd.training import fit as training
+from keras_satkd.training.batches import evaluation_batches, training_batches
+from keras_satkd.training.fit import fit, precision
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", **settings):
@@ -30,12 +31,12 @@ def train(workdir, image_set, *, preprocess=normalize, phase="distillation", **s
 
 
 def epochs(workdir, phase="distillation"):
-    return [int(row["epoch"]) for row in metrics_csv.read(workdir / "metrics.csv") if row["phase"] == phase]
+    return [int(row["epoch"]) for row in history.read(workdir / "metrics.csv") if row["phase"] == phase]
 
 
 def test_every_epoch_is_noted_with_its_metrics(tmp_path, image_set):
     train(tmp_path, image_set)
-    rows = metrics_csv.read(tmp_path / "metrics.csv")
+    rows = history.read(tmp_path / "metrics.csv")
     assert epochs(tmp_path) == [1, 2, 3]
     assert {"phase", "epoch", "seconds", "learning_rate", "loss", "accuracy", "val_accuracy"} <= set(rows[0])
     assert list((tmp_path / "tensorboard" / "distillation").rglob("events*"))
@@ -49,7 +50,7 @@ def test_phases_share_the_file_whatever_their_columns(tmp_path, image_set):
 
 def test_the_best_validation_weights_are_left(tmp_path, image_set):
     distiller = train(tmp_path, image_set, epochs=4)
-    scores = [float(row["val_accuracy"]) for row in metrics_csv.read(tmp_path / "metrics.csv")]
+    scores = [float(row["val_accuracy"]) for row in history.read(tmp_path / "metrics.csv")]
     images = image_set(12, seed=1)
     distiller.compile()
     results = distiller.evaluate(images.images, images.labels, verbose=0, return_dict=True)
@@ -72,15 +73,15 @@ def test_an_interrupted_training_goes_on_from_its_last_epoch(tmp_path, image_set
         patch.setattr(tf_keras.callbacks.TensorBoard, "on_epoch_begin", interrupt)
         with pytest.raises(_Interruption):
             train(tmp_path, image_set, epochs=4)
-    before = metrics_csv.read(tmp_path / "metrics.csv")
+    before = history.read(tmp_path / "metrics.csv")
     assert epochs(tmp_path) == [1, 2]
     train(tmp_path, image_set, epochs=4)
-    after = metrics_csv.read(tmp_path / "metrics.csv")
+    after = history.read(tmp_path / "metrics.csv")
     assert epochs(tmp_path) == [1, 2, 3, 4]
     assert after[:2] == before
     # The optimizer went on too: its schedule is where a training without a stop would be.
     train(tmp_path / "unbroken", image_set, epochs=4)
-    unbroken = metrics_csv.read(tmp_path / "unbroken" / "metrics.csv")
+    unbroken = history.read(tmp_path / "unbroken" / "metrics.csv")
     assert [row["learning_rate"] for row in after] == [row["learning_rate"] for row in unbroken]
 
 
@@ -128,7 +129,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, 
 
 def test_plateau_lowers_the_rate(tmp_path, image_set):
     train(tmp_path, image_set, epochs=13, learning_rate=1e-9, schedule="plateau")
-    rates = [float(row["learning_rate"]) for row in metrics_csv.read(tmp_path / "metrics.csv")]
+    rates = [float(row["learning_rate"]) for row in history.read(tmp_path / "metrics.csv")]
     assert rates[0] == pytest.approx(1e-9)
     assert rates[-1] == pytest.approx(1e-10)
 

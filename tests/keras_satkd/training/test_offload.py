@@ -7,15 +7,16 @@ import pytest
 import tensorflow as tf
 from tests_support import tiny_network
 
-from firmware_export.errors import UserError
-from keras_satkd import metrics_csv, run_lowered
-from keras_satkd.batches import evaluation_batches, training_batches
+from firmware_export.common.errors import UserError
 from keras_satkd.config import TrainingConfig
-from keras_satkd.data import Split
+from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
-from keras_satkd.lowering import lower, take_back
-from keras_satkd.training import fit
-from keras_satkd.views import ViewLogits
+from keras_satkd.run import history
+from keras_satkd.training import run_offloaded
+from keras_satkd.training.batches import evaluation_batches, training_batches
+from keras_satkd.training.fit import fit
+from keras_satkd.training.offload import lower, take_back
+from keras_satkd.training.teacher_logits import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
 
@@ -49,7 +50,7 @@ def lowered(tmp_path, split):
 
 def run(folder):
     # A process of its own, as on the other machine: nothing of TensorFlow is loaded there.
-    command = [sys.executable, "-W", "error", run_lowered.__file__, str(folder)]
+    command = [sys.executable, "-W", "error", run_offloaded.__file__, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True).stdout
 
 
@@ -61,10 +62,10 @@ def test_jax_trains_as_fit_does(tmp_path, split, lowered):
     training = training_batches(split.train, batch_size=10, augmentation="none", seed=7, view_logits=knowledge[0])
     validation = evaluation_batches(split.validation, 12, knowledge[1])
     fit(here, training, validation, CONFIG, phase="distillation", workdir=tmp_path / "here")
-    expected = metrics_csv.read(tmp_path / "here" / metrics_csv.FILE)
+    expected = history.read(tmp_path / "here" / history.FILE)
     network = tiny_network()
     take_back(network, folder, "distillation", tmp_path / "there")
-    found = metrics_csv.read(tmp_path / "there" / metrics_csv.FILE)
+    found = history.read(tmp_path / "there" / history.FILE)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
     assert all(row["hardware"].startswith("cpu") for row in found)
     for name in ("loss", "accuracy", "distillation_loss", "val_loss", "val_accuracy", "val_weight_one"):
@@ -113,15 +114,15 @@ def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
 
 
 def test_a_damaged_answer_is_one_line(tmp_path):
-    (tmp_path / run_lowered.TRAINED_FILE).write_bytes(b"cut short")
+    (tmp_path / run_offloaded.TRAINED_FILE).write_bytes(b"cut short")
     with pytest.raises(UserError, match="does not hold this training"):
         take_back(tiny_network(), tmp_path, "distillation", tmp_path)
-    assert not (tmp_path / metrics_csv.FILE).exists()
+    assert not (tmp_path / history.FILE).exists()
 
 
 @pytest.mark.parametrize(("words", "message"), [([], "required: folder"), (["."], ". holds no program.json: give")])
 def test_bad_input_of_the_runner_is_one_line(tmp_path, words, message):
-    command = [sys.executable, run_lowered.__file__, *words]
+    command = [sys.executable, run_offloaded.__file__, *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from tests_support import tiny_network
 
-from keras_satkd import metrics_csv, run_lowered
 from keras_satkd.config import Config, DataConfig, DistillationConfig, TrainingConfig
-from keras_satkd.data import Split
-from keras_satkd.knowledge import gather, train
-from keras_satkd.lowering import Lowered
-from keras_satkd.run import Run
+from keras_satkd.data.splits import Split
+from keras_satkd.run import history
+from keras_satkd.run.folder import Run
+from keras_satkd.training import run_offloaded
+from keras_satkd.training.offload import Lowered
+from keras_satkd.training.teacher_logits import gather
+from keras_satkd.training.train import train
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher
     known = gather(run, split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert (known.training is not None) == (teacher_logits != "in-loop")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
-    [row] = metrics_csv.read(run.path("metrics.csv"))
+    [row] = history.read(run.path("metrics.csv"))
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
     assert float(row["val_distillation_loss"]) > 0
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == (2 if teacher_logits == "in-loop" else 6)
@@ -41,7 +43,7 @@ def test_kerascv_augments_where_the_teachers_are_in_the_loop(tmp_path, split, te
     run = prepared(tmp_path, "in-loop", "randaugment")
     known = gather(run, split, [teacher("one", 1)], "randaugment")
     train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
-    assert np.isfinite(float(metrics_csv.read(run.path("metrics.csv"))[0]["loss"]))
+    assert np.isfinite(float(history.read(run.path("metrics.csv"))[0]["loss"]))
 
 
 def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teacher):
@@ -59,14 +61,14 @@ def test_a_training_that_was_lowered_is_taken_back(tmp_path, split, teacher):
         train(run, split, tiny_network(), known, config, "distillation")
     folder = run.path("lowered", "distillation")
     assert str(lowered.value) == str(folder)
-    assert (folder / run_lowered.PROGRAM_FILE).stat().st_size > 0
+    assert (folder / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     wanted = tiny_network(seed=5)
     weights = {str(position): values for position, values in enumerate(wanted.get_weights())}
     rows = json.dumps([{"epoch": 1, "seconds": 0.5, "val_accuracy": 0.75}])
-    np.savez(folder / run_lowered.TRAINED_FILE, **weights, rows=np.array(rows), hardware=np.array("a GPU"))
+    np.savez(folder / run_offloaded.TRAINED_FILE, **weights, rows=np.array(rows), hardware=np.array("a GPU"))
     network = tiny_network()
     train(run, split, network, known, config, "distillation")
-    [row] = metrics_csv.read(run.path("metrics.csv"))
+    [row] = history.read(run.path("metrics.csv"))
     assert (row["hardware"], row["phase"], row["val_accuracy"]) == ("a GPU", "distillation", "0.75")
     for found, expected in zip(network.get_weights(), wanted.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,286 @@
+"""The command line of an export: read, load, export, print."""
+
+import logging
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from firmware_export.common import defaults
+from firmware_export.common.c_text import check_symbol
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from firmware_export.export import LabelledImages, Progress
+    from firmware_export.output.report import ExportReport
+
+
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Turn a model into C++ that TensorFlow Lite Micro has executed and agreed with.
+
+    Writes model_data.cc/.h, model_ops.h, integrity.cc/.h, golden_vectors.cc/.h, classifier.cc/.h, model.tflite and
+    export.json, or nothing. Exit code 2 means that
+    something in the command or the model is yours to mend; the message says what.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
+
+    out: Path
+    """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
+
+    images: Path | None = None
+    """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
+    Without it 256 generated images serve, and every file says so."""
+
+    validation: Path | None = None
+    """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
+    subfolder a class, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+
+    error_rate: float = defaults.ERROR_RATE
+    """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
+
+    class_names: tuple[str, ...] = ()
+    """The classes in output order: names, or one text file with a name a line."""
+
+    symbol: str = defaults.SYMBOL
+    """C identifier of the array; its length is SYMBOL_size."""
+
+    keras: Path | None = None
+    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
+
+    target: str | None = None
+    """The part it is for, such as samv71, or generic: refuse a model that does not fit, and say what would."""
+
+    flash_bytes: int | None = None
+    """Of a generic target: memory for code and constants."""
+
+    ram_bytes: int | None = None
+    """Of a generic target: the largest run of data memory."""
+
+    core: str | None = None
+    """Of a generic target: its core in the spelling of GCC's -mcpu, such as cortex-m4."""
+
+    format: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
+    """Build systems whose metadata go along: cmake, zephyr, esp-idf, arduino, platformio."""
+
+    engine: Literal["tflm", "rows", "both"] = "tflm"
+    """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
+    nothing else; or both."""
+
+    engine_prefix: str = defaults.ENGINE_PREFIX
+    """What the row engine's names and files begin with: another one for each model of a firmware."""
+
+    force: bool = False
+    """Overwrite files of the same names that no export has written."""
+
+    verbosity: VerbosityFlags = Verbosity()
+
+    @property
+    def command(self) -> str:
+        """What to type to make the files again, without this machine's folders."""
+        words = ["python", "-m", "firmware_export", self.model.name, "--out", self.out.name or "."]
+        for option, path in (("--images", self.images), ("--validation", self.validation), ("--keras", self.keras)):
+            words += [option, path.name] if path is not None else []
+        if self.error_rate != defaults.ERROR_RATE:
+            words += ["--error-rate", f"{self.error_rate:g}"]
+        if self.class_names:
+            one = len(self.class_names) == 1
+            words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
+        if self.symbol != defaults.SYMBOL:
+            words += ["--symbol", self.symbol]
+        for option, value in (
+            ("--target", self.target),
+            ("--flash-bytes", self.flash_bytes),
+            ("--ram-bytes", self.ram_bytes),
+            ("--core", self.core),
+        ):
+            words += [option, str(value)] if value is not None else []
+        if self.format:
+            words += ["--format", *self.format]
+        if self.engine != "tflm":
+            words += ["--engine", self.engine]
+        if self.engine_prefix != defaults.ENGINE_PREFIX:
+            words += ["--engine-prefix", self.engine_prefix]
+        return shlex.join(words)
+
+
+def work() -> None:
+    """Read the command line, export, and print what was found."""
+    arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
+    show_log(arguments.verbosity.level)
+    from firmware_export import export
+    from firmware_export.board import targets
+    from firmware_export.output import build_systems
+    from firmware_export.rows import naming
+
+    check_symbol(arguments.symbol)
+    naming.check_prefix(arguments.engine_prefix)
+    _check_names_are_used(arguments)
+    build_systems.check_formats(arguments.format)
+    target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
+    class_names = _class_names(arguments.class_names)
+    model, images, validation, keras_model = _load(arguments, class_names)
+    with progress_bars() as progress:
+        report = export.export(
+            model,
+            arguments.out,
+            images=images,
+            validation=validation,
+            error_rate=arguments.error_rate,
+            class_names=class_names,
+            command=arguments.command,
+            symbol=arguments.symbol,
+            keras_model=keras_model,
+            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
+            name=arguments.model.name,
+            target=target,
+            formats=arguments.format,
+            engine=arguments.engine,
+            engine_prefix=arguments.engine_prefix,
+            force=arguments.force,
+            progress=progress,
+        )
+    _print(report, arguments.out)
+
+
+def _check_names_are_used(arguments: Arguments) -> None:
+    for option, value, default, engine, instead in (
+        ("--symbol", arguments.symbol, defaults.SYMBOL, "rows", "--engine-prefix"),
+        ("--engine-prefix", arguments.engine_prefix, defaults.ENGINE_PREFIX, "tflm", "--symbol"),
+    ):
+        if value != default and arguments.engine == engine:
+            raise UserError(f"{option} {value} names nothing that --engine {engine} writes: give {instead} instead")
+
+
+def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
+    if len(given) != 1 or not Path(given[0]).is_file():
+        return given
+    try:
+        lines = Path(given[0]).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"class names {given[0]!r} is no UTF-8 text: give one name a line") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _load(
+    arguments: Arguments, class_names: tuple[str, ...]
+) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
+    path = arguments.model
+    if not path.is_file():
+        raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
+    if path.suffix in _KERAS_SUFFIXES:
+        return _load_keras(arguments, class_names)
+    from firmware_export.tflite import convert, reader
+    from firmware_export.verify import sandbox
+
+    model = path.read_bytes()
+    sandbox.check(model, path.name)
+    graph = reader.read(model, path.name)
+    images = _images(arguments, graph.inputs[0].shape[1:], class_names)
+    return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
+
+
+def _load_keras(
+    arguments: Arguments, class_names: tuple[str, ...]
+) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
+    from firmware_export.tflite import convert
+
+    if arguments.keras is not None:
+        raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
+    model = convert.load_keras(arguments.model)
+    convert.check_input(model)
+    images, validation = _images(arguments, model.input_shape[1:], class_names)
+    if convert.is_quantization_aware(model):
+        return convert.quantized_aware_to_int8(model), images, validation, model
+    if images is None:
+        raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it on")
+    return convert.float_to_int8(model, images), images, validation, None
+
+
+def _images(
+    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...]
+) -> "tuple[np.ndarray | None, LabelledImages | None]":
+    from firmware_export.images import load as images
+
+    given, labelled = arguments.images, arguments.validation
+    return (
+        None if given is None else images.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
+        None if labelled is None else images.load_labelled(labelled, tuple(shape), class_names),
+    )
+
+
+@contextmanager
+def progress_bars() -> "Iterator[Progress]":
+    """Bars on stderr for `export(progress=…)`, shown on a terminal only, and not under `--quiet`."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
+    console = Console(stderr=True)
+    is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
+    with Bars(transient=True, console=console, disable=not is_shown) as bars:
+        tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
+        yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+
+def _print(report: "ExportReport", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for label, text in _rows(report):
+        table.add_row(label, text)
+    console = Console(highlight=False)
+    console.print(f"{out}: {', '.join(report.files)}", markup=False, soft_wrap=True)
+    console.print(table)
+    if not report.has_unit_input:
+        console.print(
+            f"warning: input scale {report.input_scale:.9g}, zero point {report.input_zero_point}: not pixel / 255, so "
+            "firmware must quantize its input itself",
+            markup=False,
+        )
+
+
+def _rows(report: "ExportReport") -> list[tuple[str, str]]:
+    differing = sum(tensor["differing"] for tensor in report.kernel_parity)
+    kind = "real" if report.images_are_real else "GENERATED (no --images)"
+    rows = [
+        ("flash, model", f"{report.flash_bytes:,} bytes"),
+        ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
+        ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
+        (
+            "fits",
+            ", ".join(part["target"] for part in report.targets if part["fits"]) or "none of the parts known here",
+        ),
+        ("answers", report.unsure["reason"]),
+        ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
+        ("verified on", f"{report.verified_images} images, {kind}"),
+        ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
+    ]
+    if report.keras_parity is not None:
+        parity = report.keras_parity
+        differing = f"{parity['differing']} of {parity['elements']} outputs differ"
+        rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
+    if report.rows is not None:
+        memory, flash = report.rows["context_bytes"], report.rows["constants_bytes"]
+        scratch = report.rows["scratch_bytes"]
+        memory = f"{memory:,} bytes of RAM ({memory + scratch['dsp']:,} on M4, M7; {memory + scratch['mve']:,} on M55)"
+        rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
+    compiled_with = report.compiled_with or (report.rows or {}).get("compiled_with")
+    rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
+    rows.append(("SHA-256", report.sha256))
+    return rows

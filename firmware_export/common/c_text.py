@@ -1,0 +1,84 @@
+"""Text that C and C++ compilers take: identifiers, strings, arrays, comments."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from firmware_export.common import defaults
+from firmware_export.common.errors import UserError
+
+_BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
+
+
+_KEYWORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await
+co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
+double dynamic_cast else enum explicit export extern false float for friend goto if inline int long main mutable
+namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast
+requires return short signed sizeof static static_assert static_cast std struct switch template tflite this
+thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
+xor_eq
+"""
+
+
+_RESERVED = frozenset(_KEYWORDS.split())
+
+
+def check_symbol(symbol: str) -> None:
+    """Refuse a name that no C++ variable can have.
+
+    Raises:
+        UserError: no C identifier, a keyword, or reserved for the compiler.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _RESERVED:
+        raise UserError(f"symbol {symbol!r} is no C identifier: give letters, digits and _, such as {defaults.SYMBOL}")
+    if symbol.startswith("_") or "__" in symbol:
+        raise UserError(f"symbol {symbol!r} is reserved for the compiler: drop the leading or double underscore")
+
+
+def namespace(symbol: str) -> str:
+    """The namespace beside the array.
+
+    >>> namespace("g_student_model_data"), namespace("weights")
+    ('student_model', 'weights_info')
+    """
+    stem = symbol.removeprefix("g_").removesuffix("_data")
+    usable = stem != symbol and stem not in _RESERVED and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", stem)
+    return stem if usable else symbol + "_info"
+
+
+def c_string(text: str) -> str:
+    r"""A C string literal; every byte outside printable ASCII in octal, which no following digit can prolong.
+
+    >>> print(c_string('say "é"'))
+    "say \"\303\251\""
+    """
+    return '"' + "".join(_escaped(byte) for byte in text.encode()) + '"'
+
+
+def _escaped(byte: int) -> str:
+    character = chr(byte)
+    if character in '"\\?':  # ?: trigraphs, where a compiler still has them
+        return "\\" + character
+    return character if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
+
+
+def hex_lines(content: bytes) -> Iterator[str]:
+    """The bytes as C literals, twelve a line, without the last comma.
+
+    >>> list(hex_lines(bytes(range(9, 23))))[-1]
+    '0x15, 0x16'
+    """
+    for start in range(0, len(content), _BYTES_A_LINE):
+        yield ", ".join(f"0x{byte:02x}" for byte in content[start : start + _BYTES_A_LINE])
+
+
+def paragraph(text: str) -> str:
+    """`text` as a C++ comment of lines that fit a page; what could end the comment is taken out."""
+    return textwrap.fill(as_comment(text), 100, initial_indent="// ", subsequent_indent="//   ", break_long_words=False)
+
+
+def as_comment(text: str) -> str:
+    """`text` with everything taken out that could end a `//` comment or prolong it."""
+    # A line break would end a // comment, and a backslash at its end would swallow the next line.
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in text)

@@ -1,0 +1,1 @@
+"""A `.tflite` file: parsed, checked, cut, converted from Keras, and run."""

@@ -1,0 +1,1 @@
+"""The C++ files for TensorFlow Lite Micro."""

@@ -1,0 +1,1 @@
+"""Whether a model computes on the part what it computed in training."""

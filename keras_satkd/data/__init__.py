@@ -1,0 +1,1 @@
+"""Images in, three disjoint parts out; augmentation and corruptions."""

@@ -1,0 +1,71 @@
+"""Score a model on labelled images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import recall_score
+
+from firmware_export.common.errors import UserError, unknown_name
+from keras_satkd.data.corruptions import SEVERITIES, accuracies
+from keras_satkd.evaluation.classifier import Classifier
+from keras_satkd.evaluation.metrics import score
+
+
+def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: Classifier) -> np.ndarray:
+    """The labels of images in the model's own order of classes.
+
+    Args:
+        labels: int [N], positions in `class_names`.
+        class_names: of the data; in any order, and not necessarily all of the model's, if it knows its classes.
+        classifier: the model. If it does not know its classes, they are taken to be those of the data, in that order.
+
+    Returns:
+        int [N], positions among the model's logits.
+
+    Raises:
+        UserError: the data have a class that the model does not know, or another number of classes.
+    """
+    if classifier.class_names is None:
+        if len(class_names) != classifier.classes:
+            raise UserError(
+                f"model {classifier.name} tells {classifier.classes} classes apart, the data have {len(class_names)}: "
+                f"give other data, or list the model's class_names in {Path(classifier.name).stem}.json beside it"
+            )
+        return labels
+    for name in class_names:
+        if name not in classifier.class_names:
+            raise unknown_name("class in --data", name, classifier.class_names)
+    return np.array([classifier.class_names.index(name) for name in class_names], np.int32)[labels]
+
+
+def evaluate(
+    classifier: Classifier, images: np.ndarray, labels: np.ndarray, corruptions: bool = False
+) -> dict[str, Any]:
+    """A model's scores, each in [0, 1], in plain values that JSON can hold.
+
+    Args:
+        classifier: the model; classes without a name are called by their position.
+        images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
+        labels: int [N], positions among the model's logits.
+        corruptions: disturb the images too.
+
+    Returns:
+        `images` (N), the scores of `metrics.score`, `per_class` (recall and number of images of every class that
+        `labels` holds, by name), and with `corruptions` the accuracy at severities 1..5 of every corruption, by name,
+        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`).
+    """
+    logits = classifier.logits(images)
+    present, counts = np.unique(labels, return_counts=True)
+    recalls = recall_score(labels, logits.argmax(axis=1), labels=present, average=None, zero_division=0.0)
+    names = classifier.class_names or [str(position) for position in range(classifier.classes)]
+    per_class = {
+        names[label]: {"recall": float(recall), "images": int(count)}
+        for label, recall, count in zip(present, recalls, counts, strict=True)
+    }
+    result = {"images": len(images), **score(logits, labels), "per_class": per_class}
+    if corruptions:
+        model = {classifier.name: classifier.logits}
+        result["corruptions"] = accuracies(model, images, labels)[classifier.name]
+        result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    return result

@@ -1,0 +1,1 @@
+"""Students, teachers, and the models that ship with the package."""

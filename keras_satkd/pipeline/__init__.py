@@ -1,0 +1,1 @@
+"""The full pipeline, one file a step; `steps` has them in order."""

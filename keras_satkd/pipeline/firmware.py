@@ -1,0 +1,54 @@
+"""The pipeline's export: verify the int8 student and write `firmware/`."""
+
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+
+from firmware_export.cli import Arguments, progress_bars
+from firmware_export.common.files import write_with
+from firmware_export.export import export
+from keras_satkd.data.splits import Split
+from keras_satkd.run.artifacts import (
+    FIRMWARE_FOLDER,
+    INT8_FILE,
+    QUANTIZED_STUDENT_FILE,
+    VALIDATION_FILE,
+    VERIFICATION_FILE,
+)
+from keras_satkd.run.folder import Run
+
+
+def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> dict:
+    """Write `firmware/`, verified on images that trained nothing as far as there are enough of them."""
+    config = run.config.firmware
+    images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
+    write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
+    validation = split.validation.images, split.validation.labels
+    write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
+    # The files quote this command; typed in the run's folder, it makes them again to the byte.
+    again = Arguments(
+        model=Path(INT8_FILE),
+        out=Path(FIRMWARE_FOLDER),
+        images=Path(VERIFICATION_FILE),
+        validation=Path(VALIDATION_FILE),
+        error_rate=config.error_rate,
+        class_names=split.train.class_names,
+        symbol=config.symbol,
+        keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
+    )
+    with progress_bars() as progress:
+        done = export(
+            run.path(INT8_FILE).read_bytes(),
+            run.path(FIRMWARE_FOLDER),
+            images=images,
+            validation=validation,
+            error_rate=config.error_rate,
+            class_names=again.class_names,
+            command=again.command,
+            symbol=again.symbol,
+            keras_model=quantized,
+            expect_unit_input=True,
+            progress=progress,
+        )
+    return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}

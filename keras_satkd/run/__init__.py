@@ -1,0 +1,1 @@
+"""A run's folder: configuration, finished steps, training history, hardware."""

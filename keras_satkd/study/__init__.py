@@ -1,0 +1,1 @@
+"""The paper's comparison of teachers and weighting rules, and rows of our own."""

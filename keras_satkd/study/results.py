@@ -1,0 +1,154 @@
+"""`results.json` of a study, and its tables and figure."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json, write_text
+from firmware_export.common.tables import markdown_table
+from keras_satkd.config import Config, from_dict, to_dict
+from keras_satkd.models import teachers
+from keras_satkd.report.figures.canvas import save_png
+from keras_satkd.report.figures.study import rows as draw_rows
+from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config
+
+RESULTS_FILE = "results.json"
+
+
+LOCK_FILE = "results.lock"
+
+
+SCORES = {
+    "accuracy": "accuracy",
+    "macro_precision": "precision",
+    "macro_recall": "recall",
+    "macro_f1": "F1",
+    "ece": "ECE",
+}
+"""Scores in the table, and their headings there; all in per cent."""
+
+
+def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Renew the files in `folder` by what a row's training found, and return all results that are there now.
+
+    Other processes may do the same meanwhile: what they add stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK_FILE):
+        results = [*read_results(folder / RESULTS_FILE, common), found]
+        write_results(folder, common, results)
+    return results
+
+
+def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
+    """What an earlier call found, on this machine or another.
+
+    Rows that `ROWS` now says otherwise are left out, and so are those of teachers that have been trained anew since.
+
+    Raises:
+        UserError: the file cannot be read, or belongs to another configuration.
+    """
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): mend or remove it") from None
+    # Settings that are younger than the file have their defaults, as in a run's folder.
+    if to_dict(from_dict(found["config"], str(path))) != comparable(common):
+        raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
+    results = [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
+    present = _teacher_digests(common, {result["row"] for result in results})
+    return [result for result in results if taught_by(result, present)]
+
+
+def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
+    """Of the rows' teachers that are trained already, by name."""
+    named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
+    trained = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
+    return teachers.digests(trained)
+
+
+def taught_by(found: dict[str, Any], present: dict[str, str]) -> bool:
+    """Whether the teachers that `found`, of a run or a row, tells of are the `present` ones."""
+    return "teachers" in found and all(present.get(name, of) == of for name, of in found["teachers"].items())
+
+
+def comparable(common: Config) -> dict[str, Any]:
+    """Settings that decide what a study finds: all but where this machine keeps its files."""
+    values = to_dict(common)
+    values["data"] |= {"source": Path(common.data.source).name, "data_dir": None, "cache_dir": None}
+    return values
+
+
+def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -> None:
+    """Write `results.json`, `study.md` and `study.png`, in the order of the rows."""
+    order = [(student, row) for student in STUDENT_SEEDS for row in ROWS]
+    results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
+    write_json(folder / RESULTS_FILE, {"config": comparable(common), "results": results})
+    write_text(folder / "study.md", table(results))
+    save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
+
+
+def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results of equal row and student put together.
+
+    Returns:
+        Dictionaries with `row`, `student`, `seeds`, `images`, `parameters`, `macs`, and for each of `SCORES` a pair of
+        mean and sample standard deviation over the seeds, fractions in [0, 1]; the deviation of one seed is None.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for result in results:
+        groups.setdefault((result["row"], result["student"]), []).append(result)
+    return [
+        {
+            "row": row,
+            "student": student,
+            "seeds": len(group),
+            **{name: group[0][name] for name in ("images", "parameters", "macs")},
+            **{name: _mean_and_deviation([result[name] for result in group]) for name in SCORES},
+        }
+        for (row, student), group in groups.items()
+    ]
+
+
+def _mean_and_deviation(values: list[float]) -> tuple[float, float | None]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The study as Markdown: one table of clean accuracy a student, and one of accuracy under corruptions."""
+    parts = []
+    for student in dict.fromkeys(result["student"] for result in results):
+        chosen = [result for result in results if result["student"] == student]
+        parts.append(f"## {student}: {chosen[0]['parameters']:,} parameters, {chosen[0]['macs']:,} MACs")
+        rows = [
+            [summary["row"], str(summary["seeds"]), *(_per_cent(*summary[name]) for name in SCORES)]
+            for summary in summaries(chosen)
+        ]
+        parts.append(markdown_table(["test %", "seeds", *SCORES.values()], rows))
+        parts.append(_corruption_table(chosen))
+    return "\n\n".join(parts) + "\n"
+
+
+def _per_cent(mean: float, deviation: float | None) -> str:
+    return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+
+
+def _corruption_table(results: list[dict[str, Any]]) -> str:
+    """Mean accuracy over the seeds at severities 1 / 3 / 5."""
+    kinds = list(results[0]["corruptions"])
+    rows = []
+    for row in dict.fromkeys(result["row"] for result in results):
+        accuracies = {
+            kind: 100 * np.mean([result["corruptions"][kind] for result in results if result["row"] == row], axis=0)
+            for kind in kinds
+        }
+        rows.append([row, *(" / ".join(f"{accuracies[kind][at]:.1f}" for at in (0, 2, 4)) for kind in kinds)])
+    headings = ["accuracy %, severity 1 / 3 / 5", *(kind.replace("_", " ") for kind in kinds)]
+    return markdown_table(headings, rows)

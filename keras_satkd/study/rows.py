@@ -1,0 +1,51 @@
+"""The study's rows: which settings each changes, and the run that trains it."""
+
+from pathlib import Path
+
+from keras_satkd.config import Config, from_dict, to_dict
+from keras_satkd.models.pretrained import EUROSAT_TEACHERS
+
+ROWS: dict[str, dict[str, object]] = {
+    "no teacher": {"distillation.weighting.rule": "none"},
+    "EfficientViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 0},
+    "MobileViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 1},
+    "both, equal weights": {"distillation.weighting.rule": "static"},
+    "both, paper's rule per batch": {"distillation.weighting.rule": "paper-batch"},
+    "both, paper's rule per sample": {"distillation.weighting.rule": "paper-sample"},
+    "both, calibrated confidence per sample": {"distillation.weighting.rule": "confidence"},
+    "both, entropy per sample": {"distillation.weighting.rule": "entropy"},
+    # Against what the corruption table shows of all rows above.
+    "both, calibrated confidence, noisy images": {
+        "distillation.weighting.rule": "confidence",
+        "distillation.sensor_noise": 0.2,
+    },
+    # The loss that the shipped students learned by (preset `eurosat_long`), at this study's schedule.
+    "best recipe: three teachers": {
+        "teachers.names": list(EUROSAT_TEACHERS),
+        "distillation.temperature": 3.0,
+        "distillation.weighting.rule": "confidence",
+        "distillation.weighting.distillation_share": 0.7,
+    },
+}
+"""What each row changes in the study's configuration, whose first teacher is an EfficientViT and second a MobileViT."""
+
+
+STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
+"""Students, and from how many seeds each row trains them."""
+
+
+def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
+    """Where a row's run lies."""
+    return workdir / f"{''.join(letter if letter.isalnum() else '-' for letter in row)}-{student}-{seed}"
+
+
+def row_config(common: Config, row: str, student: str, seed: int) -> Config:
+    """What all rows have in common, with what `ROWS` says of this one."""
+    values = to_dict(common) | {"student": student, "seed": seed}
+    for name, value in ROWS[row].items():
+        *groups, setting = name.split(".")
+        group = values
+        for each in groups:
+            group = group[each]
+        group[setting] = value
+    return from_dict(values, f"row {row!r} of the study")

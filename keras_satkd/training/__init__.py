@@ -1,0 +1,1 @@
+"""Training of one network, under teachers or alone."""
