@@ -150,7 +150,7 @@ class DistillationConfig(TrainingConfig):
     """`precomputed`: teachers run once over a fixed set of views; `averaged`: so they do, and the mean of what they say
     of an image goes with ever fresh views of it; `in-loop`: in every step."""
     views: Count = 8
-    """Augmented views of every training image whose teacher logits are precomputed; `sources.seed` draws them."""
+    """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
     sensor_noise: Threshold = 0.0
     """Largest standard deviation, as a part of full range, of noise on the student's training images, here and in QAT.
     Each image draws its own; the teachers see none of it."""

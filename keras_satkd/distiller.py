@@ -19,8 +19,8 @@ class Distiller(tf_keras.Model):
     """A student, its teachers and the loss between them; works with `compile`, `fit`, callbacks and `evaluate`.
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
-    [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C], precomputed (`training.teacher_logits`).
-    Where they are missing, the teachers run inside the step. `y` is int [B], or float [B, C] (one-hot or mixed).
+    [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] (`training.teacher_logits` computes
+    them). Where they are missing, the teachers run inside the step. `y` is int [B], or float [B, C] (one-hot or mixed).
 
     Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation
     a batch without teacher logits is scored on the ground truth alone: no teacher runs to validate a student.

@@ -15,8 +15,8 @@ import pytest
 import tyro
 from markdown_text import ROOT, fences, text
 
-from firmware_export.__main__ import Arguments as ExportArguments
 from firmware_export.board import targets
+from firmware_export.cli import Arguments as ExportArguments
 from firmware_export.output import build_systems
 
 MAKEFILE = ROOT / "Makefile"

@@ -36,7 +36,7 @@ class Split:
     sha256: str
 
     def file_list(self) -> dict[str, list[str]]:
-        """The sorted file names of every part, as they stand in a run's `splits.json`."""
+        """The sorted file names of every part, as they stand in a run's `split.json`."""
         return {part: sorted(getattr(self, part).files) for part in PARTS}
 
 

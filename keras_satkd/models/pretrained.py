@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "pretrained"
+FOLDER = Path(__file__).parents[1] / "pretrained"
 
 EUROSAT_CLASSES = (
     "AnnualCrop",

@@ -2,7 +2,7 @@
 
 The program is `Distiller.train_step` and `test_step` themselves, compiled by TensorFlow up to the point where XLA must
 know which device it is for; `run_offloaded.py` does the rest with JAX alone. Images come in the order in which
-`fit.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
+`training.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
 """
 
 import json
@@ -46,7 +46,7 @@ def lower(
     seed: int,
     folder: Path,
 ) -> None:
-    """Write what `run_offloaded.py` needs to train as `fit.fit` would.
+    """Write what `run_offloaded.py` needs to train as `training.fit` would.
 
     Args:
         distiller: not yet compiled.

@@ -12,12 +12,10 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.evaluation import metrics, predictions
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.students import build
-from keras_satkd.pipeline import quantize as quantized
-from keras_satkd.pipeline import steps
 from keras_satkd.report import html, model_card
+from keras_satkd.run import artifacts, history
 from keras_satkd.run import folder as run
-from keras_satkd.run import history
-from keras_satkd.study import trainings
+from keras_satkd.study import results
 
 PAGE = text(ROOT / "docs" / "files.md")
 NAMED = set(code_spans(PAGE))
@@ -27,9 +25,14 @@ NAMED = set(code_spans(PAGE))
     "name",
     [
         *(run.CONFIG_FILE, run.RESULTS_FILE, history.FILE, predictions.FILE, html.FILE, model_card.FILE, "split.json"),
-        *(steps.STUDENT_FILE, steps.VERIFICATION_FILE, steps.VALIDATION_FILE, f"{steps.FIRMWARE_FOLDER}/"),
-        *(quantized.QUANTIZED_STUDENT_FILE, quantized.POST_TRAINING_FILE, quantized.INT8_FILE),
-        *(teachers.WEIGHTS_FILE, teachers.DESCRIPTION_FILE, trainings.RESULTS_FILE),
+        *(
+            artifacts.STUDENT_FILE,
+            artifacts.VERIFICATION_FILE,
+            artifacts.VALIDATION_FILE,
+            f"{artifacts.FIRMWARE_FOLDER}/",
+        ),
+        *(artifacts.QUANTIZED_STUDENT_FILE, artifacts.POST_TRAINING_FILE, artifacts.INT8_FILE),
+        *(teachers.WEIGHTS_FILE, teachers.DESCRIPTION_FILE, results.RESULTS_FILE),
         *(fitting_report.FILE, folder.REPORT_FILE),
     ],
 )

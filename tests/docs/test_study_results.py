@@ -9,7 +9,8 @@ import pytest
 from markdown_text import ROOT, text
 
 from keras_satkd.config import load
-from keras_satkd.study import ROWS, STUDENT_SEEDS, trainings
+from keras_satkd.study import results
+from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 
 FOLDERS = {
     "study": ROOT / "docs" / "study",
@@ -21,25 +22,25 @@ FOLDERS = {
 README = " ".join(text(ROOT / "README.md").split())
 
 
-def results(folder: Path) -> list[dict]:
-    return json.loads((folder / trainings.RESULTS_FILE).read_text())["results"]
+def found_in(folder: Path) -> list[dict]:
+    return json.loads((folder / results.RESULTS_FILE).read_text())["results"]
 
 
 @pytest.mark.parametrize(("preset", "folder"), FOLDERS.items(), ids=FOLDERS)
 def test_no_row_is_of_other_teachers_or_settings(preset, folder):
     common = load(preset)
     common = dataclasses.replace(common, data=dataclasses.replace(common.data, source="EuroSAT_RGB.zip"))
-    assert trainings.read_results(folder / trainings.RESULTS_FILE, common) == results(folder)
+    assert results.read_results(folder / results.RESULTS_FILE, common) == found_in(folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_tables_are_those_of_the_results(folder):
-    assert trainings.table(results(folder)) == text(folder / "study.md")
+    assert results.table(found_in(folder)) == text(folder / "study.md")
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_readme_shows_the_first_table(folder):
-    _, scores, *_ = trainings.table(results(folder)).split("\n\n")
+    _, scores, *_ = results.table(found_in(folder)).split("\n\n")
     assert scores in text(ROOT / "README.md")
 
 
@@ -49,7 +50,7 @@ def accuracy(row: str, kind: str, student: str = "resnet8") -> float:
         np.mean(
             [
                 found["accuracy"] if kind == "clean" else found["corruptions"][kind][0]
-                for found in results(FOLDERS["study"])
+                for found in found_in(FOLDERS["study"])
                 if (found["row"], found["student"]) == (row, student)
             ]
         )
@@ -59,7 +60,7 @@ def accuracy(row: str, kind: str, student: str = "resnet8") -> float:
 def gains(kind: str, student: str = "resnet8", sign: int = 1) -> str:
     """What students taught on clean images are ahead of the untaught by, or behind it (-1), as README says it."""
     on_clean_images = {
-        found["row"] for found in results(FOLDERS["study"]) if "distillation.sensor_noise" not in found["settings"]
+        found["row"] for found in found_in(FOLDERS["study"]) if "distillation.sensor_noise" not in found["settings"]
     }
     untaught = accuracy("no teacher", kind, student)
     differences = [sign * (accuracy(row, kind, student) - untaught) for row in on_clean_images - {"no teacher"}]
@@ -67,7 +68,7 @@ def gains(kind: str, student: str = "resnet8", sign: int = 1) -> str:
 
 
 def test_every_row_of_the_study_has_all_its_seeds():
-    trained = {(found["row"], found["student"], found["seed"]) for found in results(FOLDERS["study"])}
+    trained = {(found["row"], found["student"], found["seed"]) for found in found_in(FOLDERS["study"])}
     assert trained == {
         (row, student, seed) for row in ROWS for student, seeds in STUDENT_SEEDS.items() for seed in range(seeds)
     }
@@ -85,7 +86,7 @@ def test_what_the_readme_says_of_corruptions():
 
 
 def test_what_the_readme_says_of_the_long_training():
-    untaught, taught = (100 * found["corruptions"]["motion_blur"][0] for found in results(FOLDERS["eurosat_long"]))
+    untaught, taught = (100 * found["corruptions"]["motion_blur"][0] for found in found_in(FOLDERS["eurosat_long"]))
     assert f"{taught:.1f} instead of {untaught:.1f} % at a smear of 3 pixels" in README
 
 

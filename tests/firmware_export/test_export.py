@@ -15,7 +15,7 @@ from firmware_export.memory import offline_plan
 from firmware_export.output import fitting_report
 from firmware_export.tflite import interpreters, reader
 from firmware_export.tflm import classifier, integrity, read_back
-from firmware_export.verify import abstention, kernel_parity
+from firmware_export.verify import abstention, golden_vectors, kernel_parity
 from firmware_export.verify import keras_parity as parity_module
 
 FILES = {"model_data.cc", "model_data.h", "model_ops.h", "model.tflite", "export.json", *integrity.FILES}
@@ -68,7 +68,7 @@ def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
     assert sum(layer["macs"] for layer in said["layers"]) == said["macs"]
     assert sum(layer["parameters"] for layer in said["layers"]) == said["parameters"]
     assert said["unsure"] == {"least_margin": 0, "reason": abstention.ALWAYS_ANSWERS.reason}
-    assert said["golden_vectors"]["count"] == integrity.GOLDEN_VECTORS
+    assert said["golden_vectors"]["count"] == golden_vectors.GOLDEN_VECTORS
 
 
 def test_tells_progress_to_the_end(exported):

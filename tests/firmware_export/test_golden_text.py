@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import firmware_export
 from firmware_export import export
 from firmware_export.output import build_systems
 from firmware_export.tflite import interpreters
-from firmware_export.tflm import model_data, read_back
+from firmware_export.tflm import read_back
 
 EXPECTED = Path(__file__).parent / "golden_text"
 
@@ -23,7 +24,7 @@ EXPECTED = Path(__file__).parent / "golden_text"
 @pytest.fixture
 def generated(one_convolution, tmp_path, monkeypatch):
     """The text files by name; what depends on the machine or on a release is replaced."""
-    monkeypatch.setattr(model_data, "package_version", lambda: "1.2.3")
+    monkeypatch.setattr(firmware_export, "__version__", "1.2.3")
     monkeypatch.setattr(read_back, "check_array", lambda *_: "a C++ compiler")
     monkeypatch.setattr(interpreters, "least_arena", lambda _: 4096)
     export.export(

@@ -11,6 +11,7 @@ from firmware_export import export
 from firmware_export import run as command_line
 from firmware_export.board import emulator
 from firmware_export.tflm import integrity, model_data
+from firmware_export.verify import golden_vectors
 
 TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
@@ -24,7 +25,7 @@ def call(call_in_process):
 @pytest.fixture
 def folder(facts, photos, tmp_path):
     facts = dataclasses.replace(facts, symbol="weights")
-    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:2], count=2)
+    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:2], count=2)
     made = tmp_path / "firmware"
     made.mkdir()
     for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():

@@ -10,7 +10,7 @@ from firmware_export.board import check_programs, emulator
 from firmware_export.common.errors import UserError
 from firmware_export.rows import golden
 from firmware_export.rows.compile import compile_rows
-from firmware_export.tflm import integrity
+from firmware_export.verify import golden_vectors
 
 TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
@@ -20,7 +20,7 @@ needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emula
 def texts(qat_model, qat_graph, photos):
     """What an export for the row engine alone writes, under another prefix."""
     rows = compile_rows(qat_model, "make test", prefix="cloud")
-    vectors = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=2)
+    vectors = golden_vectors.golden_vectors(qat_model, qat_graph, photos[:8], count=2)
     said = {"symbol": "unused", "rows": {"prefix": "cloud"}, "files": ["cloud_model.c"]}
     rendered = golden.render(qat_model, "make test", rows, vectors, images_are_real=False)
     return rows.files | rendered | {"export.json": json.dumps(said)}

@@ -8,6 +8,7 @@ import pytest
 from firmware_export.board import emulator
 from firmware_export.common.errors import UserError
 from firmware_export.tflm import integrity, model_data
+from firmware_export.verify import golden_vectors
 
 needs_compiler = pytest.mark.skipif(shutil.which(emulator.COMPILER) is None, reason=emulator.INSTALL)
 needs_emulator = pytest.mark.skipif(shutil.which(emulator.EMULATOR) is None, reason=emulator.INSTALL)
@@ -17,7 +18,7 @@ MACHINES = sorted(emulator.MACHINES)
 @pytest.fixture(scope="module")
 def texts(facts, photos):
     """A whole export's text, but for `model_ops.h`."""
-    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:8])
+    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:8])
     return {
         **model_data.render(facts),
         **integrity.render(facts, golden),

@@ -12,6 +12,7 @@ from idf_component_tools.manager import ManifestManager
 from platformio.package.manifest.parser import ManifestParserFactory
 from platformio.package.manifest.schema import ManifestSchema
 
+import firmware_export
 from firmware_export.common.errors import UserError
 from firmware_export.output import build_systems
 from firmware_export.tflm import classifier
@@ -166,6 +167,6 @@ def test_a_line_break_in_the_command_ends_no_comment(facts):
 
 @pytest.mark.parametrize("version", ["0.2", "1.2.3rc1", "(not installed)"])
 def test_versions_are_three_numbers(facts, monkeypatch, version):
-    monkeypatch.setattr(build_systems.model_data, "package_version", lambda: version)
+    monkeypatch.setattr(firmware_export, "__version__", version)
     library = build_systems.library(facts, {"classifier.cc": ""}, "satkd")
     assert library.version == {"0.2": "0.2.0", "1.2.3rc1": "1.2.3"}.get(version, "0.0.0")

@@ -16,7 +16,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.rows import golden, verify
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
-from firmware_export.tflm import integrity
+from firmware_export.verify import golden_vectors
 
 CORTEX = ("arm-none-eabi-gcc", "-mthumb")
 COMPILERS = {
@@ -63,7 +63,7 @@ def compiled(model):
 def vectors(model):
     graph = reader.read(model)
     images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
-    return integrity.golden_vectors(model, graph, images, count=3)
+    return golden_vectors.golden_vectors(model, graph, images, count=3)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_golden_vectors_pass_and_fail(library, context, compiled, model, vectors
 
 
 def test_wrong_golden_vectors_are_told(compiled, model, vectors, tmp_path):
-    other = integrity.GoldenVectors(vectors.inputs, vectors.outputs ^ 1)
+    other = golden_vectors.GoldenVectors(vectors.inputs, vectors.outputs ^ 1)
     _write(tmp_path, compiled.files | golden.render(model, "make", compiled, other, images_are_real=True))
     main = '#include "satkd_golden.h"\nstatic satkd_context c;\nint main(void) { return satkd_self_test(&c); }\n'
     (tmp_path / "main.c").write_text(main)

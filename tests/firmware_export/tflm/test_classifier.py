@@ -8,7 +8,7 @@ import pytest
 from host_compiler import compile_program
 
 from firmware_export.tflm import classifier, integrity, model_data, read_back
-from firmware_export.verify import abstention
+from firmware_export.verify import abstention, golden_vectors
 
 CHECKS = Path(__file__).parent / "tflm" / "classifier_checks.cc"
 UNSURE = abstention.Unsure(least_margin=20, reason="Chosen by hand for the test.")
@@ -17,7 +17,7 @@ UNSURE = abstention.Unsure(least_margin=20, reason="Chosen by hand for the test.
 @pytest.fixture
 def sources(facts, photos, tmp_path):
     """The folder's files."""
-    golden = integrity.golden_vectors(facts.model, facts.graph, photos[:8], count=2)
+    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:8], count=2)
     texts = model_data.render(facts) | integrity.render(facts, golden) | classifier.render(facts, UNSURE)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)

@@ -10,7 +10,9 @@ from host_compiler import compile_program
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_export.common import c_text
 from firmware_export.tflm import integrity, model_data
+from firmware_export.verify import golden_vectors
 
 _STATUSES = ("ok", "no model", "length", "identifier", "root", "version", "misaligned", "crc")
 STATUS = {name: value for value, name in enumerate(_STATUSES)}
@@ -21,11 +23,11 @@ HARNESS = Path(__file__).with_name("integrity_harness.cc")
 
 
 def _build(folder, facts, cxx):
-    nothing = integrity.GoldenVectors(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.int8))
+    nothing = golden_vectors.GoldenVectors(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.int8))
     for name, text in {**model_data.render(facts), **integrity.render(facts, nothing)}.items():
         (folder / name).write_text(text)
     symbol = facts.symbol
-    macros = (f"-DNAMESPACE={model_data.namespace(symbol)}", f"-DSYMBOL={symbol}", f"-DSYMBOL_SIZE={symbol}_size")
+    macros = (f"-DNAMESPACE={c_text.namespace(symbol)}", f"-DSYMBOL={symbol}", f"-DSYMBOL_SIZE={symbol}_size")
     sources = [str(HARNESS), *(str(folder / name) for name in ("model_data.cc", "integrity.cc"))]
     program = str(folder / "harness")
     compile_program(cxx, [*macros, "-I", str(folder), *sources], program)

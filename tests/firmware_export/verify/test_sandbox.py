@@ -40,19 +40,19 @@ def test_refusals_keep_their_words(qat_model):
 
 
 def _limited(change, work):
-    code = f"from firmware_export import probe\n{change}\nprobe.limit()\nprint('TFLite', flush=True)\n{work}"
+    code = f"from firmware_export.verify import sandbox\n{change}\nsandbox.limit()\nprint('TFLite', flush=True)\n{work}"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 
 
 def test_an_endless_loop_is_ended():
-    done = _limited("probe.SECONDS = 1", "while True: pass")
+    done = _limited("sandbox.SECONDS = 1", "while True: pass")
     assert done.returncode == -signal.SIGXCPU
     with pytest.raises(UserError, match=r"model\.tflite: TFLite took more than 60 s"):
         sandbox.judge("model.tflite", done.returncode, done.stdout, done.stderr)
 
 
 def test_memory_is_bounded():
-    done = _limited("", "bytearray(probe.MEMORY)")
+    done = _limited("", "bytearray(sandbox.MEMORY)")
     assert done.returncode == 1
     assert b"MemoryError" in done.stderr
 

@@ -113,8 +113,8 @@ def test_synthetic_scenes_are_kept(settings):
 
 def test_tensorflow_is_not_imported_for_files(image_folder, tmp_path):
     code = (
-        "import sys; from keras_satkd import data; from keras_satkd.config import DataConfig; "
-        f"data.load(DataConfig(source={str(image_folder(SIX))!r}, cache_dir={str(tmp_path / 'cache')!r})); "
+        "import sys; from keras_satkd.data import sources; from keras_satkd.config import DataConfig; "
+        f"sources.load(DataConfig(source={str(image_folder(SIX))!r}, cache_dir={str(tmp_path / 'cache')!r})); "
         "sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,8 +7,7 @@ from pathlib import Path
 import eurosat_archive
 import pytest
 
-from keras_satkd import evaluate
-from keras_satkd.evaluation import classifier
+from keras_satkd.evaluation import classifier, scoring
 from keras_satkd.models import pretrained
 
 DESCRIPTIONS = sorted(pretrained.FOLDER.rglob("*.json"))
@@ -66,5 +65,5 @@ def test_a_slice_of_the_test_images_scores_as_told(description, test_images):
     told = json.loads(description.read_text())
     assert told["split_sha256"] == split_sha256
     model = description.parent if told["file"].startswith("teacher") else description.parent / told["file"]
-    found = evaluate.evaluate(classifier.load(str(model)), images.images, images.labels)
+    found = scoring.evaluate(classifier.load(str(model)), images.images, images.labels)
     assert found["accuracy"] == pytest.approx(told["test"]["accuracy"], abs=0.01)

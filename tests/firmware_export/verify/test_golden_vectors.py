@@ -5,9 +5,12 @@ import subprocess
 import numpy as np
 import pytest
 
+from firmware_export import facts as model_facts
+from firmware_export.common import c_text
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters, reader
 from firmware_export.tflm import integrity, model_data, read_back
+from firmware_export.verify import golden_vectors
 
 FLAGS = (*read_back.FLAGS, "-Wconversion", "-Wsign-conversion", "-Wshadow")
 
@@ -30,14 +33,14 @@ def shipping(facts, model):
 
 @pytest.fixture(scope="module")
 def golden(qat_model, qat_graph, photos):
-    return integrity.golden_vectors(qat_model, qat_graph, photos[:40])
+    return golden_vectors.golden_vectors(qat_model, qat_graph, photos[:40])
 
 
 def _read_golden(tmp_path, facts, golden):
     cxx = read_back.find_compiler() or pytest.skip("no C++ compiler on PATH")
     for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / "writer.cc").write_text(WRITER.replace("NAMESPACE", model_data.namespace(facts.symbol)))
+    (tmp_path / "writer.cc").write_text(WRITER.replace("NAMESPACE", c_text.namespace(facts.symbol)))
     sources = [str(tmp_path / name) for name in ("writer.cc", "golden_vectors.cc")]
     program = str(tmp_path / "writer")
     subprocess.run([cxx, *FLAGS, *sources, "-o", program], check=True)
@@ -61,14 +64,14 @@ def test_golden_outputs_are_what_tflm_answers(qat_model, qat_graph, photos, gold
 
 def test_golden_vectors_differ_in_class_as_far_as_possible(qat_model, qat_graph, photos):
     answers = np.eye(10, dtype=np.int8)[[2, 2, 2, 5, 2, 5, 0, 0]]
-    golden = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=5, outputs=answers)
+    golden = golden_vectors.golden_vectors(qat_model, qat_graph, photos[:8], count=5, outputs=answers)
     np.testing.assert_array_equal(golden.inputs, photos[[0, 3, 6, 1, 5]])
-    alone = integrity.golden_vectors(qat_model, qat_graph, photos[:8], count=8, outputs=answers)
+    alone = golden_vectors.golden_vectors(qat_model, qat_graph, photos[:8], count=8, outputs=answers)
     assert len({image.tobytes() for image in alone.inputs}) == 8
 
 
 def test_codes_come_back_as_pixels_where_they_are_pixels(qat_model, qat_graph, photos, codes, golden):
-    again = integrity.golden_vectors(qat_model, qat_graph, codes[:40])
+    again = golden_vectors.golden_vectors(qat_model, qat_graph, codes[:40])
     assert again.content == golden.content
 
 
@@ -77,7 +80,7 @@ def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, fa
     other = dataclasses.replace(facts, arena=shipping(facts, autoencoder_model), graph=graph, symbol="weights")
     codes = np.random.default_rng(1).integers(-128, 128, (6, 64)).astype(np.int8)
     graph = dataclasses.replace(graph, inputs=(dataclasses.replace(graph.inputs[0], scales=(0.1,)),))
-    golden = integrity.golden_vectors(autoencoder_model, graph, codes, count=3)
+    golden = golden_vectors.golden_vectors(autoencoder_model, graph, codes, count=3)
     assert golden.inputs.dtype == np.int8
     text = integrity.render(other, golden)["golden_vectors.h"]
     assert "^ 0x80" not in text
@@ -88,7 +91,7 @@ def test_another_input_quantization_keeps_the_models_codes(autoencoder_model, fa
 @pytest.mark.parametrize("count", [-1, 0, 5])
 def test_a_number_of_vectors_that_cannot_be_is_refused(qat_model, qat_graph, photos, count):
     with pytest.raises(UserError, match=f"{count} golden vectors of 4 images"):
-        integrity.golden_vectors(qat_model, qat_graph, photos[:4], count=count)
+        golden_vectors.golden_vectors(qat_model, qat_graph, photos[:4], count=count)
 
 
 def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
@@ -109,7 +112,7 @@ def test_rendering_repeats_and_says_where_it_comes_from(facts, golden):
     for text in files.values():
         assert facts.command in text
         assert facts.sha256 in text
-        assert model_data.package_version() in text
+        assert model_facts.package_version() in text
         assert max(map(len, text.splitlines())) <= 120
     assert golden.sha256 in files["golden_vectors.h"]
     assert "GENERATED" not in files["golden_vectors.h"]

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from firmware_export.common.errors import UserError
+from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES
+from keras_satkd.evaluation import scoring
+from keras_satkd.evaluation.classifier import Classifier
+
+COLOURS = ("Blue", "Green", "Red")
+
+
+SIZE = 16
+
+
+def by_colour(class_names: tuple[str, ...] | None = ("Red", "Green", "Blue")) -> Classifier:
+    """Says which channel is brightest: right for the classes of `image_set`."""
+    return Classifier(
+        "by_colour.keras", SIZE, 3, class_names, lambda images: images.mean(axis=(1, 2), dtype=np.float32)
+    )
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Makes an image folder of plain pictures, so many of each of `COLOURS`."""
+
+    def make(**counts: int) -> Path:
+        folder = tmp_path / "pictures"
+        for name, count in counts.items():
+            (folder / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((SIZE, SIZE, 3), 60 + number, np.uint8)
+                pixels[..., 2 - COLOURS.index(name)] = 200
+                Image.fromarray(pixels).save(folder / name / f"{number}.png")
+        return folder
+
+    return make
+
+
+def test_scores_of_a_model_that_is_right(image_set):
+    images = image_set(30)
+    result = scoring.evaluate(by_colour(), images.images, images.labels)
+    assert result["images"] == 30
+    for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "weighted_f1"):
+        assert result[name] == 1.0
+    assert result["ece"] < 1e-3
+    assert result["per_class"] == {name: {"recall": 1.0, "images": 10} for name in ("Red", "Green", "Blue")}
+    assert "corruptions" not in result
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_classes_that_the_data_lack_do_not_drag_the_means(image_set):
+    images = image_set(30)
+    kept = images.labels != 2
+    labels = images.labels[kept].copy()
+    pixels = images.images[kept].copy()
+    # One red image of ten is taken for blue, of which there is none.
+    pixels[0] = pixels[0][..., ::-1]
+    result = scoring.evaluate(by_colour(), pixels, labels)
+    assert result["per_class"] == {"Red": {"recall": 0.9, "images": 10}, "Green": {"recall": 1.0, "images": 10}}
+    assert result["macro_recall"] == pytest.approx(0.95)
+    assert result["macro_precision"] == 1.0
+    assert result["macro_f1"] == pytest.approx((2 * 0.9 / 1.9 + 1) / 2)
+
+
+def test_corrupted_images_are_scored(image_set):
+    images = image_set(12)
+    result = scoring.evaluate(by_colour(None), images.images, images.labels, corruptions=True)
+    assert list(result["per_class"]) == ["0", "1", "2"]
+    assert result["corruptions"].keys() == CORRUPTIONS.keys()
+    assert result["corruption_severities"] == {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    for name, accuracies in result["corruptions"].items():
+        disturbed = [CORRUPTIONS[name](images.images, severity) for severity in range(1, 6)]
+        assert accuracies == [np.mean(by_colour().logits(seen).argmax(axis=1) == images.labels) for seen in disturbed]
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_labels_are_mapped_by_name():
+    labels = np.array([0, 1, 1, 0], np.int32)
+    mapped = scoring.model_labels(labels, ("Blue", "Red"), by_colour())
+    np.testing.assert_array_equal(mapped, [2, 0, 0, 2])
+    everything = scoring.model_labels(np.arange(3), COLOURS, by_colour())
+    np.testing.assert_array_equal(everything, [2, 1, 0])
+    np.testing.assert_array_equal(scoring.model_labels(np.arange(3), COLOURS, by_colour(None)), [0, 1, 2])
+
+
+def test_classes_that_the_model_does_not_know():
+    with pytest.raises(UserError, match=r"unknown class in --data 'blue': did you mean 'Blue'\?"):
+        scoring.model_labels(np.arange(2), ("Red", "blue"), by_colour())
+    with pytest.raises(UserError, match=r"tells 3 classes apart, the data have 2: .*by_colour\.json"):
+        scoring.model_labels(np.arange(2), ("Blue", "Red"), by_colour(None))

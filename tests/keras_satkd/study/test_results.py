@@ -1,0 +1,93 @@
+import dataclasses
+import json
+
+import pytest
+from tests_support import tiny_network
+
+from firmware_export.common.errors import UserError
+from keras_satkd.config import Config, DataConfig, TeachersConfig, load
+from keras_satkd.models import teachers
+from keras_satkd.run.folder import InUse
+from keras_satkd.study import __main__ as study
+from keras_satkd.study import results, rows, trainings
+
+
+def result(row: str, seed: int, accuracy: float, student: str = "resnet8") -> dict:
+    scores = dict.fromkeys(results.SCORES, 0.5) | {"accuracy": accuracy}
+    corruptions = {"gaussian_noise": [0.9, 0.8, 0.7, 0.6, accuracy - 0.5]}
+    costs = {"images": 4860, "parameters": 98_522, "macs": 58_393_216}
+    return {"row": row, "student": student, "seed": seed, **scores, **costs, "corruptions": corruptions}
+
+
+def test_seeds_become_mean_and_sample_deviation():
+    [both, alone] = results.summaries(
+        [result("both", 0, 0.97), result("both", 1, 0.99), result("alone", 0, 0.9, "resnet16")]
+    )
+    assert both["seeds"] == 2
+    assert both["accuracy"] == pytest.approx((0.98, 0.01414), abs=1e-5)
+    assert alone["accuracy"] == (0.9, None)
+
+
+def test_table_tells_deviations_only_of_several_seeds():
+    text = results.table(
+        [result("both", 0, 0.97), result("both", 1, 0.99), result("both", 0, 0.985, student="resnet16")]
+    )
+    assert "## resnet8: 98,522 parameters, 58,393,216 MACs" in text
+    assert "| both | 2 | 98.00 ± 1.41 |" in text
+    assert "| both | 1 | 98.50 |" in text
+    assert "| both | 90.0 / 70.0 / 48.0 |" in text
+
+
+def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
+    def found(row: str) -> dict:
+        return result(row, 0, 0.9) | {"settings": rows.ROWS[row], "teachers": {}}
+
+    names = ("no teacher", "EfficientViT alone", "MobileViT alone")
+    theirs, mine, finished_meanwhile = names
+
+    def train_row(run, row, gathered):
+        if row == theirs:
+            raise InUse("another process trains it")
+        assert row == mine
+        results.add_result(tmp_path, load("study"), found(finished_meanwhile))
+        return found(row)
+
+    monkeypatch.setattr(trainings, "train_row", train_row)
+    trainings.study(study.Arguments(workdir=tmp_path, rows=names, students=("resnet8",), seeds=1))
+    assert results.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
+
+
+def test_results_of_other_settings_and_changed_rows(tmp_path):
+    path = tmp_path / "results.json"
+    kept = result("no teacher", 0, 0.9) | {"settings": rows.ROWS["no teacher"], "teachers": {}}
+    changed = result("MobileViT alone", 0, 0.9) | {"settings": {}, "teachers": {}}
+    results.write_results(tmp_path, Config(), [changed, kept])
+    assert results.read_results(path, Config()) == [kept]
+    elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"))
+    with pytest.raises(UserError, match="other settings"):
+        results.read_results(path, dataclasses.replace(Config(), seed=1))
+    assert results.comparable(elsewhere)["data"]["source"] == "rgb"
+    older = json.loads(path.read_text())
+    del older["config"]["distillation"]["sensor_noise"]
+    path.write_text(json.dumps(older))
+    assert results.read_results(path, Config()) == [kept]
+    path.write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        results.read_results(path, Config())
+
+
+def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
+    name = str(tmp_path / "one.keras")
+    tiny_network(10, 16, 0).save(name)
+    common = dataclasses.replace(Config(), teachers=TeachersConfig(names=(name, name)))
+    row = "both, equal weights"
+
+    def taught_by(digests: dict[str, str]) -> dict:
+        return result(row, 0, 0.9) | {"settings": rows.ROWS[row], "teachers": digests}
+
+    kept = taught_by({"one": teachers.load(name).digest(), "fine-tuned by the study": "0" * 64})
+    older = result(row, 0, 0.9) | {"settings": rows.ROWS[row]}
+    results.write_results(tmp_path, common, [kept, taught_by({"one": "0" * 64}), older])
+    assert results.read_results(tmp_path / "results.json", common) == [kept]
+    tiny_network(10, 16, 1).save(name)
+    assert results.read_results(tmp_path / "results.json", common) == []
