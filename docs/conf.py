@@ -18,7 +18,10 @@ html_show_copyright = False
 html_copy_source = False
 nitpicky = True
 
-_PAGES = ("method", "architecture", "board", "row_engine", "files", "cli", "speed")
+_PAGES = (
+    *("results", "distillation_study", "method", "your_data", "teachers", "gpu", "speed"),
+    *("build_systems", "board", "row_engine", "files", "cli", "troubleshooting", "architecture"),
+)
 # Studies that have been trained at least in part; `keras_satkd.study` wrote these pages.
 _STUDIES = sorted(path.relative_to(HERE).with_suffix("").as_posix() for path in HERE.glob("*/study.md"))
 
