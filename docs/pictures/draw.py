@@ -48,7 +48,7 @@ def overview() -> Picture:
     picture.text(
         30,
         428,
-        "Areas are proportional to file sizes. Accuracy is on the EuroSAT test set (4,860 images). Scenes are synthetic.",
+        "Areas are proportional to file sizes. Accuracy: EuroSAT test set, 4,860 images. Scenes are synthetic.",
         size=13,
         colour=GREY,
     )
