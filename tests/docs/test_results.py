@@ -129,7 +129,8 @@ def test_what_the_readme_says_of_disturbed_images():
     clean, weakest = known["accuracy"], {kind: found[0] for kind, found in known["corruptions"].items()}
     severities = {kind: found[0] for kind, found in known["corruption_severities"].items()}
     assert (
-        f"falls from {100 * clean:.1f} % to {100 * weakest['jpeg']:.1f} % after JPEG at quality {severities['jpeg']:g}, "
+        f"falls from {100 * clean:.1f} % "
+        f"to {100 * weakest['jpeg']:.1f} % after JPEG at quality {severities['jpeg']:g}, "
         f"to {100 * weakest['motion_blur']:.1f} % after a motion blur of {severities['motion_blur']:g} pixels, and to "
         f"{100 * weakest['gaussian_noise']:.1f} % (chance) under noise with σ = "
         f"{100 * severities['gaussian_noise']:.0f} % of full range"
