@@ -13,11 +13,11 @@ _SETTINGS = {field.name for field in dataclasses.fields(Settings)}
 
 
 def export(model, folder, **given):
-    """Export the bytes of a model; keywords are fields of `Evidence` and `Settings`, or `export`'s own."""
+    """Export a model, or the bytes of one; keywords are fields of `Evidence` and `Settings`, or `export`'s own."""
     given = {"images": None, "command": COMMAND} | given
     given |= {name: tuple(given[name]) for name in ("class_names", "formats") if name in given}
     given |= {"engine": Engine(given["engine"])} if "engine" in given else {}
     evidence = Evidence(**{name: value for name, value in given.items() if name in _EVIDENCE})
     settings = Settings(**{name: value for name, value in given.items() if name in _SETTINGS})
     own = {name: value for name, value in given.items() if name not in _EVIDENCE | _SETTINGS}
-    return exporter.export(model, folder, evidence, settings, **own)
+    return exporter.export(getattr(model, "content", model), folder, evidence, settings, **own)

@@ -133,6 +133,7 @@ def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_di
     at = int(np.searchsorted(curve.thresholds, threshold))
     reason = (
         f"kLeastMargin {threshold} was chosen {found_on}, for {bound} among the answers: {curve.coverage[at]:.2%} of "
-        f"the images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, {1 - accuracy:.2%}."
+        f"the images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, "
+        f"{1 - accuracy:.2%}."
     )
     return Abstention(threshold, reason, error_rate, len(labels), accuracy, curve)

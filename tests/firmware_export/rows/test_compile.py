@@ -46,7 +46,7 @@ def _everything(quantization=PIXELS):
     )
     y = builder.dense(builder.reshape(x, (1, 3 * 7 * 5)), 5, "NONE")
     x = builder.add(builder.mean(x), y, "NONE")
-    return builder.model(given, builder.softmax(x))
+    return reader.read(builder.model(given, builder.softmax(x)))
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,8 @@ def compiled(model):
 
 @pytest.fixture(scope="module")
 def vectors(model):
-    graph = reader.read(model)
     images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
-    return golden_vectors.golden_vectors(model, graph, images, count=3)
+    return golden_vectors.golden_vectors(model, images, count=3)
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +255,7 @@ def test_report_says_what_is_whole(model):
     builder = GraphBuilder()
     given = builder.activation((1, 8, 8, 2))
     pooled = builder.pool("MAX_POOL_2D", given, (8, 8), (1, 1), "VALID", "NONE")
-    report = compile_rows(builder.model(given, pooled), "make").report
+    report = compile_rows(reader.read(builder.model(given, pooled)), "make").report
     assert [(ring.rows, ring.of_rows, ring.bytes, ring.is_whole) for ring in report.rings] == [
         (8, 8, 128, True),
         (1, 1, 4, False),

@@ -10,6 +10,7 @@ from firmware_export.rows import emit
 from firmware_export.rows.constants import Constants, constants
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
+from firmware_export.tflite.reader import read
 
 PLANE = (1, 8, 6, 4)
 
@@ -18,7 +19,7 @@ def _body(build, shape=PLANE):
     """The statements of the last layer of a model, and the plan."""
     builder = GraphBuilder(seed=3)
     given = builder.activation(shape, (0.5, 5))
-    planned = plan(lower(builder.model(given, build(builder, given))))
+    planned = plan(lower(read(builder.model(given, build(builder, given)))))
     position = len(planned.network.layers)
     return "\n".join(emit.body(planned.network.layers[-1], planned, position)), planned
 

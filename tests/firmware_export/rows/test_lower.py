@@ -5,6 +5,7 @@ from int8_graphs import GraphBuilder
 
 from firmware_export.common.errors import UserError
 from firmware_export.rows.lower import lower
+from firmware_export.tflite.reader import read
 
 PLANE = (1, 6, 6, 4)
 
@@ -12,7 +13,7 @@ PLANE = (1, 6, 6, 4)
 def _model(build, shape=PLANE):
     builder = GraphBuilder()
     given = builder.activation(shape)
-    return builder.model(given, build(builder, given))
+    return read(builder.model(given, build(builder, given)))
 
 
 def _convolution(builder, given):
@@ -24,13 +25,13 @@ def _edit_options(model, edit_model, **changes):
         for name, value in changes.items():
             setattr(content.subgraphs[0].operators[0].builtinOptions, name, value)
 
-    return edit_model(model, edit)
+    return read(edit_model(model, edit))
 
 
 def test_bias_takes_the_input_zero_point_in():
     builder = GraphBuilder()
     given = builder.activation(PLANE, (0.1, 7))
-    layer = lower(builder.model(given, _convolution(builder, given))).layers[0]
+    layer = lower(read(builder.model(given, _convolution(builder, given)))).layers[0]
     weights = np.frombuffer(bytes(builder.buffers[1].data), np.int8).reshape(4, -1)
     bias = np.frombuffer(bytes(builder.buffers[2].data), np.int32)
     assert np.array_equal(layer.weights.reshape(4, -1), weights)

@@ -8,12 +8,13 @@ from int8_graphs import GraphBuilder, models
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import SOURCE, _rings, _Traffic, plan
+from firmware_export.tflite import reader
 
 
 def _built(build, shape=(1, 12, 12, 4)):
     builder = GraphBuilder()
     given = builder.activation(shape)
-    return plan(lower(builder.model(given, build(builder, given))))
+    return plan(lower(reader.read(builder.model(given, build(builder, given)))))
 
 
 def _convolution(builder, given, strides=(1, 1), channels=4):
@@ -38,7 +39,7 @@ def _stuck(planned):
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(models())
 def test_no_row_is_lost_and_none_is_kept_in_vain(model):
-    planned = plan(lower(model))
+    planned = plan(lower(reader.read(model)))
     check(planned)
     assert _stuck(planned)
     assert planned.schedule[0] == SOURCE
