@@ -13,6 +13,9 @@ from firmware_export.facts import ModelFacts
 from firmware_export.images import load
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, reader
+from firmware_export.verify import abstention, golden_vectors
+from firmware_export.verify.kernel_parity import KernelParity, TensorParity
+from firmware_export.verify.verify import Verified
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +132,24 @@ def facts(qat_model):
         verified_images=256,
         images_are_real=True,
         parity="all agree",
+    )
+
+
+@pytest.fixture(scope="session")
+def verified(facts, codes):
+    """What `verify` would return of the quantization-aware model, without its work: few images, nothing compared."""
+    few = codes[:16]
+    outputs = interpreters.run(facts.model, few)
+    tensors = [TensorParity(o.name, o.outputs[0].name, elements=o.outputs[0].size) for o in facts.graph.operators]
+    return Verified(
+        given=facts.model,
+        arena=facts.arena,
+        codes=few,
+        images_are_real=True,
+        kernel_parity=KernelParity(len(few), tensors, outputs),
+        keras_parity=None,
+        abstention=abstention.NO_ABSTENTION,
+        golden=golden_vectors.golden_vectors(facts.model, few, outputs=outputs),
     )
 
 

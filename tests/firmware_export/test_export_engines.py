@@ -1,9 +1,5 @@
 """Exports for the row engine, alone and beside TensorFlow Lite Micro."""
 
-import json
-import os
-from pathlib import Path
-
 import exporting
 import pytest
 
@@ -48,29 +44,3 @@ def test_files_of_an_earlier_export_do_not_stay(one_convolution, tmp_path):
     second = exporting.export(one_convolution, tmp_path, engine="rows", engine_prefix="cloud")
     assert _files(tmp_path) == {*second.files, "mine.txt"}
     assert not (tmp_path / "zephyr").exists()
-
-
-def test_a_failing_disk_keeps_files_of_an_earlier_export(one_convolution, tmp_path, monkeypatch):
-    exporting.export(one_convolution, tmp_path, engine="both")
-    before = {name: (tmp_path / name).read_bytes() for name in _files(tmp_path)}
-    replace = Path.replace
-
-    def fail(source, target):
-        if Path(target) == tmp_path / "model.tflite":
-            monkeypatch.undo()
-            raise OSError(28, os.strerror(28))
-        return replace(source, target)
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space"):
-        exporting.export(one_convolution, tmp_path, engine="rows")
-    assert {name: (tmp_path / name).read_bytes() for name in _files(tmp_path)} == before
-
-
-def test_a_report_cannot_have_files_elsewhere_removed(one_convolution, tmp_path):
-    folder = tmp_path / "firmware"
-    folder.mkdir()
-    (tmp_path / "mine.txt").write_text("mine")
-    (folder / "export.json").write_text(json.dumps({"files": ["../mine.txt", str(tmp_path / "mine.txt"), 3]}))
-    exporting.export(one_convolution, folder)
-    assert (tmp_path / "mine.txt").read_text() == "mine"
