@@ -144,7 +144,6 @@ def work() -> None:
                 validation=validation,
                 error_rate=arguments.error_rate,
                 keras_model=keras_model,
-                expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
             ),
             Settings(
                 command=arguments.command,
@@ -156,6 +155,7 @@ def work() -> None:
                 engine_prefix=arguments.engine_prefix,
             ),
             name=arguments.model.name,
+            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
             force=arguments.force,
             progress=progress,
         )
@@ -189,12 +189,11 @@ def _load(
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments, class_names)
-    from firmware_export.tflite import convert, reader
-    from firmware_export.verify import sandbox
+    from firmware_export.tflite import convert
+    from firmware_export.verify import verify
 
     model = path.read_bytes()
-    sandbox.check(model, path.name)
-    graph = reader.read(model, path.name).graph
+    graph = verify.read(model, path.name).graph
     images = _images(arguments, graph.inputs[0].shape[1:], class_names)
     return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 

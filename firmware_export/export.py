@@ -15,6 +15,7 @@ def export(
     settings: Settings,
     *,
     name: str = "model.tflite",
+    expect_unit_input: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
@@ -31,6 +32,7 @@ def export(
         evidence: what the model is verified on and compared with.
         settings: which files are written, and what they say.
         name: what error messages call the model.
+        expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning.
         force: overwrite files that no export has written.
         progress: called as the work goes on.
 
@@ -40,7 +42,7 @@ def export(
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)
-    given = read(model, name, evidence)
+    given = read(model, name, expect_unit_input=expect_unit_input)
     check(settings, given)
     folder.check(out_dir)
     verified = verify(given, evidence, tell)

@@ -26,7 +26,7 @@ class Arena:
 
     @property
     def has_our_plan(self) -> bool:
-        """Whether `model` carries offsets that were found here (`memory_plan`)."""
+        """Whether `model` carries offsets that were found here (`offline_plan`)."""
         return self.least_bytes < self.given_bytes
 
     @property

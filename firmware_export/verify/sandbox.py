@@ -4,7 +4,6 @@ TensorFlow Lite Micro and TFLite are C++ and trust the file. `python -m firmware
 the process; it does once, on a few images, all that an export does with the model.
 """
 
-import functools
 import os
 import signal
 import subprocess
@@ -21,11 +20,8 @@ _WALL_SECONDS = 10 * SECONDS  # a machine that does much else at once; a process
 _IMAGES = 3  # all dark, all bright and one in between
 
 
-@functools.lru_cache(maxsize=1)
 def check(content: bytes, name: str) -> None:
     """Refuse a model that this host cannot read, prepare and run once; nothing it does harms this process.
-
-    The last model that passed is remembered: a command line asks before it reads a file, and an export before it runs.
 
     Args:
         content: of a file that claims to be a `.tflite`.

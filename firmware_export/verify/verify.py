@@ -1,5 +1,6 @@
 """Everything that is compared before a file is written: one model in, what is known of it out."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,8 +58,6 @@ class Evidence:
     """In (0, 1), what the error rate of the answers given should stay below."""
     keras_model: Any = None
     """The quantization-aware Keras model that the model was converted from, to be compared with it."""
-    expect_unit_input: bool = False
-    """Refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,23 +83,31 @@ class Verified:
         return self.arena.model
 
 
-def read(content: bytes, name: str, evidence: Evidence) -> Model:
+def read(content: bytes, name: str, *, expect_unit_input: bool = False) -> Model:
     """Read a model that can be verified.
+
+    The last model is remembered: a command line needs its shape before it can load the images for an export.
 
     Args:
         content: of an int8 `.tflite`, which may be damaged.
         name: what error messages call it.
-        evidence: what it is to be verified on; only `expect_unit_input` is looked at.
+        expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`.
 
     Raises:
-        UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or its input
-            is none that `evidence` expects.
+        UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or has
+            another input than is expected.
     """
+    model = _read(content, name)
+    if expect_unit_input:
+        convert.check_unit_input(model.graph)
+    return model
+
+
+@functools.lru_cache(maxsize=1)
+def _read(content: bytes, name: str) -> Model:
     sandbox.check(content, name)
     model = reader.read(content, name)
     reader.check_deployable(model.graph)
-    if evidence.expect_unit_input:
-        convert.check_unit_input(model.graph)
     return model
 
 

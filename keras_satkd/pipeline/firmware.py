@@ -48,9 +48,9 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
                 validation=validation,
                 error_rate=config.error_rate,
                 keras_model=quantized,
-                expect_unit_input=True,
             ),
             Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
+            expect_unit_input=True,
             progress=progress,
         )
     return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}

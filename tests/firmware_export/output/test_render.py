@@ -1,8 +1,8 @@
 import dataclasses
 import json
 
-import int8_graphs
 import pytest
+import row_models
 
 from firmware_export.board import targets
 from firmware_export.common.errors import UserError
@@ -78,7 +78,7 @@ def test_a_model_that_the_row_engine_lacks_is_refused_where_it_is_asked_for():
     def build(builder, given):
         return builder.operator("LOGISTIC", [given.index], builder.activation(given.shape, (1 / 256, -128)))
 
-    model = int8_graphs.model(build, (1, 6))
+    model = row_models.model(build, (1, 6))
     check(Settings(command=COMMAND), model)
     for engine in (Engine.ROWS, Engine.BOTH):
         with pytest.raises(UserError, match=r"LOGISTIC.* is none of the row engine's"):

@@ -3,9 +3,9 @@
 import ctypes
 import subprocess
 
-import int8_graphs
 import numpy as np
 import pytest
+import row_models
 import rows_runner
 
 from firmware_export.rows import golden
@@ -15,7 +15,7 @@ from firmware_export.verify import golden_vectors
 
 @pytest.fixture(scope="package")
 def model():
-    return int8_graphs.every_layer()
+    return row_models.every_layer()
 
 
 @pytest.fixture(scope="package")

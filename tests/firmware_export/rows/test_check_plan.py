@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-import int8_graphs
 import pytest
+import row_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ def _planned():
             x = builder.convolution(x, 4, (3, 3), (1, 1), "SAME", "RELU")
         return builder.mean(x)
 
-    return plan(lower(int8_graphs.model(build, (1, 12, 12, 4))))
+    return plan(lower(row_models.model(build, (1, 12, 12, 4))))
 
 
 def test_a_sound_plan_passes():

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import zlib
 
-import int8_graphs
 import numpy as np
 import pytest
+import row_models
 import rows_runner
 
 from firmware_export.rows import golden
@@ -153,7 +153,7 @@ def test_no_float_and_no_heap(compiled):
 
 
 def test_report_says_what_is_whole():
-    whole = int8_graphs.model(lambda b, x: b.pool("MAX_POOL_2D", x, (8, 8), (1, 1), "VALID", "NONE"), (1, 8, 8, 2))
+    whole = row_models.model(lambda b, x: b.pool("MAX_POOL_2D", x, (8, 8), (1, 1), "VALID", "NONE"), (1, 8, 8, 2))
     report = compile_rows(whole, "make").report
     assert [(ring.rows, ring.of_rows, ring.bytes, ring.is_whole) for ring in report.rings] == [
         (8, 8, 128, True),
@@ -162,7 +162,7 @@ def test_report_says_what_is_whole():
 
 
 def test_codes_go_in_where_the_input_is_no_pixel(tmp_path):
-    model = int8_graphs.every_layer((0.03, -5))
+    model = row_models.every_layer((0.03, -5))
     compiled = compile_rows(model, "make")
     assert "int satkd_push_row(satkd_context *context, const int8_t *row);" in compiled.files["satkd_model.h"]
     assert "round(value / 0.0299999993) + (-5)" in compiled.files["satkd_model.h"]

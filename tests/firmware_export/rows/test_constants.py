@@ -2,9 +2,9 @@
 
 import zlib
 
-import int8_graphs
 import numpy as np
 import pytest
+import row_models
 
 from firmware_export.rows.constants import Constants, constants
 from firmware_export.rows.lower import lower
@@ -12,7 +12,7 @@ from firmware_export.rows.plan import plan
 
 
 def _constants(build):
-    return constants(plan(lower(int8_graphs.model(build, (1, 6, 6, 4), quantization=(0.1, 7)))))
+    return constants(plan(lower(row_models.model(build, (1, 6, 6, 4), quantization=(0.1, 7)))))
 
 
 def test_constants_lie_without_gaps():

@@ -2,7 +2,7 @@
 
 import textwrap
 
-import int8_graphs
+import row_models
 
 from firmware_export.rows import emit
 from firmware_export.rows.constants import constants
@@ -14,7 +14,7 @@ PLANE = (1, 8, 6, 4)
 
 def _body(build, shape=PLANE):
     """The statements of the last layer of a model, and the plan."""
-    planned = plan(lower(int8_graphs.model(build, shape, seed=3, quantization=(0.5, 5))))
+    planned = plan(lower(row_models.model(build, shape, seed=3, quantization=(0.5, 5))))
     position = len(planned.network.layers)
     return "\n".join(emit.body(planned.network.layers[-1], planned, position)), planned
 

@@ -2,6 +2,7 @@
 
 import int8_graphs
 import pytest
+import row_models
 from hypothesis import given, settings
 
 from firmware_export.rows.layers import AveragePoolByRow, Mean, Pad, Reshape, Window
@@ -10,7 +11,7 @@ from firmware_export.tflite import reader
 
 
 def _last(build, shape=(1, 7, 5, 4)):
-    return lower(int8_graphs.model(build, shape)).layers[-1]
+    return lower(row_models.model(build, shape)).layers[-1]
 
 
 @settings(max_examples=50, deadline=None, derandomize=True, database=None)

@@ -1,6 +1,6 @@
-import int8_graphs
 import numpy as np
 import pytest
+import row_models
 from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.common.errors import UserError
@@ -10,7 +10,7 @@ PLANE = (1, 6, 6, 4)
 
 
 def _model(build, shape=PLANE):
-    return int8_graphs.model(build, shape)
+    return row_models.model(build, shape)
 
 
 def _convolution(builder, given):

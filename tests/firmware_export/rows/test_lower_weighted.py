@@ -1,8 +1,8 @@
 """Operators with weights: what their layers hold, and which the row engine refuses."""
 
-import int8_graphs
 import numpy as np
 import pytest
+import row_models
 from int8_graphs import GraphBuilder
 
 from firmware_export.common.errors import UserError
@@ -13,7 +13,7 @@ PLANE = (1, 6, 6, 4)
 
 
 def _model(build):
-    return int8_graphs.model(build, PLANE)
+    return row_models.model(build, PLANE)
 
 
 def _convolution(builder, given):

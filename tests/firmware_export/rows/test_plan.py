@@ -1,4 +1,4 @@
-import int8_graphs
+import row_models
 from hypothesis import given, settings
 from int8_graphs import models
 
@@ -9,7 +9,7 @@ from firmware_export.tflite import reader
 
 
 def _built(build, shape=(1, 12, 12, 4)):
-    return plan(lower(int8_graphs.model(build, shape)))
+    return plan(lower(row_models.model(build, shape)))
 
 
 def _convolution(builder, given, strides=(1, 1), channels=4):

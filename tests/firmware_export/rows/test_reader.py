@@ -3,6 +3,7 @@
 import int8_graphs
 import numpy as np
 import pytest
+import row_models
 from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.common.errors import UserError
@@ -15,7 +16,7 @@ PLANE = (1, 6, 6, 4)
 
 
 def _model(build):
-    return int8_graphs.model(build, PLANE)
+    return row_models.model(build, PLANE)
 
 
 def _convolution(builder, given, strides=(1, 1), padding="SAME", activation="NONE"):
@@ -100,6 +101,6 @@ def test_options_of_another_operator_are_refused():
 )
 def test_tensors_are_rows_of_pixels_of_channels(shape, rows):
     size = int(np.prod(shape))
-    model = int8_graphs.model(lambda b, x: b.reshape(x, shape), (1, size))
+    model = row_models.model(lambda b, x: b.reshape(x, shape), (1, size))
     tensor = Source(model).tensor(model.graph.outputs[0])
     assert (tensor.height, tensor.width, tensor.channels) == rows

@@ -5,6 +5,7 @@ import zlib
 import int8_graphs
 import numpy as np
 import pytest
+import row_models
 
 from firmware_export.tflite import model as models
 from firmware_export.tflite import reader
@@ -28,7 +29,7 @@ def test_it_is_frozen(qat_model):
 
 
 def test_options_are_the_operators_own():
-    model = int8_graphs.model(lambda b, x: b.convolution(x, 4, (3, 3), (2, 1), "VALID", "RELU6"), (1, 7, 7, 2))
+    model = row_models.model(lambda b, x: b.convolution(x, 4, (3, 3), (2, 1), "VALID", "RELU6"), (1, 7, 7, 2))
     (options,) = model.options
     assert (options["strideH"], options["strideW"]) == (2, 1)
     assert models.enum_name("Padding", options["padding"]) == "VALID"
@@ -36,7 +37,7 @@ def test_options_are_the_operators_own():
 
 
 def test_an_operator_without_options_has_none():
-    model = int8_graphs.model(lambda b, x: b.relu("RELU", x), (1, 7))
+    model = row_models.model(lambda b, x: b.relu("RELU", x), (1, 7))
     edited = model.edited(lambda content: setattr(content.subgraphs[0].operators[0], "builtinOptions", None))
     assert dict(edited.options[0]) == {}
 

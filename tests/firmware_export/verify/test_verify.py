@@ -9,7 +9,8 @@ from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 from firmware_export.memory import offline_plan
 from firmware_export.tflite import interpreters, reader
-from firmware_export.verify import abstention, golden_vectors
+from firmware_export.verify import abstention, golden_vectors, sandbox
+from firmware_export.verify import verify as verifying
 from firmware_export.verify.verify import Evidence, Stage, read, verify
 
 
@@ -133,6 +134,15 @@ def test_reading_refuses_another_input_only_where_pixels_are_expected(one_convol
         content.subgraphs[0].tensors[0].quantization.scale = np.array([0.02], np.float32)
 
     content = edit_model(one_convolution, change)
-    assert read(content, "mine", Evidence(None)).name == "mine"
+    assert read(content, "mine").name == "mine"
     with pytest.raises(UserError, match=r"mine has input scale .*, 1/255 and -128 expected"):
-        read(content, "mine", Evidence(None, expect_unit_input=True))
+        read(content, "mine", expect_unit_input=True)
+
+
+def test_the_last_model_is_read_once(monkeypatch, one_convolution):
+    verifying._read.cache_clear()
+    asked = []
+    monkeypatch.setattr(sandbox, "check", lambda content, name: asked.append(name))
+    assert read(one_convolution, "mine") is read(one_convolution, "mine")
+    read(one_convolution, "yours")
+    assert asked == ["mine", "yours"]
