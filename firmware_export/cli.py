@@ -18,8 +18,8 @@ from firmware_export.common.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import LabelledImages, Progress
     from firmware_export.output.report import ExportReport
+    from firmware_export.verify.verify import LabelledImages, Progress
 
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -123,7 +123,10 @@ def work() -> None:
     from firmware_export import export
     from firmware_export.board import targets
     from firmware_export.output import build_systems
+    from firmware_export.output.engine import Engine
+    from firmware_export.output.render import Settings
     from firmware_export.rows import naming
+    from firmware_export.verify.verify import Evidence
 
     check_symbol(arguments.symbol)
     naming.check_prefix(arguments.engine_prefix)
@@ -136,19 +139,23 @@ def work() -> None:
         report = export.export(
             model,
             arguments.out,
-            images=images,
-            validation=validation,
-            error_rate=arguments.error_rate,
-            class_names=class_names,
-            command=arguments.command,
-            symbol=arguments.symbol,
-            keras_model=keras_model,
-            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
+            Evidence(
+                images=images,
+                validation=validation,
+                error_rate=arguments.error_rate,
+                keras_model=keras_model,
+            ),
+            Settings(
+                command=arguments.command,
+                class_names=class_names,
+                symbol=arguments.symbol,
+                target=target,
+                formats=arguments.format,
+                engine=Engine(arguments.engine),
+                engine_prefix=arguments.engine_prefix,
+            ),
             name=arguments.model.name,
-            target=target,
-            formats=arguments.format,
-            engine=arguments.engine,
-            engine_prefix=arguments.engine_prefix,
+            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
             force=arguments.force,
             progress=progress,
         )
@@ -182,12 +189,11 @@ def _load(
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments, class_names)
-    from firmware_export.tflite import convert, reader
-    from firmware_export.verify import sandbox
+    from firmware_export.tflite import convert
+    from firmware_export.verify import verify
 
     model = path.read_bytes()
-    sandbox.check(model, path.name)
-    graph = reader.read(model, path.name)
+    graph = verify.read(model, path.name).graph
     images = _images(arguments, graph.inputs[0].shape[1:], class_names)
     return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 
@@ -227,7 +233,13 @@ def progress_bars() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
+    from firmware_export.verify.verify import Stage
+
+    names = {
+        Stage.ARENA: "searching the least arena",
+        Stage.IMAGES: "comparing every tensor",
+        Stage.COMPILE: "compiling",
+    }
     console = Console(stderr=True)
     is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
     with Bars(transient=True, console=console, disable=not is_shown) as bars:
@@ -256,7 +268,7 @@ def _print(report: "ExportReport", out: Path) -> None:
 
 
 def _rows(report: "ExportReport") -> list[tuple[str, str]]:
-    differing = sum(tensor["differing"] for tensor in report.kernel_parity)
+    differing = sum(tensor.differing for tensor in report.kernel_parity)
     kind = "real" if report.images_are_real else "GENERATED (no --images)"
     rows = [
         ("flash, model", f"{report.flash_bytes:,} bytes"),
@@ -264,23 +276,23 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
         ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
         (
             "fits",
-            ", ".join(part["target"] for part in report.targets if part["fits"]) or "none of the parts known here",
+            ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
         ),
-        ("answers", report.unsure["reason"]),
+        ("answers", report.unsure.reason),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
     ]
     if report.keras_parity is not None:
         parity = report.keras_parity
-        differing = f"{parity['differing']} of {parity['elements']} outputs differ"
-        rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
+        said = f"{parity.differing} of {parity.elements} outputs differ"
+        rows.append(("Keras model", f"{said}, {parity.beyond_one_step} by more than one step"))
     if report.rows is not None:
-        memory, flash = report.rows["context_bytes"], report.rows["constants_bytes"]
-        scratch = report.rows["scratch_bytes"]
-        memory = f"{memory:,} bytes of RAM ({memory + scratch['dsp']:,} on M4, M7; {memory + scratch['mve']:,} on M55)"
+        needed, flash = report.rows.context_bytes, report.rows.constants_bytes
+        scratch = report.rows.scratch_bytes
+        memory = f"{needed:,} bytes of RAM ({needed + scratch['dsp']:,} on M4, M7; {needed + scratch['mve']:,} on M55)"
         rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
-    compiled_with = report.compiled_with or (report.rows or {}).get("compiled_with")
+    compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
     rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
     rows.append(("SHA-256", report.sha256))
     return rows

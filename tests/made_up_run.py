@@ -1,5 +1,6 @@
 """A finished run that nobody trained: its numbers are drawn, its files are as a run leaves them."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,9 @@ def _results(said: predictions.Answers, class_names: tuple[str, ...], teachers: 
 
 def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
     codes = np.clip(np.round(8 * logits), -128, 127).astype(np.int8)
-    unsure = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
-    rows = zip(*(column.tolist() for column in vars(unsure.curve).values()), strict=True)
+    chosen = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
+    rows = zip(*(column.tolist() for column in vars(chosen.curve).values()), strict=True)
+    parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14)
     return {
         "command": "python -m firmware_export student_int8.tflite --out firmware",
         "sha256": "a" * 64,
@@ -115,13 +117,13 @@ def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
         "arena_margin_rule": "one sixteenth",
         "macs": 58_393_216,
         "unsure": {
-            "least_margin": unsure.least_margin,
-            "reason": unsure.reason,
-            "error_rate": unsure.error_rate,
+            "least_margin": chosen.threshold,
+            "reason": chosen.reason,
+            "error_rate": chosen.error_rate,
             "confidence": abstention.CONFIDENCE,
-            "images": unsure.images,
-            "accuracy": unsure.accuracy,
+            "images": chosen.images,
+            "accuracy": chosen.accuracy,
             "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],
         },
-        "targets": fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14),
+        "targets": [asdict(part) for part in parts],
     }

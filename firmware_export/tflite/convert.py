@@ -158,7 +158,7 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
 
 
 def _check(content: bytes, name: str) -> None:
-    graph = reader.read(content, name)
+    graph = reader.read(content, name).graph
     reader.check_deployable(graph)
     check_unit_input(graph)
 

@@ -92,7 +92,7 @@ def _load_keras(file: Path, input_range: str) -> Teacher:
 
 def _load_int8(file: Path) -> tuple[int, int, Callable[[np.ndarray], np.ndarray]]:
     model = file.read_bytes()
-    graph = read(model, file.name)
+    graph = read(model, file.name).graph
     check_deployable(graph)
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_shapes(file, inputs, outputs)
@@ -122,9 +122,9 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
         float32 [N, C]. A model that ends in a softmax has its logarithm taken; probabilities below half a step of the
         output, which int8 cannot tell from zero, count as half a step.
     """
-    graph = read(model)
-    output = graph.outputs[0]
-    values = (predict_int8(model, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
+    parsed = read(model)
+    graph, output = parsed.graph, parsed.graph.outputs[0]
+    values = (predict_int8(parsed, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
     if graph.operators[-1].name != "SOFTMAX":
         return values
     return np.log(np.maximum(values, np.float32(output.scale / 2)))

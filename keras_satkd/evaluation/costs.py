@@ -36,8 +36,8 @@ def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any]
 
 def int8_cost(model: bytes, images: np.ndarray) -> dict[str, Any]:
     """Cost of an int8 `.tflite`, run by TFLite's fast kernels; as `network_cost` otherwise."""
-    graph = read(model)
-    interpreter = TfliteInterpreter(model, is_reference=False)
+    parsed = read(model)
+    graph, interpreter = parsed.graph, TfliteInterpreter(parsed, is_reference=False)
     return {
         "parameters": graph.parameters,
         "macs": graph.macs,

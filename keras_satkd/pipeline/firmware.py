@@ -8,6 +8,8 @@ import tf_keras
 from firmware_export.cli import Arguments, progress_bars
 from firmware_export.common.files import write_with
 from firmware_export.export import export
+from firmware_export.output.render import Settings
+from firmware_export.verify.verify import Evidence
 from keras_satkd.data.splits import Split
 from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
@@ -41,13 +43,13 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
         done = export(
             run.path(INT8_FILE).read_bytes(),
             run.path(FIRMWARE_FOLDER),
-            images=images,
-            validation=validation,
-            error_rate=config.error_rate,
-            class_names=again.class_names,
-            command=again.command,
-            symbol=again.symbol,
-            keras_model=quantized,
+            Evidence(
+                images=images,
+                validation=validation,
+                error_rate=config.error_rate,
+                keras_model=quantized,
+            ),
+            Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
             expect_unit_input=True,
             progress=progress,
         )

@@ -77,7 +77,7 @@ def test_export_verifies_and_the_classifier_answers(run, kind, given):
     assert (code, err) == (0, "")
     said = json.loads((out / "export.json").read_text())
     assert set(said["operators"]) == OPERATORS[kind]
-    assert said["macs"] == reader.read((given / "model.tflite").read_bytes()).macs > 0
+    assert said["macs"] == reader.read((given / "model.tflite").read_bytes()).graph.macs > 0
     assert tuple(said["input_shape"]) == (1, *SHAPES[kind])
     assert (said["has_unit_input"], said["images_are_real"], said["verified_images"]) == (True, True, 256)
     assert ("rows of RGB" in (out / "classifier.h").read_text()) == (SHAPES[kind][-1] == 3)
