@@ -14,7 +14,7 @@ from firmware_export.common import defaults, files
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.errors import UserError
 from firmware_export.facts import ModelFacts, check_class_names
-from firmware_export.images import load as image_files
+from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena, offline_plan
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
@@ -211,7 +211,7 @@ def _check_validation(validation: LabelledImages, graph: Graph, error_rate: floa
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
     shape = graph.inputs[0].shape[1:]
     if images is None:
-        generated = image_files.generated_images(shape, defaults.LEAST_IMAGES)
+        generated = generated_images(shape, defaults.LEAST_IMAGES)
         if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
         return interpreters.quantize_input(generated, graph)
