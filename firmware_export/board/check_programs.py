@@ -9,7 +9,6 @@ from typing import Any
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text
 from firmware_export.rows import naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"
@@ -87,7 +86,7 @@ def _read(folder: Path) -> Mapping[str, Any]:
         raise UserError(f"folder {str(folder)!r} not found: {REMEDY}")
     path = folder / "export.json"
     try:
-        said = json.loads(read_text(path))
+        said = json.loads(path.read_text(encoding="utf-8"))
         check_symbol(said["symbol"])
         if said.get("rows"):
             naming.check_prefix(_prefix(said))
