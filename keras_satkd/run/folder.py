@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text, write_json
+from firmware_export.common.files import write_json
 from keras_satkd.config import Config, flatten, from_dict, to_dict
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _config_in(workdir: Path) -> Config | None:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        return json.loads(read_text(path))
+        return json.loads(path.read_text())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

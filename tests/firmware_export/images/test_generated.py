@@ -1,10 +1,11 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.images.generated import generated_images
 
 
+@settings(max_examples=50, deadline=None)
 @given(shape=st.one_of(st.tuples(*[st.integers(1, 20)] * 3), st.tuples(st.integers(1, 40))), count=st.integers(2, 5))
 def test_generated_images_have_the_models_shape(shape, count):
     made = generated_images(shape, count)

@@ -64,7 +64,7 @@ def image_files(draw):
     return kind.lower(), stream.getvalue()
 
 
-@settings_of_hypothesis(max_examples=25)
+@settings_of_hypothesis(max_examples=25, deadline=None)
 @given(files=st.lists(image_files(), min_size=2, max_size=5), size=st.integers(1, 24), is_zip=st.booleans())
 def test_a_file_gives_the_same_pixels_for_every_purpose(files, size, is_zip):
     with tempfile.TemporaryDirectory() as name:

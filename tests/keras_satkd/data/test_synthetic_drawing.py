@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_satkd.data import synthetic_drawing as drawing
@@ -9,6 +9,7 @@ SEEDS = st.integers(0, 2**32)
 SIZE = (drawing.CANVAS, drawing.CANVAS)
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, number=st.integers(1, 9))
 def test_tones_stay_near_their_palette(seed, number):
     colours = drawing.tone(np.random.default_rng(seed), drawing.WATER, number)
@@ -35,6 +36,7 @@ def test_clouds_of_one_octave_are_noise():
     np.testing.assert_array_equal(drawing.clouds(one, 20, octaves=1), drawing.noise(other, 20))
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_turned_coordinates_keep_lengths(seed):
     along, across = drawing.turned(np.random.default_rng(seed))
@@ -60,6 +62,7 @@ def test_paint_covers_where_the_mask_is_one():
     np.testing.assert_array_equal(painted[0, -1], [10, 10, 10])
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, cuts=st.integers(1, 4))
 def test_parcels_have_numbers_from_zero(seed, cuts):
     number = drawing.parcels(np.random.default_rng(seed), cuts)
@@ -67,6 +70,7 @@ def test_parcels_have_numbers_from_zero(seed, cuts):
     assert 0 <= number.min() <= number.max() < (cuts + 1) ** 2
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_furrows_are_no_stronger_than_asked_for(seed):
     random = np.random.default_rng(seed)
@@ -75,11 +79,13 @@ def test_furrows_are_no_stronger_than_asked_for(seed):
     assert 0 < np.abs(drawn).max() <= 1.2 * 20
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_countryside_is_an_image(seed):
     assert drawing.countryside(np.random.default_rng(seed)).shape == (*SIZE, 3)
 
 
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_blocks_lie_inside_their_cells(seed):
     random = np.random.default_rng(seed)

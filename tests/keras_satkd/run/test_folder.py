@@ -75,13 +75,6 @@ def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
     assert Run(tmp_path, Config()).results == {}
 
 
-def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path):
-    claimed(tmp_path)
-    path = tmp_path / "config.json"
-    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
-    assert Run.open(tmp_path).config == Config()
-
-
 def test_folders_that_are_no_run(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):
