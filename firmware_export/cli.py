@@ -14,6 +14,7 @@ from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,12 +42,12 @@ class Arguments:
     """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
 
     images: Path | None = None
-    """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
-    Without it 256 generated images serve, and every file says so."""
+    """Real images to verify on, at least 256: a folder (searched recursively, resized), a zip of one, or a .npy, uint8
+    [N, H, W, C]. Without it 256 generated images serve, and every file says so."""
 
     validation: Path | None = None
     """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
-    subfolder a class, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+    subfolder a class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
 
     error_rate: float = defaults.ERROR_RATE
     """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
@@ -175,10 +176,13 @@ def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
     if len(given) != 1 or not Path(given[0]).is_file():
         return given
     try:
-        lines = Path(given[0]).read_text(encoding="utf-8").splitlines()
+        lines = read_text(Path(given[0])).splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"class names {given[0]!r} is no UTF-8 text: give one name a line") from error
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise UserError(f"class names {given[0]!r} is empty: give one name a line")
+    return names
 
 
 def _load(
@@ -194,7 +198,7 @@ def _load(
 
     model = path.read_bytes()
     graph = verify.read(model, path.name).graph
-    images = _images(arguments, graph.inputs[0].shape[1:], class_names)
+    images = _images(arguments, graph.inputs[0].shape[1:], class_names, graph.outputs[0].size)
     return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 
 
@@ -207,7 +211,7 @@ def _load_keras(
         raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
     model = convert.load_keras(arguments.model)
     convert.check_input(model)
-    images, validation = _images(arguments, model.input_shape[1:], class_names)
+    images, validation = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
     if convert.is_quantization_aware(model):
         return convert.quantized_aware_to_int8(model), images, validation, model
     if images is None:
@@ -216,14 +220,14 @@ def _load_keras(
 
 
 def _images(
-    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...]
+    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...], outputs: int
 ) -> "tuple[np.ndarray | None, LabelledImages | None]":
-    from firmware_export.images import load as images
+    from firmware_export.images import load
 
     given, labelled = arguments.images, arguments.validation
     return (
-        None if given is None else images.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
-        None if labelled is None else images.load_labelled(labelled, tuple(shape), class_names),
+        None if given is None else load.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
+        None if labelled is None else load.load_labelled(labelled, tuple(shape), class_names, outputs),
     )
 
 

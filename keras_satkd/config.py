@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.files import read_text
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -278,7 +279,7 @@ def load(name: str) -> Config:
         if not path.exists():
             raise unknown_name("preset", name, [preset.stem for preset in PRESETS.glob("*.toml")])
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise UserError(f"--config {name}: {error.strerror}; give a preset's name or a TOML file") from None
     except ValueError as error:

@@ -100,7 +100,7 @@ def examine(content: bytes, name: str) -> None:
     """
     import numpy as np
 
-    from firmware_export.images import load
+    from firmware_export.images.generated import generated_images
     from firmware_export.memory import offline_plan
     from firmware_export.tflite import interpreters, reader, sanity
     from firmware_export.verify import kernel_parity
@@ -111,7 +111,7 @@ def examine(content: bytes, name: str) -> None:
         graph = model.graph
         reader.check_deployable(graph)
         sanity.check(model)
-        scenes = load.generated_images(graph.inputs[0].shape[1:], _IMAGES)
+        scenes = generated_images(graph.inputs[0].shape[1:], _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
         reference = interpreters.TfliteInterpreter(model, is_reference=True)
         for image in codes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena, offline_plan
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, reader
@@ -164,7 +164,7 @@ def _check_validation(validation: LabelledImages, graph: Graph, error_rate: floa
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
     shape = graph.inputs[0].shape[1:]
     if images is None:
-        generated = load.generated_images(shape, defaults.LEAST_IMAGES)
+        generated = generated_images(shape, defaults.LEAST_IMAGES)
         if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
         return interpreters.quantize_input(generated, graph)

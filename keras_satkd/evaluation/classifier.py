@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import read_text
 from firmware_export.tflite.convert import load_keras
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.reader import check_deployable, read
@@ -141,7 +142,7 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     if not beside.is_file():
         return None
     try:
-        names = json.loads(beside.read_text(encoding="utf-8"))
+        names = json.loads(read_text(beside))
     except (OSError, ValueError) as error:
         raise UserError(f"{beside} is no readable JSON ({error}): mend or remove it") from None
     for key in keys:

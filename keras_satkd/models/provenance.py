@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from firmware_export.common.files import read_text
 from keras_satkd.models import pretrained
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 
@@ -24,6 +25,6 @@ def began_from(initial_weights: str) -> dict[str, Any]:
     is_teacher = path.is_dir()
     weights = path / WEIGHTS_FILE if is_teacher else path
     description = path / DESCRIPTION_FILE if is_teacher else path.with_suffix(".json")
-    known = json.loads(description.read_text()) if description.is_file() else {}
+    known = json.loads(read_text(description)) if description.is_file() else {}
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     return {"sha256": digest, **{fact: known[fact] for fact in FACTS if fact in known}}

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.common.errors import UserError, unknown_name
-from firmware_export.common.files import write_json, write_with
+from firmware_export.common.files import read_text, write_json, write_with
 from keras_satkd.models import pretrained, teacher_zoo
 
 WEIGHTS_FILE = "teacher.weights.h5"
@@ -176,7 +176,7 @@ def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
 
 def _load_folder(folder: Path) -> Teacher:
     try:
-        description = json.loads((folder / DESCRIPTION_FILE).read_text())
+        description = json.loads(read_text(folder / DESCRIPTION_FILE))
         name, classes = description["architecture"], description["classes"]
         input_size, input_range = description["input_size"], description["input_range"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -14,7 +14,7 @@ def read(path: Path) -> list[dict[str, str]]:
     """The rows as written; none where there is no file yet."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json, write_text
+from firmware_export.common.files import read_text, write_json, write_text
 from firmware_export.common.tables import markdown_table
 from keras_satkd.config import Config, from_dict, to_dict
 from keras_satkd.models import teachers
@@ -54,7 +54,7 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
         UserError: the file cannot be read, or belongs to another configuration.
     """
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(read_text(path))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

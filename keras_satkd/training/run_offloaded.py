@@ -74,6 +74,8 @@ def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], ha
     temporary = path.with_name(f".{path.name}")
     with temporary.open("wb") as file:
         np.savez(file, **weights, rows=np.array(json.dumps(rows)), hardware=np.array(hardware))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 

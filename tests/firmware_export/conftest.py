@@ -10,7 +10,7 @@ import tiny_models
 
 from firmware_export.common import defaults
 from firmware_export.facts import ModelFacts
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, reader
 from firmware_export.verify import abstention, golden_vectors
@@ -34,7 +34,7 @@ def qat_keras(keras):
     """A quantization-aware ResNet whose ranges come from a few batches."""
     _, tfmot = convert._libraries()
     model = tfmot.quantization.keras.quantize_model(tiny_models.build_resnet(keras))
-    batch = load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
+    batch = generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
     for _ in range(2):
         tiny_models.settle_ranges(model, batch)
     return model
@@ -53,7 +53,7 @@ def qat_graph(qat_model):
 @pytest.fixture(scope="session")
 def photos():
     """Stand for real images: uint8 [256, 16, 16, 3]."""
-    return load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
+    return generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
 
 
 @pytest.fixture(scope="session")

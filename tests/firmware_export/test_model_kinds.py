@@ -11,7 +11,7 @@ import pytest
 from host_compiler import compile_program
 
 from firmware_export import __main__ as command_line
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.tflite import reader
 from firmware_export.tflm import read_back
 
@@ -67,7 +67,7 @@ def run(call_in_process):
 def given(kind, quantized, tmp_path):
     """A folder with the model and with images of its shape."""
     (tmp_path / "model.tflite").write_bytes(quantized(kind))
-    np.save(tmp_path / "images.npy", load.generated_images(SHAPES[kind], 256, seed=9))
+    np.save(tmp_path / "images.npy", generated_images(SHAPES[kind], 256, seed=9))
     return tmp_path
 
 

@@ -84,6 +84,20 @@ def test_unknown_preset_and_broken_file(tmp_path):
         load(str(tmp_path / "absent.toml"))
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["without mark", "with mark"])
+def test_a_byte_order_mark_is_passed_over(tmp_path, mark):
+    mine = tmp_path / "mine.toml"
+    mine.write_bytes(mark + 'student = "resnet16"\ndata.source = "Straße"\n'.encode())
+    assert (load(str(mine)).student, load(str(mine)).data.source) == ("resnet16", "Straße")
+
+
+def test_a_file_in_another_encoding_is_an_error(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('student = "resnet16"', encoding="utf-16")
+    with pytest.raises(UserError, match="is not TOML"):
+        load(str(mine))
+
+
 def every_dataclass(kind: type) -> set[type]:
     children = [hint for hint in typing.get_type_hints(kind).values() if dataclasses.is_dataclass(hint)]
     return {kind}.union(*(every_dataclass(child) for child in children))

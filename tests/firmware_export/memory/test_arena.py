@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena, offline_plan
 from firmware_export.tflite import convert, interpreters, reader
 
@@ -44,6 +44,6 @@ def test_margin_is_a_sixteenth_or_two_unfolded_windows(qat_graph):
 def test_what_the_students_gain(name, saved):
     from keras_satkd.models import students
 
-    content = convert.float_to_int8(students.build(name, 64, 10), load.generated_images((64, 64, 3), 16))
+    content = convert.float_to_int8(students.build(name, 64, 10), generated_images((64, 64, 3), 16))
     found = arena.find(reader.read(content))
     assert found.given_bytes - found.least_bytes == saved

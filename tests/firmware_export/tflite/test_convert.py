@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.tflite import convert, reader
 
 
@@ -35,7 +35,7 @@ def test_converting_again_gives_the_same_bytes(qat_keras, qat_model):
 
 @pytest.mark.slow
 def test_dim_calibration_images_still_span_zero_to_one(float_keras):
-    dim = load.generated_images((16, 16, 3), 8, seed=3) // 4 + 40
+    dim = generated_images((16, 16, 3), 8, seed=3) // 4 + 40
     assert reader.read(convert.float_to_int8(float_keras, dim)).graph.has_unit_input
 
 

@@ -101,6 +101,8 @@ def test_class_names_beside_the_model(saved, tmp_path):
     beside = tmp_path / "mine.json"
     beside.write_text(json.dumps({"class_names": ["Forest", "Lake", "Straße"]}), encoding="utf-8")
     assert load(path).class_names == ("Forest", "Lake", "Straße")
+    beside.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load(path).class_names == ("Forest", "Lake", "Straße")
     beside.write_text(json.dumps({"accuracy": 1}))
     assert load(path).class_names is None
 
