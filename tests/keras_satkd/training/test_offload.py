@@ -15,7 +15,7 @@ from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
-from keras_satkd.training.offload import lower, take_back
+from keras_satkd.training.offload import export_training, import_result
 from keras_satkd.training.teacher_logits import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
@@ -42,7 +42,7 @@ def lowered(tmp_path, split):
         classes = len(split.train.class_names)
         knowledge = knowledge or (said(30, classes, views), said(12, classes))
         student = distiller()
-        lower(student, split, knowledge, config, augmentation, 7, tmp_path / "program")
+        export_training(student, split, knowledge, config, augmentation, 7, tmp_path / "program")
         return tmp_path / "program", knowledge
 
     return write
@@ -64,7 +64,7 @@ def test_jax_trains_as_fit_does(tmp_path, split, lowered):
     fit(here, training, validation, CONFIG, phase="distillation", workdir=tmp_path / "here")
     expected = history.read(tmp_path / "here" / history.FILE)
     network = tiny_network()
-    take_back(network, folder, "distillation", tmp_path / "there")
+    import_result(network, folder, "distillation", tmp_path / "there")
     found = history.read(tmp_path / "there" / history.FILE)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
     assert all(row["hardware"].startswith("cpu") for row in found)
@@ -81,7 +81,7 @@ def test_the_best_epoch_is_kept(tmp_path, lowered, split, views):
     folder, _ = lowered(views=views)
     scores = [json.loads(line)["val_accuracy"] for line in run(folder).splitlines()]
     network = tiny_network()
-    take_back(network, folder, "distillation", tmp_path)
+    import_result(network, folder, "distillation", tmp_path)
     scored = Distiller(network)
     scored.compile()
     images = split.validation
@@ -109,14 +109,14 @@ def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
 
     student = Distiller(tiny_network(), normalize=smaller)
     with pytest.raises(UserError, match=r"XLA cannot compile this training .*ScaleAndTranslate"):
-        lower(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
+        export_training(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_answer_is_one_line(tmp_path):
     (tmp_path / run_offloaded.TRAINED_FILE).write_bytes(b"cut short")
     with pytest.raises(UserError, match="does not hold this training"):
-        take_back(tiny_network(), tmp_path, "distillation", tmp_path)
+        import_result(tiny_network(), tmp_path, "distillation", tmp_path)
     assert not (tmp_path / history.FILE).exists()
 
 

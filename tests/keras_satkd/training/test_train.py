@@ -10,7 +10,7 @@ from keras_satkd.data.splits import Split
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run
 from keras_satkd.training import run_offloaded
-from keras_satkd.training.offload import Lowered
+from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import gather
 from keras_satkd.training.train import train
 
@@ -57,10 +57,10 @@ def test_a_training_that_was_lowered_is_taken_back(tmp_path, split, teacher):
     known = gather(run, split, [teacher("one", 1)], "satellite")
     config = TrainingConfig(epochs=1, batch_size=10)
     run.lowers = True
-    with pytest.raises(Lowered) as lowered:
+    with pytest.raises(TrainingExported) as exported:
         train(run, split, tiny_network(), known, config, "distillation")
     folder = run.path("lowered", "distillation")
-    assert str(lowered.value) == str(folder)
+    assert str(exported.value) == str(folder)
     assert (folder / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     wanted = tiny_network(seed=5)
     weights = {str(position): values for position, values in enumerate(wanted.get_weights())}
