@@ -56,9 +56,9 @@ def lower_next(run: Run) -> None:
         split, student, knowledge = distilled_student(run)
         quantize(run, split, student, knowledge)
     except TrainingExported as exported:
-        print(f"{exported}: copy it and {run_offloaded.__file__} to a machine with JAX; there,")
-        print(f"`python {Path(run_offloaded.__file__).name} FOLDER`; copy {run_offloaded.TRAINED_FILE} back into the folder")
-        print("and continue the run")
+        runner = Path(run_offloaded.__file__)
+        print(f"{exported}: copy it and {runner} to a machine with JAX, and run `python {runner.name} FOLDER` there;")
+        print(f"then copy {run_offloaded.TRAINED_FILE} back into the folder and continue the run")
     else:
         print(f"{run.workdir}: nothing is left to train")
 

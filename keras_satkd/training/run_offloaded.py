@@ -69,7 +69,7 @@ def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], ha
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train what keras_satkd.lower wrote, on the accelerator that JAX finds.")
+    parser = argparse.ArgumentParser(description="Run a training that keras_satkd.lower wrote, with JAX.")
     parser.add_argument("folder", type=Path, help="that keras_satkd.lower wrote; gets trained.npz")
     folder = parser.parse_args().folder
     if not (folder / DESCRIPTION_FILE).is_file():

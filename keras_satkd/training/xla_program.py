@@ -68,8 +68,8 @@ def compile_program(function: Any, arguments: Mapping[str, tf.TensorSpec]) -> Pr
     """Compile a function and serialize it.
 
     Args:
-        function: `tf.function` with `jit_compile=True`; takes tensors by position, returns a flat dictionary of tensors.
-            Its variables must exist.
+        function: a `tf.function` with `jit_compile=True`. It takes tensors by position and returns a flat dictionary of
+            tensors; its variables exist already.
         arguments: name → shape and dtype of each tensor; the program takes a dictionary of arrays with these names.
 
     Raises:
@@ -154,8 +154,7 @@ def _assigned(module: bytes) -> dict[int, int]:
     from jax.interpreters import mlir
 
     with mlir.make_ir_context():
-        attributes = ir.Module.parse(module).operation.attributes
-        aliases = attributes["mhlo.input_output_alias"] if "mhlo.input_output_alias" in attributes else []
+        aliases = ir.Module.parse(module).operation.attributes.get("mhlo.input_output_alias", [])
         return {alias["output_index"][0]: alias["alias"]["parameter_number"].value for alias in aliases}
 
 
