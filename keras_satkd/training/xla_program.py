@@ -137,7 +137,8 @@ def _primitive(module: bytes, results: list[Any]) -> Any:
         context = lowering.module_context
         inner = ir.Module.parse(module)
         _remove_copies(inner.operation)
-        types = ir.SymbolTable(inner.operation)["main"].type.results
+        main: Any = ir.SymbolTable(inner.operation)["main"]
+        types = main.type.results
         name = mlir.merge_mlir_modules(context.module, "tensorflow", inner, dst_symtab=context.symbol_table)
         return func.CallOp(types, ir.FlatSymbolRefAttr.get(name), operands).results
 
@@ -154,7 +155,7 @@ def _assigned(module: bytes) -> dict[int, int]:
     from jax.interpreters import mlir
 
     with mlir.make_ir_context():
-        aliases = ir.Module.parse(module).operation.attributes.get("mhlo.input_output_alias", [])
+        aliases: Any = ir.Module.parse(module).operation.attributes.get("mhlo.input_output_alias", [])
         return {alias["output_index"][0]: alias["alias"]["parameter_number"].value for alias in aliases}
 
 
