@@ -11,6 +11,7 @@ from keras_satkd.models import pretrained, students, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run.folder import Run
 from keras_satkd.run.hardware import processor
+from keras_satkd.training.fit import check_precision
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def prepare(run: Run, least_images: int = 0) -> Inputs:
     teachers.check_names(config.teachers.names)
     teachers.check_initial_weights(config.teachers.initial_weights)
     teachers.check_trained(config.teachers.taught_by)
+    for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
+        check_precision(mixed)
     images = load(config.data)
     # Built for the sake of what may be wrong with it.
     students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)

@@ -1,5 +1,7 @@
 """The whole road, from images to C arrays that TensorFlow Lite Micro has executed and agreed with."""
 
+from pathlib import Path
+
 import tf_keras
 
 from keras_satkd.data.splits import Split
@@ -13,8 +15,9 @@ from keras_satkd.report.write import print_steps, print_table, report
 from keras_satkd.run.artifacts import INT8_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.training import run_offloaded
-from keras_satkd.training.offload import Lowered
+from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import Knowledge
+from keras_satkd.training.xla_program import check_jax
 
 
 def distil(run: Run) -> None:
@@ -47,13 +50,15 @@ def quantize_only(run: Run) -> None:
 
 def lower_next(run: Run) -> None:
     """Data → teachers → distil → QAT, as far as they are trained; the next training becomes a program."""
+    check_jax()
     run.lowers = True
     try:
         split, student, knowledge = distilled_student(run)
         quantize(run, split, student, knowledge)
-    except Lowered as lowered:
-        print(f"{lowered}: take it and {run_offloaded.__file__} to a machine with JAX, `python run_lowered.py FOLDER`,")
-        print(f"bring {run_offloaded.TRAINED_FILE} back into it, and go on with the run")
+    except TrainingExported as exported:
+        runner = Path(run_offloaded.__file__)
+        print(f"{exported}: copy it and {runner} to a machine with JAX, and run `python {runner.name} FOLDER` there;")
+        print(f"then copy {run_offloaded.TRAINED_FILE} back into the folder and continue the run")
     else:
         print(f"{run.workdir}: nothing is left to train")
 

@@ -32,7 +32,7 @@ class Run:
         config: the configuration.
 
     Attributes:
-        lowers: the next training is not done but written as a program (`lowering.lower`).
+        lowers: the next training is not done but written as a program (`training.offload.export_training`).
 
     Raises:
         UserError: the folder belongs to another configuration, or is a file, or holds something else.

@@ -22,8 +22,9 @@ from keras_satkd.study.results import (
     taught_by,
 )
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config, run_folder
-from keras_satkd.training.offload import Lowered
+from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import Knowledge
+from keras_satkd.training.xla_program import check_jax
 from keras_satkd.weighting import PAPER_CASES
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ def study(arguments: Arguments) -> None:
         students.check_name(student)
     if arguments.seeds < 1:
         raise UserError(f"--seeds is {arguments.seeds}: every row needs a seed, so give 1 or more")
+    if arguments.lower:
+        check_jax()
     common = load(arguments.config)
     if arguments.data is not None:
         common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
@@ -65,8 +68,8 @@ def study(arguments: Arguments) -> None:
         except InUse:
             logger.info("another process trains it")
             continue
-        except Lowered as lowered:
-            print(lowered)
+        except TrainingExported as exported:
+            print(exported)
             continue
         results = add_result(folder, common, found)
 

@@ -1,6 +1,7 @@
 """One call of `fit` that can be killed at any moment and goes on from its last epoch."""
 
 import contextlib
+import functools
 import logging
 import math
 import sys
@@ -89,8 +90,13 @@ def _keras_verbosity() -> int:
 
 @contextlib.contextmanager
 def precision(mixed: MixedPrecision) -> Iterator[None]:
-    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case."""
+    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case.
+
+    Raises:
+        UserError: bfloat16 is asked for, and TensorFlow's kernels do not take it on this machine.
+    """
     before = tf_keras.mixed_precision.global_policy()
+    check_precision(mixed)
     in_bfloat16 = mixed == "on" or (mixed == "auto" and computes_bfloat16())
     tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if in_bfloat16 else "float32")
     try:
@@ -99,9 +105,33 @@ def precision(mixed: MixedPrecision) -> Iterator[None]:
         tf_keras.mixed_precision.set_global_policy(before)
 
 
+def check_precision(mixed: MixedPrecision) -> None:
+    """Refuse a precision that this machine does not have.
+
+    Raises:
+        UserError: see `precision`.
+    """
+    if mixed == "on" and not _kernels_take_bfloat16():
+        raise UserError(
+            "mixed_precision is 'on', but TensorFlow cannot compute in bfloat16 on this processor: use 'auto' or 'off'"
+        )
+
+
 def computes_bfloat16() -> bool:
     """Whether this machine multiplies bfloat16 itself; a processor that emulates it loses more than it saves."""
-    return bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
+    has_instructions = bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
+    return has_instructions and _kernels_take_bfloat16()
+
+
+@functools.cache
+def _kernels_take_bfloat16() -> bool:
+    """Whether a convolution runs in bfloat16: oneDNN's does not where it may use AVX2 alone."""
+    images, kernel = tf.zeros([1, 8, 8, 3], tf.bfloat16), tf.zeros([3, 3, 3, 4], tf.bfloat16)
+    try:
+        tf.function(lambda: tf.nn.conv2d(images, kernel, 1, "SAME"))()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimizer:

@@ -16,7 +16,7 @@ from keras_satkd.models import students
 from keras_satkd.run.folder import Run
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
-from keras_satkd.training.offload import Lowered, lower, take_back
+from keras_satkd.training.offload import TrainingExported, export_training, import_result
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 from keras_satkd.training.teacher_logits import Knowledge
 
@@ -45,7 +45,7 @@ def train(
     """
     folder = run.path("lowered", phase)
     if (folder / TRAINED_FILE).exists():
-        take_back(network, folder, phase, run.workdir)
+        import_result(network, folder, phase, run.workdir)
         return
     distiller = Distiller(
         network,
@@ -58,9 +58,9 @@ def train(
         sensor_noise=sensor_noise,
     )
     if run.lowers:
-        said = knowledge.training, knowledge.validation
-        lower(distiller, split, said, config, knowledge.augmentation, run.config.seed, folder)
-        raise Lowered(folder)
+        logits = knowledge.training, knowledge.validation
+        export_training(distiller, split, logits, config, knowledge.augmentation, run.config.seed, folder)
+        raise TrainingExported(folder)
     training = training_batches(
         split.train,
         batch_size=config.batch_size,

@@ -282,6 +282,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, 
     assert said in refused(monkeypatch, capfd, tmp_path, *arguments)
 
 
+def test_a_precision_that_the_processor_lacks(monkeypatch, capfd, tmp_path):
+    monkeypatch.setattr("keras_satkd.training.fit._kernels_take_bfloat16", lambda: False)
+    arguments = ["--distillation.mixed-precision", "on"]
+    assert "mixed_precision is 'on', but" in refused(monkeypatch, capfd, tmp_path, *arguments)
+
+
 def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):
     tiny_network(classes=4).save(tmp_path / "four.keras")
     arguments = ["--teachers.names", str(tmp_path / "four.keras"), "--data.synthetic-images", "60"]

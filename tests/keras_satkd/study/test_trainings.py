@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
 import tomli_w
@@ -19,13 +20,20 @@ def test_unknown_rows_and_students(tmp_path):
         trainings.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
 
 
+def test_a_study_without_jax_exports_nothing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(UserError, match="a training cannot be written as a program: jax "):
+        trainings.study(study.Arguments(workdir=tmp_path / "study", lower=True))
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_seeds(tmp_path):
     with pytest.raises(UserError, match="--seeds is 0: "):
         trainings.study(study.Arguments(workdir=tmp_path, seeds=0))
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
+def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     for seed, name in enumerate(("one", "two")):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
     settings = {
@@ -48,9 +56,9 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
         return json.loads((workdir / "results.json").read_text())["results"]
 
     trainings.study(dataclasses.replace(arguments("no teacher"), lower=True))
-    lowered = rows.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
-    assert capsys.readouterr().out.splitlines()[-1] == str(lowered)
-    assert (lowered / run_offloaded.PROGRAM_FILE).stat().st_size > 0
+    exported = rows.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
+    assert capsys.readouterr().out.splitlines()[-1] == str(exported)
+    assert (exported / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     assert not (workdir / "results.json").exists()
     first = run("no teacher")
     # A machine that has the results but not the runs trains nothing again.

@@ -155,3 +155,23 @@ def test_precision_is_what_was_asked_for_and_then_what_it_was(monkeypatch, asked
     with precision(asked):
         assert tf_keras.mixed_precision.global_policy().name == got
     assert tf_keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_mixed_precision_trains_or_is_refused(tmp_path, image_set):
+    if training._kernels_take_bfloat16():
+        with precision("on"):
+            train(tmp_path, image_set, epochs=1)
+        assert epochs(tmp_path) == [1]
+    else:
+        with pytest.raises(UserError, match="cannot compute in bfloat16 on this processor"), precision("on"):
+            pass
+        assert not training.computes_bfloat16()
+
+
+def test_bfloat16_that_the_kernels_do_not_take_is_not_used(monkeypatch, processor):
+    monkeypatch.setattr(training, "_kernels_take_bfloat16", lambda: False)
+    with precision("auto"):
+        assert tf_keras.mixed_precision.global_policy().name == "float32"
+    with pytest.raises(UserError, match="mixed_precision is 'on', but"), precision("on"):
+        pass
+    assert tf_keras.mixed_precision.global_policy().name == "float32"

@@ -10,7 +10,8 @@ from keras_satkd.data.splits import Split
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run
 from keras_satkd.training import run_offloaded
-from keras_satkd.training.offload import Lowered
+from keras_satkd.training.fit import precision
+from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import gather
 from keras_satkd.training.train import train
 
@@ -27,11 +28,13 @@ def prepared(tmp_path, teacher_logits: str, augmentation: str = "satellite") -> 
 
 
 @pytest.mark.parametrize("teacher_logits", ["precomputed", "averaged", "in-loop"])
-def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher, teacher_logits):
+def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher, teacher_logits, processor):
     run = prepared(tmp_path, teacher_logits)
     known = gather(run, split, [teacher("one", 1), teacher("two", 2)], "satellite")
     assert (known.training is not None) == (teacher_logits != "in-loop")
-    train(run, split, tiny_network(), known, TrainingConfig(epochs=1, batch_size=10), "distillation")
+    with precision("auto"):
+        student = tiny_network()
+    train(run, split, student, known, TrainingConfig(epochs=1, batch_size=10), "distillation")
     [row] = history.read(run.path("metrics.csv"))
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
     assert float(row["val_distillation_loss"]) > 0
@@ -52,15 +55,15 @@ def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teach
     assert all(0.05 <= temperature <= 20 for temperature in known.calibration)
 
 
-def test_a_training_that_was_lowered_is_taken_back(tmp_path, split, teacher):
+def test_a_training_is_exported_and_its_result_imported(tmp_path, split, teacher):
     run = prepared(tmp_path, "averaged")
     known = gather(run, split, [teacher("one", 1)], "satellite")
     config = TrainingConfig(epochs=1, batch_size=10)
     run.lowers = True
-    with pytest.raises(Lowered) as lowered:
+    with pytest.raises(TrainingExported) as exported:
         train(run, split, tiny_network(), known, config, "distillation")
     folder = run.path("lowered", "distillation")
-    assert str(lowered.value) == str(folder)
+    assert str(exported.value) == str(folder)
     assert (folder / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     wanted = tiny_network(seed=5)
     weights = {str(position): values for position, values in enumerate(wanted.get_weights())}
