@@ -1,5 +1,6 @@
 """How Sphinx builds these pages: `make docs`. They fetch nothing from other hosts, and open from a folder too."""
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from sphinx.util import inspect
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from firmware_export.common.stderr import captured_stderr  # noqa: E402
 
 project = "keras_satkd"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
@@ -106,10 +109,10 @@ def class_signature(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls it."""
-    from keras_satkd.cli import import_quietly
-
-    # Autodoc would let TensorFlow write to stderr.
-    import_quietly("keras_satkd.distiller")
+    # Autodoc would import it too, and let TensorFlow write to stderr.
+    with captured_stderr():
+        importlib.import_module("keras_satkd.distiller")
+        importlib.import_module("tensorflow").config.list_logical_devices()
     app.connect("source-read", complete)
     app.connect("autodoc-process-docstring", google_style)
     app.connect("autodoc-process-signature", class_signature)
