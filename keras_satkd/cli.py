@@ -13,6 +13,7 @@ import tyro
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from keras_satkd.config import Config, load, validated
 
@@ -82,10 +83,13 @@ def import_quietly(module: str) -> ModuleType:
 
     Args:
         module: its full name, as in `keras_satkd.pipeline.steps`.
+
+    Raises:
+        UserError: the extra `train` is not installed.
     """
     # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
     is_verbose = logging.getLogger("keras_satkd").isEnabledFor(logging.DEBUG)
-    with contextlib.nullcontext() if is_verbose else captured_stderr():
+    with training_packages(), contextlib.nullcontext() if is_verbose else captured_stderr():
         imported = importlib.import_module(module)
         importlib.import_module("tensorflow").config.list_logical_devices()
     return imported

@@ -46,13 +46,11 @@ def confidence(teacher_logits: tf.Tensor, temperatures: float | Sequence[float])
 def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float) -> Weights:
     """The paper's Algorithm 1 on confidences `C1`, `C2`; the first case that holds runs (δ threshold, w_min minimum).
 
-    | case | α | β |
-    |---|---|---|
-    | C1 < floor and C2 < floor | 0 | 0 |
-    | C1 < δ and C2 < δ | max(0.5 − (δ − C1), w_min) | max(0.5 − (δ − C2), w_min) |
-    | C1 < δ | 0.3 | 0.7 |
-    | C2 < δ | 0.7 | 0.3 |
-    | else | 0.5 | 0.5 |
+    - C1 < floor and C2 < floor: α = β = 0
+    - C1 < δ and C2 < δ: α = max(0.5 − (δ − C1), w_min), β = max(0.5 − (δ − C2), w_min)
+    - C1 < δ: α = 0.3, β = 0.7
+    - C2 < δ: α = 0.7, β = 0.3
+    - else: α = β = 0.5
 
     `s = (α + β)/2`.
 
