@@ -11,11 +11,18 @@ logits), and stops where that would begin. With `trained.npz` back in its folder
 from typing import NoReturn
 
 from keras_satkd import cli
+from keras_satkd.run.folder import Run
 
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.lower", "Write a run's next training as a program that JAX alone runs.", "lower_next")
+    cli.main("keras_satkd.lower", "Write a run's next training as a program that JAX alone runs.", _work_on)
+
+
+def _work_on(run: Run) -> None:
+    with cli.quiet_imports():
+        from keras_satkd.pipeline.steps import lower_next
+    lower_next(run)
 
 
 if __name__ == "__main__":

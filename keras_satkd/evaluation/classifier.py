@@ -1,4 +1,4 @@
-"""Any model as images in, logits out: int8 `.tflite`, saved Keras models, teacher folders.
+"""Loading of trained models: int8 `.tflite`, saved Keras models, teacher folders.
 
 classifier = load("runs/eurosat/student_int8.tflite")
 classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
@@ -20,7 +20,8 @@ from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.run import folder
+from keras_satkd.run.results import CLASS_NAMES
+from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -137,7 +138,7 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     elif file.with_suffix(".json").is_file():
         beside, keys = file.with_suffix(".json"), ("class_names",)
     else:
-        beside, keys = file.parent / folder.RESULTS_FILE, ("data", "classes")
+        beside, keys = file.parent / RESULTS_FILE, CLASS_NAMES
     if not beside.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""How well logits tell the classes apart."""
+"""Classification scores of logits."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.study`: what each teacher and each weighting rule buys, everything else being equal.
+"""`python -m keras_satkd.study`: a comparison of teachers and weighting rules, everything else being equal.
 
     python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study --results docs/study
 
@@ -8,12 +8,15 @@ study goes on where it was; `results.json`, `study.md` and `study.png` are renew
 may work on one study: each takes rows that no other is training.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from keras_satkd.cli import quiet_imports
+from keras_satkd.config import load
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 
 
@@ -56,9 +59,20 @@ def main() -> NoReturn:
     def work() -> None:
         arguments = read(Arguments, "keras_satkd.study")
         show_log(arguments.verbosity.level)
-        from keras_satkd.cli import import_quietly
-
-        import_quietly("keras_satkd.study.trainings").study(arguments)
+        with quiet_imports():
+            from keras_satkd.study.trainings import study
+        common = load(arguments.config)
+        if arguments.data is not None:
+            common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
+        study(
+            common,
+            arguments.workdir,
+            arguments.results or arguments.workdir,
+            rows=arguments.rows,
+            chosen_students=arguments.students,
+            seeds=arguments.seeds,
+            lowers=arguments.lower,
+        )
 
     exit_on_user_error(work, is_resumable=True)
 

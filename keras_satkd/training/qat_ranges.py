@@ -13,8 +13,8 @@ WITHIN_RANGE = 0.9999
 """Part of an activation's values that its int8 codes tell apart; what lies beyond, half on each side, saturates."""
 
 
-def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.ndarray) -> None:
-    """Set every activation's range for good: what `WITHIN_RANGE` of the float student's values on `images` lie in.
+def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.ndarray) -> None:
+    """Set every activation's range, which stays fixed: `WITHIN_RANGE` of the float student's values on `images`.
 
     tfmot starts each at [−6, 6] and moves it by a thousandth a step towards the batch's extremes, which a fine-tuning
     of some hundred steps never finishes: the weights would learn to live on a grid that is not the one they are shipped

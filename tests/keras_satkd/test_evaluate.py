@@ -12,6 +12,7 @@ from tests_support import tiny_network
 
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd import evaluate
+from keras_satkd.config import DataConfig
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.models import teachers
 
@@ -76,7 +77,7 @@ def test_input_ranges_are_those_of_teachers():
 
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
-    arguments = evaluate.Arguments("model", str(pictures(Blue=20, Red=20)), seed=3)
+    arguments = evaluate.Arguments("model", DataConfig(source=str(pictures(Blue=20, Red=20)), seed=3))
     parts = {
         part: evaluate._images(replace(arguments, split=part), 8) for part in ("train", "validation", "test", "all")
     }

@@ -1,4 +1,4 @@
-"""The whole road on a small scale, killed on the way; and what it answers to bad input."""
+"""The full pipeline on a small scale, interrupted and resumed; and its errors for bad input."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ import tomli_w
 from tests_support import tiny_network
 
 from firmware_export.tflite.reader import read
-from keras_satkd import cli
+from keras_satkd import distill
 from keras_satkd.config import load
 
 SIZE = 64
@@ -80,7 +80,7 @@ def stop_when(process: subprocess.Popen, reached, by: signal.Signals, patience: 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> dict:
     """A run that Ctrl-C stopped in its distillation, that was killed in its quantization, and then finished."""
-    folder = tmp_path_factory.mktemp("road")
+    folder = tmp_path_factory.mktemp("pipeline")
     config, workdir = configuration(folder), folder / "run"
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
     seen, ended = {}, {}
@@ -255,7 +255,7 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
     workdir = tmp_path / "never"
     monkeypatch.setattr(sys, "argv", ["distill", "--config", "demo", *arguments, "--workdir", str(workdir)])
     with pytest.raises(SystemExit) as stop:
-        cli.main("keras_satkd.distill", "test", "distil")
+        distill.main()
     said = capfd.readouterr().err.strip()
     assert stop.value.code == 2
     assert "Traceback" not in said

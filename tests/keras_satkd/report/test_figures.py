@@ -86,9 +86,9 @@ def test_reliability(share):
     drawn(lambda figure: evaluation.reliability(figure, found), (PANEL[0], 3.4))
 
 
-def test_noise():
+def test_corruption():
     columns = {"float": [0.9, 0.8, 0.7, 0.5, 0.2, 0.1], "int8": [0.9, 0.8, 0.7, 0.5, 0.2, 0.1]}
-    assert {"none", "5", "float", "int8"} <= set(drawn(lambda figure: evaluation.noise(figure, columns)))
+    assert {"none", "5", "float", "int8"} <= set(drawn(lambda figure: evaluation.corruption(figure, columns)))
 
 
 def test_risk_coverage_of_few_images():

@@ -15,6 +15,7 @@ from keras_satkd.evaluation import predictions
 from keras_satkd.report import summary
 from keras_satkd.report.write import print_table, report
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA
 
 VOID = {"br", "img", "meta", "wbr"}
 
@@ -107,7 +108,7 @@ def test_nothing_is_fetched_and_nothing_runs(page, run):
 
 def test_the_numbers_are_the_runs(page, run):
     for words in (
-        run.results["data"]["split_sha256"],
+        run.results[DATA].split_sha256,
         "python -m keras_satkd.distill --data.source EuroSAT_RGB.zip --distillation.weighting.rule paper-sample",
         "90.50 %",
         "215,840 B",
@@ -116,20 +117,20 @@ def test_the_numbers_are_the_runs(page, run):
         "keras_satkd 0.1.0",
     ):
         assert words in page.words
-    for name in ("scores", "costs", "noise", "parts", "steps"):
-        for row in getattr(summary, name)(run).rows:
+    for table in (summary.scores, summary.costs, summary.corruptions, summary.parts, summary.steps):
+        for row in table(run).rows:
             assert all(cell in page.words for cell in row)
 
 
 def test_examples_are_of_their_class(page, run):
-    said = predictions.load(run.path(predictions.FILE))
-    predicted, _ = said.of("int8")
+    found = predictions.load(run.path(predictions.FILE))
+    predicted, _ = found.of("int8")
     told = [picture["alt"] for picture in page.all("img")]
-    assert len(told) == len(said.examples)
-    for position, file in zip(said.examples, said.files, strict=True):
+    assert len(told) == len(found.examples)
+    for position, file in zip(found.examples, found.files, strict=True):
         [alt] = [alt for alt in told if alt.startswith(f"{file}: ")]
-        true, taken = (run.results["data"]["classes"][each[position]] for each in (said.labels, predicted))
-        assert (f"{true}, told right" if true == taken else f"{true}, taken for {taken}") in alt
+        true, taken = (run.results[DATA].classes[each[position]] for each in (found.labels, predicted))
+        assert (f"{true}, correct" if true == taken else f"{true}, taken for {taken}") in alt
 
 
 def test_names_are_text_never_markup(tmp_path):
@@ -142,7 +143,7 @@ def test_names_are_text_never_markup(tmp_path):
 
 
 def test_one_teacher_has_no_weights_to_show_and_none_is_no_error(tmp_path):
-    for teachers, said in ((("only",), "There was one teacher"), ((), "the labels alone taught")):
+    for teachers, said in ((("only",), "There was one teacher"), ((), "from the labels alone, without a teacher")):
         run = made_up_run.finished(tmp_path / str(len(teachers)), teachers=teachers)
         report(run)
         page = Page(run.path("report.html").read_text())
@@ -158,7 +159,7 @@ def test_an_export_without_validation_images_has_no_curve(tmp_path):
     report(run)
     page = Page(run.path("report.html").read_text())
     assert "Every image is answered." in page.words
-    assert not [title for title in page.titles if title.startswith("Wrong answers")]
+    assert not [title for title in page.titles if title.startswith("Errors against coverage")]
 
 
 def test_the_model_card(run):
@@ -205,7 +206,7 @@ def test_classes_with_the_most_errors_are_shown_where_there_are_many(monkeypatch
     logits[test.labels == 1] = [9, 0, 0]
     mistaken = np.flatnonzero(test.labels == 2)[4]
     logits[mistaken] = [0, 9, 0]
-    found = predictions.gather({"int8": logits}, test, "int8")
+    found = predictions.collect({"int8": logits}, test, "int8")
     assert set(test.labels[found.examples]) == {1, 2}
     assert mistaken in found.examples
-    assert len(found.examples) == predictions.WRONG + predictions.RIGHT + 1
+    assert len(found.examples) == predictions.WRONG + predictions.CORRECT + 1

@@ -5,7 +5,7 @@ import tf_keras
 
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import students
-from keras_satkd.training.qat_ranges import WITHIN_RANGE, settle_ranges
+from keras_satkd.training.qat_ranges import WITHIN_RANGE, fix_ranges
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def student():
 @pytest.fixture
 def quantized(student, images):
     model = tfmot.quantization.keras.quantize_model(student)
-    settle_ranges(model, student, images)
+    fix_ranges(model, student, images)
     return model
 
 
