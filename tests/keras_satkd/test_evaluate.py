@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests_support import tiny_network
 
+from firmware_export.common.command_line import read
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd import evaluate
 from keras_satkd.config import DataConfig
@@ -169,3 +170,24 @@ def test_help_imports_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--corruptions" in done.stdout
+
+
+@pytest.mark.parametrize("prefix", ["--", "--data."])
+def test_data_settings_have_the_names_of_training_and_their_short_ones(prefix):
+    values = {
+        "data_dir": "datasets", "cache_dir": "cache", "image_size": 32, "validation_fraction": 0.2,
+        "test_fraction": 0.3, "seed": 4, "synthetic_images": 90,
+    }  # fmt: skip
+    words = [word for name, value in values.items() for word in (prefix + name.replace("_", "-"), str(value))]
+    arguments = read(
+        evaluate.Arguments, "evaluate", ["m.keras", "--data", "x", *words], short_options=evaluate.SHORT_OPTIONS
+    )
+    assert arguments.data == DataConfig(source="x", **values)
+
+
+def test_the_data_must_be_given(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", "student.keras"])
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main()
+    assert stop.value.code == 2
+    assert "--data" in capsys.readouterr().err

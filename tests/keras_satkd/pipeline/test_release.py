@@ -6,7 +6,6 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd import ship
 from keras_satkd.config import Config, DataConfig, from_dict, to_dict
 from keras_satkd.config import load as preset
 from keras_satkd.data.sources import load
@@ -28,14 +27,6 @@ def test_half_precision_is_read_as_the_other_is(tmp_path):
     for wide, narrow in zip(network.get_weights(), again.get_weights(), strict=True):
         assert narrow.dtype == np.float32
         np.testing.assert_array_equal(narrow, wide.astype(np.float16).astype(np.float32))
-
-
-def test_a_folder_without_a_run(call_in_process, tmp_path):
-    code, _, said = call_in_process(ship.main, "ship", "--workdir", tmp_path, "--out", tmp_path / "out")
-    assert code == 2
-    assert said.startswith("error: --workdir")
-    assert "holds no run" in said
-    assert len(said.splitlines()) == 1
 
 
 def test_a_run_that_finished_nothing(tmp_path):

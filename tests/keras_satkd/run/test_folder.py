@@ -7,9 +7,10 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig
+from keras_satkd.run import history
 from keras_satkd.run.folder import LOCK_FILE, InUse, Run
-from keras_satkd.run.results import DistillationResult, Int8Result
-from keras_satkd.run.stages import DISTILLATION, INT8, REPORT
+from keras_satkd.run.results import DistillationResult, Int8Result, QuantizationResult, TeacherResult
+from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, teacher
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
@@ -90,3 +91,91 @@ def test_folders_that_are_no_run(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json cannot be read"):
         Run(tmp_path, Config())
+
+
+def with_settings(**groups) -> Config:
+    changed = {name: dataclasses.replace(getattr(Config(), name), **values) for name, values in groups.items()}
+    return dataclasses.replace(Config(), **changed)
+
+
+def distilled(workdir) -> Run:
+    """A run that finished distillation, and whose int8 model was made and then refused by the export."""
+    run = claimed(workdir)
+    run.step(DISTILLATION, lambda: DistillationResult("student.keras", 98_522, 58_393_216))
+    run.step(QUANTIZATION, lambda: QuantizationResult("student_qat.h5"))
+    run.step(INT8, lambda: Int8Result("student_int8.tflite", 5))
+    rows = [{"phase": phase, "epoch": "1"} for phase in ("distillation", "quantization")]
+    history.write(run.path(history.FILE), rows)
+    for name in ("student.keras", "student_qat.h5", "student_int8.tflite"):
+        run.path(name).touch()
+    for phase in ("distillation", "quantization"):
+        for folder in ("checkpoints", "lowered", "tensorboard"):
+            run.path(folder, phase).mkdir(parents=True)
+    return run
+
+
+def test_a_setting_of_a_later_step_may_change(tmp_path, caplog):
+    distilled(tmp_path)
+    run = Run(tmp_path, with_settings(quantization={"calibration_images": 512}))
+    assert DISTILLATION in run.results
+    assert INT8 not in run.results
+    # Nothing is dropped before all is checked.
+    assert INT8 in Run.open(tmp_path).results
+    run.claim()
+    assert [step.name for step in run.results.steps()] == ["distillation"]
+    assert [row["phase"] for row in history.read(run.path(history.FILE))] == ["distillation"]
+    assert {path.name for path in tmp_path.glob("student*")} == {"student.keras"}
+    for folder in ("checkpoints", "lowered", "tensorboard"):
+        assert [path.name for path in run.path(folder).iterdir()] == ["distillation"]
+    assert Run.open(tmp_path).config.quantization.calibration_images == 512
+    [line] = caplog.messages
+    assert line == (
+        f"{tmp_path}: quantization.calibration_images changed, these steps are done again: "
+        "quantization, int8, firmware, test, report"
+    )
+
+
+def test_a_setting_of_the_last_steps_keeps_all_before(tmp_path):
+    distilled(tmp_path)
+    claimed(tmp_path, with_settings(firmware={"error_rate": 0.1}))
+    run = Run.open(tmp_path)
+    assert [step.name for step in run.results.steps()] == ["distillation", "quantization", "int8"]
+    assert run.path("student_int8.tflite").exists()
+
+
+def test_a_setting_that_changes_no_result(tmp_path, caplog):
+    distilled(tmp_path)
+    claimed(tmp_path, with_settings(data={"cache_dir": "elsewhere"}))
+    assert Run.open(tmp_path).config.data.cache_dir == "elsewhere"
+    assert INT8 in Run.open(tmp_path).results
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    "groups", [{"data": {"seed": 1}}, {"teachers": {"epochs": 3}}, {"distillation": {"temperature": 4.0}}]
+)
+def test_a_change_that_would_keep_no_training_is_refused(tmp_path, groups):
+    distilled(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="give another folder"):
+        Run(tmp_path, with_settings(**groups))
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_training_that_has_begun_is_not_lost_by_a_change(tmp_path):
+    run = claimed(tmp_path)
+    history.write(run.path(history.FILE), [{"phase": "distillation", "epoch": "1"}])
+    with pytest.raises(UserError, match="give another folder"):
+        Run(tmp_path, OTHER)
+
+
+def test_where_nothing_is_lost_any_setting_may_change(tmp_path):
+    claimed(tmp_path)
+    assert claimed(tmp_path, OTHER).config == OTHER
+
+
+def test_a_fine_tuned_teacher_is_kept_when_distillation_changes(tmp_path):
+    run = distilled(tmp_path)
+    run.step(teacher("efficientvit_m0@64"), lambda: TeacherResult({"accuracy": 0.9}))
+    claimed(tmp_path, OTHER)
+    assert [step.name for step in Run.open(tmp_path).results.steps()] == ["teacher efficientvit_m0@64"]
