@@ -41,7 +41,7 @@ PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
 class _Strict:
-    # A key that is no setting is a typing error of the user's, never something to pass over.
+    # An unknown key is a typing error of the user's, which must not be ignored.
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
@@ -102,7 +102,7 @@ class TeachersConfig(TrainingConfig):
     the shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2@96` and `mobilevitv2_100@64`."""
     initial_weights: Annotated[str, MayBePath] = "auto"
     """`imagenet`; `none`: from scratch; `auto`: ImageNet's where they can be fetched, otherwise from scratch; or a
-    trained teacher of the same architecture, whose training then goes on."""
+    trained teacher of the same architecture, whose training is continued."""
     taught_by: Annotated[tuple[str, ...], MayBePath] = ()
     """Trained teachers (folders, saved Keras models) under whose distillation loss the teachers are fine-tuned."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
@@ -148,7 +148,7 @@ class DistillationConfig(TrainingConfig):
     """The student's training under ground truth and teachers."""
 
     initial_weights: Annotated[str | None, MayBePath] = None
-    """A trained float student of the same architecture from which this training goes on: its `student.keras`, or
+    """A trained float student of the same architecture whose training is continued: its `student.keras`, or
     a shipped one (`resnet8_eurosat.keras`). Other classes begin with a fresh last layer."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16; `auto`: where the processor has it (avx512_bf16) or there is a GPU."""
@@ -174,7 +174,7 @@ class QuantizationConfig(TrainingConfig):
     epochs: Epochs = 5
     """Passes over the training images; 0 keeps post-training quantization alone."""
     learning_rate: Positive = 2e-4
-    """A tenth of distillation's: the weights only settle onto the int8 grid."""
+    """A tenth of distillation's: the weights only adapt to the int8 grid."""
     calibration_images: Count = 256
     """Training images that set the ranges of activations, in QAT and in post-training quantization."""
 
@@ -188,7 +188,7 @@ class FirmwareConfig(_Strict):
     verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
     """Images on which TensorFlow Lite Micro and the trained model must agree."""
     error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
-    """Part of the classifier's answers that may be wrong: validation images choose its "unsure" margin for that."""
+    """Part of the classifier's predictions that may be wrong; validation images set the abstention threshold for it."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     """The configuration that `values` (nested, as in TOML or JSON) describe; settings left out keep their defaults.
 
     Raises:
-        UserError: an unknown setting, a value of the wrong kind or out of its range; `origin` says where it stood.
+        UserError: an unknown setting, a value of the wrong kind or out of its range; `origin` names its source.
     """
     try:
         config = TypeAdapter(Config).validate_python(values)

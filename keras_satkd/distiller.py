@@ -169,7 +169,7 @@ class Distiller(tf_keras.Model):
     def _loss(
         self, labels: tf.Tensor, student_logits: tf.Tensor, teacher_logits: tf.Tensor | None, sample_weight: Any
     ) -> tf.Tensor:
-        """Mean loss of the batch; the metrics learn of its parts."""
+        """Mean loss of the batch; its parts are added to the metrics."""
         losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits)
         if teacher_logits is not None and self._weigh is not None:
             distillation = distillation_losses(teacher_logits, student_logits, self.temperature)

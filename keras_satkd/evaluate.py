@@ -39,14 +39,14 @@ class Arguments:
     the list `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
 
     data: DataConfig = field(default_factory=lambda: DataConfig(source=tyro.MISSING))
-    """As in training. The split is the run's if its seed and fractions are. Each of these may be written without
-    `data.`, as in --seed. The image size is that of a teacher folder's images; other models' inputs say theirs."""
+    """As in training: the same seed and fractions give the same split. `data.` may be left out, as in --seed. The image
+    size is for teacher folders only; any other model gets images of its input's size."""
 
     split: Literal["test", "validation", "train", "all"] = "test"
     """The part to score, divided as in training by seed and fractions; `all` divides nothing."""
 
     corruptions: bool = False
-    """Score the images disturbed too, each way in five severities: noise, motion blur, JPEG, light."""
+    """Score the corrupted images too, in five severities each: noise, motion blur, JPEG, light."""
 
     json: bool = False
     """Print one JSON object, all values in [0, 1], instead of tables in per cent."""
@@ -87,7 +87,7 @@ def _work() -> None:
     arguments.data_config(arguments.data.image_size)
     if arguments.limit is not None and arguments.limit < 1:
         raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
-    # Model builders and TFDS print on stdout, which is the result's alone.
+    # Model builders and TFDS print on stdout, where only the result belongs.
     with contextlib.redirect_stdout(sys.stderr):
         result = _result(arguments)
     if arguments.json:
@@ -119,13 +119,15 @@ def _result(arguments: Arguments) -> dict[str, Any]:
 def _images(arguments: Arguments, image_size: int) -> "ImageSet":
     import numpy as np
 
-    from keras_satkd.data import sources as data
+    from keras_satkd.data.sources import load
+    from keras_satkd.data.splits import split
 
     settings = arguments.data_config(image_size)
-    images = data.load(settings)
+    images = load(settings)
     limit = arguments.limit
     if arguments.split != "all":
-        part = getattr(data.split(images, settings), arguments.split)
+        divided = split(images, settings)
+        part = {"train": divided.train, "validation": divided.validation, "test": divided.test}[arguments.split]
         return part.take(range(min(limit, len(part)))) if limit else part
     # Undivided images are in the order of their classes, of which the first few would be but one.
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images

@@ -5,7 +5,7 @@
     python -m keras_satkd.distill --data EuroSAT_RGB.zip --workdir runs/eurosat
 
 It takes the settings of `keras_satkd.distill` and `keras_satkd.teach`, does what the training needs (images, teachers'
-logits), and stops where that would begin. With `trained.npz` back in its folder, the run goes on as if it had trained.
+logits), and stops before the training. With `trained.npz` back in its folder, the run continues after it.
 """
 
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""Teacher logits → how much each teacher counts. Pure functions, chosen by name (`RULES`).
+"""Weighting rules: teacher logits → weights of the teachers. Pure functions, found by name (`RULES`).
 
 `B` images, `T` teachers, `C` classes. No gradient flows through any weight.
 """
@@ -60,7 +60,7 @@ def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float
     Args:
         confidences: float32 [B, 2]; for the batch rule, the same row B times.
         threshold: δ.
-        floor: below it a teacher says nothing.
+        floor: below it a teacher does not count.
         minimum: w_min.
     """
     first_unsure, second_unsure = tf.unstack(confidences < threshold, axis=1)

@@ -28,7 +28,7 @@ class Verbosity:
     """Show warnings and the results only."""
 
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
-    """Show what the libraries say too, with times."""
+    """Show the libraries' messages too, with times."""
 
     @property
     def level(self) -> int:
@@ -143,7 +143,7 @@ def show_log(level: int = logging.INFO) -> None:
     """Log to stderr: each step of ours as it begins, and only warnings of others.
 
     Args:
-        level: `logging`'s; WARNING keeps steps and epochs to ourselves, DEBUG lets the libraries talk and gives times.
+        level: `logging`'s; WARNING hides steps and epochs, DEBUG shows the libraries' messages and times.
     """
     is_verbose = level <= logging.DEBUG
     logging.basicConfig(

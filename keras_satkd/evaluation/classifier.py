@@ -28,13 +28,13 @@ KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model, whatever it was saved as.
+    """A trained model of any file format.
 
     Attributes:
         name: of its file or folder.
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
-        class_names: the classes in the order of the logits; None where the model's files do not say them.
+        class_names: the classes in the order of the logits; None where the model's files do not name them.
         logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
     """
 

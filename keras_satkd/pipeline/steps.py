@@ -53,7 +53,7 @@ def lower_next(run: Run) -> None:
         quantize(run, split, student, targets)
     except Lowered as lowered:
         print(f"{lowered}: take it and {run_offloaded.__file__} to a machine with JAX, `python run_lowered.py FOLDER`,")
-        print(f"bring {run_offloaded.TRAINED_FILE} back into it, and go on with the run")
+        print(f"bring {run_offloaded.TRAINED_FILE} back into it, and continue the run")
     else:
         print(f"{run.workdir}: nothing is left to train")
 

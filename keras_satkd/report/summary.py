@@ -105,7 +105,7 @@ def parts(run: Run) -> Table:
     """Known parts, and whether the model fits them."""
     return Table(
         "Bytes needed of each known part, and what it has. The code's size is an estimate, the application's own is "
-        "not in it (firmware_export/board/fitting.py says of what).",
+        "not included (firmware_export/board/fitting.py defines it).",
         ["part", "core", "flash needed", "of", "RAM needed", "of", "fits"],
         [
             [

@@ -13,6 +13,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from keras_satkd.config import Config, from_dict, to_dict
 from keras_satkd.run import history, results_file
+from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import DATA, Found, Stage, Step, changed_settings, first_affected, stage_of_phase
 
@@ -98,7 +99,7 @@ class Run:
 
     def _unaffected(self, before: Config) -> tuple[Results, Stage | None]:
         """The results that this configuration leaves valid, and the first stage that it changes."""
-        found = Results.read(self.path(results_file.FILE))
+        found = Results.read(self.path(RESULTS_FILE))
         affected = first_affected(before, self.config)
         if affected is None:
             return found, None
@@ -111,21 +112,21 @@ class Run:
         return kept, affected
 
     def _phases_from(self, stage: Stage) -> list[str]:
-        """Phases of a stage and those after it that have epochs."""
-        phases = dict.fromkeys(row["phase"] for row in history.read(self.path(history.FILE)))
-        return [phase for phase in phases if stage_of_phase(phase) >= stage]
+        """Phases of a stage and those after it that have epochs, a checkpoint or a program."""
+        phases = [row["phase"] for row in history.read(self.path(history.FILE))]
+        phases += [path.name for folder in (CHECKPOINTS, LOWERED) for path in self.path(folder).glob("*")]
+        return [phase for phase in dict.fromkeys(phases) if stage_of_phase(phase) >= stage]
 
     def _drop(self, stage: Stage, before: Config) -> None:
         """Remove what a stage and those after it left; it can be repeated until the new configuration is noted."""
-        dropped = Results.read(self.path(results_file.FILE))
+        dropped = Results.read(self.path(RESULTS_FILE))
         phases = self._phases_from(stage)
         if self.results or dropped:
-            self.results.write(self.path(results_file.FILE))
+            self.results.write(self.path(RESULTS_FILE))
         history.drop_phases(self.path(history.FILE), phases)
         for folder in (CHECKPOINTS, LOWERED, TENSORBOARD):
-            for phase in self.path(folder).glob("*"):
-                if stage_of_phase(phase.name) >= stage:
-                    shutil.rmtree(phase)
+            for phase in phases:
+                shutil.rmtree(self.path(folder, phase), ignore_errors=True)
         for file in dropped.files(stage):
             self.path(file).unlink(missing_ok=True)
         redone = ", ".join(each.name.lower() for each in Stage if each >= stage and each is not Stage.STUDY)
@@ -149,7 +150,7 @@ class Run:
             began = time.monotonic()
             found = work()
             self.results[step] = replace(found, seconds=round(time.monotonic() - began, 1))
-            self.results.write(self.path(results_file.FILE))
+            self.results.write(self.path(RESULTS_FILE))
         return self.results[step]
 
 

@@ -143,7 +143,7 @@ class TestResult(StepResult):
     Attributes:
         scores: by model: teachers by `teacher_model`, then `float`, `ptq`, `qat` (where it was trained), `int8`.
         confusion: [C][C] images by true and predicted class, of the int8 model.
-        corruptions: `images`, how many were disturbed, and for `float` and `int8` their accuracy by corruption.
+        corruptions: `images`, how many were corrupted, and for `float` and `int8` their accuracy by corruption.
         cost: of the models, `costs.network_cost`.
     """
 

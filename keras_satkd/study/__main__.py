@@ -3,9 +3,9 @@
     python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study --results docs/study
 
 The rows of the paper's tables III and IV, with a baseline and rules of our own: every row has the same images, schedule
-and augmentation, and differs in what `ROWS` says. ResNet8 is trained from several seeds, ResNet16 from one. A stopped
-study goes on where it was; `results.json`, `study.md` and `study.png` are renewed after every row. Several processes
-may work on one study: each takes rows that no other is training.
+and augmentation, and differs in the settings that `ROWS` lists. ResNet8 is trained from several seeds, ResNet16 from
+one. `results.json`, `study.md` and `study.png` are renewed after every row; repeat the command to resume an interrupted
+study. Several processes may work on one study: each takes rows that no other is training.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Arguments:
 
     results: Path | None = None
     """Where `results.json`, `study.md` and `study.png` lie; the workdir when not given. Rows that are in there already,
-    from whatever machine, are not trained again."""
+    from any machine, are not trained again."""
 
     rows: tuple[str, ...] = tuple(ROWS)
     """Which rows, by name."""
@@ -48,7 +48,7 @@ class Arguments:
 
     lower: bool = False
     """Train nothing: write each missing row's training as a program, as keras_satkd.lower does, and print its folder.
-    With `trained.npz` back in these folders, the study goes on."""
+    With `trained.npz` back in these folders, the study continues."""
 
     verbosity: VerbosityFlags = Verbosity()
 

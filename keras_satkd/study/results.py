@@ -48,7 +48,7 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     """What an earlier call found, on this machine or another.
 
-    Rows that `ROWS` now says otherwise are left out, and so are those of teachers that have been trained anew since.
+    Rows whose settings in `ROWS` have changed are left out, and so are those whose teachers were trained anew.
 
     Raises:
         UserError: the file cannot be read, or belongs to another configuration.

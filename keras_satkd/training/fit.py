@@ -35,7 +35,7 @@ def fit(
     """Train `distiller.student` and leave it with the weights of its best validation accuracy.
 
     Every epoch appends a row to `workdir/metrics.csv`, TensorBoard's logs and a checkpoint; a call that finds them
-    goes on after the last whole epoch.
+    resumes after the last whole epoch.
 
     Args:
         distiller: not yet compiled.

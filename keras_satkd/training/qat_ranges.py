@@ -17,7 +17,7 @@ def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.nd
     """Set every activation's range, which stays fixed: `WITHIN_RANGE` of the float student's values on `images`.
 
     tfmot starts each at [−6, 6] and moves it by a thousandth a step towards the batch's extremes, which a fine-tuning
-    of some hundred steps never finishes: the weights would learn to live on a grid that is not the one they are shipped
+    of some hundred steps never finishes: the weights would adapt to a grid that is not the one they are exported
     with. And extremes are outliers: the further a grid reaches for them, the coarser it is, and the more of the part's
     own rounding, which is a matter of single codes, arrives at the logits.
 

@@ -2,8 +2,8 @@
 
 Teachers cost more than the student they teach, and a view that was made from known draws can be made again: so each
 teacher sees every view once, and training reads its logits ("fast distillation"). One file a teacher and view is
-written as soon as it is done, so that a killed run goes on where it was; a file's name says all that it depends on, so
-that runs share them.
+written as soon as it is done, so that a killed run resumes there. A file's name holds a digest of all that it depends
+on, so that runs share them.
 """
 
 import hashlib
