@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from tensorflow_model_optimization.python.core.quantization.keras import quantize_layer
 
 from keras_satkd.models import students
 
@@ -26,6 +27,7 @@ def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.nd
         student: in float.
         images: uint8 [N, H, W, 3].
     """
+    _fix_input_range(quantized)
     wrapped = [layer for layer in quantized.layers if layer.name.startswith("quant_")]
     ranges = {layer.name: ends for layer in wrapped if (ends := _activation_range(layer))}
     watched = {name: student.get_layer(name.removeprefix("quant_")).output for name in ranges}
@@ -42,6 +44,17 @@ def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.nd
             layer._output_quantizers = [_FixedRange()]
         for activation in layer._quantize_activations:
             activation.quantizer = _FixedRange()
+
+
+def _fix_input_range(quantized: tf_keras.Model) -> None:
+    """Set the input's range to [0, 1], whatever pixels the images have: int8 is then `pixel - 128`.
+
+    tfmot takes the extremes of all images that it sees in training, which dark images would not reach.
+    """
+    for layer in quantized.layers:
+        if isinstance(layer, quantize_layer.QuantizeLayer):
+            layer.quantizer_vars["min_var"].assign(0.0)
+            layer.quantizer_vars["max_var"].assign(1.0)
 
 
 class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):

@@ -107,7 +107,7 @@ WHOLES = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(given=WHOLES, defaults=st.none() | WHOLES)
 def test_the_words_of_anything_make_it_again(given, defaults):
     if defaults is None:
