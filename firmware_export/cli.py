@@ -1,5 +1,6 @@
 """The command line of an export: read, load, export, print."""
 
+import dataclasses
 import logging
 import shlex
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import tyro
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol
-from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log, words
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 
@@ -49,6 +50,9 @@ class Arguments:
     """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
     subfolder a class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
 
+    keras: Path | None = None
+    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
+
     error_rate: float = defaults.ERROR_RATE
     """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
 
@@ -57,9 +61,6 @@ class Arguments:
 
     symbol: str = defaults.SYMBOL
     """C identifier of the array; its length is SYMBOL_size."""
-
-    keras: Path | None = None
-    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
 
     target: str | None = None
     """The part it is for, such as samv71, or generic: refuse a model that does not fit, and say what would."""
@@ -91,30 +92,10 @@ class Arguments:
     @property
     def command(self) -> str:
         """What to type to make the files again, without this machine's folders."""
-        words = ["python", "-m", "firmware_export", self.model.name, "--out", self.out.name or "."]
-        for option, path in (("--images", self.images), ("--validation", self.validation), ("--keras", self.keras)):
-            words += [option, path.name] if path is not None else []
-        if self.error_rate != defaults.ERROR_RATE:
-            words += ["--error-rate", f"{self.error_rate:g}"]
-        if self.class_names:
-            one = len(self.class_names) == 1
-            words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
-        if self.symbol != defaults.SYMBOL:
-            words += ["--symbol", self.symbol]
-        for option, value in (
-            ("--target", self.target),
-            ("--flash-bytes", self.flash_bytes),
-            ("--ram-bytes", self.ram_bytes),
-            ("--core", self.core),
-        ):
-            words += [option, str(value)] if value is not None else []
-        if self.format:
-            words += ["--format", *self.format]
-        if self.engine != "tflm":
-            words += ["--engine", self.engine]
-        if self.engine_prefix != defaults.ENGINE_PREFIX:
-            words += ["--engine-prefix", self.engine_prefix]
-        return shlex.join(words)
+        # A single class name is mostly that of a file.
+        names = tuple(Path(name).name for name in self.class_names) if len(self.class_names) == 1 else self.class_names
+        quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
+        return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
 
 def work() -> None:

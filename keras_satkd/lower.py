@@ -12,11 +12,18 @@ trained. Writing the program needs JAX here too: `pip install "keras_satkd[lower
 from typing import NoReturn
 
 from keras_satkd import cli
+from keras_satkd.run.folder import Run
 
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.lower", "Write a run's next training as a program that runs with JAX alone.", "lower_next")
+    cli.main("keras_satkd.lower", "Write a run's next training as a program that runs with JAX alone.", _work_on)
+
+
+def _work_on(run: Run) -> None:
+    with cli.quiet_imports():
+        from keras_satkd.pipeline.steps import lower_next
+    lower_next(run)
 
 
 if __name__ == "__main__":

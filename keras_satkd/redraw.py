@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.redraw`: a run's report once more, from what the run found.
+"""`python -m keras_satkd.redraw`: a finished run's report, written again from its results.
 
     python -m keras_satkd.redraw --workdir runs/eurosat
 
@@ -35,7 +35,7 @@ def main() -> NoReturn:
             from keras_satkd.run.folder import Run
 
         run = Run.open(arguments.workdir)
-        print(run.path(report(run)["file"]))
+        print(run.path(report(run).file))
 
     exit_on_user_error(work)
 

@@ -1,4 +1,4 @@
-"""Any model as images in, logits out: int8 `.tflite`, saved Keras models, teacher folders.
+"""Loading of trained models: int8 `.tflite`, saved Keras models, teacher folders.
 
 classifier = load("runs/eurosat/student_int8.tflite")
 classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
@@ -21,20 +21,21 @@ from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.run import folder
+from keras_satkd.run.results import CLASS_NAMES
+from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model, whatever it was saved as.
+    """A trained model of any file format.
 
     Attributes:
         name: of its file or folder.
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
-        class_names: the classes in the order of the logits; None where the model's files do not say them.
+        class_names: the classes in the order of the logits; None where the model's files do not name them.
         logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
     """
 
@@ -138,7 +139,7 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     elif file.with_suffix(".json").is_file():
         beside, keys = file.with_suffix(".json"), ("class_names",)
     else:
-        beside, keys = file.parent / folder.RESULTS_FILE, ("data", "classes")
+        beside, keys = file.parent / RESULTS_FILE, CLASS_NAMES
     if not beside.is_file():
         return None
     try:

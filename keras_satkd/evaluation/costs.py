@@ -1,4 +1,4 @@
-"""What a model costs: its size, its arithmetic, and the time of an image on this machine."""
+"""Costs of a model: its size, its operations, and the time of an image on this machine."""
 
 import time
 from collections.abc import Callable

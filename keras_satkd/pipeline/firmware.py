@@ -19,10 +19,11 @@ from keras_satkd.run.artifacts import (
     VERIFICATION_FILE,
 )
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import FirmwareResult
 
 
-def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> dict:
-    """Write `firmware/`, verified on images that trained nothing as far as there are enough of them."""
+def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
+    """Write `firmware/`, verified on validation images, and on training images where those are too few."""
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
@@ -53,4 +54,4 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
             expect_unit_input=True,
             progress=progress,
         )
-    return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}
+    return FirmwareResult(FIRMWARE_FOLDER, done.flash_bytes, done.arena_bytes_with_margin)

@@ -1,4 +1,4 @@
-"""One call of `fit` that can be killed at any moment and goes on from its last epoch."""
+"""One call of `fit` that can be killed at any moment and resumed from its last epoch."""
 
 import contextlib
 import functools
@@ -15,7 +15,7 @@ import tf_keras
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
-from keras_satkd.config import MixedPrecision, TrainingConfig
+from keras_satkd.config import PLATEAU_PATIENCE, MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
@@ -36,7 +36,7 @@ def fit(
     """Train `distiller.student` and leave it with the weights of its best validation accuracy.
 
     Every epoch appends a row to `workdir/metrics.csv`, TensorBoard's logs and a checkpoint; a call that finds them
-    goes on after the last whole epoch.
+    resumes after the last whole epoch.
 
     Args:
         distiller: not yet compiled.
@@ -61,8 +61,9 @@ def fit(
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
-        # PyTorch's defaults, since the paper names only the class.
-        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=10)
+        # PyTorch's defaults, since the paper names only the class. PyTorch acts one epoch after its patience, Keras at
+        # it.
+        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=PLATEAU_PATIENCE + 1)
         callbacks.insert(1, plateau)
     if not log.is_finished(config.epochs):
         distiller.fit(
@@ -166,7 +167,7 @@ class _StopOnNaN(tf_keras.callbacks.Callback):
 class EpochLog(tf_keras.callbacks.Callback):
     """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
 
-    All its state is in the file, so that a training that goes on later judges as if it had never stopped.
+    All its state is in the file, so that a resumed training ends where an uninterrupted one would.
     """
 
     def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
