@@ -33,7 +33,7 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:
-    """What the epochs ran on, each machine once: a lowered training says its own, any other ran `here`."""
+    """What the epochs ran on, each machine once: a training done elsewhere names its own, any other ran `here`."""
     return "; ".join(dict.fromkeys(row.get("hardware") or here for row in epochs))
 
 

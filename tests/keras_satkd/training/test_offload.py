@@ -121,9 +121,15 @@ def test_the_best_epoch_is_kept(tmp_path, exported, split, views):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"augmentation": "randaugment"}, "augmentation 'randaugment' cannot be lowered: use one of none, dihedral"),
-        ({"config": TrainingConfig(schedule="plateau")}, "schedule 'plateau' cannot be lowered: use 'cosine'"),
-        ({"logits": (None, random_logits(12, 3))}, "teachers in the loop cannot be lowered"),
+        (
+            {"augmentation": "randaugment"},
+            "augmentation 'randaugment' cannot be exported: use one of none, dihedral",
+        ),
+        (
+            {"config": TrainingConfig(schedule="plateau")},
+            "schedule 'plateau' cannot be exported: use 'cosine'",
+        ),
+        ({"logits": (None, random_logits(12, 3))}, "teachers in the loop cannot be exported"),
     ],
 )
 def test_what_no_program_can_hold_is_refused(tmp_path, exported, settings, message):
