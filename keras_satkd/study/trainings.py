@@ -131,7 +131,7 @@ def train_row(run: Run, row: str, shared: dict[tuple, tuple[Inputs, TeacherTarge
     schedule = run.config.distillation
     if len(epochs) < schedule.epochs and schedule.patience is None:
         raise UserError(
-            f"{run.workdir} was lowered and trained for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
+            f"{run.workdir} was trained elsewhere, for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
             "compare with other rows: remove this folder and train it to the end"
         )
     test = inputs.split.test
