@@ -79,7 +79,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
         UserError: it cannot be read.
     """
     try:
-        return json.loads(read_text(path))
+        values: dict[str, Any] = json.loads(read_text(path))
+        return values
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

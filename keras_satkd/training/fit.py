@@ -145,7 +145,7 @@ def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimi
     return optimizer
 
 
-class _StopOnNaN(tf_keras.callbacks.Callback):
+class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """Ends the run within the epoch, before the broken weights replace a checkpoint."""
 
     def __init__(self, phase: str, config: TrainingConfig) -> None:
@@ -161,7 +161,7 @@ class _StopOnNaN(tf_keras.callbacks.Callback):
             )
 
 
-class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):
+class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # TensorFlow has no types
     """Lowers the learning rate by PyTorch's defaults, since the paper names only the class.
 
     Args:
@@ -187,7 +187,7 @@ class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):
             self.wait = 0 if is_better else (self.wait + 1) % self.patience
 
 
-class EpochLog(tf_keras.callbacks.Callback):
+class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
 
     All its state is in the file, so that a resumed training ends where an uninterrupted one would.

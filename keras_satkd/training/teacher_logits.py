@@ -87,7 +87,7 @@ def compute_view_logits(
 
 
 def _logits_of(teacher: Teacher, policy: str) -> tf.types.experimental.PolymorphicFunction:
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def logits_of(batch: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         return teacher.logits(augment.augment(batch, numbers, policy))
 

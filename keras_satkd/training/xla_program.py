@@ -145,7 +145,7 @@ def _primitive(module: bytes, results: list[Any]) -> Any:
 
     primitive = Primitive("tensorflow")
     primitive.multiple_results = True
-    primitive.def_abstract_eval(lambda *_: results)
+    primitive.def_abstract_eval(lambda *_: results)  # type: ignore[no-untyped-call]  # JAX gives it no types
     mlir.register_lowering(primitive, lower)
     return primitive
 
