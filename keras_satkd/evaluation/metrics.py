@@ -13,8 +13,8 @@ from keras_satkd.evaluation.calibration import expected_calibration_error
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, macro and weighted precision, recall and F1, and calibration error, each in [0, 1].
 
-    The paper says "macro" but its code computes scikit-learn's `weighted`, so both are returned. Means are over the
-    classes that occur in `labels`.
+    The paper says "macro" but its code computes scikit-learn's `weighted`, so both are returned. Macro means are
+    over the classes that occur in `labels`.
 
     Args:
         logits: float [N, C].

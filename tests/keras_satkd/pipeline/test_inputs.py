@@ -58,7 +58,7 @@ def test_weights_that_are_not_needed_any_more_are_not_asked_for(tmp_path):
 @pytest.mark.usefixtures("_offline")
 def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tmp_path):
     config = changed(teachers={"initial_weights": "imagenet"}, distillation={"weighting": WeightingConfig(rule="none")})
-    with pytest.raises(UserError, match="ImageNet weights cannot be downloaded"):
+    with pytest.raises(UserError, match="ImageNet weights are not available"):
         inputs.prepare(Run(tmp_path / "teachers", config), fine_tunes_only=True)
     inputs.prepare(Run(tmp_path / "run", config))
 
