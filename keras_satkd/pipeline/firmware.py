@@ -23,13 +23,13 @@ from keras_satkd.run.results import FirmwareResult
 
 
 def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
-    """Write `firmware/`, verified on validation images, and on training images where those are too few."""
+    """Write `firmware/`, verified on validation images; if they are too few, training images are added."""
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
     validation = split.validation.images, split.validation.labels
     write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
-    # The files quote this command; typed in the run's folder, it makes them again to the byte.
+    # The files quote this command. In the run's folder, it reproduces them byte for byte.
     again = Arguments(
         model=Path(INT8_FILE),
         out=Path(FIRMWARE_FOLDER),

@@ -1,7 +1,7 @@
-"""An `ImageSet` as `tf.data` batches: shuffled, augmented, with teacher logits where they were precomputed.
+"""An `ImageSet` as `tf.data` batches: shuffled, augmented, with teacher logits if they are precomputed.
 
-Images stay uint8 in one tensor and whole batches are gathered and augmented at once, so that the input costs a small
-part of a training step (`make bench` shows how small).
+Images stay uint8 in one tensor, and whole batches are gathered and augmented at once, so the input takes only a small
+part of a training step (`make bench` measures it).
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ def training_batches(
     seed: int,
     view_logits: ViewLogits | None = None,
 ) -> tf.data.Dataset:
-    """Endlessly fresh epochs of `({"image": uint8 [B, S, S, 3]}, int32 [B])`.
+    """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch; each iteration shuffles and augments anew.
 
-    With `view_logits` the inputs hold `teacher_logits`, float32 [B, T, C]. If they have draws, each image appears as
-    one of those views, drawn anew every epoch, with the logits of that very view.
+    With `view_logits` the inputs contain `teacher_logits`, float32 [B, T, C]. If `view_logits` has draws, each image is
+    replaced with one of those views, chosen at random every epoch, with the logits of that view.
     """
     make = batch_maker(
         tf.constant(images.images),
@@ -41,9 +41,9 @@ def training_batches(
 
 
 def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Which images are in each batch of an epoch, int64 [B], and two numbers that draw their views, int64 [2].
+    """The images in each batch of an epoch, int64 [B], and the two seeds of their views, int64 [2].
 
-    The last, smaller batch is left out where there are others: its statistics would disturb the batch norms.
+    A smaller last batch is dropped unless it is the only one: its statistics would disturb the batch norms.
     """
     order = tf.data.Dataset.range(images).shuffle(images, seed=seed, reshuffle_each_iteration=True)
     order = order.batch(batch_size, drop_remainder=images >= batch_size)
@@ -51,7 +51,7 @@ def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
 
 
 def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
-    """Arguments of `batch_maker` for the teachers' logits."""
+    """Arguments of `batch_maker` for the teacher logits."""
     if view_logits is None:
         return {}
     draws = {} if view_logits.draws is None else {"draws": view_logits.draws}
@@ -67,14 +67,14 @@ def batch_maker(
     teacher_logits: tf.Tensor | None = None,
     draws: tf.Tensor | None = None,
 ) -> MakeBatch:
-    """What makes a batch of one of the `choices`.
+    """A function that makes a batch from one of the `choices`.
 
     Args:
         pixels: uint8 [N, S, S, 3].
         labels: int32 [N].
-        augmentation: the policy.
-        seed: of `randaugment`, whose views do not come from the numbers that were drawn.
-        teacher_logits: float16 [N, V, T, C]; V is 1 where there are no `draws`.
+        augmentation: the augmentation policy.
+        seed: seed of `randaugment`, which does not use the seeds in `choices`.
+        teacher_logits: float16 [N, V, T, C]; V is 1 without `draws`.
         draws: float32 [N, V, DRAWS].
     """
     pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
@@ -103,7 +103,7 @@ def batch_maker(
 
 
 def evaluation_batches(images: ImageSet, batch_size: int, view_logits: ViewLogits | None = None) -> tf.data.Dataset:
-    """The images in their order, as they are, every one; with their first view's teacher logits where given."""
+    """All images in order, without augmentation; with the teacher logits of the first view if given."""
     inputs = {"image": tf.constant(images.images)}
     if view_logits is not None:
         inputs["teacher_logits"] = tf.constant(view_logits.logits[:, 0], tf.float32)

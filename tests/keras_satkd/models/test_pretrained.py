@@ -48,7 +48,7 @@ def test_a_users_own_file_wins_and_one_line_says_so(shipped, caplog):
         for _ in range(2):
             assert pretrained.path("student_int8.tflite").read_bytes() == b"own"
     assert [record.getMessage() for record in caplog.records] == [
-        "student_int8.tflite is taken from the current folder; the shipped one is shipped:student_int8.tflite"
+        "using student_int8.tflite in the current folder; the shipped one is shipped:student_int8.tflite"
     ]
 
 

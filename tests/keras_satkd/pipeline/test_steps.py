@@ -282,7 +282,7 @@ def test_the_advice_of_a_refused_export_can_be_followed_in_the_same_folder(tmp_p
     assert after["distillation"] == before["distillation"]
     assert (tmp_path / "run" / "student.keras").stat().st_mtime_ns == student
     assert [row["phase"] for row in history.read(tmp_path / "run" / "metrics.csv")] == ["distillation", "quantization"]
-    assert "quantization.calibration_images changed, these steps are done again: quantization, int8" in caplog.text
+    assert "quantization.calibration_images changed, so these steps are repeated: quantization, int8" in caplog.text
 
 
 def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
@@ -310,7 +310,7 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
         (["--distillation.temperature", "0"], "distillation.temperature is 0"),
         (["--distillation.weighting.confidence-threshold", "1.2"], "confidence_threshold is 1.2"),
         (["--teachers.names", "mobilevit_xxs", "--distillation.weighting.rule", "paper-batch"], "two teachers, not 1"),
-        (["--data.synthetic-images", "300"], "240 training and validation images, and the export is verified on 256"),
+        (["--data.synthetic-images", "300"], "240 training and validation images, but the export needs 256"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, arguments, said):
@@ -326,7 +326,7 @@ def test_a_precision_that_the_processor_lacks(monkeypatch, capfd, tmp_path):
 def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):
     tiny_network(classes=4).save(tmp_path / "four.keras")
     arguments = ["--teachers.names", str(tmp_path / "four.keras"), "--data.synthetic-images", "60"]
-    assert "tells 4 classes apart, the data have 10" in refused(monkeypatch, capfd, tmp_path, *arguments)
+    assert "has 4 classes, the data has 10" in refused(monkeypatch, capfd, tmp_path, *arguments)
 
 
 def test_an_empty_folder_of_images(monkeypatch, capfd, tmp_path):
