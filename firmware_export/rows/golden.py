@@ -17,7 +17,7 @@ FILES = ("satkd_golden.c", "satkd_golden.h")
 def render(
     model: Model, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
 ) -> dict[str, str]:
-    """The generated files, by name; they include those of `compile_rows`.
+    """The generated files, by name; they `#include` those of `compile_rows`.
 
     Args:
         model: the compiled model.
