@@ -206,7 +206,7 @@ def _converted(model, **settings):
         (["{files}/student.tflite", "--format", "cmake", "zephir"], "unknown format 'zephir': did you mean 'zephyr'?"),
         (
             ["{files}/student.tflite", "--engine", "rows", "--engine-prefix", "Cloud"],
-            "engine prefix 'Cloud' begins no C identifier",
+            "engine prefix 'Cloud' is not a valid start of C identifiers",
         ),
         (["{files}/student.tflite", "--engine-prefix", "cloud"], "names nothing that --engine tflm writes"),
         (["{files}/student.tflite", "--engine", "rows", "--symbol", "weights"], "give --engine-prefix instead"),

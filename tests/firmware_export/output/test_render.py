@@ -66,7 +66,7 @@ def test_a_part_is_judged_by_the_engine(verified):
         ({"symbol": "1x"}, "no C identifier"),
         ({"class_names": ("a", "b")}, "2 class names for 10 outputs"),
         ({"formats": ("zephir",)}, "unknown format 'zephir': did you mean 'zephyr'"),
-        ({"engine_prefix": "Cloud"}, "begins no C identifier"),
+        ({"engine_prefix": "Cloud"}, "is not a valid start of C identifiers"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(qat_model, settings, words):
@@ -81,5 +81,5 @@ def test_a_model_that_the_row_engine_lacks_is_refused_where_it_is_asked_for():
     model = row_models.model(build, (1, 6))
     check(Settings(command=COMMAND), model)
     for engine in (Engine.ROWS, Engine.BOTH):
-        with pytest.raises(UserError, match=r"LOGISTIC.* is none of the row engine's"):
+        with pytest.raises(UserError, match=r"LOGISTIC.* is not an operator of the row engine"):
             check(Settings(command=COMMAND, engine=engine), model)
