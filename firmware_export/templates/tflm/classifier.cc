@@ -9,7 +9,7 @@
 
 namespace {{ namespace }} {
 
-static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "the files come from different exports");
+static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "files from two exports are mixed");
 
 ClassifierStatus Classifier::Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(), const uint8_t* model) {
   Reset();

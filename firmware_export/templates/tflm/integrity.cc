@@ -29,7 +29,7 @@ inline uint32_t LoadUint32(const uint8_t* bytes) { return LoadUint16(bytes) | Lo
 Status CheckSchemaVersion(const uint8_t* model) {
   const uint32_t table = LoadUint32(model);
   if (table > kModelBytes - 4) return Status::kRootOutOfBounds;
-  const uint32_t vtable = table - LoadUint32(model + table);  // a vtable before the model wraps around to a large offset
+  const uint32_t vtable = table - LoadUint32(model + table);  // a vtable before the model wraps to a large offset
   if (vtable > kModelBytes - 6) return Status::kRootOutOfBounds;
   const uint32_t field = LoadUint16(model + vtable) < 6 ? 0 : LoadUint16(model + vtable + 4);
   if (field == 0) return Status::kWrongSchemaVersion;
