@@ -81,7 +81,8 @@ void CheckRepair() {
   const size_t corrected = RepairByMajority(copies[0], copies[1], copies[2], kModelBytes);
   Check("majority repair of three damaged copies", IsModel(copies[0]) && IsModel(copies[1]) && IsModel(copies[2]));
   Check("majority repair counts bytes", corrected == damaged);
-  Check("majority repair leaves intact copies unchanged", RepairByMajority(copies[0], copies[1], copies[2], kModelBytes) == 0);
+  Check("majority repair leaves intact copies unchanged",
+        RepairByMajority(copies[0], copies[1], copies[2], kModelBytes) == 0);
 }
 
 // The verdict of a complete round in steps of `bytes`; kInProgress if the verdict comes too early or not at all.

@@ -52,7 +52,7 @@ enum class ClassifierStatus : uint8_t {
   kUnexpectedTensors = 9,   // input or output is not int8 of the exported size
   kInvokeFailed = 10,       // an operator returned an error
   kSelfTestFailed = 11,     // the outputs for a golden vector differ from those on the host
-  kNoProfiler = 12,         // TensorFlow Lite Micro was built with TF_LITE_STRIP_ERROR_STRINGS and cannot kick the watchdog
+  kNoProfiler = 12,         // TensorFlow Lite Micro with TF_LITE_STRIP_ERROR_STRINGS cannot kick the watchdog
 };
 
 struct Classification {

@@ -12,9 +12,9 @@
 //     // use a copy from another bank, or do not run inference
 //   }
 //
-// Takes half a kilobyte of code and constants and less than 100 bytes of stack. Uses no heap, exceptions, RTTI, standard
-// library or global variables, so every function may be called from any task, as long as no other task writes to the
-// same memory. If the part has a data cache, invalidate it first: it may still contain data that memory has lost.
+// Takes half a kilobyte of code and constants and less than 100 bytes of stack. Uses no heap, exceptions, RTTI,
+// standard library or global variables, so every function may be called from any task, as long as no other task writes
+// to the same memory. If the part has a data cache, invalidate it first, or it may hide damage in memory.
 
 #ifndef STUDENT_MODEL_INTEGRITY_H_
 #define STUDENT_MODEL_INTEGRITY_H_
