@@ -105,7 +105,7 @@ def test_a_better_memory_plan_is_shipped_and_said(skipping_model, photos, tmp_pa
     assert report.sha256 == hashlib.sha256(shipped).hexdigest()
     assert report.given_sha256 == hashlib.sha256(skipping_model.content).hexdigest() != report.sha256
     header = " ".join((tmp_path / "model_data.h").read_text().replace("//", "").split())
-    assert f"As it was given (SHA-256 {report.given_sha256}) it needs {report.given_arena_bytes} bytes" in header
+    assert f"The original model (SHA-256 {report.given_sha256}) needs {report.given_arena_bytes} bytes" in header
     codes = interpreters.quantize_input(photos, skipping_model.graph)[:32]
     assert np.array_equal(interpreters.run(reader.read(shipped), codes), interpreters.run(skipping_model, codes))
 

@@ -69,7 +69,7 @@ DEFECTS = {
         '__attribute__((section(".data.x"))) static const cloud_constants_t cloud_constants =',
         "constants in flash",
     ),
-    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "row by row in a corrupted context"),
+    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "row by row in a corrupted"),
     "rows without a beginning": (
         "cloud_model.c",
         "if (context->begun != CLOUD_BEGUN) return CLOUD_NOT_BEGUN;\n  if (context->position >=",

@@ -53,8 +53,8 @@ def test_an_error_says_by_how_much_and_what_would_fit():
     with pytest.raises(UserError) as caught:
         fitting.check_fits(fitting.fit(targets.find("va416xx"), **RESNET8))
     assert str(caught.value) == (
-        "VORAGO VA41620/VA41630 is too small: RAM is 143,744 bytes short (209,280 needed, 65,536 available): use samv71 "
-        "or stm32h743 or stm32l4r5, or shrink the model's input to about 54 % of its height and width"
+        "VORAGO VA41620/VA41630 is too small: RAM is 143,744 bytes short (209,280 needed, 65,536 available): use "
+        "samv71 or stm32h743 or stm32l4r5, or shrink the model's input to about 54 % of its height and width"
     )
 
 

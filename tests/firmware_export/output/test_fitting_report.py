@@ -99,7 +99,8 @@ def test_differences_are_counted(report):
     parity = tuple(dataclasses.replace(tensor, differing=0) for tensor in report.kernel_parity)
     assert "values: identical" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
     parity = (dataclasses.replace(parity[0], differing=3), *parity[1:])
-    assert "3 differ, all by the one step allowed there" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
+    text = fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
+    assert "3 differ, all by the one step allowed there" in text
 
 
 @pytest.fixture(scope="module")
