@@ -63,7 +63,7 @@ def test_shipped_is_always_the_shipped_one(shipped, is_hidden, caplog):
 
 def test_what_is_not_shipped_is_an_error(shipped):
     for name in ("student_int9.tflite", "", "..", "../here"):
-        with pytest.raises(UserError, match=f"unknown shipped model '{name}': .*known are student_int8.tflite"):
+        with pytest.raises(UserError, match=f"unknown shipped model '{name}': .*choose from student_int8.tflite"):
             pretrained.path(f"shipped:{name}")
 
 

@@ -126,7 +126,7 @@ class TestFinishedRun:
         assert code == 130, said
         assert "Traceback" not in said
         typed = shlex.join(command(finished["config"], finished["workdir"]))
-        assert said.splitlines()[-1] == f"interrupted; to go on: {typed}"
+        assert said.splitlines()[-1] == f"interrupted; to resume: {typed}"
 
     def test_tensorboard_reads_the_epochs(self, finished):
         from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
