@@ -79,8 +79,8 @@ class Arguments:
     """Build systems to write metadata for: cmake, zephyr, esp-idf, arduino, platformio."""
 
     engine: Literal["tflm", "rows", "both"] = "tflm"
-    """Which files to write: for TensorFlow Lite Micro; for the row engine, which is plain C, needs no library and an
-    eighth of the memory; or both."""
+    """Which files to write: for TensorFlow Lite Micro; for the row engine, which is plain C without any library and
+    takes an eighth of the memory; or both."""
 
     engine_prefix: str = defaults.ENGINE_PREFIX
     """Prefix of the row engine's names and files: give each model in a firmware its own."""
