@@ -209,7 +209,7 @@ class TestFinishedRun:
         assert f"{results['test']['cost']['teacher one']['parameters']:,}" in page
 
     def test_the_int8_model_is_four_operators_and_reads_pixels(self, finished):
-        graph = read((finished["workdir"] / "student_int8.tflite").read_bytes())
+        graph = read((finished["workdir"] / "student_int8.tflite").read_bytes()).graph
         assert graph.operator_names == ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN")
         assert graph.has_unit_input
         assert graph.inputs[0].shape == (1, SIZE, SIZE, 3)
