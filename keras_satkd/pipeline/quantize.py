@@ -27,6 +27,8 @@ def quantize(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTa
 
 
 def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
+    # Without it, the order of the images would depend on what this process computed before.
+    tf_keras.utils.set_random_seed(run.config.seed)
     quantized = tfmot.quantization.keras.quantize_model(student)
     fix_ranges(quantized, student, calibration_images(run, split))
     train(

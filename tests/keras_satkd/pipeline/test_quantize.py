@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tf_keras
 
 from firmware_export.tflite.reader import read
 from keras_satkd.config import Config, QuantizationConfig
@@ -44,3 +45,17 @@ def test_the_int8_model_comes_from_quantization_aware_training_where_it_was_done
     assert run.results[INT8].bytes == len(int8)
     assert read(int8).inputs[0].shape == (1, 16, 16, 3)
     assert (int8 == run.path(POST_TRAINING_FILE).read_bytes()) == (not epochs)
+
+
+@pytest.mark.slow
+def test_the_int8_model_does_not_depend_on_what_the_process_computed_before(tmp_path, split):
+    tf_keras.utils.set_random_seed(0)
+    student, models = students.build("resnet8", 16, 3), []
+    for seed in (1, 2):
+        tf_keras.utils.set_random_seed(seed)
+        # Keras numbers its layers per process, and their names are in the model.
+        tf_keras.backend.reset_uids()
+        run = run_of(tmp_path / str(seed), 1)
+        quantize.to_int8(run, split, student, quantize.quantize(run, split, student, TeacherTargets((), "satellite")))
+        models.append(run.path(INT8_FILE).read_bytes())
+    assert models[0] == models[1]
