@@ -46,6 +46,21 @@ def _written_before(out_dir: Path) -> set[str]:
         return set()
 
 
+def remove(out_dir: Path) -> None:
+    """Delete the files that an export has written. Other files, and folders that contain any, are kept.
+
+    Args:
+        out_dir: need not exist.
+    """
+    # The report is last, so an interrupted removal can be repeated.
+    names = sorted(_written_before(out_dir), key=lambda name: (name == REPORT_FILE, name))
+    for path in [out_dir / name for name in names if _is_file_within(out_dir, name)]:
+        path.unlink()
+        for folder in path.relative_to(out_dir).parents:
+            with suppress(OSError):  # other files are in it, or it is removed already
+                (out_dir / folder).rmdir()
+
+
 def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write all files or none: into a temporary folder first, then moved; on failure, the old files are moved back.
 

@@ -13,8 +13,9 @@ from scipy.special import softmax
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
 from firmware_export.images.image_set import ImageSet
+from keras_satkd.run.artifacts import PREDICTIONS_FILE
 
-FILE = "test_answers.npz"
+FILE = PREDICTIONS_FILE
 
 CORRECT, WRONG = 3, 3
 """Number of stored examples per class: the first correct ones of the test images, and the most confident wrong ones."""

@@ -13,6 +13,7 @@ from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import stages
+from keras_satkd.run.artifacts import SPLIT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
@@ -95,10 +96,19 @@ def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> No
 
 
 def begin(run: Run, divided: Split) -> None:
-    """Claim the run's folder and record the split of the images in it."""
+    """Claim the run's folder and record the split of the images in it.
+
+    Raises:
+        UserError: finished steps of the run used other images.
+    """
+    if DATA in run.results and run.results[DATA].split_sha256 != divided.sha256:
+        raise UserError(
+            f"--workdir {run.workdir} was made with other images than {run.config.data.source} has now: give the same "
+            "images, or another folder"
+        )
 
     def record() -> DataResult:
-        write_json(run.path("split.json"), {"sha256": divided.sha256, **divided.file_list()})
+        write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
         return DataResult(
             list(divided.train.class_names),
             len(divided.train),

@@ -14,10 +14,11 @@ from keras_satkd.evaluation import predictions
 from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report import panels, summary
 from keras_satkd.run import history
+from keras_satkd.run.artifacts import REPORT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, TEST
 
-FILE = "report.html"
+FILE = REPORT_FILE
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from firmware_export.common.templating import render_template
 from keras_satkd import __version__
 from keras_satkd.config import command
 from keras_satkd.report import summary
+from keras_satkd.run.artifacts import MODEL_CARD_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, INT8
 
-FILE = "model_card.md"
+FILE = MODEL_CARD_FILE
 
 
 def render(run: Run) -> str:

@@ -1,4 +1,7 @@
-"""Names of the files that steps of a run write for later steps."""
+"""Names of the files that steps of a run write for later steps and for the user."""
+
+SPLIT_FILE = "split.json"
+
 
 QUANTIZED_STUDENT_FILE = "student_qat.h5"
 
@@ -19,3 +22,12 @@ VALIDATION_FILE = "validation_images.npz"
 
 
 FIRMWARE_FOLDER = "firmware"
+
+
+PREDICTIONS_FILE = "test_answers.npz"
+
+
+REPORT_FILE = "report.html"
+
+
+MODEL_CARD_FILE = "model_card.md"

@@ -11,11 +11,12 @@ from filelock import FileLock, Timeout
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
+from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config, from_dict, to_dict
 from keras_satkd.run import history, results_file
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
-from keras_satkd.run.stages import DATA, Found, Stage, Step, changed_settings, first_affected, stage_of_phase
+from keras_satkd.run.stages import DATA, Found, Stage, Step, changed_settings, first_affected, stage_of_phase, steps_from
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +129,12 @@ class Run:
         for folder in (CHECKPOINTS, LOWERED, TENSORBOARD):
             for phase in phases:
                 shutil.rmtree(self.path(folder, phase), ignore_errors=True)
-        for file in dropped.files(stage):
-            self.path(file).unlink(missing_ok=True)
+        # Also of a step that failed after it had written some of them.
+        for step in steps_from(stage):
+            for file in step.files:
+                self.path(file).unlink(missing_ok=True)
+            if step.export is not None:
+                remove_export(self.path(step.export))
         redone = ", ".join(each.name.lower() for each in Stage if each >= stage and each is not Stage.STUDY)
         logger.warning(
             "%s: %s changed, so these steps are repeated: %s", self.workdir, _names(before, self.config), redone

@@ -61,11 +61,6 @@ class Results:
         """The time of each step, by name."""
         return {name: values["seconds"] for name, values in self._values.items()}
 
-    def files(self, stage: Stage) -> list[str]:
-        """Names of the files of this stage and later ones in the run's folder."""
-        found = [self[step] for step in self.steps() if step.stage >= stage]
-        return [result.file for result in found if hasattr(result, "file")]
-
     def before(self, stage: Stage) -> "Results":
         """The results of the steps before a stage."""
         kept = {step.name for step in self.steps() if step.stage < stage}

@@ -8,6 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from keras_satkd.config import Config, flatten, to_dict
+from keras_satkd.run.artifacts import (
+    FIRMWARE_FOLDER,
+    INT8_FILE,
+    MODEL_CARD_FILE,
+    POST_TRAINING_FILE,
+    PREDICTIONS_FILE,
+    QUANTIZED_STUDENT_FILE,
+    REPORT_FILE,
+    SPLIT_FILE,
+    STUDENT_FILE,
+    VALIDATION_FILE,
+    VERIFICATION_FILE,
+)
 from keras_satkd.run.results import (
     TEACHER,
     DataResult,
@@ -49,22 +62,28 @@ class Step(Generic[Found]):
         stage: its position in the pipeline.
         result: the type of its result.
         phase: name of its training in `metrics.csv` and `checkpoints/`; None if it trains nothing.
+        files: the files that it writes into the run's folder.
+        export: the folder that it exports; None if it exports nothing.
     """
 
     name: str
     stage: Stage
     result: type[Found]
     phase: str | None = None
+    files: tuple[str, ...] = ()
+    export: str | None = None
 
 
-DATA = Step("data", Stage.DATA, DataResult)
-DISTILLATION = Step("distillation", Stage.DISTILLATION, DistillationResult, "distillation")
+DATA = Step("data", Stage.DATA, DataResult, files=(SPLIT_FILE,))
+DISTILLATION = Step("distillation", Stage.DISTILLATION, DistillationResult, "distillation", (STUDENT_FILE,))
 STUDY = Step("study", Stage.STUDY, StudyResult)
-QUANTIZATION = Step("quantization", Stage.QUANTIZATION, QuantizationResult, "quantization")
-INT8 = Step("int8", Stage.INT8, Int8Result)
-FIRMWARE = Step("firmware", Stage.FIRMWARE, FirmwareResult)
-TEST = Step("test", Stage.TEST, TestResult)
-REPORT = Step("report", Stage.REPORT, ReportResult)
+QUANTIZATION = Step("quantization", Stage.QUANTIZATION, QuantizationResult, "quantization", (QUANTIZED_STUDENT_FILE,))
+INT8 = Step("int8", Stage.INT8, Int8Result, files=(INT8_FILE, POST_TRAINING_FILE))
+FIRMWARE = Step(
+    "firmware", Stage.FIRMWARE, FirmwareResult, files=(VERIFICATION_FILE, VALIDATION_FILE), export=FIRMWARE_FOLDER
+)
+TEST = Step("test", Stage.TEST, TestResult, files=(PREDICTIONS_FILE,))
+REPORT = Step("report", Stage.REPORT, ReportResult, files=(REPORT_FILE, MODEL_CARD_FILE))
 
 _STEPS: dict[str, Step[Any]] = {
     step.name: step for step in (DATA, DISTILLATION, STUDY, QUANTIZATION, INT8, FIRMWARE, TEST, REPORT)
@@ -87,6 +106,11 @@ def stage_of_phase(phase: str) -> Stage:
     return stages.get(phase, Stage.TEACHERS)
 
 
+def steps_from(stage: Stage) -> list[Step[Any]]:
+    """The steps of this stage and later ones, without those of teachers."""
+    return [step for step in _STEPS.values() if step.stage >= stage]
+
+
 def step_of(name: str) -> Step[Any] | None:
     """The step of a key in `metrics.json`; None if the key is unknown."""
     return teacher(name.removeprefix(TEACHER)) if name.startswith(TEACHER) else _STEPS.get(name)
@@ -101,8 +125,8 @@ SETTINGS: dict[Stage, tuple[str, ...]] = {
 }
 """Settings, or groups of them, and the first stage that reads them."""
 
-NO_STAGE = ("data.cache_dir",)
-"""Settings that change no result."""
+NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict")
+"""Settings that change no result: where the images are kept, and whether an unreadable one stops the run."""
 
 LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.temperature",

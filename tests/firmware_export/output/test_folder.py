@@ -31,6 +31,19 @@ def test_a_new_folder_holds_the_files_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path / "new") == ["firmware"]
 
 
+def test_an_export_is_removed_and_the_users_own_stays(tmp_path):
+    out, contents = tmp_path / "firmware", _with_report(**{"model.h": "new", "zephyr/deep/module.yml": "new"})
+    folder.publish(out, contents)
+    folder.remove(out)
+    folder.remove(out)
+    assert not list(tmp_path.iterdir())
+    folder.publish(out, contents)
+    (out / "zephyr" / "mine.c").write_text("mine")
+    folder.remove(out)
+    assert _files(out) == {"zephyr/mine.c": b"mine"}
+    assert not (out / "zephyr" / "deep").exists()
+
+
 def test_what_an_earlier_export_wrote_goes_and_the_users_own_stays(tmp_path):
     folder.publish(tmp_path, _with_report(**{"old.c": "old", "zephyr/module.yml": "old", "model.h": "old"}))
     (tmp_path / "mine.c").write_text("mine")

@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from firmware_export.common.errors import UserError
+from firmware_export.output.folder import publish
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.run import history
 from keras_satkd.run.folder import LOCK_FILE, InUse, Run
 from keras_satkd.run.results import DistillationResult, Int8Result, QuantizationResult, TeacherResult
-from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, teacher
+from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, Stage, steps_from, teacher
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
@@ -181,3 +182,32 @@ def test_a_fine_tuned_teacher_is_kept_when_distillation_changes(tmp_path):
     run.step(teacher("efficientvit_m0@64"), lambda: TeacherResult({"accuracy": 0.9}))
     claimed(tmp_path, OTHER)
     assert [step.name for step in Run.open(tmp_path).results.steps()] == ["teacher efficientvit_m0@64"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "kept"),
+    [
+        (
+            {"firmware": {"error_rate": 0.1}},
+            {"split.json", "student.keras", "student_qat.h5", "student_int8.tflite", "student_ptq.tflite"},
+        ),
+        ({"quantization": {"epochs": 3}}, {"split.json", "student.keras"}),
+    ],
+)
+def test_the_files_of_the_repeated_steps_go(tmp_path, groups, kept):
+    run = distilled(tmp_path)
+    written = {file for step in steps_from(Stage.DATA) for file in step.files}
+    for file in (*written, "mine.txt"):
+        run.path(file).touch()
+    # As after an export that was refused or killed: the step is not among the results.
+    publish(run.path("firmware"), {"model.h": "", "export.json": json.dumps({"files": ["model.h", "export.json"]})})
+    claimed(tmp_path, with_settings(**groups))
+    assert {path.name for path in tmp_path.iterdir()} & (written | {"firmware", "mine.txt"}) == kept | {"mine.txt"}
+
+
+def test_the_files_of_all_steps():
+    assert {file for step in steps_from(Stage.DATA) for file in step.files} == {
+        *("split.json", "student.keras", "student_qat.h5", "student_int8.tflite", "student_ptq.tflite"),
+        *("verification_images.npy", "validation_images.npz", "test_answers.npz", "report.html", "model_card.md"),
+    }
+    assert [step.export for step in steps_from(Stage.FIRMWARE)] == ["firmware", None, None]

@@ -41,8 +41,6 @@ def test_those_before_a_stage(path):
     results = Results.read(path)
     assert [step.name for step in results.before(Stage.INT8).steps()] == ["data", "teacher one@64"]
     assert "something of another version" not in results.before(Stage.INT8).seconds()
-    assert results.files(Stage.INT8) == ["student_int8.tflite"]
-    assert results.files(Stage.FIRMWARE) == []
 
 
 def test_no_file_and_a_damaged_one(tmp_path):

@@ -30,6 +30,8 @@ def test_every_setting_belongs_to_a_stage(setting):
     [
         ({}, None),
         ({"data__cache_dir": "elsewhere"}, None),
+        ({"data__data_dir": "elsewhere"}, None),
+        ({"data__strict": True}, None),
         ({"data__seed": 1}, Stage.DATA),
         ({"seed": 1}, Stage.TEACHERS),
         ({"teachers__epochs": 3}, Stage.TEACHERS),
