@@ -2,23 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from keras_satkd import weighting
-from keras_satkd.config import Config
+from keras_satkd.config import Config, TrainingConfig
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SPLIT_FILE
-from keras_satkd.run.folder import Run
+from keras_satkd.run.folder import LOWERED, Run
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
-from keras_satkd.run.stages import DATA
+from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Step
 from keras_satkd.training.fit import check_precision
+from keras_satkd.training.offload import check_exportable
+from keras_satkd.training.run_offloaded import TRAINED_FILE
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,12 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
             f"{config.data.source} gives {found} training and validation images, but the export needs "
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
+    missing: list[str] = []
     if fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers:
         untrained = [name for name, teacher in inputs.teachers.items() if teacher is None]
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
-    begin(run, inputs.split)
+    begin(run, inputs.split, missing)
     return inputs
 
 
@@ -95,12 +99,42 @@ def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> No
             teachers.build(name, classes, config.teachers.initial_weights)
 
 
-def begin(run: Run, divided: Split) -> None:
+def _check_exportable(run: Run, missing: Sequence[str]) -> None:
+    """Check that the run's next training can be written as a program.
+
+    Trainings that only wait for the import of their result come before it.
+    """
+    config = run.config
+    student, is_in_loop = config.distillation, config.distillation.teacher_logits == "in-loop"
+    has_teachers = weighting.RULES[student.weighting.rule].uses_teachers
+    trainings: list[tuple[Step[Any], TrainingConfig, str, bool]] = [
+        (stages.teacher(name), config.teachers, config.teachers.augmentation, bool(config.teachers.taught_by))
+        for name in missing
+    ]
+    trainings.append((DISTILLATION, student, student.augmentation, has_teachers))
+    if config.quantization.epochs:
+        trainings.append((QUANTIZATION, config.quantization, student.augmentation, has_teachers))
+    for step, training, augmentation, is_taught in trainings:
+        if step in run.results:
+            continue
+        check_exportable(training, augmentation, is_in_loop=is_taught and is_in_loop)
+        if not run.path(LOWERED, str(step.phase), TRAINED_FILE).exists():
+            return
+
+
+def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
     """Claim the run's folder and record the split of the images in it.
 
+    Args:
+        run: the run.
+        divided: its images.
+        missing: names of the teachers that must be fine-tuned.
+
     Raises:
-        UserError: finished steps of the run used other images.
+        UserError: finished steps of the run used other images, or its next training cannot be written as a program.
     """
+    if run.lowers:
+        _check_exportable(run, missing)
     if DATA in run.results and run.results[DATA].split_sha256 != divided.sha256:
         raise UserError(
             f"--workdir {run.workdir} was made with other images than {run.config.data.source} has now: give the same "

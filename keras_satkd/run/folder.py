@@ -16,7 +16,16 @@ from keras_satkd.config import Config, from_dict, to_dict
 from keras_satkd.run import history, results_file
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
-from keras_satkd.run.stages import DATA, Found, Stage, Step, changed_settings, first_affected, stage_of_phase, steps_from
+from keras_satkd.run.stages import (
+    DATA,
+    Found,
+    Stage,
+    Step,
+    changed_settings,
+    first_affected,
+    stage_of_phase,
+    steps_from,
+)
 
 logger = logging.getLogger(__name__)
 

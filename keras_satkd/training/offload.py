@@ -37,6 +37,25 @@ class TrainingExported(Exception):
     """A training was written as a program and not run; the argument is its folder."""
 
 
+def check_exportable(config: TrainingConfig, augmentation: str, *, is_in_loop: bool) -> None:
+    """Refuse a training that cannot be written as a program.
+
+    Args:
+        config: settings of the training.
+        augmentation: policy of the training images.
+        is_in_loop: whether teachers run inside the training step.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if is_in_loop:
+        raise UserError("teachers in the loop cannot be exported: use --distillation.teacher-logits precomputed")
+    if config.schedule == "plateau":
+        raise UserError("schedule 'plateau' cannot be exported: use 'cosine' or 'constant'")
+    if augmentation not in augment.REPEATABLE:
+        raise UserError(f"augmentation {augmentation!r} cannot be exported: use one of {', '.join(augment.REPEATABLE)}")
+
+
 def export_training(
     distiller: Distiller,
     split: Split,
@@ -61,12 +80,7 @@ def export_training(
         UserError: this training cannot be written as a program; nothing is written.
     """
     training, validation = logits
-    if distiller.teacher_names and training is None:
-        raise UserError("teachers in the loop cannot be exported: use --distillation.teacher-logits precomputed")
-    if config.schedule == "plateau":
-        raise UserError("schedule 'plateau' cannot be exported: use 'cosine' or 'constant'")
-    if augmentation not in augment.REPEATABLE:
-        raise UserError(f"augmentation {augmentation!r} cannot be exported: use one of {', '.join(augment.REPEATABLE)}")
+    check_exportable(config, augmentation, is_in_loop=bool(distiller.teacher_names) and training is None)
     arguments = {
         "pixels": split.train.images,
         "labels": split.train.labels.astype(np.int32),

@@ -14,6 +14,7 @@ from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.models import students
+from keras_satkd.run.folder import LOWERED
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
@@ -54,7 +55,7 @@ def train(
         TrainingExported: the training was written as a program.
         UserError: the training failed, or cannot be written as a program.
     """
-    folder = workdir / "lowered" / phase
+    folder = workdir / LOWERED / phase
     if (folder / TRAINED_FILE).exists():
         import_result(network, folder, phase, workdir)
         return

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -8,8 +9,8 @@ from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
 from keras_satkd.run import stages
 from keras_satkd.run.folder import Run
-from keras_satkd.run.results import TeacherResult
-from keras_satkd.run.stages import DATA
+from keras_satkd.run.results import DistillationResult, TeacherResult
+from keras_satkd.run.stages import DATA, DISTILLATION
 
 SMALL = Config(
     data=DataConfig(source="synthetic", synthetic_images=40, image_size=16),
@@ -84,3 +85,55 @@ def test_what_later_steps_would_refuse_is_refused_before_anything_is_claimed(tmp
     with pytest.raises(UserError, match=message):
         inputs.prepare(Run(tmp_path / "run", changed(**groups)))
     assert not (tmp_path / "run").exists()
+
+
+def test_other_images_than_those_of_the_finished_steps_are_refused(tmp_path):
+    workdir = tmp_path / "run"
+    inputs.prepare(Run(workdir, SMALL))
+    values = json.loads((workdir / "metrics.json").read_text())
+    values["data"]["split_sha256"] = "0" * 64
+    (workdir / "metrics.json").write_text(json.dumps(values))
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="was made with other images than synthetic has now: give the same images"):
+        inputs.prepare(Run(workdir, SMALL))
+    assert before == {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+
+
+def lowering(workdir, config) -> Run:
+    run = Run(workdir, config)
+    run.lowers = True
+    return run
+
+
+WITHOUT_TEACHERS = WeightingConfig(rule="none")
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"teachers": {"schedule": "plateau"}}, "schedule 'plateau' cannot be exported"),
+        ({"teachers": {"augmentation": "randaugment"}}, "augmentation 'randaugment' cannot be exported"),
+        ({"distillation": {"schedule": "plateau", "weighting": WITHOUT_TEACHERS}}, "schedule 'plateau'"),
+        (
+            {
+                "teachers": {"names": ("shipped:efficientvit_m2_eurosat",)},
+                "data": {"source": "synthetic"},
+                "distillation": {"teacher_logits": "in-loop"},
+            },
+            "teachers in the loop cannot be exported",
+        ),
+    ],
+)
+def test_a_training_that_no_program_can_hold_is_refused_before_the_folder_is_claimed(tmp_path, groups, message):
+    with pytest.raises(UserError, match=message):
+        inputs.prepare(lowering(tmp_path / "run", changed(**groups)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_the_next_training_must_fit_into_a_program(tmp_path):
+    groups = {"quantization": {"schedule": "plateau"}, "distillation": {"weighting": WITHOUT_TEACHERS}}
+    run = lowering(tmp_path / "run", changed(**groups))
+    found = inputs.prepare(run)
+    run.step(DISTILLATION, lambda: DistillationResult("student.keras", 1, 1))
+    with pytest.raises(UserError, match="schedule 'plateau' cannot be exported"):
+        inputs.begin(run, found.split)
