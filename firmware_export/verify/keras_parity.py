@@ -63,8 +63,9 @@ def check_keras(keras_model: Any, model: Model, codes: np.ndarray, outputs: np.n
         raise UserError(
             f"the Keras model and the int8 one disagree by {worst} output steps on image {image} and by more than one "
             f"in {beyond / difference.size:.1%} of the outputs ({LARGEST_DIFFERENCE} and "
-            f"{1 - LEAST_WITHIN_ONE_STEP:.0%} allowed); {layer}: convert this Keras model again, or train it longer so "
-            "that its ranges settle"
+            f"{1 - LEAST_WITHIN_ONE_STEP:.0%} allowed); {layer}: convert this Keras model again; in a run, use more "
+            "--quantization.calibration-images, or train the student longer in a new --workdir; with QAT of your own, "
+            "train until its ranges are stable"
         )
     changes = _class_changes(expected.reshape(len(outputs), -1), outputs.reshape(len(outputs), -1))
     return KerasParity(len(outputs), difference.size, int(np.count_nonzero(difference)), beyond, worst, changes)

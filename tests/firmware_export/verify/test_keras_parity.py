@@ -31,6 +31,7 @@ def test_a_changed_weight_is_found_and_its_layer_named(qat_keras, qat_model, qat
     finally:
         kernel.assign(kept)
     assert layer.removeprefix("quant_") in str(caught.value)
+    assert "or train the student longer in a new --workdir" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
