@@ -38,7 +38,7 @@ def test_the_same_name_twice(tmp_path, monkeypatch, first, second):
 
 
 def test_a_description_is_no_teacher():
-    with pytest.raises(UserError, match="unknown shipped model 'resnet8_eurosat_int8.json'"):
+    with pytest.raises(UserError, match=r"unknown shipped model 'resnet8_eurosat_int8\.json'"):
         teachers.check_names(["shipped:resnet8_eurosat_int8.json"])
 
 
