@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from PIL import Image
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
@@ -83,4 +84,14 @@ def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tm
 def test_what_later_steps_would_refuse_is_refused_before_anything_is_claimed(tmp_path, groups, message):
     with pytest.raises(UserError, match=message):
         inputs.prepare(Run(tmp_path / "run", changed(**groups)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_that_no_command_can_quote_are_refused_before_anything_is_claimed(tmp_path):
+    for name in ("-cloud", "-clear"):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(folder / "0.png")
+    with pytest.raises(UserError, match="'-cloud' begins with '-'"):
+        inputs.prepare(Run(tmp_path / "run", changed(data={"source": str(tmp_path / "images")})))
     assert not (tmp_path / "run").exists()
