@@ -7,15 +7,25 @@ import sys
 __version__ = "0.1.0"
 
 
-def _choose_legacy_keras() -> None:
-    """Make `tf.keras` legacy Keras, which tfmot and all networks of this project need.
+def require_legacy_keras() -> None:
+    """Check that the environment selects legacy Keras. An export from a `.tflite` does not need it.
 
     Raises:
-        ImportError: the environment selects Keras 3, or `tf.keras` is already Keras 3 in this process.
+        ImportError: the environment selects Keras 3.
     """
+    chosen = os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    if chosen not in ("1", "true", "True"):
+        raise ImportError(f"TF_USE_LEGACY_KERAS is {chosen!r}, '1' expected: unset TF_USE_LEGACY_KERAS or set it to 1")
+
+
+def _choose_legacy_keras() -> None:
+    """Make `tf.keras` legacy Keras, which tfmot and all networks of this project need, unless the environment differs.
+
+    Raises:
+        ImportError: `tf.keras` is already Keras 3 in this process.
+    """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     remedy = "import keras_satkd first, or set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported"
-    if os.environ.setdefault("TF_USE_LEGACY_KERAS", "1") not in ("1", "true", "True"):
-        raise ImportError(f"TF_USE_LEGACY_KERAS is {os.environ['TF_USE_LEGACY_KERAS']!r}, '1' expected: {remedy}")
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return

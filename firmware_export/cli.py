@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -93,8 +93,7 @@ class Arguments:
     @property
     def command(self) -> str:
         """The command line that reproduces the files, without this machine's folders."""
-        # A single class name is usually the name of a file.
-        names = tuple(Path(name).name for name in self.class_names) if len(self.class_names) == 1 else self.class_names
+        names: Any = (Path(self.class_names[0]),) if _is_file(self.class_names) else self.class_names
         quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
         return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
@@ -154,8 +153,12 @@ def _check_names_are_used(arguments: Arguments) -> None:
             raise UserError(f"{option} {value} has no effect with --engine {engine}: give {instead} instead")
 
 
+def _is_file(class_names: tuple[str, ...]) -> bool:
+    return len(class_names) == 1 and Path(class_names[0]).is_file()
+
+
 def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
-    if len(given) != 1 or not Path(given[0]).is_file():
+    if not _is_file(given):
         return given
     try:
         lines = read_text(Path(given[0])).splitlines()

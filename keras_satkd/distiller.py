@@ -25,7 +25,9 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
     [B, C] (one-hot or mixed).
 
     `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Of
-    labels from a `tf.data.Dataset` or a generator, only the shape is checked.
+    labels from a `tf.data.Dataset` or a generator, only the shape is checked, because a check of the values inside the
+    compiled step would be lost under XLA. There, a label outside 0..C-1 belongs to no class: its ground-truth loss is
+    0, and the accuracy takes it for class 0.
 
     Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation,
     a batch without teacher logits is scored on the ground truth only: no teacher runs to validate a student.

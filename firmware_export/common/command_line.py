@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -13,6 +13,7 @@ import tyro
 
 from firmware_export.common import invocation
 from firmware_export.common.errors import UserError
+from firmware_export.common.paths import is_path, looks_like_path, shortened
 
 OURS = ("keras_satkd", "firmware_export")
 """Packages whose steps are logged."""
@@ -81,32 +82,60 @@ def _expanded(word: str, short_options: Mapping[str, str]) -> str:
 
 
 class MayBePath:
-    """Marks a string that may be a path, as in `Annotated[str, MayBePath]`: `words` then omits its folders."""
+    """Marks a string that may be a path, as in `Annotated[str, MayBePath]`: if it is one, `words` omits its folders."""
 
 
 def words(given: Any, defaults: Any = None) -> list[str]:
     """The command-line words for every field of `given` that differs from `defaults`: the inverse of `read`.
 
-    Paths are shortened to their last component, so that the words do not reveal this machine's folders.
+    Paths are shortened to their last component, so that the words do not reveal this machine's folders. Only paths
+    that have the same last component keep the folders that distinguish them.
 
     Args:
         given: a dataclass instance, as `read` returns it.
         defaults: an instance of the same class; by default the fields' default values. A field without a default value
             is always written.
 
+    Raises:
+        UserError: a value cannot be given on a command line (`check_values`).
+
     >>> words(Verbosity(quiet=True))
     ['--quiet']
     """
     positional, options = [], []
-    for name, value, hint in _changed(given, defaults, ""):
-        texts = [_text(each, hint) for each in (value if isinstance(value, tuple) else [value])]
+    changed = list(_changed(given, defaults, ""))
+    paths = {Path(each) for _, value, hint in changed for each in _values(value) if _is_path(each, hint)}
+    for name, value, hint in changed:
+        texts = [_text(each, hint, paths) for each in _values(value)]
         if tyro.conf.Positional in _metadata(hint):
             positional += texts
         elif isinstance(value, bool):
             options.append(_option(name if value else f"no-{name}"))
         else:
-            options += [_option(name), *texts]
+            options += _option_words(_option(name), texts)
     return [*positional, *options]
+
+
+def check_values(option: str, values: Sequence[str]) -> None:
+    """Check that `values` can be given to one option: after the first value, a leading `-` starts another option.
+
+    Raises:
+        UserError: a value after the first begins with `-`.
+    """
+    for value in values[1:]:
+        if value.startswith("-"):
+            raise UserError(f"{option}: {value!r} begins with '-', which only the first value may: rename it")
+
+
+def _option_words(option: str, values: Sequence[str]) -> list[str]:
+    check_values(option, values)
+    if values and values[0].startswith("-"):
+        return [f"{option}={values[0]}", *values[1:]]
+    return [option, *values]
+
+
+def _values(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _changed(given: Any, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
@@ -134,10 +163,17 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _text(value: Any, hint: Any) -> str:
-    is_path = isinstance(value, Path) or (isinstance(value, str) and MayBePath in _metadata(hint))
-    # The path of the working directory has an empty name.
-    return Path(value).name or "." if is_path else str(value)
+def _is_path(value: Any, hint: Any) -> bool:
+    return isinstance(value, Path) or (isinstance(value, str) and MayBePath in _metadata(hint) and is_path(value))
+
+
+def _text(value: Any, hint: Any, paths: Collection[Path]) -> str:
+    if not _is_path(value, hint):
+        return str(value)
+    short = shortened(Path(value), paths)
+    # Without its folders, a path could read as a TFDS name, an architecture or a shipped model.
+    is_ambiguous = isinstance(value, str) and short != value and not looks_like_path(short)
+    return f"./{short}" if is_ambiguous or short.startswith("-") else short
 
 
 def show_log(level: int = logging.INFO) -> None:

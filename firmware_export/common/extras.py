@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from firmware_export import require_legacy_keras
 from firmware_export.common.errors import UserError
 
 INSTALL_TRAIN = 'pip install "keras_satkd[train]"'
@@ -14,9 +15,13 @@ def training_packages() -> Iterator[None]:
     """Wraps imports of TensorFlow, its add-ons, and this project's modules that import them.
 
     Raises:
-        UserError: a package is not installed.
+        UserError: a package is not installed, or the environment selects Keras 3.
         ModuleNotFoundError: a module of this project is missing, which is a defect.
     """
+    try:
+        require_legacy_keras()
+    except ImportError as error:
+        raise UserError(str(error)) from None
     try:
         yield
     except ModuleNotFoundError as error:

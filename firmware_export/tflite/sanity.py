@@ -31,7 +31,7 @@ def check(model: Model) -> None:
         UserError: a tensor that is read before it is written, or written twice; a constant whose size does not match
             its shape; a scale that is not positive, a zero point outside the data type; a window or stride below 1, a
             depth multiplier that contradicts the channels; activations larger than `LARGEST_ACTIVATIONS`; state that
-            is kept between inferences; metadata that refer to no buffer.
+            is kept between inferences; metadata without a name or that refer to no buffer.
     """
     graph = model.graph
     for tensor in graph.tensors:
@@ -154,8 +154,10 @@ def _check_order(graph: Graph) -> None:
 
 def _check_metadata(model: Model) -> None:
     for entry in model.metadata:
-        if not entry.name or not 0 <= entry.buffer < len(model.buffers):
-            raise _broken(model.graph, f"metadata {entry.name!r} refer to no buffer")
+        if not entry.name:
+            raise _broken(model.graph, "metadata without a name")
+        if not 0 <= entry.buffer < len(model.buffers):
+            raise _broken(model.graph, f"metadata {entry.name.decode(errors='replace')[:80]!r} refer to no buffer")
         if entry.name == METADATA_NAME.encode():
             _check_plan(model.graph, model.buffers[entry.buffer].data)
 

@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.paths import looks_like_path
 from firmware_export.images import folders
 from firmware_export.images.decode import Decoded, count_unreadable, decode_all
 from firmware_export.images.image_set import ImageSet
@@ -28,8 +29,6 @@ logger = logging.getLogger("keras_satkd")
 
 SYNTHETIC = "synthetic"
 
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
-
 
 def load(settings: DataConfig) -> ImageSet:
     """The images of `settings.source`, decoded to `settings.image_size`, from the cache if they were decoded before.
@@ -43,7 +42,7 @@ def load(settings: DataConfig) -> ImageSet:
         decoded = _load_synthetic(settings)
     elif os.path.exists(path):
         decoded = _load_files(Path(path), settings)
-    elif _looks_like_path(settings.source):
+    elif looks_like_path(settings.source):
         raise UserError(
             f"--data {settings.source}: no such folder or zip: give the path of an image folder or of a zip file of "
             f"one, a TFDS name (eurosat/rgb) or {SYNTHETIC}"
@@ -55,13 +54,6 @@ def load(settings: DataConfig) -> ImageSet:
         decoded = tfds.load(settings)
     _report(decoded, settings)
     return decoded.image_set
-
-
-def _looks_like_path(source: str) -> bool:
-    if not source or source.startswith((".", "/", "~")) or source.lower().endswith(_ARCHIVES):
-        return True
-    # A TFDS name is at most `name/config:version`, and only the version has dots: eurosat/rgb:2.0.0.
-    return source.count("/") > 1 or "\\" in source or ("/" in source and "." in source and ":" not in source)
 
 
 def _load_files(path: Path, settings: DataConfig) -> Decoded:

@@ -46,9 +46,9 @@ def path(name: str) -> Path:
         A path. It may not exist: an unknown `name` is returned as a path.
 
     Raises:
-        UserError: no shipped folder or file has the name after `shipped:`.
+        UserError: no shipped model has the name after `shipped:`.
     """
-    shipped = {entry.name for entry in FOLDER.iterdir()}
+    shipped = {entry.name for entry in FOLDER.iterdir() if entry.suffix != ".json"}  # these describe the models
     if name.startswith(PREFIX):
         wanted = name.removeprefix(PREFIX)
         if wanted not in shipped:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import tensorflow as tf
 from tf_keras import Model, layers
 
+from firmware_export import require_legacy_keras
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained
+
+require_legacy_keras()
 
 LAST_LAYER = "logits"
 BLOCKS = {"resnet8": (1, 1, 1), "resnet16": (2, 2, 2)}

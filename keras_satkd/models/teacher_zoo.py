@@ -10,8 +10,11 @@ from typing import Any
 
 import tf_keras
 
+from firmware_export import require_legacy_keras
 from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.models import efficientnet_lite
+
+require_legacy_keras()
 
 logger = logging.getLogger(__name__)
 

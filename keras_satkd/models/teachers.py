@@ -120,13 +120,26 @@ def check_names(names: Sequence[str]) -> None:
     """Check names of teachers, before any work is done.
 
     Raises:
-        UserError: a name is unknown or occurs twice.
+        UserError: a name is unknown, or two teachers would have the same `Teacher.name`.
     """
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"teachers.names contains {name!r} twice: give each teacher once")
-        if not is_trained(name):
-            teacher_zoo.parse_name(name)
+    specifications: dict[str, str] = {}
+    for given in names:
+        name = _name(given)
+        if name in specifications:
+            raise UserError(
+                f"teachers.names contains {name!r} twice ({specifications[name]!r}, {given!r}): give each teacher "
+                "once, and rename different teachers of the same name"
+            )
+        specifications[name] = given
+
+
+def _name(specification: str) -> str:
+    """The `Teacher.name` of a trained teacher, or the shortest specification of an untrained one."""
+    if is_trained(specification):
+        path = pretrained.path(specification)
+        return path.name if path.is_dir() else path.stem
+    name, input_size = teacher_zoo.parse_name(specification)
+    return name if input_size == teacher_zoo.ARCHITECTURES[name].input_size else f"{name}@{input_size}"
 
 
 def check_trained(names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_export.common.c_text import check_symbol
+from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from keras_satkd import weighting
@@ -59,6 +60,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
     images = load(config.data)
+    check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
     # Built to check its initial weights and its image size.
     students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
     names = config.teachers.names or pretrained.teacher_names(images.class_names)

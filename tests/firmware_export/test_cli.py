@@ -1,5 +1,6 @@
 import functools
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from firmware_export import __main__ as command_line
 from firmware_export import cli
+from firmware_export.common.command_line import read
 from firmware_export.common.errors import UserError
 
 CASE = Path(__file__).parents[3] / "shared" / "cases" / "names_with_bom"
@@ -34,6 +36,25 @@ def test_class_names_are_read_from_a_file(tmp_path, encoding, line_break):
 def test_class_names_of_the_command_line_are_taken_as_they_are():
     for given in ((), NAMES, ("Forest",)):
         assert cli._class_names(given) == given
+
+
+@pytest.mark.parametrize(
+    ("class_names", "quoted"),
+    [
+        (("-a", "b"), "--class-names=-a b"),
+        (("a/b",), "--class-names a/b"),
+        (("folder/-n.txt",), "--class-names ./-n.txt"),
+    ],
+)
+def test_the_quoted_command_gives_the_same_class_names(tmp_path, monkeypatch, class_names, quoted):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "-n.txt").write_text("a\nb\n")
+    arguments = cli.Arguments(Path("-m.tflite"), Path("out"), class_names=class_names)
+    assert arguments.command == f"python -m firmware_export ./-m.tflite --out out {quoted}"
+    again = read(cli.Arguments, "test", shlex.split(arguments.command)[3:])
+    assert again.model == Path("-m.tflite")
+    assert [Path(name).name for name in again.class_names] == [Path(name).name for name in class_names]
 
 
 @pytest.mark.parametrize(

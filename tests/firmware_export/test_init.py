@@ -1,8 +1,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+SHIPPED = Path(__file__).parents[2] / "keras_satkd" / "pretrained"
 
 
 def imported(code: str, **environment: str) -> subprocess.CompletedProcess:
@@ -23,18 +26,62 @@ def test_imported_after_tensorflow_it_still_chooses():
 
 
 @pytest.mark.parametrize(
-    ("code", "environment", "said"),
+    ("code", "said"),
     [
-        ("import tensorflow as tf; tf.keras.Model; import firmware_export", {}, "is already Keras 3 in this process"),
-        ("from tensorflow.keras import layers; import firmware_export", {}, "is already Keras 3 in this process"),
-        ("import firmware_export", {"TF_USE_LEGACY_KERAS": "0"}, "TF_USE_LEGACY_KERAS is '0'"),
+        ("import tensorflow as tf; tf.keras.Model; import firmware_export", "is already Keras 3 in this process"),
+        ("from tensorflow.keras import layers; import firmware_export", "is already Keras 3 in this process"),
     ],
 )
-def test_too_late_is_said_clearly(code, environment, said):
-    done = imported(code, **environment)
+def test_too_late_is_said_clearly(code, said):
+    done = imported(code)
     assert done.returncode == 1
     assert said in done.stderr.splitlines()[-1]
     assert "TF_USE_LEGACY_KERAS=1" in done.stderr.splitlines()[-1]
+
+
+REFUSED = "TF_USE_LEGACY_KERAS is '0', '1' expected: unset TF_USE_LEGACY_KERAS or set it to 1"
+
+
+@pytest.mark.parametrize(
+    "module", ["keras_satkd.distiller", "keras_satkd.models.students", "keras_satkd.models.teachers"]
+)
+def test_keras_3_in_the_environment_is_refused_where_keras_is_needed(module):
+    done = imported(f"import firmware_export, keras_satkd; import {module}", TF_USE_LEGACY_KERAS="0")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"ImportError: {REFUSED}"
+
+
+COMMANDS = {
+    "keras_satkd.distill": "--data synthetic",
+    "keras_satkd.evaluate": "resnet8_eurosat.keras --data synthetic",
+    "keras_satkd.lower": "--data synthetic",
+    "keras_satkd.quantize": "--data synthetic",
+    "keras_satkd.redraw": "--workdir .",
+    "keras_satkd.ship": "--workdir . --out .",
+    "keras_satkd.study": "--data synthetic",
+    "keras_satkd.teach": "--data synthetic",
+    "firmware_export": f"{SHIPPED / 'resnet8_eurosat.keras'} --out out",
+}
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_commands_that_need_keras_refuse_keras_3_in_one_line(module, tmp_path):
+    code = f"import os, sys; os.chdir({str(tmp_path)!r}); from runpy import run_module\n"
+    code += (
+        f"sys.argv = ['x', *{COMMANDS[module].split()}]; run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    done = imported(code, TF_USE_LEGACY_KERAS="0")
+    assert (done.returncode, done.stderr.splitlines()) == (2, [f"error: {REFUSED}"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tflite_file_is_read_whatever_the_environment_selects():
+    path = SHIPPED / "resnet8_eurosat_int8.tflite"
+    code = (
+        "import sys; from pathlib import Path; from firmware_export.verify import verify\n"
+        f"verify.read(Path({str(path)!r}).read_bytes(), 'm.tflite'); print('tensorflow' in sys.modules)"
+    )
+    assert imported(code, TF_USE_LEGACY_KERAS="0").stdout == "False\n"
 
 
 @pytest.mark.slow

@@ -183,6 +183,11 @@ def test_the_command_of_any_configuration_makes_it_again(config):
     assert parse("keras_satkd.distill", "test", words[3:])[0] == config
 
 
+def test_the_command_keeps_a_tfds_name():
+    config = dataclasses.replace(Config(), data=DataConfig(source="eurosat/all"))
+    assert "--data.source eurosat/all" in command(config, "keras_satkd.distill")
+
+
 def test_the_command_tells_no_folder():
     config = dataclasses.replace(Config(), data=DataConfig(source="/home/somebody/EuroSAT_RGB.zip"))
     assert "--data.source EuroSAT_RGB.zip" in command(config, "keras_satkd.distill")

@@ -92,13 +92,13 @@ class Whole:
     verbosity: VerbosityFlags = Verbosity()
 
 
-NAME = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,8}[A-Za-z0-9]", fullmatch=True)
+NAME = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,8}[A-Za-z0-9]", fullmatch=True)
 WHOLES = st.builds(
     Whole,
     model=NAME.map(Path),
     out=NAME.map(Path) | st.just(Path(".")),
     extra=st.none() | NAME.map(Path),
-    names=st.lists(NAME, max_size=3).map(tuple),
+    names=st.lists(NAME, max_size=3).map(tuple).filter(lambda names: not any(name[0] == "-" for name in names[1:])),
     engine=st.sampled_from(["tflm", "rows"]),
     is_forced=st.booleans(),
     is_checked=st.booleans(),
@@ -126,6 +126,38 @@ def test_words_are_short_and_tell_no_folder():
     assert words(replace(whole, extra=None, part=Part(), is_forced=True, is_checked=False)) == [
         "model.tflite", "--out", ".", "--is-forced", "--no-is-checked"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "quoted"),
+    [
+        ("eurosat/all", "eurosat/all"),
+        ("eurosat/rgb:2.0.0", "eurosat/rgb:2.0.0"),
+        ("shipped:efficientvit_m2_eurosat", "shipped:efficientvit_m2_eurosat"),
+        ("runs/x/teachers/efficientvit_m0@64", "./efficientvit_m0@64"),
+        ("here/efficientvit_m0@64", "./efficientvit_m0@64"),
+        ("/home/me/EuroSAT", "./EuroSAT"),
+        ("~/EuroSAT.zip", "EuroSAT.zip"),
+        ("./-m", "./-m"),
+    ],
+)
+def test_names_are_whole_and_paths_stay_paths(tmp_path, monkeypatch, given, quoted):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here" / "efficientvit_m0@64").mkdir(parents=True)
+    whole = Whole(Path("m"), Path("o"), part=Part(given))
+    assert words(whole)[3:] == ["--part.name", quoted]
+
+
+def test_different_paths_of_one_name_stay_different():
+    whole = Whole(Path("/me/runs/a/m.tflite"), Path("out"), extra=Path("/me/runs/b/m.tflite"))
+    assert words(whole) == ["a/m.tflite", "--out", "out", "--extra", "b/m.tflite"]
+
+
+def test_values_with_a_leading_dash():
+    whole = Whole(Path("-m"), Path("-o"), names=("-a", "b"))
+    assert words(whole) == ["./-m", "--out", "./-o", "--names=-a", "b"]
+    with pytest.raises(UserError, match=r"^--names: '-b' begins with '-', which only the first value may: rename it$"):
+        words(replace(whole, names=("a", "-b")))
 
 
 @pytest.mark.parametrize("word", ["--old=3", "--old", "--o_l_d"])

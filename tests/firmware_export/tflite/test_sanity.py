@@ -78,7 +78,7 @@ def _constant_input(content):
         (_constant_input, r"has \d+ bytes, 768 expected"),
         (lambda content: content.subgraphs[0].operators.pop(), "no operator writes the output"),
         (lambda content: _set(content.metadata[0], buffer=9999), "refer to no buffer"),
-        (lambda content: _set(content.metadata[0], name=None), "refer to no buffer"),
+        (lambda content: _set(content.metadata[0], name=None), "metadata without a name"),
     ],
 )
 def test_contradictions_are_refused(monkeypatch, qat_model, edit_model, edit, words):

@@ -67,6 +67,12 @@ def test_what_is_not_shipped_is_an_error(shipped):
             pretrained.path(f"shipped:{name}")
 
 
+def test_only_models_are_suggested():
+    with pytest.raises(UserError, match=r"did you mean 'resnet8_eurosat\.keras'\?") as caught:
+        pretrained.path("shipped:resnet9")
+    assert ".json" not in str(caught.value)
+
+
 def test_every_caller_takes_the_users_own_file_or_the_shipped_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = "resnet8_eurosat.keras"

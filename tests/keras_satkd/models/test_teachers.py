@@ -13,10 +13,33 @@ from keras_satkd.models import teachers
 SIZE = 16
 
 
-def test_the_same_twice():
+def test_different_teachers_are_accepted(tmp_path):
     teachers.check_names([])
-    with pytest.raises(UserError, match="twice"):
-        teachers.check_names(["efficientvit_m0", "efficientvit_m0"])
+    teachers.check_names(["efficientvit_m0", "efficientvit_m0@64", "efficientvit_m2_eurosat", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("efficientvit_m0", "efficientvit_m0"),
+        ("efficientvit_m0", "efficientvit_m0@224"),
+        ("efficientvit_m2_eurosat", "shipped:efficientvit_m2_eurosat"),
+        ("a/mine", "./a/mine"),
+        ("a/mine", "b/mine"),
+        ("a/efficientvit_m0@64", "efficientvit_m0@64"),
+    ],
+)
+def test_the_same_name_twice(tmp_path, monkeypatch, first, second):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a/mine", "b/mine", "a/efficientvit_m0@64"):
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(UserError, match=f"twice \\('{first}', '{second}'\\)"):
+        teachers.check_names([first, second])
+
+
+def test_a_description_is_no_teacher():
+    with pytest.raises(UserError, match=r"unknown shipped model 'resnet8_eurosat_int8\.json'"):
+        teachers.check_names(["shipped:resnet8_eurosat_int8.json"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import pytest
+from PIL import Image
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
@@ -137,3 +138,13 @@ def test_only_the_next_training_must_fit_into_a_program(tmp_path):
     run.step(DISTILLATION, lambda: DistillationResult("student.keras", 1, 1))
     with pytest.raises(UserError, match="schedule 'plateau' cannot be exported"):
         inputs.begin(run, found.split)
+
+
+def test_classes_that_no_command_can_quote_are_refused_before_anything_is_claimed(tmp_path):
+    for name in ("-cloud", "-clear"):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(folder / "0.png")
+    with pytest.raises(UserError, match="'-cloud' begins with '-'"):
+        inputs.prepare(Run(tmp_path / "run", changed(data={"source": str(tmp_path / "images")})))
+    assert not (tmp_path / "run").exists()
