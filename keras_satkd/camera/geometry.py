@@ -17,7 +17,7 @@ def misregistration(images: np.ndarray, pixels: float | np.ndarray, seeds: np.nd
     Returns:
         float32 [N, H, W, C], not clipped.
     """
-    count, height, width, bands = images.shape
+    count, bands = len(images), images.shape[-1]
     drawn = [generator.uniform(0, 2 * np.pi, bands) for generator in generators(seeds, "registration")]
     angles = np.array(drawn).reshape(count, bands)
     lengths = np.asarray(pixels, np.float64)

@@ -1,4 +1,4 @@
-"""Linear filters of rows and columns as matrices: blur, shift and resampling, with images reflected at their borders."""
+"""Blur, shift and resampling as matrices for rows and columns; images are reflected at their borders."""
 
 import numpy as np
 

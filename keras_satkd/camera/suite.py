@@ -23,6 +23,9 @@ GROUPS = ("noise", "optics", "detector", "radiometry", "compression", "geometry"
 HELD_OUT = ("geometry", "atmosphere")
 """Groups that no training ever draws from: they show what carries over to disturbances that a model was not shown."""
 
+_PART = 256
+"""Images that are disturbed at a time."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -48,8 +51,13 @@ class Kind:
             severity: one of `severities`, or any other in that unit.
             first_seed: seed of the first image; those of the others follow.
         """
-        seeds = np.arange(first_seed, first_seed + len(images))
-        return to_uint8(self.disturb(images, np.full(len(images), severity), seeds))
+        disturbed = np.empty(images.shape, np.uint8)
+        # In parts, since filters and float images take many times the memory of the images.
+        for at in range(0, len(images), _PART):
+            part = images[at : at + _PART]
+            seeds = np.arange(first_seed + at, first_seed + at + len(part))
+            disturbed[at : at + _PART] = to_uint8(self.disturb(part, np.full(len(part), severity), seeds))
+        return disturbed
 
 
 def _seedless(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Disturb:
@@ -78,11 +86,9 @@ KINDS: dict[str, Kind] = {
     "gain": Kind("radiometry", "common gain", (0.8, 0.9, 1.1, 1.2), _seedless(radiometry.gain)),
     "band_gain": Kind("radiometry", "gain of each band, ±%", (2, 4, 6, 8, 10), radiometry.band_gain),
     "offset": Kind("radiometry", "offset, ± of 255", (2, 4, 8, 16), _offset),
-    "bits": Kind("radiometry", "bits", (6, 5, 4), _seedless(radiometry.quantize)),
+    "bits": Kind("radiometry", "bits a pixel", (6, 5, 4), _seedless(radiometry.quantize)),
     "jpeg": Kind("compression", "JPEG quality", (95, 90, 80, 60, 40), _seedless(compression.jpeg)),
-    "jpeg2000": Kind(
-        "compression", "JPEG 2000, bits a pixel and band", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)
-    ),
+    "jpeg2000": Kind("compression", "JPEG 2000, bits a pixel", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)),
     "registration": Kind("geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration),
     "resampling": Kind("geometry", "resampling and back", (0.8, 0.9, 1.1, 1.25), _resample),
     "haze": Kind("atmosphere", "haze, transmission", (0.95, 0.9, 0.8, 0.7, 0.6), _seedless(atmosphere.haze)),

@@ -24,18 +24,22 @@ class Range:
         low: least severity.
         high: greatest severity.
         logarithmic: uniform in the logarithm.
+        profile: each band's severity over the bands' mean; all bands have the same when not given.
     """
 
     probability: float
     low: float
     high: float
     logarithmic: bool = False
+    profile: tuple[float, ...] | None = None
 
     def draw(self, uniform: np.ndarray) -> np.ndarray:
-        """Severities of numbers in [0, 1)."""
+        """Severities [N], or [N, C] with a profile, of numbers [N] in [0, 1)."""
         if self.logarithmic:
-            return self.low * (self.high / self.low) ** uniform
-        return self.low + (self.high - self.low) * uniform
+            severities = self.low * (self.high / self.low) ** uniform
+        else:
+            severities = self.low + (self.high - self.low) * uniform
+        return severities if self.profile is None else severities[:, None] * np.array(self.profile)
 
 
 BROAD: dict[str, Range] = {

