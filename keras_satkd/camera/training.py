@@ -3,13 +3,15 @@
     disturb = Mixture(BROAD, share=0.5)
     images = disturb(images, seeds)
 
-The same implementation as in evaluation (NumPy), called from `tf.data` by `tf.numpy_function`.
+The same implementation as in evaluation (NumPy), called from `tf.data` by `tf.numpy_function`. A view is known by its
+seed and can be made again, so that teachers see once what the student sees later.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from keras_satkd.camera.pixels import generators, to_uint8
 from keras_satkd.camera.suite import HELD_OUT, KINDS
@@ -87,6 +89,11 @@ class Mixture:
             self._disturb(pixels, draws[whether, 1:].reshape(len(pixels), -1, 2), seeds[whether])
             disturbed[whether] = to_uint8(pixels)
         return disturbed
+
+    def in_graph(self, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """The same for tensors, in a `tf.data` pipeline: uint8 [N, H, W, C], int64 [N] → uint8 [N, H, W, C]."""
+        disturbed = tf.numpy_function(self, [images, seeds], tf.uint8)
+        return tf.ensure_shape(disturbed, images.shape)
 
     def _disturb(self, pixels: np.ndarray, draws: np.ndarray, seeds: np.ndarray) -> None:
         """Disturb float32 images in place."""

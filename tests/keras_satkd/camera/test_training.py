@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_satkd.camera.suite import HELD_OUT, KINDS
 from keras_satkd.camera.training import BROAD, Mixture, Range
@@ -24,6 +25,13 @@ def test_a_view_can_be_made_again_from_its_seed():
     whole = mixture(IMAGES, SEEDS)
     np.testing.assert_array_equal(mixture(IMAGES[10:20], SEEDS[10:20]), whole[10:20])
     assert np.any(mixture(IMAGES, SEEDS + 64) != whole)
+
+
+def test_a_pipeline_gives_the_same_images():
+    mixture = Mixture(share=0.7)
+    batches = tf.data.Dataset.from_tensor_slices((IMAGES, SEEDS)).batch(20).map(mixture.in_graph, 2)
+    assert batches.element_spec.shape.as_list() == [None, 16, 16, 3]
+    np.testing.assert_array_equal(np.concatenate(list(batches.as_numpy_iterator())), mixture(IMAGES, SEEDS))
 
 
 def test_severities_lie_in_their_range():
