@@ -69,6 +69,18 @@ def behind(sensor: Sensor, logits_of: LogitsOf, images: np.ndarray, labels: np.n
     }
 
 
+def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a table in per cent, from the result of `suite`."""
+    rows = [["clean", "", f"{100 * found['clean']:.1f}", f"{100 * found['clean']:.1f}"]]
+    for kind in found["kinds"].values():
+        severities = " / ".join(f"{severity:g}" for severity in kind["severities"])
+        accuracies = " / ".join(f"{100 * share:.1f}" for share in kind["accuracy"])
+        rows.append([kind["unit"], severities, accuracies, f"{100 * kind['mean']:.1f}"])
+    means = {"mean": "all kinds", "mean_trained": "kinds to train on", "mean_held_out": "kinds never trained on"}
+    rows += [[name, "", "", f"{100 * found[mean]:.1f}"] for mean, name in means.items() if mean in found]
+    return ["disturbance", "severity", "accuracy %", "mean %"], rows
+
+
 def _accuracy(logits_of: LogitsOf, images: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(logits_of(images).argmax(axis=1) == labels))
 

@@ -48,6 +48,18 @@ def test_means_of_no_kinds_are_left_out():
     assert set(found["groups"]) == {"radiometry"}
 
 
+def test_table_in_per_cent():
+    found = camera.suite(by_brightness, IMAGES, LABELS, {"gain": KINDS["gain"]})
+    headings, rows = camera.table(found)
+    assert len(headings) == 4
+    assert rows == [
+        ["clean", "", "100.0", "100.0"],
+        ["common gain", "0.8 / 0.9 / 1.1 / 1.2", "100.0 / 100.0 / 100.0 / 100.0", "100.0"],
+        ["all kinds", "", "", "100.0"],
+        ["kinds to train on", "", "", "100.0"],
+    ]
+
+
 def test_behind_a_sensor():
     found = camera.behind(sensor.load("poor"), by_brightness, IMAGES, LABELS)
     assert (found["sensor"], found["clean"], found["all"]) == ("poor", 1, 1)
