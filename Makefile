@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint notebooks bench bench-engine docs lock clean
+.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine wheel lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(STAMP)  ## style, types, declared dependencies; no test is run
 	$(BIN)/deptry .
 	$(BIN)/pre-commit validate-config
 
+coverage: $(STAMP)  ## the tests once more, and which lines and branches no test runs; no threshold
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
+
 docs: $(STAMP)  ## the pages of docs/ as a site in build/site; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site
 
@@ -48,10 +51,13 @@ bench: $(STAMP)  ## speed, as ratios measured in one run
 bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python of its environment
 	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
 
+wheel: $(STAMP)  ## what is released: the wheel and the source archive, in dist
+	$(BIN)/python -m build --outdir dist
+
 lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-header \
 	  --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean:  ## remove the environment and the caches
-	rm -rf $(VENV) .venv-bootstrap build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .venv-bootstrap build dist *.egg-info .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis

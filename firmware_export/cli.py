@@ -1,5 +1,6 @@
 """The command line of an export: read, load, export, print."""
 
+import dataclasses
 import logging
 import shlex
 from collections.abc import Iterator
@@ -12,14 +13,15 @@ import tyro
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol
-from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log, words
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import read_text
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from firmware_export.export import LabelledImages, Progress
     from firmware_export.output.report import ExportReport
+    from firmware_export.verify.verify import LabelledImages, Progress
 
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -41,12 +43,15 @@ class Arguments:
     """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
 
     images: Path | None = None
-    """Real images to verify on, at least 256: a folder (searched recursively, resized) or a .npy, uint8 [N, H, W, C].
-    Without it 256 generated images serve, and every file says so."""
+    """Real images to verify on, at least 256: a folder (searched recursively, resized), a zip of one, or a .npy, uint8
+    [N, H, W, C]. Without it 256 generated images serve, and every file says so."""
 
     validation: Path | None = None
     """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
-    subfolder a class, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+    subfolder a class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+
+    keras: Path | None = None
+    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
 
     error_rate: float = defaults.ERROR_RATE
     """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
@@ -56,9 +61,6 @@ class Arguments:
 
     symbol: str = defaults.SYMBOL
     """C identifier of the array; its length is SYMBOL_size."""
-
-    keras: Path | None = None
-    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
 
     target: str | None = None
     """The part it is for, such as samv71, or generic: refuse a model that does not fit, and say what would."""
@@ -90,30 +92,10 @@ class Arguments:
     @property
     def command(self) -> str:
         """What to type to make the files again, without this machine's folders."""
-        words = ["python", "-m", "firmware_export", self.model.name, "--out", self.out.name or "."]
-        for option, path in (("--images", self.images), ("--validation", self.validation), ("--keras", self.keras)):
-            words += [option, path.name] if path is not None else []
-        if self.error_rate != defaults.ERROR_RATE:
-            words += ["--error-rate", f"{self.error_rate:g}"]
-        if self.class_names:
-            one = len(self.class_names) == 1
-            words += ["--class-names", *([Path(self.class_names[0]).name] if one else self.class_names)]
-        if self.symbol != defaults.SYMBOL:
-            words += ["--symbol", self.symbol]
-        for option, value in (
-            ("--target", self.target),
-            ("--flash-bytes", self.flash_bytes),
-            ("--ram-bytes", self.ram_bytes),
-            ("--core", self.core),
-        ):
-            words += [option, str(value)] if value is not None else []
-        if self.format:
-            words += ["--format", *self.format]
-        if self.engine != "tflm":
-            words += ["--engine", self.engine]
-        if self.engine_prefix != defaults.ENGINE_PREFIX:
-            words += ["--engine-prefix", self.engine_prefix]
-        return shlex.join(words)
+        # A single class name is mostly that of a file.
+        names = tuple(Path(name).name for name in self.class_names) if len(self.class_names) == 1 else self.class_names
+        quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
+        return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
 
 def work() -> None:
@@ -123,7 +105,10 @@ def work() -> None:
     from firmware_export import export
     from firmware_export.board import targets
     from firmware_export.output import build_systems
+    from firmware_export.output.engine import Engine
+    from firmware_export.output.render import Settings
     from firmware_export.rows import naming
+    from firmware_export.verify.verify import Evidence
 
     check_symbol(arguments.symbol)
     naming.check_prefix(arguments.engine_prefix)
@@ -136,19 +121,23 @@ def work() -> None:
         report = export.export(
             model,
             arguments.out,
-            images=images,
-            validation=validation,
-            error_rate=arguments.error_rate,
-            class_names=class_names,
-            command=arguments.command,
-            symbol=arguments.symbol,
-            keras_model=keras_model,
-            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
+            Evidence(
+                images=images,
+                validation=validation,
+                error_rate=arguments.error_rate,
+                keras_model=keras_model,
+            ),
+            Settings(
+                command=arguments.command,
+                class_names=class_names,
+                symbol=arguments.symbol,
+                target=target,
+                formats=arguments.format,
+                engine=Engine(arguments.engine),
+                engine_prefix=arguments.engine_prefix,
+            ),
             name=arguments.model.name,
-            target=target,
-            formats=arguments.format,
-            engine=arguments.engine,
-            engine_prefix=arguments.engine_prefix,
+            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
             force=arguments.force,
             progress=progress,
         )
@@ -168,10 +157,13 @@ def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
     if len(given) != 1 or not Path(given[0]).is_file():
         return given
     try:
-        lines = Path(given[0]).read_text(encoding="utf-8").splitlines()
+        lines = read_text(Path(given[0])).splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"class names {given[0]!r} is no UTF-8 text: give one name a line") from error
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise UserError(f"class names {given[0]!r} is empty: give one name a line")
+    return names
 
 
 def _load(
@@ -182,13 +174,12 @@ def _load(
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments, class_names)
-    from firmware_export.tflite import convert, reader
-    from firmware_export.verify import sandbox
+    from firmware_export.tflite import convert
+    from firmware_export.verify import verify
 
     model = path.read_bytes()
-    sandbox.check(model, path.name)
-    graph = reader.read(model, path.name)
-    images = _images(arguments, graph.inputs[0].shape[1:], class_names)
+    graph = verify.read(model, path.name).graph
+    images = _images(arguments, graph.inputs[0].shape[1:], class_names, graph.outputs[0].size)
     return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
 
 
@@ -201,7 +192,7 @@ def _load_keras(
         raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
     model = convert.load_keras(arguments.model)
     convert.check_input(model)
-    images, validation = _images(arguments, model.input_shape[1:], class_names)
+    images, validation = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
     if convert.is_quantization_aware(model):
         return convert.quantized_aware_to_int8(model), images, validation, model
     if images is None:
@@ -210,14 +201,14 @@ def _load_keras(
 
 
 def _images(
-    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...]
+    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...], outputs: int
 ) -> "tuple[np.ndarray | None, LabelledImages | None]":
-    from firmware_export.images import load as images
+    from firmware_export.images import load
 
     given, labelled = arguments.images, arguments.validation
     return (
-        None if given is None else images.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
-        None if labelled is None else images.load_labelled(labelled, tuple(shape), class_names),
+        None if given is None else load.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
+        None if labelled is None else load.load_labelled(labelled, tuple(shape), class_names, outputs),
     )
 
 
@@ -227,7 +218,13 @@ def progress_bars() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    names = {"arena": "searching the least arena", "images": "comparing every tensor", "compile": "compiling"}
+    from firmware_export.verify.verify import Stage
+
+    names = {
+        Stage.ARENA: "searching the least arena",
+        Stage.IMAGES: "comparing every tensor",
+        Stage.COMPILE: "compiling",
+    }
     console = Console(stderr=True)
     is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
     with Bars(transient=True, console=console, disable=not is_shown) as bars:
@@ -256,7 +253,7 @@ def _print(report: "ExportReport", out: Path) -> None:
 
 
 def _rows(report: "ExportReport") -> list[tuple[str, str]]:
-    differing = sum(tensor["differing"] for tensor in report.kernel_parity)
+    differing = sum(tensor.differing for tensor in report.kernel_parity)
     kind = "real" if report.images_are_real else "GENERATED (no --images)"
     rows = [
         ("flash, model", f"{report.flash_bytes:,} bytes"),
@@ -264,23 +261,23 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
         ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
         (
             "fits",
-            ", ".join(part["target"] for part in report.targets if part["fits"]) or "none of the parts known here",
+            ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
         ),
-        ("answers", report.unsure["reason"]),
+        ("answers", report.unsure.reason),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
     ]
     if report.keras_parity is not None:
         parity = report.keras_parity
-        differing = f"{parity['differing']} of {parity['elements']} outputs differ"
-        rows.append(("Keras model", f"{differing}, {parity['beyond_one_step']} by more than one step"))
+        said = f"{parity.differing} of {parity.elements} outputs differ"
+        rows.append(("Keras model", f"{said}, {parity.beyond_one_step} by more than one step"))
     if report.rows is not None:
-        memory, flash = report.rows["context_bytes"], report.rows["constants_bytes"]
-        scratch = report.rows["scratch_bytes"]
-        memory = f"{memory:,} bytes of RAM ({memory + scratch['dsp']:,} on M4, M7; {memory + scratch['mve']:,} on M55)"
+        needed, flash = report.rows.context_bytes, report.rows.constants_bytes
+        scratch = report.rows.scratch_bytes
+        memory = f"{needed:,} bytes of RAM ({needed + scratch['dsp']:,} on M4, M7; {needed + scratch['mve']:,} on M55)"
         rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
-    compiled_with = report.compiled_with or (report.rows or {}).get("compiled_with")
+    compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
     rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
     rows.append(("SHA-256", report.sha256))
     return rows

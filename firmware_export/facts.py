@@ -1,7 +1,5 @@
 """What is known about a model when its files are written."""
 
-import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,15 +8,15 @@ import firmware_export
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.graph import Graph
 
-if TYPE_CHECKING:  # it brings numpy, which `python -m firmware_export.run --help` does without
+if TYPE_CHECKING:  # they bring numpy, which commands' help texts do without
     from firmware_export.memory.arena import Arena
+    from firmware_export.tflite.model import Model
 
 
 @dataclass(frozen=True)
 class ModelFacts:
     """Everything the generated text says about a model."""
 
-    graph: Graph
     arena: "Arena"
     """With the model that is shipped."""
     given_sha256: str
@@ -32,19 +30,14 @@ class ModelFacts:
     """One sentence on what was compared with what."""
 
     @property
-    def model(self) -> bytes:
+    def model(self) -> "Model":
         """What is shipped."""
         return self.arena.model
 
     @property
-    def sha256(self) -> str:
-        """Of the model's bytes, in lower-case hexadecimal."""
-        return hashlib.sha256(self.model).hexdigest()
-
-    @property
-    def crc32(self) -> int:
-        """zlib's CRC-32 of the model's bytes."""
-        return zlib.crc32(self.model)
+    def graph(self) -> Graph:
+        """The model's, with or without a memory plan of ours."""
+        return self.model.graph
 
 
 def check_class_names(class_names: Sequence[str], graph: Graph) -> None:

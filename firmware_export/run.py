@@ -11,6 +11,7 @@ import tyro
 from firmware_export.board import check_programs, emulator
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error, unknown_name
+from firmware_export.output.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def _work() -> None:
         sys.exit(1)
 
 
-def _passes(arguments: Arguments, engine: str) -> bool:
+def _passes(arguments: Arguments, engine: Engine) -> bool:
     core = emulator.MACHINES[arguments.machine]
     with tempfile.TemporaryDirectory() as name:
         elf = emulator.build(arguments.folder, core, Path(name) / "checks.elf", engine)
@@ -61,7 +62,7 @@ def _passes(arguments: Arguments, engine: str) -> bool:
     print(printed, end="")
     checks = printed.splitlines()
     failed = sum(line.startswith("FAILED ") for line in checks)
-    what = ", row engine" if engine == "rows" else ""
+    what = ", row engine" if engine.has_rows else ""
     print(f"{arguments.machine} ({core}){what}: {len(checks) - failed} of {len(checks)} checks passed")
     return not failed
 

@@ -1,20 +1,20 @@
 """Command lines: which preset, which settings over it, which run folder. TensorFlow is not imported to read them."""
 
 import contextlib
-import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, NoReturn
 
 import tyro
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from keras_satkd.config import Config, load, validated
+from keras_satkd.run.folder import Run
 
 
 @dataclass(frozen=True)
@@ -47,45 +47,46 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
         """Read the whole command line.
 
         Args:
-            settings: all that the preset says too.
+            settings: every setting of a preset.
             config: a preset (eurosat, eurosat_long, demo, paper, study) or a TOML file; the flags below change it.
-            workdir: the run's folder. The same command goes on where an earlier one was stopped.
-            verbosity: how much is said.
+            workdir: the run's folder. Repeat the command to resume an interrupted run.
+            verbosity: how much is logged.
         """
         return validated(settings), workdir, verbosity.level
 
     return read(command, module, arguments, description=description)
 
 
-def main(module: str, description: str, steps: str) -> NoReturn:
-    """Go a stretch of the road with the run that the command line describes, then leave the process.
+def main(module: str, description: str, work_on: Callable[[Run], None]) -> NoReturn:
+    """Do the steps of the run that the command line describes, then leave the process.
 
     Args:
         module: that was called.
         description: what it does, for the help text.
-        steps: name of the function of `keras_satkd.pipeline.steps` that does it.
+        work_on: does the steps.
     """
 
     def work() -> None:
         config, workdir, level = parse(module, description)
         show_log(level)
-        road = import_quietly("keras_satkd.pipeline.steps")
-        getattr(road, steps)(road.Run(workdir, config))
+        work_on(Run(workdir, config))
 
     exit_on_user_error(work, is_resumable=True)
 
 
-def import_quietly(module: str) -> ModuleType:
-    """A module that brings TensorFlow, without TensorFlow's chatter (unless `--verbose` asks for it).
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Import TensorFlow, and the modules that need it, without TensorFlow's messages (`--verbose` shows them).
 
-    Command lines import what does their work with it, once they are read: it takes seconds that `--help` must not cost.
+    Commands import what does their work once the command line is read: it takes seconds that `--help` must not cost.
 
-    Args:
-        module: its full name, as in `keras_satkd.pipeline.steps`.
+    Raises:
+        UserError: the extra `train` is not installed.
     """
-    # TensorFlow's C++ half tells whoever imports it of missing GPUs and CPU features, whatever the log level.
+    # TensorFlow's C++ part reports missing GPUs and CPU features when it is imported, whatever the log level.
     is_verbose = logging.getLogger("keras_satkd").isEnabledFor(logging.DEBUG)
-    with contextlib.nullcontext() if is_verbose else captured_stderr():
-        imported = importlib.import_module(module)
-        importlib.import_module("tensorflow").config.list_logical_devices()
-    return imported
+    with training_packages(), contextlib.nullcontext() if is_verbose else captured_stderr():
+        yield
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()

@@ -18,7 +18,9 @@ import tyro
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from firmware_export.common import defaults
+from firmware_export.common.command_line import MayBePath, words
 from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.files import read_text
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -34,9 +36,13 @@ Schedule = Literal["constant", "cosine", "plateau"]
 Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
 MixedPrecision = Literal["auto", "on", "off"]
 
+PLATEAU_PATIENCE = 10
+"""Epochs without a better validation loss after which the schedule `plateau` lowers the learning rate: the default of
+PyTorch's `ReduceLROnPlateau`, which the paper uses."""
+
 
 class _Strict:
-    # A key that is no setting is a typing error of the user's, never something to pass over.
+    # An unknown key is a typing error of the user's, which must not be ignored.
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
@@ -44,18 +50,18 @@ class _Strict:
 class DataConfig(_Strict):
     """Which images, and how they are divided."""
 
-    source: Annotated[str, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
+    source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
     """A TFDS name, an image folder (one subfolder a class), a zip of one, or `synthetic`."""
-    data_dir: Annotated[str | None, tyro.conf.arg(aliases=("--data-dir",))] = None
+    data_dir: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--data-dir",))] = None
     """Where TFDS keeps its data sets; its own default when not given."""
-    cache_dir: str | None = None
+    cache_dir: Annotated[str | None, MayBePath] = None
     """Where decoded images and precomputed teacher logits are kept; the user's cache folder when not given."""
     image_size: Count = 64
-    """Height and width in pixels that the student sees; other sizes are resized on decoding."""
+    """Height and width of the images in pixels; other sizes are resized on decoding."""
     validation_fraction: Fraction = 0.1
-    """Part of every class that chooses weights, schedules and calibration."""
+    """Part of every class in the validation set, which selects weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2
-    """Part of every class that is scored once, at the end, and chooses nothing."""
+    """Part of every class in the test set, which is evaluated once, after all choices are made."""
     seed: int = 0
     """Draws the split, the augmented views (and the scenes of `synthetic`)."""
     strict: Annotated[bool, tyro.conf.arg(aliases=("--strict",))] = False
@@ -76,24 +82,29 @@ class TrainingConfig(_Strict):
     """AdamW's, at its peak."""
     weight_decay: NonNegative = 5e-4
     """AdamW's decoupled decay."""
-    schedule: Schedule = "cosine"
-    """`cosine` to zero after a warm-up of 5 %; `plateau` divides by ten after 5 epochs without progress; `constant`."""
+    schedule: Annotated[
+        Schedule,
+        tyro.conf.arg(
+            help=f"`cosine` to zero after a warm-up of 5 %; `plateau` divides by ten after {PLATEAU_PATIENCE} epochs "
+            "without a better validation loss; `constant`."
+        ),
+    ] = "cosine"
     patience: Count | None = None
     """Stop after so many epochs without a better validation accuracy; never when not given."""
 
 
 @dataclass(frozen=True)
 class TeachersConfig(TrainingConfig):
-    """The networks that know more, and how they are fine-tuned."""
+    """The teachers, and how they are fine-tuned."""
 
-    names: tuple[str, ...] = ()
+    names: Annotated[tuple[str, ...], MayBePath] = ()
     """Each a known name, with an input size after `@` if wanted (`efficientvit_m2@128`), a folder that
     `keras_satkd.teach` made, a shipped teacher (`efficientvit_m2_eurosat`) or a saved Keras model. When none is given:
     the shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2@96` and `mobilevitv2_100@64`."""
-    initial_weights: str = "auto"
+    initial_weights: Annotated[str, MayBePath] = "auto"
     """`imagenet`; `none`: from scratch; `auto`: ImageNet's where they can be fetched, otherwise from scratch; or a
-    trained teacher of the same architecture, whose training then goes on."""
-    taught_by: tuple[str, ...] = ()
+    trained teacher of the same architecture, whose training is continued."""
+    taught_by: Annotated[tuple[str, ...], MayBePath] = ()
     """Trained teachers (folders, saved Keras models) under whose distillation loss the teachers are fine-tuned."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """The input range that a saved Keras model of your own expects."""
@@ -113,7 +124,7 @@ class TeachersConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class WeightingConfig(_Strict):
-    """How much each teacher counts: the rule and its thresholds (the paper's Algorithm 1)."""
+    """Weights of the teachers: the rule and its thresholds (the paper's Algorithm 1)."""
 
     rule: Rule = "confidence"
     """`paper-batch`, `paper-sample`: the paper's cases on the batch's mean or on each image; `confidence`: in
@@ -137,8 +148,8 @@ class WeightingConfig(_Strict):
 class DistillationConfig(TrainingConfig):
     """The student's training under ground truth and teachers."""
 
-    initial_weights: str | None = None
-    """A trained float student of the same architecture from which this training goes on: its `student.keras`, or
+    initial_weights: Annotated[str | None, MayBePath] = None
+    """A trained float student of the same architecture whose training is continued: its `student.keras`, or
     a shipped one (`resnet8_eurosat.keras`). Other classes begin with a fresh last layer."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16; `auto`: where the processor has it (avx512_bf16) or there is a GPU."""
@@ -147,8 +158,8 @@ class DistillationConfig(TrainingConfig):
     temperature: Positive = 5.0
     """τ: softens teachers' and student's probabilities (the paper's)."""
     teacher_logits: Literal["precomputed", "averaged", "in-loop"] = "precomputed"
-    """`precomputed`: teachers run once over a fixed set of views; `averaged`: so they do, and the mean of what they say
-    of an image goes with ever fresh views of it; `in-loop`: in every step."""
+    """`precomputed`: teachers run once over a fixed set of views; `averaged`: so they do, and the mean of their logits
+    for an image is used with fresh views of it; `in-loop`: they run in every step."""
     views: Count = 8
     """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
     sensor_noise: Threshold = 0.0
@@ -164,7 +175,7 @@ class QuantizationConfig(TrainingConfig):
     epochs: Epochs = 5
     """Passes over the training images; 0 keeps post-training quantization alone."""
     learning_rate: Positive = 2e-4
-    """A tenth of distillation's: the weights only settle onto the int8 grid."""
+    """A tenth of distillation's: the weights only adapt to the int8 grid."""
     calibration_images: Count = 256
     """Training images that set the ranges of activations, in QAT and in post-training quantization."""
 
@@ -178,7 +189,7 @@ class FirmwareConfig(_Strict):
     verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
     """Images on which TensorFlow Lite Micro and the trained model must agree."""
     error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
-    """Part of the classifier's answers that may be wrong: validation images choose its "unsure" margin for that."""
+    """Part of the classifier's predictions that may be wrong; validation images set the abstention threshold for it."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +211,7 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     """The configuration that `values` (nested, as in TOML or JSON) describe; settings left out keep their defaults.
 
     Raises:
-        UserError: an unknown setting, a value of the wrong kind or out of its range; `origin` says where it stood.
+        UserError: an unknown setting, a value of the wrong kind or out of its range; `origin` names its source.
     """
     try:
         config = TypeAdapter(Config).validate_python(values)
@@ -209,12 +220,19 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
-    if config.distillation.augmentation == "randaugment" and config.distillation.teacher_logits != "in-loop":
-        raise UserError(
-            f"{origin}: distillation.augmentation 'randaugment' cannot be repeated, so its teacher logits cannot be "
-            "precomputed: use 'satellite', or --distillation.teacher-logits in-loop"
-        )
+    is_in_loop = config.distillation.teacher_logits == "in-loop"
+    if config.distillation.augmentation == "randaugment" and not is_in_loop:
+        raise _not_repeatable(origin, "distillation.augmentation")
+    if config.teachers.taught_by and config.teachers.augmentation == "randaugment" and not is_in_loop:
+        raise _not_repeatable(origin, "teachers.augmentation")
     return config
+
+
+def _not_repeatable(origin: str, setting: str) -> UserError:
+    return UserError(
+        f"{origin}: {setting} 'randaugment' cannot be repeated, so its teacher logits cannot be precomputed: use "
+        "'satellite', or --distillation.teacher-logits in-loop"
+    )
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -250,20 +268,13 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command(config: Config, program: str) -> str:
-    """What to type to have a run of `config`: the `eurosat` preset and what differs from it, without folders' names.
+    """What to type to have a run of `config`: what differs from the `eurosat` preset, without folders' names.
 
     Args:
         config: of the run.
         program: module, as in `keras_satkd.distill`.
     """
-    standard, wanted = flatten(to_dict(load("eurosat"))), flatten(to_dict(config))
-    words = ["python", "-m", program]
-    for name, value in wanted.items():
-        if value != standard[name]:
-            words.append("--" + ("no-" if value is False else "") + name.replace("_", "-"))
-            if not isinstance(value, bool):
-                words += [Path(str(each)).name for each in (value if isinstance(value, list) else [value])]
-    return shlex.join(words)
+    return shlex.join(["python", "-m", program, *words(config, load("eurosat"))])
 
 
 def load(name: str) -> Config:
@@ -278,7 +289,7 @@ def load(name: str) -> Config:
         if not path.exists():
             raise unknown_name("preset", name, [preset.stem for preset in PRESETS.glob("*.toml")])
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise UserError(f"--config {name}: {error.strerror}; give a preset's name or a TOML file") from None
     except ValueError as error:

@@ -1,19 +1,26 @@
-"""`python -m keras_satkd.distill`: from images to C arrays that TensorFlow Lite Micro has executed and agreed with.
+"""`python -m keras_satkd.distill`: from images to C whose results were checked against TensorFlow Lite Micro.
 
     python -m keras_satkd.distill --data EuroSAT_RGB.zip --workdir runs/eurosat
     python -m keras_satkd.distill --config demo
 
-A run that was stopped goes on with the same command. `metrics.json` in its folder says which steps are done.
+Repeat the command to resume an interrupted run. `metrics.json` in its folder says which steps are done.
 """
 
 from typing import NoReturn
 
 from keras_satkd import cli
+from keras_satkd.run.folder import Run
 
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.distill", "Distil teachers into a student and export it as C arrays for TFLM.", "distil")
+    cli.main("keras_satkd.distill", "Distil teachers into a student and export it as C arrays for TFLM.", _work_on)
+
+
+def _work_on(run: Run) -> None:
+    with cli.quiet_imports():
+        from keras_satkd.pipeline.steps import distil
+    distil(run)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -11,7 +12,7 @@ from keras_satkd.data import augment
 from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
 from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.weighting import PAPER_CASES, Weights, make_rule
+from keras_satkd.weighting import PAPER_CASES, RULES, Weights, make_rule
 
 
 @tf_keras.saving.register_keras_serializable("keras_satkd")
@@ -20,7 +21,11 @@ class Distiller(tf_keras.Model):
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
     [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] (`training.teacher_logits` computes
-    them). Where they are missing, the teachers run inside the step. `y` is int [B], or float [B, C] (one-hot or mixed).
+    them). Where they are missing, the teachers run inside the step. `y` is int [B] or [B, 1] in 0..C-1, or float [B, C]
+    (one-hot or mixed).
+
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Labels
+    that a `tf.data.Dataset` or a generator gives are checked for their shape only.
 
     Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation
     a batch without teacher logits is scored on the ground truth alone: no teacher runs to validate a student.
@@ -40,6 +45,7 @@ class Distiller(tf_keras.Model):
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
+        ValueError: from the methods above: a label is outside 0..C-1, or labels have another shape.
     """
 
     def __init__(
@@ -82,7 +88,7 @@ class Distiller(tf_keras.Model):
         if self.teacher_names:
             names += ["ground_truth_loss", "distillation_loss"]
             names += [f"weight_{name}" for name in self.teacher_names]
-        if self.teacher_names and self.weighting.rule.startswith("paper"):
+        if self.teacher_names and RULES[self.weighting.rule].has_cases:
             names += [f"case_{case}" for case in PAPER_CASES]
         return names
 
@@ -97,6 +103,42 @@ class Distiller(tf_keras.Model):
         if training and self.sensor_noise:
             images = augment.sensor_noise(images, self.sensor_noise)
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
+
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
+        """As of any Keras model; labels in arrays are checked first, those of `validation_data` too."""
+        self._check_labels(y)
+        given = settings.get("validation_data")
+        if isinstance(given, tuple) and len(given) > 1:
+            self._check_labels(given[1])
+        return super().fit(x, y, *arguments, **settings)
+
+    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As of any Keras model; labels in arrays are checked first."""
+        self._check_labels(y)
+        return super().evaluate(x, y, *arguments, **settings)
+
+    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As of any Keras model; labels in arrays are checked first."""
+        self._check_labels(y)
+        return super().train_on_batch(x, y, *arguments, **settings)
+
+    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As of any Keras model; labels in arrays are checked first."""
+        self._check_labels(y)
+        return super().test_on_batch(x, y, *arguments, **settings)
+
+    def _check_labels(self, labels: Any) -> None:
+        if labels is None:
+            return
+        classes, values = self.student.output_shape[-1], np.asarray(labels)
+        if _is_distribution(values.shape, classes):
+            return
+        # A condition that NaN fails as well.
+        wrong = values[~((values >= 0) & (values < classes) & (values == np.floor(values)))]
+        if wrong.size:
+            raise ValueError(
+                f"label {wrong[0]} found, whole numbers in 0..{classes - 1} expected for {classes} classes"
+            )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; returns the running means of all metrics."""
@@ -154,7 +196,7 @@ class Distiller(tf_keras.Model):
     def _loss(
         self, labels: tf.Tensor, student_logits: tf.Tensor, teacher_logits: tf.Tensor | None, sample_weight: Any
     ) -> tf.Tensor:
-        """Mean loss of the batch; the metrics learn of its parts."""
+        """Mean loss of the batch; its parts are added to the metrics."""
         losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits)
         if teacher_logits is not None and self._weigh is not None:
             distillation = distillation_losses(teacher_logits, student_logits, self.temperature)
@@ -224,6 +266,20 @@ def _state(value: Any) -> tf.Variable:
 
 
 def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    if labels.shape.rank == logits.shape.rank:
+    # A dataset's labels may have a shape that is known only when it runs.
+    if labels.shape.rank is not None and _is_distribution(tuple(labels.shape), logits.shape[-1]):
         return tf.cast(labels, tf.float32)
     return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1])
+
+
+def _is_distribution(shape: Sequence[int | None], classes: int) -> bool:
+    """Whether labels of this shape are one-hot or mixed, [B, C], and not class numbers, [B] or [B, 1].
+
+    Raises:
+        ValueError: they are none of these.
+    """
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 != classes):
+        return False
+    if len(shape) == 2 and shape[1] in (classes, None):
+        return True
+    raise ValueError(f"labels of shape {tuple(shape)} found, [B], [B, 1] or [B, {classes}] expected")

@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.evaluate`: how well a model tells the classes of images apart.
+"""`python -m keras_satkd.evaluate`: scores of a model on labelled images.
 
 python -m keras_satkd.evaluate runs/eurosat/student_int8.tflite --data EuroSAT_RGB.zip
 python -m keras_satkd.evaluate student.keras --data new_pictures --split all --corruptions --json
@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -17,7 +17,7 @@ import tyro
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
-from keras_satkd.cli import import_quietly
+from keras_satkd.cli import quiet_imports
 from keras_satkd.config import Config, DataConfig, validated
 
 if TYPE_CHECKING:
@@ -38,14 +38,15 @@ class Arguments:
     """An int8 .tflite, a Keras model (.keras, .h5), a teacher's folder, or the name of a shipped one. Its classes are
     the list `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
 
-    data: str
-    """A TFDS name, an image folder (one subfolder a class), a zip of one, or `synthetic`."""
+    data: DataConfig = field(default_factory=lambda: DataConfig(source=tyro.MISSING))
+    """As in training: the same seed and fractions give the same split. `data.` may be left out, as in --seed. The image
+    size is for teacher folders only; any other model gets images of its input's size."""
 
     split: Literal["test", "validation", "train", "all"] = "test"
     """The part to score, divided as in training by seed and fractions; `all` divides nothing."""
 
     corruptions: bool = False
-    """Score the images disturbed too, each way in five severities: noise, motion blur, JPEG, light."""
+    """Score the corrupted images too, in five severities each: noise, motion blur, JPEG, light."""
 
     json: bool = False
     """Print one JSON object, all values in [0, 1], instead of tables in per cent."""
@@ -53,49 +54,26 @@ class Arguments:
     input_range: InputRange = "0..1"
     """The input that a Keras model expects; a teacher's folder and an int8 model know their own."""
 
-    image_size: int = 64
-    """Height and width in pixels of the images given to a teacher's folder; other models' inputs say theirs."""
-
-    seed: int = 0
-    """Draws the split, as `--data.seed` in training (and the scenes of `synthetic`)."""
-
-    validation_fraction: float = 0.1
-    """Part of every class that was for validation."""
-
-    test_fraction: float = 0.2
-    """Part of every class that was for the test."""
-
-    synthetic_images: int = DataConfig.synthetic_images
-    """How many scenes `synthetic` draws, before they are split."""
-
-    data_dir: str | None = None
-    """Where TFDS keeps its data sets; its own default when not given."""
-
-    cache_dir: str | None = None
-    """Where decoded images are kept; the user's cache folder when not given."""
-
     limit: int | None = None
     """Score only so many images of the part, a random sample."""
 
     verbosity: VerbosityFlags = Verbosity()
 
     def data_config(self, image_size: int) -> DataConfig:
-        """What training would call these images, at `image_size` pixels.
+        """The data settings at `image_size` pixels.
 
         Raises:
             UserError: a value is out of its range.
         """
-        settings = DataConfig(
-            source=self.data,
-            data_dir=self.data_dir,
-            cache_dir=self.cache_dir,
-            image_size=image_size,
-            validation_fraction=self.validation_fraction,
-            test_fraction=self.test_fraction,
-            seed=self.seed,
-            synthetic_images=self.synthetic_images,
-        )
-        return validated(Config(data=settings)).data
+        return validated(Config(data=dataclasses.replace(self.data, image_size=image_size))).data
+
+
+SHORT_OPTIONS = {
+    f"--{prefix}{name}": f"--data.{prefix}{name}"
+    for name in (setting.name.replace("_", "-") for setting in dataclasses.fields(DataConfig))
+    for prefix in ("", "no-")
+}
+"""Options of `data` without their prefix, and what they stand for."""
 
 
 def main() -> NoReturn:
@@ -104,12 +82,12 @@ def main() -> NoReturn:
 
 
 def _work() -> None:
-    arguments = read(Arguments, "keras_satkd.evaluate")
+    arguments = read(Arguments, "keras_satkd.evaluate", short_options=SHORT_OPTIONS)
     show_log(arguments.verbosity.level)
-    arguments.data_config(arguments.image_size)
+    arguments.data_config(arguments.data.image_size)
     if arguments.limit is not None and arguments.limit < 1:
         raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
-    # Model builders and TFDS print on stdout, which is the result's alone.
+    # Model builders and TFDS print on stdout, where only the result belongs.
     with contextlib.redirect_stdout(sys.stderr):
         result = _result(arguments)
     if arguments.json:
@@ -119,18 +97,17 @@ def _work() -> None:
 
 
 def _result(arguments: Arguments) -> dict[str, Any]:
-    classifier = import_quietly("keras_satkd.evaluation.classifier").load(
-        arguments.model, arguments.input_range, arguments.image_size
-    )
+    with quiet_imports():
+        from keras_satkd.evaluation import classifier as classifiers
+        from keras_satkd.evaluation import scoring
+    classifier = classifiers.load(arguments.model, arguments.input_range, arguments.data.image_size)
     part = _images(arguments, classifier.image_size)
-    from keras_satkd.evaluation import scoring
-
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
     # A path says where this machine keeps its files; a TFDS name belongs to the result as it is.
-    is_path = os.path.exists(os.path.expanduser(arguments.data))
-    source = Path(arguments.data).resolve().name if is_path else arguments.data
+    is_path = os.path.exists(os.path.expanduser(arguments.data.source))
+    source = Path(arguments.data.source).resolve().name if is_path else arguments.data.source
     return {
         "model": classifier.name,
         "data": source,
@@ -142,13 +119,15 @@ def _result(arguments: Arguments) -> dict[str, Any]:
 def _images(arguments: Arguments, image_size: int) -> "ImageSet":
     import numpy as np
 
-    from keras_satkd.data import sources as data
+    from keras_satkd.data.sources import load
+    from keras_satkd.data.splits import split
 
     settings = arguments.data_config(image_size)
-    images = data.load(settings)
+    images = load(settings)
     limit = arguments.limit
     if arguments.split != "all":
-        part = getattr(data.split(images, settings), arguments.split)
+        divided = split(images, settings)
+        part = {"train": divided.train, "validation": divided.validation, "test": divided.test}[arguments.split]
         return part.take(range(min(limit, len(part)))) if limit else part
     # Undivided images are in the order of their classes, of which the first few would be but one.
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images

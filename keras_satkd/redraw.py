@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.redraw`: a run's report once more, from what the run found.
+"""`python -m keras_satkd.redraw`: a finished run's report, written again from its results.
 
     python -m keras_satkd.redraw --workdir runs/eurosat
 
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from firmware_export.common.extras import training_packages
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ def main() -> NoReturn:
     def work() -> None:
         arguments = read(Arguments, "keras_satkd.redraw")
         show_log(arguments.verbosity.level)
-        from keras_satkd.report.write import report
-        from keras_satkd.run.folder import Run
+        with training_packages():
+            from keras_satkd.report.write import report
+            from keras_satkd.run.folder import Run
 
         run = Run.open(arguments.workdir)
-        print(run.path(report(run)["file"]))
+        print(run.path(report(run).file))
 
     exit_on_user_error(work)
 

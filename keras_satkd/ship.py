@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.ship`: a run's products, each with a JSON beside it that says how it was made.
+"""`python -m keras_satkd.ship`: a run's models, each with a JSON beside it that says how it was made.
 
     python -m keras_satkd.ship --workdir runs/eurosat --out keras_satkd/pretrained
 
@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from keras_satkd.cli import quiet_imports
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,9 @@ def main() -> NoReturn:
     def work() -> None:
         arguments = read(Arguments, "keras_satkd.ship")
         show_log(arguments.verbosity.level)
-        from keras_satkd.cli import import_quietly
-
-        for path in import_quietly("keras_satkd.pipeline.release").ship(
-            arguments.workdir, arguments.out, arguments.suffix
-        ):
+        with quiet_imports():
+            from keras_satkd.pipeline import release
+        for path in release.ship(arguments.workdir, arguments.out, arguments.suffix):
             print(path)
 
     exit_on_user_error(work)

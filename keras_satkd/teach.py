@@ -8,11 +8,18 @@ The folder `runs/teacher/teachers/efficientvit_m2@128` is then a teacher for `--
 from typing import NoReturn
 
 from keras_satkd import cli
+from keras_satkd.run.folder import Run
 
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.teach", "Fine-tune the teachers of a run.", "teach_only")
+    cli.main("keras_satkd.teach", "Fine-tune the teachers of a run.", _work_on)
+
+
+def _work_on(run: Run) -> None:
+    with cli.quiet_imports():
+        from keras_satkd.pipeline.steps import teach_only
+    teach_only(run)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Teacher logits → how much each teacher counts. Pure functions, chosen by name (`RULES`).
+"""Weighting rules: teacher logits → weights of the teachers. Pure functions, found by name (`RULES`).
 
 `B` images, `T` teachers, `C` classes. No gradient flows through any weight.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -46,20 +47,18 @@ def confidence(teacher_logits: tf.Tensor, temperatures: float | Sequence[float])
 def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float) -> Weights:
     """The paper's Algorithm 1 on confidences `C1`, `C2`; the first case that holds runs (δ threshold, w_min minimum).
 
-    | case | α | β |
-    |---|---|---|
-    | C1 < floor and C2 < floor | 0 | 0 |
-    | C1 < δ and C2 < δ | max(0.5 − (δ − C1), w_min) | max(0.5 − (δ − C2), w_min) |
-    | C1 < δ | 0.3 | 0.7 |
-    | C2 < δ | 0.7 | 0.3 |
-    | else | 0.5 | 0.5 |
+    - C1 < floor and C2 < floor: α = β = 0
+    - C1 < δ and C2 < δ: α = max(0.5 − (δ − C1), w_min), β = max(0.5 − (δ − C2), w_min)
+    - C1 < δ: α = 0.3, β = 0.7
+    - C2 < δ: α = 0.7, β = 0.3
+    - else: α = β = 0.5
 
     `s = (α + β)/2`.
 
     Args:
         confidences: float32 [B, 2]; for the batch rule, the same row B times.
         threshold: δ.
-        floor: below it a teacher says nothing.
+        floor: below it a teacher does not count.
         minimum: w_min.
     """
     first_unsure, second_unsure = tf.unstack(confidences < threshold, axis=1)
@@ -129,18 +128,41 @@ def _single(config: WeightingConfig, teachers: int) -> Rule:
     return _constant(weights, config.distillation_share)
 
 
-RULES: dict[str, Callable[[WeightingConfig, int, float, Sequence[float]], Rule]] = {
-    "paper-batch": lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, True),
-    "paper-sample": lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, False),
-    "confidence": lambda config, _, __, calibration: (
-        lambda logits: _proportional(confidence(logits, calibration), config.distillation_share)
+@dataclass(frozen=True)
+class RuleType:
+    """A kind of rule.
+
+    Attributes:
+        make: settings, number of teachers, temperature of the loss, calibration (one temperature a teacher) → rule.
+        has_cases: its `Weights` say which of `PAPER_CASES` ran.
+        uses_teachers: whether any teacher counts.
+    """
+
+    make: Callable[[WeightingConfig, int, float, Sequence[float]], Rule]
+    has_cases: bool = False
+    uses_teachers: bool = True
+
+
+RULES = {
+    "paper-batch": RuleType(
+        lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, True), has_cases=True
     ),
-    "entropy": lambda config, _, __, calibration: (
-        lambda logits: _proportional(certainty(logits, calibration), config.distillation_share)
+    "paper-sample": RuleType(
+        lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, False), has_cases=True
     ),
-    "static": lambda config, teachers, _, __: _static(config, teachers),
-    "single": lambda config, teachers, _, __: _single(config, teachers),
-    "none": lambda _, teachers, __, ___: _constant((1.0,) * teachers, share=0.0),
+    "confidence": RuleType(
+        lambda config, _, __, calibration: (
+            lambda logits: _proportional(confidence(logits, calibration), config.distillation_share)
+        )
+    ),
+    "entropy": RuleType(
+        lambda config, _, __, calibration: (
+            lambda logits: _proportional(certainty(logits, calibration), config.distillation_share)
+        )
+    ),
+    "static": RuleType(lambda config, teachers, _, __: _static(config, teachers)),
+    "single": RuleType(lambda config, teachers, _, __: _single(config, teachers)),
+    "none": RuleType(lambda _, teachers, __, ___: _constant((1.0,) * teachers, share=0.0), uses_teachers=False),
 }
 
 
@@ -161,4 +183,4 @@ def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibr
     """
     if config.rule not in RULES:
         raise unknown_name("weighting rule", config.rule, RULES)
-    return RULES[config.rule](config, teachers, temperature, tuple(calibration) or (1.0,) * teachers)
+    return RULES[config.rule].make(config, teachers, temperature, tuple(calibration) or (1.0,) * teachers)

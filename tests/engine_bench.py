@@ -101,10 +101,11 @@ def measure(
         pictures: uint8 [N, 64, 64, 3]; one drawn picture unless given.
     """
     core = emulator.MACHINES[machine]
-    graph = reader.read(model, name)
+    parsed = reader.read(model, name)
+    graph = parsed.graph
     pictures = engine_models.pictures(1) if pictures is None else pictures
     images = len(pictures)
-    expected = interpreters.run(model, interpreters.quantize_input(pictures, graph)).reshape(images, -1)
+    expected = interpreters.run(parsed, interpreters.quantize_input(pictures, graph)).reshape(images, -1)
     sizes = {"images": images, "inputs": pictures[0].size, "outputs": expected.shape[1]}
     text = _NETWORK.format(pixels=_rows(pictures.reshape(images, -1)), codes=_rows(expected), **sizes)
     (folder / "network.h").write_text(text + program.call)
@@ -196,7 +197,7 @@ def _output(command: Sequence[str]) -> str:
 
 def row_engine(model: bytes, folder: Path) -> Program:
     """The row engine's C of a model."""
-    for file, text in compile_rows(model, "make bench-engine").files.items():
+    for file, text in compile_rows(reader.read(model), "make bench-engine").files.items():
         (folder / file).write_text(text)
     return Program("rows", (folder / "satkd_model.c",), (folder,), _ROWS)
 

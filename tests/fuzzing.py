@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+import exporting
 import mutations
 
 # What the processes need is imported before they part: a fork takes milliseconds, a start a third of a second.
 from ai_edge_litert import interpreter, schema_py_generated  # noqa: F401
 from tflite_micro.python.tflite_micro import runtime  # noqa: F401
 
-from firmware_export import export
 from firmware_export.common.errors import UserError, exit_on_user_error
 from firmware_export.verify import sandbox
 
@@ -55,7 +55,7 @@ def outcome(model: bytes) -> tuple[str, str]:
 
 def _export(model: bytes, out: Path) -> None:
     with mock.patch.object(sandbox, "check"):
-        export.export(model, out, images=None, command="fuzz")
+        exporting.export(model, out, command="fuzz")
 
 
 def _apart(work: Callable[[], None]) -> tuple[int, bytes, bytes]:

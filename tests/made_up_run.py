@@ -1,5 +1,6 @@
 """A finished run that nobody trained: its numbers are drawn, its files are as a run leaves them."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,19 @@ from keras_satkd.data.corruptions import CORRUPTIONS
 from keras_satkd.evaluation import predictions
 from keras_satkd.models.pretrained import EUROSAT_CLASSES
 from keras_satkd.report import summary
-from keras_satkd.run import history
+from keras_satkd.run import history, stages
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import (
+    DataResult,
+    DistillationResult,
+    FirmwareResult,
+    Int8Result,
+    QuantizationResult,
+    StepResult,
+    TeacherResult,
+    TestResult,
+)
+from keras_satkd.run.stages import Step
 from keras_satkd.weighting import PAPER_CASES
 
 TEACHERS = ("efficientvit_m2", "mobilevitv2_100")
@@ -37,11 +49,11 @@ def finished(
     for name in (*(f"teacher {teacher}" for teacher in teachers), *summary.MODELS):
         logits[name] = random.normal(0, 1, (IMAGES, len(class_names))).astype(np.float32)
         logits[name][np.arange(IMAGES), test.labels] += random.choice([4, -2], IMAGES, p=[0.95, 0.05])
-    said = predictions.gather(logits, test, "int8")
-    said.save(run.path(predictions.FILE))
+    found = predictions.collect(logits, test, "int8")
+    found.save(run.path(predictions.FILE))
     write_json(run.path("firmware", "export.json"), _export(logits["int8"], test.labels))
-    for step, found in _results(said, class_names, teachers).items():
-        run.step(step, lambda found=found: found)
+    for step, result in _results(found, class_names, teachers).items():
+        run.step(step, lambda result=result: result)
     return run
 
 
@@ -71,41 +83,37 @@ def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> I
     return ImageSet(images.astype(np.uint8), labels, files, class_names)
 
 
-def _results(said: predictions.Answers, class_names: tuple[str, ...], teachers: tuple[str, ...]) -> dict[str, dict]:
+def _results(
+    found: predictions.Predictions, class_names: tuple[str, ...], teachers: tuple[str, ...]
+) -> dict[Step, StepResult]:
     confusion = np.zeros((len(class_names),) * 2, int)
-    np.add.at(confusion, (said.labels, said.of("int8")[0]), 1)
+    np.add.at(confusion, (found.labels, found.of("int8")[0]), 1)
     kinds = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
-    scores = {name: {kind: 0.9 + 0.001 * at for kind in kinds} for at, name in enumerate(said.models)}
+    scores = {name: {kind: 0.9 + 0.001 * at for kind in kinds} for at, name in enumerate(found.models)}
     fading = {name: [0.95 - 0.1 * severity for severity in range(1, 6)] for name in CORRUPTIONS}
     cost = {"parameters": 98_522, "macs": 58_393_216, "bytes": 394_088, "milliseconds": 1.25}
-    costs = {**{name: cost for name in said.models if name not in ("ptq", "qat", "int8")}, "int8": cost}
+    costs = {**{name: cost for name in found.models if name not in ("ptq", "qat", "int8")}, "int8": cost}
     return {
-        "data": {
-            "classes": list(class_names),
-            "train": 17_010,
-            "validation": 2_430,
-            "test": IMAGES,
-            "split_sha256": "5" * 64,
-            "hardware": "2 x some processor, avx512_bf16",
-        },
-        **{f"teacher {name}": {} for name in teachers},
-        "distillation": {"file": "student.keras", "parameters": 98_522, "macs": 58_393_216},
-        "quantization": {"file": "student_qat.h5"},
-        "int8": {"file": "student_int8.tflite", "bytes": 116_664},
-        "firmware": {"folder": "firmware", "flash_bytes": 116_664, "arena_bytes": 215_840},
-        "test": {
-            **scores,
-            "confusion": confusion.tolist(),
-            "noise": {"images": 200, "float": {"clean": 0.96, **fading}, "int8": {"clean": 0.95, **fading}},
-            "cost": costs,
-        },
+        stages.DATA: DataResult(list(class_names), 17_010, 2_430, IMAGES, "5" * 64, "2 x some processor, avx512_bf16"),
+        **{stages.teacher(name): TeacherResult() for name in teachers},
+        stages.DISTILLATION: DistillationResult("student.keras", 98_522, 58_393_216),
+        stages.QUANTIZATION: QuantizationResult("student_qat.h5"),
+        stages.INT8: Int8Result("student_int8.tflite", 116_664),
+        stages.FIRMWARE: FirmwareResult("firmware", 116_664, 215_840),
+        stages.TEST: TestResult(
+            scores,
+            confusion.tolist(),
+            {"images": 200, "float": {"clean": 0.96, **fading}, "int8": {"clean": 0.95, **fading}},
+            costs,
+        ),
     }
 
 
 def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
     codes = np.clip(np.round(8 * logits), -128, 127).astype(np.int8)
-    unsure = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
-    rows = zip(*(column.tolist() for column in vars(unsure.curve).values()), strict=True)
+    chosen = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
+    rows = zip(*(column.tolist() for column in vars(chosen.curve).values()), strict=True)
+    parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14)
     return {
         "command": "python -m firmware_export student_int8.tflite --out firmware",
         "sha256": "a" * 64,
@@ -115,13 +123,13 @@ def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
         "arena_margin_rule": "one sixteenth",
         "macs": 58_393_216,
         "unsure": {
-            "least_margin": unsure.least_margin,
-            "reason": unsure.reason,
-            "error_rate": unsure.error_rate,
+            "least_margin": chosen.threshold,
+            "reason": chosen.reason,
+            "error_rate": chosen.error_rate,
             "confidence": abstention.CONFIDENCE,
-            "images": unsure.images,
-            "accuracy": unsure.accuracy,
+            "images": chosen.images,
+            "accuracy": chosen.accuracy,
             "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],
         },
-        "targets": fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14),
+        "targets": [asdict(part) for part in parts],
     }

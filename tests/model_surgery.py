@@ -6,8 +6,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 def edited(model, edit):
-    """The model after `edit` has changed its object form (schema's ModelT)."""
-    content = schema.ModelT.InitFromPackedBuf(model)
+    """The bytes of a model, or of bytes of one, after `edit` has changed its object form (schema's ModelT)."""
+    content = schema.ModelT.InitFromPackedBuf(getattr(model, "content", model))
     edit(content)
     return packed(content)
 

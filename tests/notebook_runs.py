@@ -36,6 +36,8 @@ PICTURE = "a picture"
 """What stands for one among a cell's texts."""
 
 _LONGEST_SECONDS = 600
+_CHOSEN_AT_IMPORT = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS")
+"""What importing our packages sets in this process; a kernel of the reader's begins without."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -48,7 +50,8 @@ def execute(committed: NotebookNode) -> NotebookNode:
     """The same notebook with the outputs that it has now: in a kernel, a folder and a cache of its own."""
     notebook = nbformat.from_dict(committed)
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        ours = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = {name: value for name, value in os.environ.items() if name not in _CHOSEN_AT_IMPORT} | ours
         client = NotebookClient(
             notebook,
             timeout=_LONGEST_SECONDS,
@@ -56,7 +59,7 @@ def execute(committed: NotebookNode) -> NotebookNode:
             record_timing=False,
             resources={"metadata": {"path": folder}},
         )
-        client.execute(env={**os.environ, **environment})
+        client.execute(env=environment)
     return _tidy(notebook)
 
 

@@ -12,6 +12,9 @@ from firmware_export.rows.compile import RowsModel
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
+STATUS = {"ok": 0, "null": 1, "not begun": 2, "too many": 3, "too few": 4, "corrupt": 5, "in progress": 6, "wrong": 7}
+"""The values of `satkd_status`."""
+
 # Several models in one program: each under names of its own, reading its images from standard input in turn.
 _SERVE = """
 #include "{i}/satkd_model.c"

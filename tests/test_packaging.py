@@ -1,7 +1,8 @@
 """The wheel and the source archive, built, installed into an environment of their own and used from elsewhere.
 
-The environment has this one's libraries by way of a `.pth` file, which installs in a second what takes minutes and
-2.8 GB; the project itself comes from the wheel alone. `SATKD_FULL_INSTALL=1` has pip install the libraries too.
+The environment of training has this one's libraries by way of a `.pth` file, which installs in a second what takes
+minutes and 2.8 GB; the project itself comes from the wheel alone. `SATKD_FULL_INSTALL=1` has pip install the libraries
+too. The environment of firmware engineers, without extras, is always installed in earnest: 365 MB in 10 s.
 """
 
 import email
@@ -21,20 +22,27 @@ from pathlib import Path
 import pytest
 
 import firmware_export
+from firmware_export.board import emulator
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("keras_satkd", "firmware_export")
+EMULATION = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 pytestmark = pytest.mark.slow
 
 
-def run(command: list[str | Path], folder: Path) -> str:
-    """Standard output of a command that must succeed, called in `folder` without anything of this tree."""
+def attempt(command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a command came to, called in `folder` without anything of this tree."""
     left_out = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "100"}
-    done = subprocess.run(
+    return subprocess.run(
         [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def run(command: list[str | Path], folder: Path) -> str:
+    """Standard output of a command that must succeed."""
+    done = attempt(command, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -67,7 +75,25 @@ def programs(built, tmp_path_factory) -> Path:
         # A path in a .pth file is searched last, and .pth files in it (such as ours, if editable) are not read.
         (Path(site) / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     options = [] if is_full else ["--no-deps", "--no-index"]
-    run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *options, built["wheel"]], folder)
+    run([*pip_install(python), *options, f"{built['wheel']}[train]"], folder)
+    return folder / "bin"
+
+
+def pip_install(python: Path) -> list[str | Path]:
+    """The command, up to its options, that installs into the environment of `python`, which has no pip."""
+    return [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def base_programs(built, tmp_path_factory) -> Path:
+    """The folder of programs of an environment that has the wheel and what it asks for without an extra."""
+    folder = tmp_path_factory.mktemp("base")
+    venv.EnvBuilder(symlinks=True).create(folder)
+    done = attempt([*pip_install(folder / "bin" / "python"), f"{built['wheel']}[firmware]"], folder)
+    # What pip says of every package where it reaches no registry.
+    if "(from versions: none)" in done.stderr:
+        pytest.skip("pip reaches no package registry, so that the base dependencies cannot be installed")
+    assert done.returncode == 0, done.stderr
     return folder / "bin"
 
 
@@ -150,3 +176,54 @@ def test_a_shipped_model_is_exported_for_both_engines(programs, call, tmp_path):
     assert json.loads((tmp_path / "firmware" / "library.json").read_text())["version"] == firmware_export.__version__
     for name in ("classifier.cc", "satkd_model.c"):
         assert (tmp_path / "firmware" / name).stat().st_size > 0, name
+
+
+@pytest.fixture(scope="module")
+def base_export(base_programs, tmp_path_factory) -> Path:
+    """What the base environment makes of a shipped model, for both engines."""
+    folder = tmp_path_factory.mktemp("base_export")
+    model = next(base_programs.parent.rglob("resnet8_eurosat_int8.tflite"))
+    run([base_programs / "satkd-export", model, "--out", "firmware", "--engine", "both"], folder)
+    return folder / "firmware"
+
+
+class TestBase:
+    """Without extras: what a firmware engineer installs."""
+
+    def test_nothing_of_training_is_there(self, base_programs, tmp_path):
+        modules = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "keras_cv", "matplotlib")
+        code = f"from importlib.util import find_spec; print([name for name in {modules} if find_spec(name)])"
+        assert run([base_programs / "python", "-c", code], tmp_path) == "[]\n"
+
+    def test_a_model_is_exported_for_both_engines(self, base_export):
+        for name in ("classifier.cc", "satkd_model.c"):
+            assert (base_export / name).stat().st_size > 0, name
+
+    @pytest.mark.skipif(not all(map(shutil.which, EMULATION)), reason=f"{', '.join(EMULATION)} are not all installed")
+    def test_the_export_runs_on_the_emulator(self, base_programs, base_export):
+        said = run([base_programs / "satkd-emulate", base_export.name], base_export.parent)
+        assert said.count(" checks passed\n") == 2
+        assert "FAILED" not in said
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("satkd-distill", "--config", "demo", "--workdir", "run"),
+            ("satkd-teach", "--config", "demo", "--workdir", "run"),
+            ("satkd-quantize", "--config", "demo", "--workdir", "run"),
+            ("satkd-lower", "--config", "demo", "--workdir", "run"),
+            ("satkd-evaluate", "resnet8_eurosat_int8.tflite", "--data", "synthetic"),
+            ("satkd-study", "--data", "synthetic", "--workdir", "run"),
+            ("satkd-ship", "--workdir", "run", "--out", "shipped"),
+            ("satkd-redraw", "--workdir", "run"),
+            ("satkd-export", "KERAS", "--out", "firmware"),
+        ],
+        ids=lambda words: words[0],
+    )
+    def test_a_command_of_training_says_what_to_install(self, words, base_programs, tmp_path):
+        keras_model = next(base_programs.parent.rglob("resnet8_eurosat.keras"))
+        program, *arguments = (keras_model if word == "KERAS" else word for word in words)
+        done = attempt([base_programs / program, *arguments], tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(r'error: \w+ is not installed; .*: pip install "keras_satkd\[train\]"\n', done.stderr)
+        assert {path.name for path in tmp_path.iterdir()} <= {"cache"}

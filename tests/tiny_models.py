@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.tflite import convert
 
 SIZE = 16
@@ -108,7 +108,7 @@ KINDS = ("resnet", "ds_cnn", "mobilenet", "autoencoder")
 def quantized(keras, kind):
     """The int8 bytes of a kind of model."""
     model = BUILDERS[kind](keras)
-    return convert.float_to_int8(model, load.generated_images(model.input_shape[1:], 32, seed=7))
+    return convert.float_to_int8(model, generated_images(model.input_shape[1:], 32, seed=7))
 
 
 def settle_ranges(model, batch):

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from firmware_export.rows.layers import Convolution, Layer
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import SOURCE, Plan, Ring, plan
+from firmware_export.tflite.reader import read
 
 MODEL = Path(__file__).parents[2] / "keras_satkd" / "pretrained" / "resnet8_eurosat_int8.tflite"
 PICTURE = Path(__file__).with_name("rings.svg")
@@ -216,4 +217,4 @@ def _draw_schedule(axes: Axes, planned: Plan) -> None:
 
 
 if __name__ == "__main__":
-    draw(plan(lower(MODEL.read_bytes())), PICTURE)
+    draw(plan(lower(read(MODEL.read_bytes()))), PICTURE)

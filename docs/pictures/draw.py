@@ -1,4 +1,4 @@
-"""`python docs/pictures/draw.py`: draw the README's picture, from the shipped models' JSON, and an image's way."""
+"""`python docs/pictures/draw.py`: draw the overview, from the shipped models' JSON, and the path of an image."""
 
 import json
 import math
@@ -17,7 +17,7 @@ _UNITS_A_ROOT_BYTE = 100 / math.sqrt(9_430_112)
 
 
 def overview() -> Picture:
-    """From pictures by way of teachers and student to the part; areas are in proportion to the shipped files' bytes."""
+    """Images, teachers, student, microcontroller; areas are proportional to the sizes of the shipped files."""
     teachers = [_description(FOLDER / name / "teacher.json") for name in EUROSAT_TEACHERS]
     student, int8 = (_description(FOLDER / f"resnet8_eurosat{kind}.json") for kind in ("", "_int8"))
     picture = Picture(
@@ -48,7 +48,7 @@ def overview() -> Picture:
     picture.text(
         30,
         428,
-        "Areas are in proportion to the shipped files' bytes; accuracy is of 4,860 EuroSAT images; scenes are drawn.",
+        "Areas are proportional to file sizes. Accuracy: EuroSAT test set, 4,860 images. Scenes are synthetic.",
         size=13,
         colour=GREY,
     )
@@ -58,9 +58,9 @@ def overview() -> Picture:
 def _headings(picture: Picture) -> None:
     for x, heading, below in (
         (30, "images", "64 × 64 pixels"),
-        (250, "teachers", "each weighed by how sure it is of an image"),
+        (250, "teachers", "each weighted by its confidence"),
         (558, "student", "from labels and teachers"),
-        (758, "on the part", "C arrays, no floating point"),
+        (758, "microcontroller", "C, no floating point"),
     ):
         picture.text(x, 34, heading, size=17, bold=True)
         picture.text(x, 54, below, size=12, colour=GREY)
@@ -75,7 +75,7 @@ def _chip(picture: Picture, int8: dict[str, Any]) -> None:
     picture.box(834 - side / 2, 176, side, side, fill=ORANGE)
     picture.text(834, 211, "ResNet8, int8", bold=True, at="middle")
     picture.text(834, 231, f"{int8['bytes']:,} bytes", "of flash", _accuracy(int8), size=13, at="middle")
-    picture.text(758, 318, "TensorFlow Lite Micro, or", "our row engine in an eighth", "of its memory", size=13)
+    picture.text(758, 318, "TensorFlow Lite Micro, or", "our row engine with an", "eighth of the RAM", size=13)
 
 
 def _side(model: dict[str, Any]) -> float:
@@ -90,20 +90,20 @@ def _description(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def way_of_an_image() -> Picture:
-    """What becomes of an image, and which module does it."""
-    picture = Picture(960, 470, "The way of an image through the modules, from file to status on the part")
+def path_of_an_image() -> Picture:
+    """The steps between an image file and the microcontroller, with the module of each."""
+    picture = Picture(960, 470, "The modules that an image passes through, from file to microcontroller")
     boxes = {
-        "files": (30, 30, "image_files, tfds_images", "folder, zip, TFDS", SKY),
-        "decoded": (30, 120, "decoding, decoded_cache", "uint8 [N, 64, 64, 3]", SKY),
-        "split": (30, 210, "split", "train, validation, test: disjoint", SKY),
-        "views": (30, 300, "augment, views", "views that can be made again", SKY),
-        "teachers": (345, 255, "teachers", "resize, own input range → logits", BLUE),
-        "rule": (345, 165, "weighting", "logits → a weight a teacher", BLUE),
+        "files": (30, 30, "folders, tfds", "folder, zip, TFDS", SKY),
+        "decoded": (30, 120, "decode, cache", "uint8 [N, 64, 64, 3]", SKY),
+        "split": (30, 210, "splits", "training, validation, and test set", SKY),
+        "views": (30, 300, "augment, teacher_logits", "repeatable views; stored logits", SKY),
+        "teachers": (345, 255, "teachers", "resize, normalize → logits", BLUE),
+        "rule": (345, 165, "weighting", "logits → one weight per teacher", BLUE),
         "student": (345, 345, "students", "x / 255 → logits", GREEN),
         "loss": (660, 165, "losses, distiller", "(1−s)·CE + s·Σ w·τ²·KL", GREEN),
-        "int8": (660, 255, "quantization", "QAT under that loss → int8", ORANGE),
-        "export": (660, 345, "firmware_export", "verified C, report", ORANGE),
+        "int8": (660, 255, "qat_ranges, convert", "QAT with the same loss → int8", ORANGE),
+        "export": (660, 345, "firmware_export", "verified C, reports", ORANGE),
     }
     for x, y, title, what, colour in boxes.values():
         picture.box(x, y, 270, 62, fill=PAPER, outline=colour, radius=6)
@@ -120,19 +120,19 @@ def way_of_an_image() -> Picture:
     picture.arrow((615, 376), (637, 376), (637, 212), (657, 212))
     picture.arrow((795, 227), (795, 252))
     picture.arrow((795, 317), (795, 342))
-    picture.text(345, 60, "keras_satkd trains; firmware_export", "ships, and knows nothing of training.", size=13)
+    picture.text(345, 60, "keras_satkd trains; firmware_export", "exports and never imports keras_satkd.", size=13)
     picture.text(
         30,
         432,
-        "On the part the same image arrives as uint8 rows: pixel ^ 0x80 is the int8 code, since x / 255 is the only",
-        "normalization that a student ever sees.",
+        "On the microcontroller, the image arrives as uint8 rows. The int8 code is pixel ^ 0x80, because the student's",
+        "only normalization is x / 255.",
         size=13,
         colour=GREY,
     )
     return picture
 
 
-PICTURES = {"overview.svg": overview, "image.svg": way_of_an_image}
+PICTURES = {"overview.svg": overview, "image.svg": path_of_an_image}
 """Files in this folder, and what draws them."""
 
 if __name__ == "__main__":

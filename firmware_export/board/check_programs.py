@@ -9,6 +9,7 @@ from typing import Any
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.errors import UserError
+from firmware_export.output.engine import Engine
 from firmware_export.rows import naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"
@@ -28,18 +29,18 @@ class Program:
     """What that template asks for."""
 
 
-def engines(folder: Path) -> tuple[str, ...]:
-    """The engines that a folder holds, `tflm` and `rows`.
+def engines(folder: Path) -> tuple[Engine, ...]:
+    """The engines that a folder holds, each by itself.
 
     Raises:
         UserError: no exported folder.
     """
     said = _read(folder)
     has_tflm = not said.get("rows") or "model_data.cc" in said.get("files", ())
-    return (*(["tflm"] if has_tflm else []), *(["rows"] if said.get("rows") else []))
+    return (*([Engine.TFLM] if has_tflm else []), *([Engine.ROWS] if said.get("rows") else []))
 
 
-def find(folder: Path, engine: str) -> Program:
+def find(folder: Path, engine: Engine) -> Program:
     """The program for one engine of a folder.
 
     Args:
@@ -52,7 +53,7 @@ def find(folder: Path, engine: str) -> Program:
     said = _read(folder)
     if engine not in engines(folder):
         raise UserError(f"folder {str(folder)!r} holds nothing for the engine {engine}: export the model for it")
-    program = _rows(said) if engine == "rows" else _tflm(said)
+    program = _rows(said) if engine.has_rows else _tflm(said)
     missing = [name for name in (*program.sources, *program.headers) if not (folder / name).is_file()]
     if missing:
         raise UserError(f"folder {str(folder)!r} lacks {', '.join(missing)}: export the model again")

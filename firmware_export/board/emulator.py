@@ -15,6 +15,7 @@ from firmware_export.board import check_programs
 from firmware_export.common import files
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import render_template
+from firmware_export.output.engine import Engine
 
 COMPILER = "arm-none-eabi-g++"
 C_COMPILER = "arm-none-eabi-gcc"
@@ -62,7 +63,7 @@ MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-
 """What can be run on: QEMU's name of an Arm evaluation board -> its core."""
 
 
-def build(folder: Path, core: str, out: Path, engine: str = "tflm") -> Path:
+def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> Path:
     """Cross-compile a folder's model, integrity checks and golden vectors with a program that tries them all.
 
     In the row engine the model is run, too: its answers to the golden vectors must be TensorFlow Lite Micro's.

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from firmware_export.board.targets import KB, TARGETS, Target
 from firmware_export.common.errors import UserError
@@ -169,9 +168,42 @@ def _side_that_fits(fit: Fit) -> int:
     return math.floor(100 * math.sqrt(max(fit.target.ram_bytes - besides, 0) / (fit.ram_needed - besides)))
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What one engine needs of a part, in bytes; what is left is negative where it is short."""
+
+    flash_needed: int
+    flash_left: int
+    ram_needed: int
+    ram_left: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class PartNeeds:
+    """A known part, and what a model needs of it: in TensorFlow Lite Micro and, in `rows`, in the row engine.
+
+    Sizes are in bytes.
+    """
+
+    target: str
+    part: str
+    core: str
+    clock_hz: int | None
+    flash_bytes: int
+    ram_bytes: int
+    flash_needed: int
+    flash_left: int
+    ram_needed: int
+    ram_left: int
+    fits: bool
+    rows: Needs | None
+    """None where the row engine does not take the model."""
+
+
 def table(
     *, model_bytes: int, code_bytes: int, arena_bytes: int, rows: RowsReport | None, operators: int
-) -> list[dict[str, Any]]:
+) -> list[PartNeeds]:
     """One row for each known part, in the table's order, for a report or JSON.
 
     Args:
@@ -180,31 +212,21 @@ def table(
         arena_bytes: as for `fit`.
         rows: as for `fit_rows`; None where the row engine does not take the model.
         operators: as for `fit_rows`.
-
-    Returns:
-        Rows with the keys target, part, core, clock_hz, flash_bytes, flash_needed, flash_left, ram_bytes, ram_needed,
-        ram_left (all int; bytes) and fits (bool); and `rows`, the same needs in the row engine, or None.
     """
     return [
-        {
-            "target": target.name,
-            "part": target.part,
-            "core": target.core,
-            "clock_hz": target.clock_hz,
-            "flash_bytes": target.flash_bytes,
-            "ram_bytes": target.ram_bytes,
-            **_needs(fit(target, model_bytes=model_bytes, code_bytes=code_bytes, arena_bytes=arena_bytes)),
-            "rows": None if rows is None else _needs(fit_rows(target, rows=rows, operators=operators)),
-        }
+        PartNeeds(
+            target=target.name,
+            part=target.part,
+            core=target.core,
+            clock_hz=target.clock_hz,
+            flash_bytes=target.flash_bytes,
+            ram_bytes=target.ram_bytes,
+            **vars(_needs(fit(target, model_bytes=model_bytes, code_bytes=code_bytes, arena_bytes=arena_bytes))),
+            rows=None if rows is None else _needs(fit_rows(target, rows=rows, operators=operators)),
+        )
         for target in TARGETS.values()
     ]
 
 
-def _needs(fit: Fit) -> dict[str, Any]:
-    return {
-        "flash_needed": fit.flash_needed,
-        "flash_left": fit.flash_left,
-        "ram_needed": fit.ram_needed,
-        "ram_left": fit.ram_left,
-        "fits": fit.fits,
-    }
+def _needs(fit: Fit) -> Needs:
+    return Needs(fit.flash_needed, fit.flash_left, fit.ram_needed, fit.ram_left, fit.fits)

@@ -1,5 +1,6 @@
-"""Files appear whole or not at all: written under a temporary name, then renamed."""
+"""Files appear whole or not at all: written under a temporary name, then renamed. Texts are read as UTF-8."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -32,8 +33,21 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file, without the byte-order mark that some editors put before it.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    return path.read_text(encoding="utf-8-sig")
+
+
 def write_with(path: Path, save: Callable[[Path], Any]) -> None:
-    """Let `save` write a temporary file that keeps `path`'s suffix (savers choose the format by it), then rename it."""
+    """Let `save` write a temporary file that keeps `path`'s suffix (savers choose the format by it), then rename it.
+
+    The content is on the disk before the name is: after a power failure `path` is the old file or the new one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:])
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=suffix)
@@ -42,6 +56,19 @@ def write_with(path: Path, save: Callable[[Path], Any]) -> None:
     try:
         save(temporary)
         temporary.chmod(0o644)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk; does nothing on systems that cannot tell (Windows)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

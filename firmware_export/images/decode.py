@@ -3,13 +3,15 @@
 import functools
 import io
 import itertools
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from firmware_export.common.errors import UserError
@@ -54,15 +56,23 @@ def image_extensions() -> frozenset[str]:
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
 
 
-def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], image_size: int) -> Decoded:
-    """Decode `images` (`total` of them at most) to RGB at `image_size`, in threads, with a progress bar on a terminal.
+def decode_all(
+    images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], shape: tuple[int, int, int]
+) -> Decoded:
+    """Decode `images` (`total` of them at most) to `shape`, in threads, with a progress bar on a terminal.
 
     An image that cannot be read or decoded is left out and named in `unreadable`.
+
+    Args:
+        images: in the order that the result has.
+        total: how many to make room for.
+        class_names: that the images' labels are positions in.
+        shape: height, width, and 3 channels (RGB) or 1 (gray).
 
     Raises:
         UserError: the decoded images do not fit into memory.
     """
-    pixels = empty_images(total, image_size)
+    pixels = empty_images(total, shape)
     files: list[str] = []
     labels: list[int] = []
     unreadable: list[str] = []
@@ -70,7 +80,7 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
     remaining = iter(images)
     with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
         while chunk := list(itertools.islice(remaining, _CHUNK)):
-            for image, outcome in zip(chunk, pool.map(lambda image: _attempt(image, image_size), chunk), strict=True):
+            for image, outcome in zip(chunk, pool.map(lambda image: _attempt(image, shape), chunk), strict=True):
                 if isinstance(outcome, str):
                     unreadable.append(f"{image.file}: {outcome}")
                     continue
@@ -83,50 +93,77 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
     return Decoded(image_set, tuple(unreadable), dict(sizes.most_common()))
 
 
-def empty_images(number: int, image_size: int) -> np.ndarray:
-    """Room for images: uint8 [number, image_size, image_size, 3], not yet filled.
+def count_unreadable(unreadable: Sequence[str]) -> str:
+    """`2 unreadable images, the first is Forest/8.jpg: cut short`, of `Decoded.unreadable` (not empty)."""
+    plural = "s" if len(unreadable) > 1 else ""
+    return f"{len(unreadable)} unreadable image{plural}, the first is {unreadable[0]}"
+
+
+def empty_images(number: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Room for images: uint8 [number, height, width, channels], not yet filled.
 
     Raises:
         UserError: so much memory is not to be had.
     """
     try:
-        return np.empty((number, image_size, image_size, 3), np.uint8)
+        return np.empty((number, *shape), np.uint8)
     except (MemoryError, ValueError):
-        needed = number * image_size**2 * 3 / 2**30
+        needed = number * math.prod(shape) / 2**30
         raise UserError(
-            f"{number} images at {image_size}x{image_size} need {needed:,.0f} GiB of memory: "
-            f"choose a smaller --data.image-size"
+            f"{number} images at {shape[1]}x{shape[0]} need {needed:,.0f} GiB of memory: give fewer images, or choose "
+            "a smaller --data.image-size or model input"
         ) from None
 
 
-def _attempt(image: EncodedImage, image_size: int) -> tuple[np.ndarray, str] | str:
+def _attempt(image: EncodedImage, shape: tuple[int, int, int]) -> tuple[np.ndarray, str] | str:
     try:
-        return decode(image.read(), image_size)
+        return decode(image.read(), shape)
+    except UnidentifiedImageError:
+        return "no image of a known kind"
     # Broken files make Pillow's plugins and zipfile raise nearly anything: struct.error, SyntaxError, RuntimeError.
     except Exception as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def decode(content: bytes, image_size: int) -> tuple[np.ndarray, str]:
-    """One encoded image as uint8 [image_size, image_size, 3] RGB, and its size before resizing (`"64x64"`).
+def decode(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
+    """One encoded image as uint8 of `shape`, and its size before resizing (`"64x64"`, width x height).
 
-    Other sizes are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is brought to 8.
+    Other sizes are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is brought to 8 by
+    leaving out the lower 8 bits. Transparency is left out.
+
+    Args:
+        content: the file's bytes.
+        shape: height, width, and 3 channels (RGB) or 1 (gray).
 
     Raises:
         Exception: whatever Pillow raises when the bytes are no image or stop too early.
+        ValueError: pixels of 32 bits that are not in 0..255.
     """
+    height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
         size = f"{image.width}x{image.height}"
-        rgb = _to_rgb(image)
-    if rgb.size != (image_size, image_size):
-        rgb = rgb.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    return np.asarray(rgb), size
+        converted = _to_rgb(image)
+    if channels == 1:
+        converted = converted.convert("L")
+    if converted.size != (width, height):
+        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(converted).reshape(shape), size
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255, which leaves a white image.
+    # Pillow's own conversion of deep gray clips at 255, which leaves a white image.
+    is_wide_pgm = image.mode == "I" and image.format == "PPM"  # Pillow spreads its values over 16 bits
+    if image.mode.startswith("I;16") or is_wide_pgm:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        _check_range(image)
     if "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
+
+
+def _check_range(image: Image.Image) -> None:
+    low, high = cast("tuple[float, float]", image.getextrema())
+    # Values up to 1 are reflectances: as 8 bits they would all be black.
+    if low < 0 or high > 255 or 0 < high <= 1:
+        raise ValueError(f"its 32-bit pixels are {low:g} to {high:g}, 0 to 255 expected: save it with 8 or 16 bits")

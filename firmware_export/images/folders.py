@@ -1,14 +1,19 @@
 """Image folders and zips of them: which files are images, and which class each belongs to."""
 
+import logging
 import os
+import posixpath
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.decode import EncodedImage, image_extensions
+
+logger = logging.getLogger("firmware_export")
 
 LAYOUT = "expected one subfolder per class (Forest/…, River/…)"
 
@@ -17,62 +22,123 @@ _PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(frozen=True)
+class FoundImages:
+    """The image files below a folder or inside a zip, unread.
+
+    Attributes:
+        readers: by name, the path below the folder or inside the zip with `/`: gives the file's bytes.
+        folders: names of all folders that are not hidden, with images or without.
+        fingerprint: of the files' names, sizes and times: changes when they do.
+    """
+
+    readers: dict[str, Callable[[], bytes]]
+    folders: set[str]
+    fingerprint: list[Any]
+
+
+@dataclass(frozen=True)
 class ImageFiles:
-    """The images below a folder or inside a zip, unread.
+    """The images of a folder with one subfolder per class, unread.
 
     Attributes:
         images: sorted by name.
         class_names: sorted.
-        fingerprint: of the files' names, sizes and times: changes when they do.
+        fingerprint: as `FoundImages.fingerprint`.
+        parts: names of the folders (`train`, `test`) that the set came divided into; empty where it did not.
     """
 
     images: tuple[EncodedImage, ...]
     class_names: tuple[str, ...]
-    fingerprint: str | list
+    fingerprint: list[Any]
+    parts: tuple[str, ...]
+
+
+def is_folder_or_zip(path: Path) -> bool:
+    """Whether `find_images` is the one to read `path`: a folder, or a file that is or should be a zip of images."""
+    if path.is_dir():
+        return True
+    is_array = path.suffix.lower() == ".npz"  # a zip too, but of arrays
+    return path.is_file() and not is_array and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
+
+
+def find_images(path: Path) -> FoundImages:
+    """All images of `path`, a folder (searched recursively, through links too) or a zip.
+
+    A file is an image by its ending. What is hidden (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) is ignored. Each
+    folder is searched once, however many links lead to it.
+
+    Raises:
+        UserError: `path` is no zip, or cannot be read.
+    """
+    return _search_folder(path) if path.is_dir() else _search_zip(path)
 
 
 def open_images(path: Path) -> ImageFiles:
     """The images of `path`, a folder with one subfolder per class or a zip of one.
 
-    Folders that merely wrap the class folders are passed over, hidden files and files that are no images by their
-    ending ignored. Images in folders below a class folder belong to the class.
+    Folders that merely wrap the class folders are passed over. Images in folders below a class folder belong to the
+    class. Class folders without images are no classes, with a warning.
 
     Raises:
         UserError: `path` is empty, is no zip, cannot be read, or holds fewer than two classes.
     """
-    return _open_folder(path) if path.is_dir() else _open_zip(path)
+    found = find_images(path)
+    if not found.readers:
+        raise UserError(f"{path} holds no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
+    wrapping, class_depth = _class_level(path, list(found.readers))
+    members = [(name, name.split("/")) for name in sorted(found.readers)]
+    # Images that lie beside the class folders (an overview, a legend) have no class.
+    members = [(name, parts) for name, parts in members if len(parts) > class_depth + 1]
+    class_names = tuple(sorted({parts[class_depth] for _, parts in members}))
+    if len(class_names) < 2:
+        raise UserError(f"{path} has images of one class only ({class_names[0]!r}): {LAYOUT}, at least two")
+    _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
+    label = {name: position for position, name in enumerate(class_names)}
+    images = tuple(
+        EncodedImage("/".join(parts[wrapping:]), label[parts[class_depth]], found.readers[name])
+        for name, parts in members
+    )
+    divided = {parts[wrapping] for _, parts in members} if class_depth > wrapping else set()
+    return ImageFiles(images, class_names, found.fingerprint, tuple(sorted(divided)))
 
 
-def _open_folder(path: Path) -> ImageFiles:
-    found = {name: entry for name, entry in _walk(path) if _is_image(name)}
-    readers = {name: (path / name).read_bytes for name in found}
-    fingerprint = [[name, *found[name]] for name in sorted(found)]
-    return _classify(path, readers, fingerprint)
-
-
-def _walk(root: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Every file below `root` as (path with `/`, (bytes, modification time in ns)), through links too."""
-    seen = set()
-    pending = [root]
-    while pending:
-        folder = pending.pop()
+def _search_folder(root: Path) -> FoundImages:
+    sizes_and_times: dict[str, tuple[int, int]] = {}
+    folders: set[str] = set()
+    seen: set[tuple[int, int]] = set()
+    # Links come last, so that a folder has its own name where a link leads to it as well.
+    pending: list[Path] = [root]
+    links: list[Path] = []
+    while pending or links:
+        folder = pending.pop() if pending else links.pop(0)
         try:
-            entries = list(os.scandir(folder))
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:  # links may lead in circles
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
             raise UserError(f"{folder} cannot be read: {error.strerror}") from None
+        if folder != root:
+            folders.add(folder.relative_to(root).as_posix())
         for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            path = Path(entry.path)
             try:
-                status = entry.stat()
+                status = path.stat()
             except OSError:  # a link to nowhere
                 continue
-            if stat.S_ISREG(status.st_mode):
-                yield Path(entry.path).relative_to(root).as_posix(), (status.st_size, status.st_mtime_ns)
-            elif stat.S_ISDIR(status.st_mode) and (identity := (status.st_dev, status.st_ino)) not in seen:
-                seen.add(identity)  # links may lead in circles
-                pending.append(Path(entry.path))
+            if stat.S_ISDIR(status.st_mode):
+                (links if entry.is_symlink() else pending).append(path)
+            elif stat.S_ISREG(status.st_mode) and _has_image_ending(entry.name):
+                sizes_and_times[path.relative_to(root).as_posix()] = (status.st_size, status.st_mtime_ns)
+    readers = {name: (root / name).read_bytes for name in sizes_and_times}
+    fingerprint = [[name, *sizes_and_times[name]] for name in sorted(sizes_and_times)]
+    return FoundImages(readers, folders, fingerprint)
 
 
-def _open_zip(path: Path) -> ImageFiles:
+def _search_zip(path: Path) -> FoundImages:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
@@ -80,37 +146,32 @@ def _open_zip(path: Path) -> ImageFiles:
         raise UserError(f"{path} is not a complete zip: {remedy}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    members = {member.filename.replace("\\", "/").strip("/"): member for member in archive.infolist()}
-    readers = {name: _member_reader(archive, member) for name, member in members.items() if _is_image(name)}
+    readers = {}
+    folders = set()
+    for member in archive.infolist():
+        name = member.filename.replace("\\", "/")
+        is_folder = name.endswith("/")
+        name = posixpath.normpath(name).strip("/")
+        if any(_is_hidden(part) for part in name.split("/")):
+            continue
+        parents = name.split("/")[: None if is_folder else -1]
+        folders |= {"/".join(parents[:depth]) for depth in range(1, len(parents) + 1)}
+        if not is_folder and _has_image_ending(name):
+            readers[name] = _member_reader(archive, member)
     status = path.stat()
-    return _classify(path, readers, [status.st_size, status.st_mtime_ns])
+    return FoundImages(readers, folders, [status.st_size, status.st_mtime_ns])
 
 
 def _member_reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
     return lambda: archive.read(member)
 
 
-def _is_image(name: str) -> bool:
-    parts = name.split("/")
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not hidden and os.path.splitext(parts[-1])[1].lower() in image_extensions()
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
-def _classify(path: Path, readers: dict[str, Callable[[], bytes]], fingerprint: list) -> ImageFiles:
-    if not readers:
-        raise UserError(f"{path} holds no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
-    wrapping, class_depth = _class_level(path, list(readers))
-    members = [(name, name.split("/")) for name in sorted(readers)]
-    # Images that lie beside the class folders (an overview, a legend) have no class.
-    members = [(name, parts) for name, parts in members if len(parts) > class_depth + 1]
-    class_names = tuple(sorted({parts[class_depth] for _, parts in members}))
-    if len(class_names) < 2:
-        raise UserError(f"{path} has images of one class only ({class_names[0]!r}): {LAYOUT}, at least two")
-    label = {name: position for position, name in enumerate(class_names)}
-    images = tuple(
-        EncodedImage("/".join(parts[wrapping:]), label[parts[class_depth]], readers[name]) for name, parts in members
-    )
-    return ImageFiles(images, class_names, fingerprint)
+def _has_image_ending(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in image_extensions()
 
 
 def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
@@ -126,3 +187,13 @@ def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
         raise UserError(f"{path} has images but no class folders: {LAYOUT}")
     deepest = max(folders, key=len)[-1]
     raise UserError(f"{path} has images of one class only ({deepest!r}): {LAYOUT}, at least two")
+
+
+def _warn_of_empty(path: Path, folders: set[str], images: Iterable[list[str]], class_depth: int) -> None:
+    with_images = {tuple(parts[: class_depth + 1]) for parts in images}
+    wrappers = {parts[:class_depth] for parts in with_images}
+    beside = {tuple(name.split("/")) for name in folders}
+    empty = {parts for parts in beside - with_images if len(parts) == class_depth + 1 and parts[:-1] in wrappers}
+    if empty:
+        listed = ", ".join(sorted("/".join(parts) for parts in empty))
+        logger.warning("%s: folders without images are no classes: %s", path, listed)

@@ -11,7 +11,7 @@ class ImageSet:
     """N images of one size with their classes and the names of the files they came from.
 
     Attributes:
-        images: uint8 [N, H, W, 3], RGB in 0..255; may be a read-only memory map.
+        images: uint8 [N, H, W, C] in 0..255, RGB or (C = 1) gray; may be a read-only memory map.
         labels: int32 [N], positions in `class_names`.
         files: N unique names that stay the same wherever the images lie: the path from the class folder on
             (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.

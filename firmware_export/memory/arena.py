@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from firmware_export.memory import offline_plan
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.model import Model
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,14 @@ class Arena:
         margin_bytes: what to add for other hosts and kernels.
     """
 
-    model: bytes
+    model: Model
     least_bytes: int
     given_bytes: int
     margin_bytes: int
 
     @property
     def has_our_plan(self) -> bool:
-        """Whether `model` carries offsets that were found here (`memory_plan`)."""
+        """Whether `model` carries offsets that were found here (`offline_plan`)."""
         return self.least_bytes < self.given_bytes
 
     @property
@@ -39,14 +40,13 @@ class Arena:
         return self.least_bytes + self.margin_bytes
 
 
-def find(model: bytes, graph: Graph) -> Arena:
+def find(model: Model) -> Arena:
     """The least arena, with a memory plan of our own where TFLM's planner needs more than that.
 
     Whether the plan leaves every answer as it was is for `kernel_parity.check_least_arena` to see.
 
     Args:
-        model: the bytes of an int8 `.tflite`.
-        graph: the same, read.
+        model: int8, with one subgraph.
 
     Raises:
         UserError: TFLM refuses the model whatever the arena.
@@ -56,7 +56,7 @@ def find(model: bytes, graph: Graph) -> Arena:
     least = interpreters.least_arena(planned)
     if least >= given:
         planned, least = model, given
-    return Arena(planned, least, given, margin(graph, least))
+    return Arena(planned, least, given, margin(model.graph, least))
 
 
 def margin(graph: Graph, least_bytes: int) -> int:

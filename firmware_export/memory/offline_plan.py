@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from firmware_export.common.errors import UserError
-from firmware_export.tflite import interpreters, reader
+from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Tensor
+from firmware_export.tflite.model import Model
 
 METADATA_NAME = "OfflineMemoryAllocation"
 """`kOfflineMemAllocMetadata` in `micro/micro_allocation_info.cc`."""
@@ -66,17 +67,17 @@ class Plan:
     lower_bound_bytes: int
 
 
-def plan(model: bytes) -> Plan:
+def plan(model: Model) -> Plan:
     """Pack a model's activations as tightly as a short search finds; the same model always gives the same plan.
 
     Args:
-        model: the bytes of a `.tflite` with one subgraph. A plan it already has is not looked at.
+        model: one with one subgraph. A plan it already has is not looked at.
 
     Raises:
-        UserError: no TFLite model, or several subgraphs.
+        UserError: several subgraphs.
     """
-    graph = reader.read(model)
-    blocks = _blocks(graph, _unpacked(model).subgraphs[0])
+    graph = model.graph
+    blocks = _blocks(graph)
     placed = place(list(blocks.values()))
     offsets = [ONLINE_PLANNED] * len(graph.tensors)
     for index, offset in zip(blocks, placed, strict=True):
@@ -84,51 +85,47 @@ def plan(model: bytes) -> Plan:
     return Plan(tuple(offsets), peak(list(blocks.values()), placed), lower_bound(list(blocks.values())))
 
 
-def with_offline_plan(model: bytes) -> bytes:
+def with_offline_plan(model: Model) -> Model:
     """The same model with `plan`'s offsets as metadata, in place of any it had.
 
     Args:
-        model: the bytes of a `.tflite` with one subgraph.
+        model: one with one subgraph.
 
     Raises:
-        UserError: no TFLite model, or several subgraphs.
+        UserError: several subgraphs.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     offsets = plan(model).offsets
     # Version and number of subgraphs are there for the reader: TFLM looks at the count and the offsets only.
     words = np.array([_FORMAT_VERSION, 1, len(offsets), *offsets], "<i4")
-    data = np.frombuffer(words.tobytes(), np.uint8)
-    content = _unpacked(model)
-    present = _offline_metadata(content)
-    if present:
-        content.buffers[present[0].buffer].data = data
-        content.metadata = [entry for entry in content.metadata if entry not in present[1:]]
-    else:
-        content.buffers.append(schema.BufferT(data=data))
-        entry = schema.MetadataT(name=METADATA_NAME, buffer=len(content.buffers) - 1)
-        content.metadata = [*(content.metadata or []), entry]
-    return _packed(content, len(model))
+
+    def put_in(unpacked: Any) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        data = np.frombuffer(words.tobytes(), np.uint8)
+        present = _offline_metadata(unpacked)
+        if present:
+            unpacked.buffers[present[0].buffer].data = data
+            unpacked.metadata = [entry for entry in unpacked.metadata if entry not in present[1:]]
+        else:
+            unpacked.buffers.append(schema.BufferT(data=data))
+            entry = schema.MetadataT(name=METADATA_NAME, buffer=len(unpacked.buffers) - 1)
+            unpacked.metadata = [*(unpacked.metadata or []), entry]
+
+    return model.edited(put_in)
 
 
-def without_offline_plan(model: bytes) -> bytes:
-    """The same model, tensor indices included, left to TFLM's own planner; the very bytes if it brings no plan.
-
-    Args:
-        model: the bytes of a `.tflite`.
-
-    Raises:
-        UserError: no TFLite model.
-    """
-    reader.read(model)
-    content = _unpacked(model)
-    present = _offline_metadata(content)
-    if not present:
+def without_offline_plan(model: Model) -> Model:
+    """The same model, tensor indices included, left to TFLM's own planner; the model itself if it brings no plan."""
+    if not _offline_metadata(model):
         return model
-    content.metadata = [entry for entry in content.metadata if entry not in present]
-    for entry in present:
-        content.buffers[entry.buffer].data = None
-    return _packed(content, len(model))
+
+    def take_out(unpacked: Any) -> None:
+        present = _offline_metadata(unpacked)
+        unpacked.metadata = [entry for entry in unpacked.metadata if entry not in present]
+        for entry in present:
+            unpacked.buffers[entry.buffer].data = None
+
+    return model.edited(take_out)
 
 
 def place(blocks: Sequence[Block]) -> list[int]:
@@ -216,15 +213,15 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _blocks(graph: Graph, subgraph: Any) -> dict[int, Block]:
+def _blocks(graph: Graph) -> dict[int, Block]:
     """What TFLM's planner would be given, by tensor index; as `AllocationInfoBuilder::MarkAllocationLifetimes`."""
     if graph.subgraphs != 1:
         raise UserError(f"{graph.name} has {graph.subgraphs} subgraphs, 1 expected: remove control flow and variables")
     first, last = _lifetimes(graph)
     blocks = {}
-    for tensor, raw in zip(graph.tensors, subgraph.tensors, strict=True):
+    for tensor in graph.tensors:
         size = _bytes(tensor)
-        if size and not tensor.is_constant and not raw.isVariable:
+        if size and not tensor.is_constant and not tensor.is_variable:
             blocks[tensor.index] = Block(
                 first.get(tensor.index, _NEVER_USED), last.get(tensor.index, _NEVER_USED), size
             )
@@ -254,19 +251,6 @@ def _bytes(tensor: Tensor) -> int:
         return 0
 
 
-def _offline_metadata(content: Any) -> list[Any]:
-    return [entry for entry in content.metadata or [] if entry.name in (METADATA_NAME, METADATA_NAME.encode())]
-
-
-def _unpacked(model: bytes) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    return schema.ModelT.InitFromPackedBuf(model)
-
-
-def _packed(content: Any, size: int) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(size)
-    builder.Finish(content.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+def _offline_metadata(holder: Any) -> list[Any]:
+    """The entries of a `Model`, or of its object form, that are a plan."""
+    return [entry for entry in holder.metadata or [] if entry.name == METADATA_NAME.encode()]

@@ -83,7 +83,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
             f"symbol {facts.symbol!r} and engine prefix {prefix!r} both name a library {rows_name}: give another"
         )
     version = package_version()
-    provenance = f"keras_satkd {version}, model SHA-256 {facts.sha256}, made by {facts.command}"
+    provenance = f"keras_satkd {version}, model SHA-256 {facts.model.sha256}, made by {facts.command}"
     return Library(
         name=tflm_name if sources else rows_name,
         version=_three_numbers(version),

@@ -1,10 +1,11 @@
 """The export's findings as a document that can be pasted into a flight-software file."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from firmware_export.common.templating import render_template
-from firmware_export.output.report import ExportReport
+from firmware_export.output.report import AbstentionReport, CurvePoint, ExportReport
+from firmware_export.verify.keras_parity import KerasParity
+from firmware_export.verify.kernel_parity import TensorParity
 
 FILE = "fitting_report.md"
 
@@ -23,28 +24,28 @@ def render(report: ExportReport) -> str:
     return render_template(FILE, context)
 
 
-def _kernel_result(parity: Sequence[dict[str, Any]]) -> str:
-    elements, differing = (sum(tensor[key] for tensor in parity) for key in ("elements", "differing"))
+def _kernel_result(parity: Sequence[TensorParity]) -> str:
+    elements, differing = sum(tensor.elements for tensor in parity), sum(tensor.differing for tensor in parity)
     outcome = f"{differing:,} differ, all by one step, where it is allowed" if differing else "identical"
     return f"{len(parity)} tensors, {elements:,} values: {outcome}"
 
 
-def _keras_result(parity: dict[str, int] | None) -> str:
+def _keras_result(parity: KerasParity | None) -> str:
     if parity is None:
         return "not done: no such model was given"
     return (
-        f"{parity['differing']:,} of {parity['elements']:,} outputs differ, {parity['beyond_one_step']:,} by more than "
-        f"one step, none by more than {parity['largest_difference']}; {parity['class_changes']:,} other classes"
+        f"{parity.differing:,} of {parity.elements:,} outputs differ, {parity.beyond_one_step:,} by more than one "
+        f"step, none by more than {parity.largest_difference}; {parity.class_changes:,} other classes"
     )
 
 
-def _curve(unsure: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows evenly spread in coverage, the first, the last and the chosen one among them."""
-    rows = unsure.get("curve", [])
-    if not rows:
+def _curve(abstention: AbstentionReport) -> list[CurvePoint]:
+    """Points evenly spread in coverage, the first, the last and the chosen one among them."""
+    points = abstention.curve
+    if not points:
         return []
-    span = rows[0]["coverage"] - rows[-1]["coverage"]
-    wanted = [rows[0]["coverage"] - span * step / (_CURVE_ROWS - 1) for step in range(_CURVE_ROWS)]
-    nearest = {min(range(len(rows)), key=lambda at: abs(rows[at]["coverage"] - one)) for one in wanted}
-    chosen = {at for at, row in enumerate(rows) if row["margin"] == unsure["least_margin"]}
-    return [rows[at] for at in sorted(nearest | chosen)]
+    span = points[0].coverage - points[-1].coverage
+    wanted = [points[0].coverage - span * step / (_CURVE_ROWS - 1) for step in range(_CURVE_ROWS)]
+    nearest = {min(range(len(points)), key=lambda at: abs(points[at].coverage - one)) for one in wanted}
+    chosen = {at for at, point in enumerate(points) if point.margin == abstention.least_margin}
+    return [points[at] for at in sorted(nearest | chosen)]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_bytes
+from firmware_export.common.files import read_text, sync_folder, write_bytes
 
 REPORT_FILE = "export.json"
 """Lists, under `files`, what an export has written."""
@@ -38,7 +38,7 @@ def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
 
 def _written_before(out_dir: Path) -> set[str]:
     try:
-        return {REPORT_FILE, *map(str, json.loads((out_dir / REPORT_FILE).read_text())["files"])}
+        return {REPORT_FILE, *map(str, json.loads(read_text(out_dir / REPORT_FILE))["files"])}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
@@ -69,6 +69,8 @@ def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
             _exchange(out_dir, new, old)
         else:
             new.replace(out_dir)
+        for folder in {out_dir.parent, *((out_dir / name).parent for name in contents)}:
+            sync_folder(folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 

@@ -4,11 +4,57 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from firmware_export.board.fitting import PartNeeds
 from firmware_export.facts import ModelFacts, package_version
+from firmware_export.rows.compile import CheckedRowsReport
 from firmware_export.tflite.graph import Operator
-from firmware_export.verify.abstention import CONFIDENCE, Unsure
+from firmware_export.verify.abstention import CONFIDENCE, Abstention
+from firmware_export.verify.golden_vectors import GoldenSummary
 from firmware_export.verify.keras_parity import KerasParity
-from firmware_export.verify.kernel_parity import KernelParity
+from firmware_export.verify.kernel_parity import TensorParity
+from firmware_export.verify.verify import Verified
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator, and the tensor that it writes."""
+
+    operator: str
+    output: str
+    """The tensor's name."""
+    output_shape: tuple[int, ...]
+    output_scale: float | None
+    output_zero_point: int
+    macs: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One threshold, and what it does on the validation images."""
+
+    margin: int
+    """The threshold, in output codes."""
+    coverage: float
+    """Part of the images that are answered."""
+    risk: float
+    """Part of the answers that are wrong."""
+    risk_bound: float
+    """What the error rate stays below, with the stated confidence."""
+
+
+@dataclass(frozen=True)
+class AbstentionReport:
+    """When the classifier abstains; only `least_margin` and `reason` are known without labelled images."""
+
+    least_margin: int
+    """The abstention threshold, in output codes."""
+    reason: str
+    error_rate: float | None = None
+    confidence: float | None = None
+    images: int | None = None
+    accuracy: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,9 +80,8 @@ class ExportReport:
     macs: int
     parameters: int
     operators: dict[str, int]
-    layers: tuple[dict[str, Any], ...]
-    """For each operator, in execution order: operator, output (its tensor's name), output_shape, output_scale,
-    output_zero_point, macs, parameters."""
+    layers: tuple[Layer, ...]
+    """In execution order."""
     input_shape: tuple[int, ...]
     input_scale: float
     input_zero_point: int
@@ -48,47 +93,46 @@ class ExportReport:
     class_names: tuple[str, ...]
     verified_images: int
     images_are_real: bool
-    kernel_parity: tuple[dict[str, Any], ...]
+    kernel_parity: tuple[TensorParity, ...]
     """For each operator's output: elements compared, how many differ between TFLM and TFLite's reference kernels."""
-    keras_parity: dict[str, int] | None
-    golden_vectors: dict[str, Any]
-    """How many, their bytes, the SHA-256 of inputs and outputs, and the index of each answer."""
-    unsure: dict[str, Any]
-    """The classifier's least margin in output codes, its reason, and where labelled images were given: error_rate,
-    confidence, images, accuracy, and curve (margin, coverage, risk, risk_bound at every margin that occurs)."""
+    keras_parity: KerasParity | None
+    golden_vectors: GoldenSummary
+    unsure: AbstentionReport
     compiled_with: str | None
     """None: no C++ compiler was found, and the array was read back from its text alone; or no array was asked for."""
     files: tuple[str, ...]
-    targets: tuple[dict[str, Any], ...]
-    """What each known part has and what is needed of it, in bytes; by TFLM and by the row engine; code is an
-    estimate (`fitting.CODE_BYTES`)."""
-    rows: dict[str, Any] | None
-    """What the row engine needs (`rows.render.RowsReport`); None where its files were not asked for."""
+    targets: tuple[PartNeeds, ...]
+    """What each known part has and what is needed of it; code is an estimate (`fitting.CODE_BYTES`)."""
+    rows: CheckedRowsReport | None
+    """None where the row engine's files were not asked for."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of `export.json`. What `unsure` does not know is left out there."""
+        said = asdict(self)
+        said["unsure"] = {key: value for key, value in said["unsure"].items() if value not in (None, ())}
+        return said
 
 
 def make(
     facts: ModelFacts,
+    verified: Verified,
     *,
-    parity: KernelParity,
-    keras: KerasParity | None,
-    golden: dict[str, Any],
-    unsure: Unsure,
     compiled_with: str | None,
     files: Sequence[str],
-    parts: Sequence[dict[str, Any]],
-    rows: dict[str, Any] | None,
+    parts: Sequence[PartNeeds],
+    rows: CheckedRowsReport | None,
 ) -> ExportReport:
     """Put together what the steps of an export found."""
-    graph = facts.graph
+    model, graph = facts.model, facts.graph
     source, sink = graph.inputs[0], graph.outputs[0]
     return ExportReport(
         command=facts.command,
         version=package_version(),
         symbol=facts.symbol,
-        sha256=facts.sha256,
+        sha256=model.sha256,
         given_sha256=facts.given_sha256,
-        crc32=f"0x{facts.crc32:08x}",
-        flash_bytes=len(facts.model),
+        crc32=f"0x{model.crc32:08x}",
+        flash_bytes=model.size,
         arena_bytes=facts.arena.least_bytes,
         given_arena_bytes=facts.arena.given_bytes,
         arena_bytes_with_margin=facts.arena.bytes_with_margin,
@@ -107,10 +151,10 @@ def make(
         class_names=facts.class_names,
         verified_images=facts.verified_images,
         images_are_real=facts.images_are_real,
-        kernel_parity=tuple(map(asdict, parity.tensors)),
-        keras_parity=None if keras is None else asdict(keras),
-        golden_vectors=golden,
-        unsure=_unsure(unsure),
+        kernel_parity=tuple(verified.kernel_parity.tensors),
+        keras_parity=verified.keras_parity,
+        golden_vectors=verified.golden.summary,
+        unsure=_abstention(verified.abstention),
         compiled_with=compiled_with,
         files=tuple(files),
         targets=tuple(parts),
@@ -118,28 +162,30 @@ def make(
     )
 
 
-def _layer(operator: Operator) -> dict[str, Any]:
+def _layer(operator: Operator) -> Layer:
     output = operator.outputs[0]
-    return {
-        "operator": operator.name,
-        "output": output.name,
-        "output_shape": output.shape,
-        "output_scale": output.scales[0] if output.scales else None,
-        "output_zero_point": output.zero_point,
-        "macs": operator.macs,
-        "parameters": operator.parameters,
-    }
+    return Layer(
+        operator=operator.name,
+        output=output.name,
+        output_shape=output.shape,
+        output_scale=output.scales[0] if output.scales else None,
+        output_zero_point=output.zero_point,
+        macs=operator.macs,
+        parameters=operator.parameters,
+    )
 
 
-def _unsure(unsure: Unsure) -> dict[str, Any]:
-    said: dict[str, Any] = {"least_margin": unsure.least_margin, "reason": unsure.reason}
-    if unsure.curve is None:
-        return said
-    rows = zip(*(column.tolist() for column in vars(unsure.curve).values()), strict=True)
-    return said | {
-        "error_rate": unsure.error_rate,
-        "confidence": CONFIDENCE,
-        "images": unsure.images,
-        "accuracy": unsure.accuracy,
-        "curve": [dict(zip(("margin", "coverage", "risk", "risk_bound"), row, strict=True)) for row in rows],
-    }
+def _abstention(abstention: Abstention) -> AbstentionReport:
+    curve = abstention.curve
+    if curve is None:
+        return AbstentionReport(abstention.threshold, abstention.reason)
+    columns = (curve.thresholds, curve.coverage, curve.risk, curve.risk_bound)
+    return AbstentionReport(
+        least_margin=abstention.threshold,
+        reason=abstention.reason,
+        error_rate=abstention.error_rate,
+        confidence=CONFIDENCE,
+        images=abstention.images,
+        accuracy=abstention.accuracy,
+        curve=tuple(CurvePoint(*point) for point in zip(*(column.tolist() for column in columns), strict=True)),
+    )

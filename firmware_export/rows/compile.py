@@ -1,6 +1,5 @@
 """The row engine's two files, and what is known about them."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,8 @@ from firmware_export.rows.constants import Constants, constants
 from firmware_export.rows.layers import Convolution, Layer, Network, Tensor
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import Plan, Ring, plan
-from firmware_export.tflite import reader
 from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.model import Model
 
 FILES = ("satkd_model.c", "satkd_model.h")
 """What `compile_rows` makes, sorted, under the default prefix."""
@@ -55,6 +54,14 @@ class RowsReport:
 
 
 @dataclass(frozen=True)
+class CheckedRowsReport(RowsReport):
+    """The same, of C that was compiled on this host and compared with TensorFlow Lite Micro."""
+
+    compiled_with: str | None
+    """The compiler's first line of `--version`; None where none was found and nothing was compared."""
+
+
+@dataclass(frozen=True)
 class RowsModel:
     """The generated text by file name, and the report on it."""
 
@@ -62,24 +69,23 @@ class RowsModel:
     report: RowsReport
 
 
-def provenance(model: bytes, command: str) -> dict[str, Any]:
+def provenance(model: Model, command: str) -> dict[str, Any]:
     """What the head of every generated file says."""
     return {
         # Nothing in it may end the comment or the line that it stands in.
         "command": "".join(c if c.isprintable() else "?" for c in command).replace("*/", "* /"),
         "version": package_version(),
-        "size": len(model),
-        "sha256": hashlib.sha256(model).hexdigest(),
+        "size": model.size,
+        "sha256": model.sha256,
     }
 
 
-def compile_rows(model: bytes, command: str, name: str = "model", prefix: str = defaults.ENGINE_PREFIX) -> RowsModel:
+def compile_rows(model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX) -> RowsModel:
     """Turn a model into C99 that evaluates it row by row.
 
     Args:
-        model: the bytes of an int8 `.tflite`.
+        model: int8, with batch 1.
         command: what to type to make the files again; they quote it.
-        name: what error messages call the model.
         prefix: what every name and file of the C begins with.
 
     Raises:
@@ -87,10 +93,10 @@ def compile_rows(model: bytes, command: str, name: str = "model", prefix: str = 
             identifier.
     """
     naming.check_prefix(prefix)
-    planned = plan(lower(model, name))
+    planned = plan(lower(model))
     check(planned)
     arrays = constants(planned)
-    context = {**provenance(model, command), **_context(planned, arrays, reader.read(model, name))}
+    context = {**provenance(model, command), **_context(planned, arrays, model.graph)}
     return RowsModel(
         naming.rename({file: render_template(f"rows/{file}", context) for file in FILES}, prefix),
         RowsReport(

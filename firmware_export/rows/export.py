@@ -1,41 +1,30 @@
 """The row engine's part of an export: its files, compared with TensorFlow Lite Micro before they are written."""
 
-from dataclasses import asdict
-from typing import Any
-
 import numpy as np
 
 from firmware_export.facts import ModelFacts
-from firmware_export.rows import golden as golden_files
-from firmware_export.rows import verify
-from firmware_export.rows.compile import RowsModel
-from firmware_export.verify.golden_vectors import GoldenVectors
-
-ENGINES = ("tflm", "rows", "both")
-"""What `--engine` knows: files for TensorFlow Lite Micro, for the row engine, or for both."""
+from firmware_export.rows import golden, verify
+from firmware_export.rows.compile import CheckedRowsReport, RowsModel
+from firmware_export.verify.verify import Verified
 
 
-def files(
-    rows: RowsModel, facts: ModelFacts, golden: GoldenVectors, codes: np.ndarray, outputs: np.ndarray
-) -> tuple[dict[str, str], dict[str, Any]]:
+def files(rows: RowsModel, facts: ModelFacts, verified: Verified) -> tuple[dict[str, str], CheckedRowsReport]:
     """What goes into the folder, and what `export.json` says of it.
 
     Args:
         rows: the compiled model.
         facts: about the same model.
-        golden: of the same model.
-        codes: int8 [N, …], inputs on which the generated C is run on this host.
-        outputs: int8 [N, …], TFLM's answers to them.
+        verified: the same model; its images are run through the generated C on this host.
 
     Returns:
-        Text by file name; and `compile.RowsReport` with `compiled_with`, None where no C compiler was found and
-        nothing was run.
+        Text by file name; and the report on it.
 
     Raises:
         UserError: the compiler refuses the text.
         RuntimeError: an answer differs: a defect of the row engine.
     """
+    codes = verified.codes
     inputs = codes.view(np.uint8) ^ np.uint8(0x80) if facts.graph.has_unit_input else codes
-    compiled_with = verify.check_answers(rows, inputs, outputs)
-    vectors = golden_files.render(facts.model, facts.command, rows, golden, images_are_real=facts.images_are_real)
-    return rows.files | vectors, {**asdict(rows.report), "compiled_with": compiled_with}
+    compiled_with = verify.check_answers(rows, inputs, verified.kernel_parity.outputs)
+    vectors = golden.render(facts.model, facts.command, rows, verified.golden, images_are_real=facts.images_are_real)
+    return rows.files | vectors, CheckedRowsReport(**vars(rows.report), compiled_with=compiled_with)

@@ -7,6 +7,7 @@ import numpy as np
 from firmware_export.common.templating import render_template
 from firmware_export.rows import naming
 from firmware_export.rows.compile import RowsModel, provenance
+from firmware_export.tflite.model import Model
 from firmware_export.verify.golden_vectors import GoldenVectors
 
 FILES = ("satkd_golden.c", "satkd_golden.h")
@@ -14,12 +15,12 @@ FILES = ("satkd_golden.c", "satkd_golden.h")
 
 
 def render(
-    model: bytes, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
+    model: Model, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
 ) -> dict[str, str]:
     """The generated files, by name; they need those of `compile_rows`.
 
     Args:
-        model: the bytes of the `.tflite`.
+        model: what was compiled.
         command: what to type to make the files again.
         rows: of the same model.
         golden: of the same model.

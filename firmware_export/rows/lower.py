@@ -23,26 +23,26 @@ from firmware_export.rows.layers import (
 from firmware_export.rows.reader import Source
 from firmware_export.tflite import reader
 from firmware_export.tflite.graph import Operator
+from firmware_export.tflite.model import Model
 
 _CODES = np.arange(-128, 128)
 _MOST_SUMMANDS = 4095  # softmax sums with 12 integer bits
 _SOFTMAX_OUTPUT = (1 / 256, -128)
 
 
-def lower(model: bytes, name: str = "model") -> Network:
+def lower(model: Model) -> Network:
     """Turn a model into layers.
 
     Args:
-        model: the bytes of an int8 `.tflite`.
-        name: what error messages call it.
+        model: int8, with batch 1.
 
     Raises:
         UserError: the model cannot run on a microcontroller at all (`reader.check_deployable`), or the row engine
             lacks an operator or an option of it.
     """
-    graph = reader.read(model, name)
+    graph = model.graph
     reader.check_deployable(graph)
-    source = Source(model, graph)
+    source = Source(model)
     layers: list[Layer] = []
     for operator in graph.operators:
         convert = _OPERATORS.get(operator.name)
@@ -52,7 +52,7 @@ def lower(model: bytes, name: str = "model") -> Network:
     first, last = source.tensor(graph.inputs[0]), source.tensor(graph.outputs[0])
     layers = _needed(layers, last)
     if not any(first in layer.inputs for layer in layers):
-        raise UserError(f"{name}: the output does not depend on the input: convert the model again")
+        raise UserError(f"{model.name}: the output does not depend on the input: convert the model again")
     return Network(first, last, tuple(layers), graph.has_unit_input)
 
 
@@ -67,7 +67,7 @@ def _needed(layers: Sequence[Layer], output: Tensor) -> list[Layer]:
 
 def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     options, (given, output) = source.options(operator, "filterHeight"), source.ends(operator)
-    window = source.window(operator, (options.filterHeight, options.filterWidth))
+    window = source.window(operator, (options["filterHeight"], options["filterWidth"]))
     if given.zero_point != output.zero_point:
         raise source.refuse(operator, "changes the zero point")
     if output.height == 1:  # then the stride goes nowhere
@@ -124,7 +124,7 @@ def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
             operator, f"has the output scale {scale:g} and zero point {output.zero_point}, not 1/256, -128"
         )
     try:
-        table = arithmetic.exponentials(operator.given(0).scale, source.options(operator, "beta").beta)
+        table = arithmetic.exponentials(operator.given(0).scale, source.options(operator, "beta")["beta"])
     except ValueError as error:
         raise source.refuse(operator, f"is out of range ({error})") from error
     return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]

@@ -7,8 +7,9 @@ import numpy as np
 
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Convolution, Layer, Pad, Reshape, Tensor, Window
-from firmware_export.rows.reader import Source, enum_name
+from firmware_export.rows.reader import Source
 from firmware_export.tflite.graph import Operator
+from firmware_export.tflite.model import enum_name
 
 
 def convolution(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
@@ -34,10 +35,8 @@ def depthwise(source: Source, operator: Operator, earlier: Sequence[Layer]) -> l
 def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     """FULLY_CONNECTED: a 1×1 convolution over pixels that have as many channels as there are weights for a unit."""
     weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
-    if (
-        enum_name("FullyConnectedOptionsWeightsFormat", source.options(operator, "weightsFormat").weightsFormat)
-        != "DEFAULT"
-    ):
+    weights_format = source.options(operator, "weightsFormat")["weightsFormat"]
+    if enum_name("FullyConnectedOptionsWeightsFormat", weights_format) != "DEFAULT":
         raise source.refuse(operator, "has shuffled weights")
     units, depth = weights.shape
     pixels = output.height * output.width

@@ -1,16 +1,15 @@
 """What the layers are made from: a `.tflite`'s operators with their options and constants, checked as they are read."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Tensor, Window
-from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.graph import Operator
 from firmware_export.tflite.graph import Tensor as StoredTensor
+from firmware_export.tflite.model import Model, Options, enum_name
 
 _MOST_ROWS = 65535  # rows are counted in 16 bits
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
@@ -18,30 +17,23 @@ _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 @dataclass(frozen=True)
 class Source:
-    """A model's bytes and its graph, which lacks the operators' options and the constants' values."""
+    """A model whose parts are refused where the row engine lacks them."""
 
-    model: bytes
-    graph: Graph
-
-    @cached_property
-    def _content(self) -> Any:
-        from ai_edge_litert import schema_py_generated as schema
-
-        return schema.ModelT.InitFromPackedBuf(self.model)
+    model: Model
 
     def refuse(self, operator: Operator, what: str) -> UserError:
         """The error for an operator that the row engine lacks in this form."""
-        return UserError(f"{self.graph.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
+        return UserError(f"{self.model.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
 
-    def options(self, operator: Operator, member: str) -> Any:
-        """The schema's options object, which has `member`.
+    def options(self, operator: Operator, name: str) -> Options:
+        """The operator's options, which have `name`.
 
         Raises:
             UserError: a damaged file, in which the operator has no options or another's.
         """
-        found = self._content.subgraphs[0].operators[operator.index].builtinOptions
-        if not hasattr(found, member):
-            raise self.refuse(operator, f"has no {member} among its options")
+        found = self.model.options[operator.index]
+        if name not in found:
+            raise self.refuse(operator, f"has no {name} among its options")
         return found
 
     def tensor(self, tensor: StoredTensor) -> Tensor:
@@ -53,7 +45,7 @@ class Source:
         shape = tensor.shape
         if len(shape) > 4 or (len(shape) > 2 and shape[0] != 1) or 0 in shape:
             raise UserError(
-                f"{self.graph.name}: tensor {tensor.name!r} has the shape {list(shape)}; the row engine takes [N], "
+                f"{self.model.name}: tensor {tensor.name!r} has the shape {list(shape)}; the row engine takes [N], "
                 "[M, N], [1, M, N] and [1, height, width, channels]"
             )
         if len(shape) == 4:
@@ -62,7 +54,7 @@ class Source:
             height, width, channels = (shape[-2] if len(shape) > 1 else 1), 1, (shape[-1] if shape else 1)
         if height > _MOST_ROWS:
             raise UserError(
-                f"{self.graph.name}: tensor {tensor.name!r} has {height} rows, {_MOST_ROWS} at most expected"
+                f"{self.model.name}: tensor {tensor.name!r} has {height} rows, {_MOST_ROWS} at most expected"
             )
         return Tensor(tensor.index, tensor.name, height, width, channels, tensor.zero_point)
 
@@ -83,14 +75,12 @@ class Source:
         tensor = operator.inputs[position]
         if tensor is None or not tensor.is_constant or tensor.dtype != dtype:
             raise self.refuse(operator, f"needs a constant of {dtype} for its input {position}")
-        data = self._content.buffers[self._content.subgraphs[0].tensors[tensor.index].buffer].data
-        return np.frombuffer(bytes(data), np.dtype(dtype).newbyteorder("<")).reshape(tensor.shape)
+        return self.model.constant(tensor)
 
     def activation(self, operator: Operator) -> tuple[int, int]:
         """The lowest and the highest output code of the fused activation."""
-        name = enum_name(
-            "ActivationFunctionType", self.options(operator, "fusedActivationFunction").fusedActivationFunction
-        )
+        option = "fusedActivationFunction"
+        name = enum_name("ActivationFunctionType", self.options(operator, option)[option])
         if name not in _ACTIVATIONS:
             raise self.refuse(operator, f"has the fused activation {name}, one of {', '.join(_ACTIVATIONS)} expected")
         output = operator.outputs[0]
@@ -99,10 +89,10 @@ class Source:
     def window(self, operator: Operator, kernel: tuple[int, int]) -> Window:
         """The window of a convolution or a pooling, padded as TFLM does (`kernels/padding.h`)."""
         options, (given, output) = self.options(operator, "strideH"), self.ends(operator)
-        if (getattr(options, "dilationHFactor", 1), getattr(options, "dilationWFactor", 1)) != (1, 1):
+        if (options.get("dilationHFactor", 1), options.get("dilationWFactor", 1)) != (1, 1):
             raise self.refuse(operator, "is dilated")
-        strides = options.strideH, options.strideW
-        is_same = enum_name("Padding", options.padding) == "SAME"
+        strides = options["strideH"], options["strideW"]
+        is_same = enum_name("Padding", options["padding"]) == "SAME"
         pads = []
         for size_in, size_out, taps, stride in zip(
             (given.height, given.width), (output.height, output.width), kernel, strides, strict=True
@@ -112,11 +102,3 @@ class Source:
                 raise self.refuse(operator, f"has {size_out} rows or columns of output, {expected} expected")
             pads.append(max(0, (size_out - 1) * stride + taps - size_in) // 2)
         return Window(*kernel, *strides, *pads)
-
-
-def enum_name(enum: str, value: int) -> str:
-    """The schema's name of an enumeration's value; the value itself where a damaged file holds one that has none."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = (name for name, code in vars(getattr(schema, enum)).items() if code == value and not name.startswith("_"))
-    return next(names, str(value))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.tflite import reader
 from firmware_export.tflite.graph import Graph
@@ -29,13 +30,15 @@ def load_keras(path: Path) -> Any:
             load again (tfmot 0.8.1).
 
     Raises:
-        UserError: missing, damaged, a Keras 3 file, or with layers that only its own code knows.
+        UserError: missing, damaged, a Keras 3 file, or with layers that only its own code knows; or the extra `train`
+            is not installed.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path} is no file: give a .tflite, .keras or .h5 model")
-    _check_container(path)
-    tf_keras, tfmot = _libraries()
+    with training_packages():
+        _check_container(path)
+        tf_keras, tfmot = _libraries()
     with _quiet():
         try:
             with tfmot.quantization.keras.quantize_scope():
@@ -158,7 +161,7 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
 
 
 def _check(content: bytes, name: str) -> None:
-    graph = reader.read(content, name)
+    graph = reader.read(content, name).graph
     reader.check_deployable(graph)
     check_unit_input(graph)
 

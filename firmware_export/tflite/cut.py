@@ -2,41 +2,40 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.graph import Operator
+from firmware_export.tflite.model import Model
 
 
 @dataclass(frozen=True)
 class Piece:
     """Consecutive operators as a model of their own; tensor indices are those of the whole model."""
 
-    model: bytes
+    model: Model
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     """Indices of the tensors that come from before the piece."""
 
 
-def cut_after(model: bytes, graph: Graph, names: Collection[str]) -> list[Piece]:
+def cut_after(model: Model, names: Collection[str]) -> list[Piece]:
     """Split a model after every operator whose name is in `names`.
 
     Args:
-        model: the bytes of a `.tflite`.
-        graph: the same model, read.
+        model: the whole.
         names: operator names, such as FULLY_CONNECTED.
 
     Returns:
-        The pieces in execution order; one, with the bytes untouched, where nothing but the end is to be cut.
+        The pieces in execution order; one, the model itself, where nothing but the end is to be cut.
     """
+    graph = model.graph
     ends = [o.index + 1 for o in graph.operators[:-1] if o.name in names] + [len(graph.operators)]
     if len(ends) == 1:
         return [Piece(model, graph.operators, (graph.inputs[0].index,))]
     return [_piece(model, graph.operators[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _piece(model: bytes, operators: tuple[Operator, ...]) -> Piece:
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
+def _piece(model: Model, operators: tuple[Operator, ...]) -> Piece:
     written: set[int] = set()
     inputs: dict[int, None] = {}
     for operator in operators:
@@ -44,11 +43,11 @@ def _piece(model: bytes, operators: tuple[Operator, ...]) -> Piece:
             if tensor is not None and not tensor.is_constant and tensor.index not in written:
                 inputs[tensor.index] = None
         written.update(tensor.index for tensor in operator.outputs)
-    whole = schema.ModelT.InitFromPackedBuf(model)
-    subgraph = whole.subgraphs[0]
-    subgraph.operators = subgraph.operators[operators[0].index : operators[-1].index + 1]
-    subgraph.inputs, subgraph.outputs = list(inputs), [t.index for t in operators[-1].outputs]
-    whole.signatureDefs = None  # they name tensors of the whole model
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(whole.Pack(builder), file_identifier=b"TFL3")
-    return Piece(bytes(builder.Output()), operators, tuple(inputs))
+
+    def cut(unpacked: Any) -> None:
+        subgraph = unpacked.subgraphs[0]
+        subgraph.operators = subgraph.operators[operators[0].index : operators[-1].index + 1]
+        subgraph.inputs, subgraph.outputs = list(inputs), [t.index for t in operators[-1].outputs]
+        unpacked.signatureDefs = None  # they name tensors of the whole model
+
+    return Piece(model.edited(cut), operators, tuple(inputs))

@@ -25,6 +25,10 @@ class Tensor:
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     is_constant: bool
+    quantized_dimension: int = 0
+    """Along which the scales lie, where there are several."""
+    is_variable: bool = False
+    """Whether it keeps its value from one inference to the next."""
 
     @property
     def size(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.tflite.graph import Graph
-from firmware_export.tflite.reader import read
+from firmware_export.tflite.model import Model
 
 ARENA_STEP = 16
 """Bytes: TFLM aligns the arena, and every buffer in it, to this."""
@@ -27,11 +27,11 @@ Progress = Callable[[int, int], None]
 class TflmInterpreter:
     """TensorFlow Lite Micro with one model and one arena."""
 
-    def __init__(self, model: bytes, arena_size: int | None = None, *, keeps_tensors: bool = False) -> None:
+    def __init__(self, model: Model, arena_size: int | None = None, *, keeps_tensors: bool = False) -> None:
         """Prepare a model.
 
         Args:
-            model: the bytes of a `.tflite`.
+            model: what to run.
             arena_size: bytes, at least 1024; None gives more than any microcontroller has.
             keeps_tensors: give every tensor memory of its own, so that `tensor` can read all of them after `invoke`.
 
@@ -44,7 +44,7 @@ class TflmInterpreter:
         with captured_stderr() as said:
             try:
                 self._interpreter = runtime.Interpreter.from_bytes(
-                    model,
+                    model.content,
                     arena_size=max(arena_size or _LARGEST_ARENA_TRIED, _LEAST_ARENA_TRIED),
                     intrepreter_config=configs.kPreserveAllTensors if keeps_tensors else configs.kAllocationRecording,
                 )
@@ -77,11 +77,11 @@ def _reason(said: str, error: Exception) -> str:
     return "; ".join(line.strip() for line in said.splitlines() if line.strip()) or str(error)
 
 
-def run(model: bytes, images_int8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """What a microcontroller answers.
 
     Args:
-        model: the bytes of an int8 `.tflite` with batch 1.
+        model: int8, with batch 1.
         images_int8: int8 [N, …input shape without the batch], as `quantize_input` makes them.
         progress: called after every image.
 
@@ -92,7 +92,7 @@ def run(model: bytes, images_int8: np.ndarray, progress: Progress | None = None)
     return _for_each(interpreter.invoke, images_int8, progress)
 
 
-def least_arena(model: bytes) -> int:
+def least_arena(model: Model) -> int:
     """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
 
     Found by bisection, because TFLM's recording API leaves out what kernels allocate only while they are prepared.
@@ -112,7 +112,7 @@ def least_arena(model: bytes) -> int:
     return enough * ARENA_STEP
 
 
-def _fits(model: bytes, arena_size: int) -> bool:
+def _fits(model: Model, arena_size: int) -> bool:
     try:
         TflmInterpreter(model, arena_size)
     except UserError:
@@ -123,11 +123,11 @@ def _fits(model: bytes, arena_size: int) -> bool:
 class TfliteInterpreter:
     """TFLite (LiteRT) with one model."""
 
-    def __init__(self, model: bytes, *, is_reference: bool) -> None:
+    def __init__(self, model: Model, *, is_reference: bool) -> None:
         """Prepare a model.
 
         Args:
-            model: the bytes of a `.tflite`.
+            model: what to run.
             is_reference: the plain reference kernels with every tensor kept; otherwise the default, fast ones.
 
         Raises:
@@ -141,7 +141,7 @@ class TfliteInterpreter:
             options["experimental_preserve_all_tensors"] = True
         with captured_stderr():
             try:
-                self._interpreter = Interpreter(model_content=model, **options)
+                self._interpreter = Interpreter(model_content=model.content, **options)
                 self._interpreter.allocate_tensors()
                 self._input = self._interpreter.get_input_details()[0]["index"]
                 self._output = self._interpreter.get_output_details()[0]["index"]
@@ -171,18 +171,18 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def predict_int8(model: bytes, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """TFLite's fast kernels over many images: for accuracy, never as an oracle.
 
     Args:
-        model: the bytes of an int8 `.tflite` with batch 1.
+        model: int8, with batch 1.
         images_uint8: uint8 [N, …input shape without the batch].
         progress: called after every image.
 
     Returns:
         int8 [N, …output shape without the batch]; up to a few codes away from what a microcontroller computes.
     """
-    codes = quantize_input(images_uint8, read(model))
+    codes = quantize_input(images_uint8, model.graph)
     return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, progress)
 
 
@@ -200,7 +200,7 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
 
     Args:
         images_uint8: uint8 [N, …]; int8 arrays are taken for codes already and returned as they are.
-        graph: the model; its input's real value is the pixel divided by 255.
+        graph: the model's; its input's real value is the pixel divided by 255.
 
     Returns:
         int8 [N, …]: `uint8 ^ 0x80` where the input scale is 1/255 and the zero point −128, otherwise

@@ -1,27 +1,25 @@
-"""A `.tflite` file as a typed graph, and whether TensorFlow Lite Micro can carry it."""
-
-from typing import Any
+"""Read a `.tflite` file that may be damaged, and check whether TensorFlow Lite Micro can run it."""
 
 from firmware_export.common.errors import UserError
-from firmware_export.tflite.graph import Graph, Operator, Tensor
+from firmware_export.tflite import model
+from firmware_export.tflite.graph import Graph, Tensor
+from firmware_export.tflite.model import Model
 from firmware_export.tflite.tflm_operators import SUPPORTED
 
 
-def read(model: bytes, name: str = "model") -> Graph:
+def read(content: bytes, name: str = "model") -> Model:
     """Parse the bytes of a `.tflite` file.
 
     Args:
-        model: the file's content. TFLite itself crashes on some damaged files: `sandbox.check` those of others first.
+        content: the file's. TFLite itself crashes on some damaged files: `sandbox.check` those of others first.
         name: what error messages call it.
 
     Raises:
         UserError: truncated, corrupt, or no TFLite model at all.
     """
-    _check_bytes(model, name)
-    from ai_edge_litert import schema_py_generated as schema
-
+    _check_bytes(content, name)
     try:
-        return _graph(schema.ModelT.InitFromPackedBuf(model), name, schema)
+        return model.parse(content, name)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{name} has a broken graph ({error}): convert the model again") from error
 
@@ -29,14 +27,14 @@ def read(model: bytes, name: str = "model") -> Graph:
 _LACKS_OPERATOR = ("Didn't find op for builtin opcode", "unresolved custom op")
 
 
-def _check_bytes(model: bytes, name: str) -> None:
-    if model[4:8] != b"TFL3":
+def _check_bytes(content: bytes, name: str) -> None:
+    if content[4:8] != b"TFL3":
         raise UserError(f"{name} is no .tflite model (no TFL3 mark in its first 8 bytes): give an int8 .tflite file")
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     # The Python schema reads past the end of a cut file without noticing; LiteRT runs flatbuffers' own verifier.
     try:
-        Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     except (ValueError, RuntimeError) as error:
         if any(said in str(error) for said in _LACKS_OPERATOR):  # the file is whole: `check_deployable` judges it
             return
@@ -45,58 +43,6 @@ def _check_bytes(model: bytes, name: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _graph(model: Any, name: str, schema: Any) -> Graph:
-    main = model.subgraphs[0]
-    builtin_names = {code: n for n, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    dtype_names = {code: n.lower() for n, code in vars(schema.TensorType).items() if isinstance(code, int)}
-    written = {
-        index for operator in main.operators if operator.outputs is not None for index in map(int, operator.outputs)
-    }
-    tensors = tuple(
-        _tensor(index, tensor, dtype_names, model.buffers, index in written)
-        for index, tensor in enumerate(main.tensors)
-    )
-    names = [_operator_name(code, builtin_names) for code in model.operatorCodes]
-    operators = tuple(
-        Operator(
-            index,
-            names[operator.opcodeIndex],
-            tuple(None if i < 0 else tensors[i] for i in map(int, _listed(operator.inputs))),
-            tuple(tensors[i] for i in map(int, _listed(operator.outputs))),
-        )
-        for index, operator in enumerate(_listed(main.operators))
-    )
-    inputs, outputs = (tuple(tensors[int(i)] for i in _listed(ends)) for ends in (main.inputs, main.outputs))
-    return Graph(name, inputs, outputs, tensors, operators, len(model.subgraphs))
-
-
-def _tensor(index: int, tensor: Any, dtype_names: dict[int, str], buffers: list[Any], is_written: bool) -> Tensor:
-    data = buffers[tensor.buffer].data
-    quantization = tensor.quantization
-    shape = tuple(map(int, _listed(tensor.shape)))
-    return Tensor(
-        index=index,
-        name=(tensor.name or b"").decode(errors="replace"),
-        shape=shape,
-        shape_signature=tuple(map(int, _listed(tensor.shapeSignature))) or shape,
-        dtype=dtype_names[tensor.type],
-        scales=tuple(map(float, _listed(quantization.scale))) if quantization else (),
-        zero_points=tuple(map(int, _listed(quantization.zeroPoint))) if quantization else (),
-        is_constant=not is_written and data is not None and len(data) > 0,
-    )
-
-
-def _operator_name(code: Any, builtin_names: dict[int, str]) -> str:
-    if code.customCode:
-        return "CUSTOM:" + " ".join(code.customCode.decode(errors="replace").split())
-    # Codes below 127 are written to both fields, those above only to the newer one.
-    return builtin_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-
-
-def _listed(vector: Any) -> list[Any]:
-    return [] if vector is None else list(vector)
 
 
 def check_deployable(graph: Graph) -> None:

@@ -6,13 +6,13 @@ only knows whether the bytes are a flatbuffer at all.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.memory.offline_plan import METADATA_NAME, ONLINE_PLANNED
 from firmware_export.tflite.graph import Graph, Operator, Tensor
+from firmware_export.tflite.model import Buffer, Model, Options
 
 LARGEST_ACTIVATIONS = 1 << 26
 """Bytes of all activations together: no microcontroller has as much memory."""
@@ -21,12 +21,11 @@ _AT_LEAST_ONE = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "fi
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
 
 
-def check(model: bytes, graph: Graph) -> None:
+def check(model: Model) -> None:
     """Refuse a file whose parts contradict each other.
 
     Args:
-        model: the bytes of a `.tflite` that `reader.check_deployable` has let pass.
-        graph: the same model, read.
+        model: one that `reader.check_deployable` has let pass.
 
     Raises:
         UserError: a tensor that is read before it is written, or written twice; constants of another size than their
@@ -34,17 +33,14 @@ def check(model: bytes, graph: Graph) -> None:
             multiplier that the channels deny; activations beyond `LARGEST_ACTIVATIONS`; state that outlives an
             inference; metadata that point nowhere.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = schema.ModelT.InitFromPackedBuf(model)
-    main = content.subgraphs[0]
-    for tensor, raw in zip(graph.tensors, main.tensors, strict=True):
-        _check_tensor(graph, tensor, raw, content.buffers[raw.buffer])
+    graph = model.graph
+    for tensor in graph.tensors:
+        _check_tensor(graph, tensor, model.buffer(tensor))
     _check_memory(graph)
-    for operator, raw in zip(graph.operators, main.operators, strict=True):
-        _check_operator(graph, operator, raw)
+    for operator, options in zip(graph.operators, model.options, strict=True):
+        _check_operator(graph, operator, options)
     _check_order(graph)
-    _check_metadata(graph, content)
+    _check_metadata(model)
 
 
 def check_shapes(graph: Graph, shape_of: Callable[[int], tuple[int, ...]]) -> None:
@@ -67,18 +63,18 @@ def _broken(graph: Graph, what: str) -> UserError:
     return UserError(f"{graph.name} has a broken graph ({what}): convert the model again")
 
 
-def _check_tensor(graph: Graph, tensor: Tensor, raw: Any, buffer: Any) -> None:
+def _check_tensor(graph: Graph, tensor: Tensor, buffer: Buffer) -> None:
     label = f"tensor {tensor.index} {tensor.name[:80]!r}"
-    if raw.isVariable:
+    if tensor.is_variable:
         raise UserError(f"{graph.name}: {label} keeps state between inferences: export a model without variables")
     if any(size < 1 for size in tensor.shape):
         raise _broken(graph, f"{label} has the shape {list(tensor.shape)}")
-    if buffer.offset > 1:
+    if buffer.is_external:
         raise _broken(graph, f"{label} lies outside the flatbuffer")
     needed = _bytes(tensor)
-    if buffer.data is not None and len(buffer.data) and len(buffer.data) != needed:
+    if buffer.data and len(buffer.data) != needed:
         raise _broken(graph, f"{label} holds {len(buffer.data)} bytes, {needed} expected")
-    _check_quantization(graph, tensor, raw, label)
+    _check_quantization(graph, tensor, label)
 
 
 def _bytes(tensor: Tensor) -> int:
@@ -90,7 +86,7 @@ def _bytes(tensor: Tensor) -> int:
         raise UserError(f"tensor {tensor.name!r} is {tensor.dtype}: quantize the model to full int8") from error
 
 
-def _check_quantization(graph: Graph, tensor: Tensor, raw: Any, label: str) -> None:
+def _check_quantization(graph: Graph, tensor: Tensor, label: str) -> None:
     if tensor.dtype == "int8" and not tensor.scales:
         raise _broken(graph, f"{label} is int8 without a scale")
     if not all(math.isfinite(scale) and scale > 0 for scale in tensor.scales):
@@ -100,7 +96,7 @@ def _check_quantization(graph: Graph, tensor: Tensor, raw: Any, label: str) -> N
     if tensor.dtype in ("int8", "int4") and not all(-128 <= zero <= 127 for zero in tensor.zero_points):
         raise _broken(graph, f"{label} has a zero point outside -128 to 127")
     if len(tensor.scales) > 1:
-        axis = raw.quantization.quantizedDimension
+        axis = tensor.quantized_dimension
         if not 0 <= axis < len(tensor.shape) or tensor.shape[axis] != len(tensor.scales):
             raise _broken(graph, f"{label} has {len(tensor.scales)} scales along axis {axis} of {list(tensor.shape)}")
 
@@ -118,17 +114,16 @@ def _check_memory(graph: Graph) -> None:
         )
 
 
-def _check_operator(graph: Graph, operator: Operator, raw: Any) -> None:
-    if not operator.outputs or min(raw.outputs) < 0 or not operator.inputs or operator.inputs[0] is None:
+def _check_operator(graph: Graph, operator: Operator, options: Options) -> None:
+    if not operator.outputs or not operator.inputs or operator.inputs[0] is None:
         raise _broken(graph, f"operator {operator.index} ({operator.name}) lacks an input or an output")
-    options = raw.builtinOptions
-    if operator.name in _WINDOWED and not hasattr(options, "strideW"):
+    if operator.name in _WINDOWED and "strideW" not in options:
         raise _broken(graph, f"{operator.label} lacks its strides")
     for name in _AT_LEAST_ONE:
-        if getattr(options, name, 1) < 1:
-            raise _broken(graph, f"{operator.label} has {name} {getattr(options, name)}, 1 or more expected")
+        if options.get(name, 1) < 1:
+            raise _broken(graph, f"{operator.label} has {name} {options[name]}, 1 or more expected")
     if operator.name == "DEPTHWISE_CONV_2D":
-        _check_depth_multiplier(graph, operator, options.depthMultiplier)
+        _check_depth_multiplier(graph, operator, options["depthMultiplier"])
 
 
 def _check_depth_multiplier(graph: Graph, operator: Operator, multiplier: int) -> None:
@@ -156,17 +151,16 @@ def _check_order(graph: Graph) -> None:
         raise _broken(graph, "nothing writes the output")
 
 
-def _check_metadata(graph: Graph, content: Any) -> None:
-    for entry in content.metadata or []:
-        if not entry.name or not 0 <= entry.buffer < len(content.buffers):
-            raise _broken(graph, f"metadata {entry.name!r} point nowhere")
+def _check_metadata(model: Model) -> None:
+    for entry in model.metadata:
+        if not entry.name or not 0 <= entry.buffer < len(model.buffers):
+            raise _broken(model.graph, f"metadata {entry.name!r} point nowhere")
         if entry.name == METADATA_NAME.encode():
-            _check_plan(graph, content.buffers[entry.buffer].data)
+            _check_plan(model.graph, model.buffers[entry.buffer].data)
 
 
-def _check_plan(graph: Graph, data: Any) -> None:
+def _check_plan(graph: Graph, content: bytes) -> None:
     """A plan is version, subgraphs, tensors, then an offset for each (`micro/docs/memory_management.md`)."""
-    content = b"" if data is None else bytes(data)
     words = np.frombuffer(content[: len(content) // 4 * 4], "<i4")
     tensors = len(graph.tensors)
     fits = len(content) == 4 * (3 + tensors) and words[2] == tensors

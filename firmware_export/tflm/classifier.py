@@ -3,7 +3,7 @@
 from firmware_export.common.c_text import namespace, paragraph
 from firmware_export.facts import ModelFacts
 from firmware_export.tflm import model_data
-from firmware_export.verify.abstention import Unsure
+from firmware_export.verify.abstention import Abstention
 
 _BY_NAME = "classifier_by_name.h"
 
@@ -20,21 +20,21 @@ def header(symbol: str) -> str:
     return f"{namespace(symbol)}_classifier.h"
 
 
-def render(facts: ModelFacts, unsure: Unsure) -> dict[str, str]:
+def render(facts: ModelFacts, abstention: Abstention) -> dict[str, str]:
     """The generated files, by name: `classifier.h/.cc` and `header`.
 
     They need the model's, the integrity's and the golden files.
 
     Args:
         facts: as for `model_data.render`.
-        unsure: margin below which the answer is "unsure".
+        abstention: below which threshold the classifier abstains.
     """
     graph = facts.graph
     more = {
-        "classifier_paragraphs": [paragraph(unsure.reason)],
+        "classifier_paragraphs": [paragraph(abstention.reason)],
         "input_bytes": graph.inputs[0].size,
         "outputs": graph.outputs[0].size,
-        "least_margin": unsure.least_margin,
+        "least_margin": abstention.threshold,
     }
     texts = model_data.render_with(facts, (*FILES, _BY_NAME), more)
     texts[header(facts.symbol)] = texts.pop(_BY_NAME)

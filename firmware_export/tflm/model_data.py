@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firmware_export.common.c_text import as_comment, c_string, hex_lines, namespace, paragraph
 from firmware_export.common.templating import render_template
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.tflite.graph import Tensor
 from firmware_export.tflite.tflm_operators import resolver_method
-
-if TYPE_CHECKING:  # it brings numpy, which `python -m firmware_export.run --help` does without
-    pass
 
 
 def render(facts: ModelFacts) -> dict[str, str]:
@@ -45,9 +42,9 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         **vars(facts),
         "command": as_comment(facts.command),
         "version": package_version(),
-        "size": len(facts.model),
-        "sha256": facts.sha256,
-        "crc32": facts.crc32,
+        "size": facts.model.size,
+        "sha256": facts.model.sha256,
+        "crc32": facts.model.crc32,
         "has_unit_input": graph.has_unit_input,
         "paragraphs": [paragraph(text) for text in _paragraphs(facts)],
         "input": _end(graph.inputs[0]),
@@ -56,7 +53,7 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "class_names": [c_string(name) for name in facts.class_names],
         "namespace": namespace(facts.symbol),
         "methods": [resolver_method(name) for name in graph.operator_names],
-        "lines": hex_lines(facts.model),
+        "lines": hex_lines(facts.model.content),
     }
 
 

@@ -1,7 +1,8 @@
-"""When a part should answer "unsure": the margin between the two highest outputs, chosen on validation images.
+"""When a part should answer "unsure": the abstention threshold, chosen on validation images.
 
-What a satellite does not downlink nobody sees again, so an answer is trusted only where answers like it were right
-often enough. The margin is in output codes, which firmware compares without floating point.
+A satellite discards what it does not downlink, so the classifier abstains unless answers like this one were correct
+often enough. The threshold applies to the margin between the two highest outputs, in output codes, which firmware
+compares without floating point.
 """
 
 import math
@@ -15,19 +16,19 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Unsure:
-    """When the classifier answers "unsure", and what is known of the answers it gives.
+class Abstention:
+    """When the classifier abstains, and what is known of the answers it gives.
 
     Attributes:
-        least_margin: in output codes, 0 to 255; 0 always answers.
-        reason: one sentence, where the margin comes from.
+        threshold: the least margin of an answer, in output codes, 0 to 255; with 0 the classifier never abstains.
+        reason: one sentence, where the threshold comes from.
         error_rate: in (0, 1), what was asked for; None where no labelled images were given.
         images: how many labelled images there were.
         accuracy: of all answers, [0, 1].
         curve: None where no labelled images were given.
     """
 
-    least_margin: int
+    threshold: int
     reason: str
     error_rate: float | None = None
     images: int = 0
@@ -35,21 +36,23 @@ class Unsure:
     curve: "RiskCoverage | None" = None
 
 
-ALWAYS_ANSWERS = Unsure(0, "No labelled validation images were given, so kLeastMargin is 0: every image is answered.")
+NO_ABSTENTION = Abstention(
+    0, "No labelled validation images were given, so kLeastMargin is 0: every image is answered."
+)
 
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """How often answers are given, and wrong, at every margin that occurs.
+    """How often answers are given, and wrong, at every threshold that makes a difference.
 
     Attributes:
-        margins: int [M], ascending: an answer is given where the top two outputs differ by at least so many codes.
+        thresholds: int [M], ascending: an answer is given where the top two outputs differ by at least so many codes.
         coverage: float [M] in (0, 1], part of the images that are answered.
         risk: float [M] in [0, 1], part of the answers that are wrong.
         risk_bound: float [M] in [0, 1], what the error rate stays below with `CONFIDENCE`.
     """
 
-    margins: np.ndarray
+    thresholds: np.ndarray
     coverage: np.ndarray
     risk: np.ndarray
     risk_bound: np.ndarray
@@ -62,7 +65,7 @@ def top_margins(outputs: np.ndarray) -> np.ndarray:
 
 
 def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
-    """The curve of El-Yaniv and Wiener (JMLR 11, 2010) over the margin.
+    """The curve of El-Yaniv and Wiener (JMLR 11, 2010) over the threshold.
 
     The bound is Clopper and Pearson's, one-sided: of `n` answers `k` wrong, the `CONFIDENCE` quantile of
     `Beta(k + 1, n − k)`.
@@ -83,12 +86,12 @@ def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
     return RiskCoverage(found, answered / len(labels), errors / answered, bound)
 
 
-def least_margin(curve: RiskCoverage, images: int, error_rate: float) -> int | None:
-    """The smallest margin whose error rate is known to be at most `error_rate`; None where none is.
+def choose_threshold(curve: RiskCoverage, images: int, error_rate: float) -> int | None:
+    """The smallest threshold whose error rate is known to be at most `error_rate`; None where none is.
 
-    Margins are tried from a large one down and the search ends with the first that fails, so that trying many does not
-    spoil the confidence in the one that is chosen (fixed-sequence testing, arXiv 2110.01052). It begins where twice as
-    many answers are given as would have to be right without exception; that depends on no label.
+    Thresholds are tried from a large one down and the search ends with the first that fails, so that trying many does
+    not spoil the confidence in the one that is chosen (fixed-sequence testing, arXiv 2110.01052). It begins where twice
+    as many answers are given as would have to be right without exception; that depends on no label.
 
     Args:
         curve: on validation images.
@@ -99,7 +102,7 @@ def least_margin(curve: RiskCoverage, images: int, error_rate: float) -> int | N
     tried = np.flatnonzero(curve.coverage * images >= 2 * without_error)[::-1]
     failed = np.flatnonzero(curve.risk_bound[tried] > error_rate)
     passed = tried[: failed[0]] if len(failed) else tried
-    return int(curve.margins[passed[-1]]) if len(passed) else None
+    return int(curve.thresholds[passed[-1]]) if len(passed) else None
 
 
 def largest_difference(some: np.ndarray, others: np.ndarray) -> int:
@@ -108,8 +111,8 @@ def largest_difference(some: np.ndarray, others: np.ndarray) -> int:
     return int(np.abs(first - second).max())
 
 
-def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_difference: int) -> Unsure:
-    """The margin for an error rate, found on validation images, and the sentence that says so.
+def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_difference: int) -> Abstention:
+    """The threshold for an error rate, found on validation images, and the sentence that says so.
 
     Args:
         outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`interpreters.predict_int8`): TFLM's would take an hour.
@@ -119,17 +122,18 @@ def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_di
     """
     outputs = outputs.reshape(len(outputs), -1)
     curve = risk_coverage(outputs, labels)
-    margin = least_margin(curve, len(labels), error_rate)
+    threshold = choose_threshold(curve, len(labels), error_rate)
     bound = f"an error rate of at most {error_rate:.3g} with {CONFIDENCE:.0%} confidence"
     kernels = f"TFLite's fast kernels (margins within {kernel_difference} codes of TFLM's)"
     found_on = f"on {len(labels)} validation images, by {kernels}"
     accuracy = float((outputs.argmax(axis=1) == labels).mean())
-    if margin is None:
+    if threshold is None:
         reason = f"No margin is known to give {bound} {found_on}, so kLeastMargin is 0: every image is answered."
-        return Unsure(0, reason, error_rate, len(labels), accuracy, curve)
-    at = int(np.searchsorted(curve.margins, margin))
+        return Abstention(0, reason, error_rate, len(labels), accuracy, curve)
+    at = int(np.searchsorted(curve.thresholds, threshold))
     reason = (
-        f"kLeastMargin {margin} was chosen {found_on}, for {bound} among the answers: {curve.coverage[at]:.2%} of the "
-        f"images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, {1 - accuracy:.2%}."
+        f"kLeastMargin {threshold} was chosen {found_on}, for {bound} among the answers: {curve.coverage[at]:.2%} of "
+        f"the images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, "
+        f"{1 - accuracy:.2%}."
     )
-    return Unsure(margin, reason, error_rate, len(labels), accuracy, curve)
+    return Abstention(threshold, reason, error_rate, len(labels), accuracy, curve)

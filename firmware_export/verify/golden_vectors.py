@@ -3,13 +3,12 @@
 import hashlib
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters
-from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.model import Model
 
 GOLDEN_VECTORS = 4
 """How many inputs go along unless told otherwise: an input each is all the flash that they cost."""
@@ -46,19 +45,25 @@ class GoldenVectors:
         return tuple(int(index) for index in _classes(self.outputs))
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """What a report says of them: count, bytes, sha256, classes."""
-        return {
-            "count": len(self.inputs),
-            "bytes": len(self.content),
-            "sha256": self.sha256,
-            "classes": self.classes,
-        }
+    def summary(self) -> "GoldenSummary":
+        """What a report says of them."""
+        return GoldenSummary(len(self.inputs), len(self.content), self.sha256, self.classes)
+
+
+@dataclass(frozen=True)
+class GoldenSummary:
+    """What a report says of golden vectors."""
+
+    count: int
+    bytes: int
+    """Of all inputs and outputs."""
+    sha256: str
+    classes: tuple[int, ...]
+    """The index of each answer's largest output."""
 
 
 def golden_vectors(
-    model: bytes,
-    graph: Graph,
+    model: Model,
     images: np.ndarray,
     *,
     count: int = GOLDEN_VECTORS,
@@ -67,8 +72,7 @@ def golden_vectors(
     """Choose images of as many predicted classes as there are, and note what TFLM answers.
 
     Args:
-        model: the bytes of an int8 `.tflite` with batch 1.
-        graph: the same model, read.
+        model: int8, with batch 1.
         images: uint8 [N, …input shape without the batch], pixels 0…255; or int8, the model's codes.
         count: how many to choose, from 1 to N.
         outputs: int8 [N, …output shape without the batch], the known answers to `images`, by which to choose; TFLM
@@ -82,10 +86,10 @@ def golden_vectors(
     """
     if not 1 <= count <= len(images):
         raise UserError(f"{count} golden vectors of {len(images)} images: ask for 1 to {len(images)}, or give more")
-    codes = interpreters.quantize_input(images, graph)
+    codes = interpreters.quantize_input(images, model.graph)
     chosen = _choose(_classes(interpreters.run(model, codes) if outputs is None else outputs), count)
     codes = codes[chosen]
-    inputs = codes.view(np.uint8) ^ np.uint8(0x80) if graph.has_unit_input else codes
+    inputs = codes.view(np.uint8) ^ np.uint8(0x80) if model.graph.has_unit_input else codes
     return GoldenVectors(inputs=inputs, outputs=interpreters.run(model, codes))
 
 

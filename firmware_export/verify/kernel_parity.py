@@ -6,8 +6,9 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.cut import Piece, cut_after
-from firmware_export.tflite.graph import Graph, Operator
+from firmware_export.tflite.graph import Operator
 from firmware_export.tflite.interpreters import Progress, TfliteInterpreter, TflmInterpreter
+from firmware_export.tflite.model import Model
 
 ONE_STEP_OPERATORS = frozenset({"FULLY_CONNECTED"})
 """Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567):
@@ -36,23 +37,23 @@ class KernelParity:
     """int8 [N, …]: TFLM's outputs."""
 
 
-def check_kernels(model: bytes, graph: Graph, codes: np.ndarray, progress: Progress | None = None) -> KernelParity:
+def check_kernels(model: Model, codes: np.ndarray, progress: Progress | None = None) -> KernelParity:
     """Compare every operator's output, bit for bit, on every image.
 
     A FULLY_CONNECTED output may be one step off. So that such a step does not pass on to the layers after it, the
     reference kernels start again from TFLM's values behind each FULLY_CONNECTED.
 
     Args:
-        model: the bytes of an int8 `.tflite` with batch 1.
-        graph: the same model, read.
+        model: int8, with batch 1 and no memory plan of its own.
         codes: int8 [N, …input shape without the batch].
         progress: called after every image.
 
     Raises:
         UserError: a tensor differs; the message names the first operator that does.
     """
+    graph = model.graph
     micro = TflmInterpreter(model, keeps_tensors=True)
-    pieces = [(piece, TfliteInterpreter(piece.model, is_reference=True)) for piece in _pieces(model, graph)]
+    pieces = [(piece, TfliteInterpreter(piece.model, is_reference=True)) for piece in _pieces(model)]
     parities = {o.index: TensorParity(o.name, o.outputs[0].name) for o in graph.operators}
     outputs = []
     for done, image in enumerate(codes, start=1):
@@ -68,8 +69,8 @@ def check_kernels(model: bytes, graph: Graph, codes: np.ndarray, progress: Progr
     return KernelParity(len(codes), list(parities.values()), np.stack(outputs))
 
 
-def _pieces(model: bytes, graph: Graph) -> list[Piece]:
-    return cut_after(model, graph, ONE_STEP_OPERATORS)
+def _pieces(model: Model) -> list[Piece]:
+    return cut_after(model, ONE_STEP_OPERATORS)
 
 
 def _compare(
@@ -90,11 +91,11 @@ def _compare(
             )
 
 
-def check_least_arena(model: bytes, arena_size: int, codes: np.ndarray, outputs: np.ndarray) -> None:
+def check_least_arena(model: Model, arena_size: int, codes: np.ndarray, outputs: np.ndarray) -> None:
     """Run in the arena that was found, where tensors share memory, and expect the same outputs.
 
     Args:
-        model: the bytes of an int8 `.tflite`.
+        model: int8, with batch 1.
         arena_size: bytes.
         codes: int8 [N, …].
         outputs: int8 [N, …]: what TFLM computed with memory for every tensor.

@@ -4,7 +4,6 @@ TensorFlow Lite Micro and TFLite are C++ and trust the file. `python -m firmware
 the process; it does once, on a few images, all that an export does with the model.
 """
 
-import functools
 import os
 import signal
 import subprocess
@@ -21,14 +20,11 @@ _WALL_SECONDS = 10 * SECONDS  # a machine that does much else at once; a process
 _IMAGES = 3  # all dark, all bright and one in between
 
 
-@functools.lru_cache(maxsize=1)
-def check(model: bytes, name: str) -> None:
+def check(content: bytes, name: str) -> None:
     """Refuse a model that this host cannot read, prepare and run once; nothing it does harms this process.
 
-    The last model that passed is remembered: a command line asks before it reads a file, and an export before it runs.
-
     Args:
-        model: the bytes of a file that claims to be a `.tflite`.
+        content: of a file that claims to be a `.tflite`.
         name: what error messages call it.
 
     Raises:
@@ -41,7 +37,7 @@ def check(model: bytes, name: str) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
-            command, input=model, capture_output=True, env=environment, timeout=_WALL_SECONDS, check=False
+            command, input=content, capture_output=True, env=environment, timeout=_WALL_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise _too_slow(name, error.stdout) from error
@@ -96,7 +92,7 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def examine(model: bytes, name: str) -> None:
+def examine(content: bytes, name: str) -> None:
     """Read, check, prepare and run the model in this process, and print each stage before it begins.
 
     Raises:
@@ -104,17 +100,18 @@ def examine(model: bytes, name: str) -> None:
     """
     import numpy as np
 
-    from firmware_export.images import load
+    from firmware_export.images.generated import generated_images
     from firmware_export.memory import offline_plan
     from firmware_export.tflite import interpreters, reader, sanity
     from firmware_export.verify import kernel_parity
 
     try:
         print("TFLite", flush=True)
-        graph = reader.read(model, name)
+        model = reader.read(content, name)
+        graph = model.graph
         reader.check_deployable(graph)
-        sanity.check(model, graph)
-        scenes = load.generated_images(graph.inputs[0].shape[1:], _IMAGES)
+        sanity.check(model)
+        scenes = generated_images(graph.inputs[0].shape[1:], _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
         reference = interpreters.TfliteInterpreter(model, is_reference=True)
         for image in codes:
@@ -125,7 +122,7 @@ def examine(model: bytes, name: str) -> None:
         arena = interpreters.least_arena(model)
         kernel_parity.check_least_arena(model, arena, codes, outputs)
         print("the comparison of TFLite and TensorFlow Lite Micro", flush=True)
-        kernel_parity.check_kernels(offline_plan.without_offline_plan(model), graph, codes)
+        kernel_parity.check_kernels(offline_plan.without_offline_plan(model), codes)
     except MemoryError as error:
         raise UserError(f"{name} needs more than {MEMORY:,} bytes of memory to run: make the model smaller") from error
 

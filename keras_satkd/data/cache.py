@@ -17,7 +17,7 @@ from firmware_export.images.image_set import ImageSet
 logger = logging.getLogger("keras_satkd")
 
 # Raise it when decoding changes, so that older entries are no longer found.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:

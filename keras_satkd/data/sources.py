@@ -15,7 +15,7 @@ from pathlib import Path
 
 from firmware_export.common.errors import UserError
 from firmware_export.images import folders
-from firmware_export.images.decode import Decoded, decode_all
+from firmware_export.images.decode import Decoded, count_unreadable, decode_all
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.config import DataConfig
 from keras_satkd.data import synthetic, synthetic_drawing
@@ -68,10 +68,9 @@ def _load_files(path: Path, settings: DataConfig) -> Decoded:
     found = folders.open_images(path)
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     key = {"source": str(path.resolve()), "fingerprint": fingerprint, "image_size": settings.image_size}
+    shape = (settings.image_size, settings.image_size, 3)
     return cached(
-        key,
-        settings.cache_dir,
-        lambda: decode_all(found.images, len(found.images), found.class_names, settings.image_size),
+        key, settings.cache_dir, lambda: decode_all(found.images, len(found.images), found.class_names, shape)
     )
 
 
@@ -96,13 +95,12 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
 def _report(decoded: Decoded, settings: DataConfig) -> None:
     """Say what is unlike the user's files: images left out, images resized from several sizes."""
     if decoded.unreadable:
-        found = f"{len(decoded.unreadable)} unreadable image{'s' if len(decoded.unreadable) > 1 else ''}"
-        first = f"the first is {decoded.unreadable[0]}"
+        found = count_unreadable(decoded.unreadable)
         if settings.strict:
-            raise UserError(f"{settings.source}: {found}, {first}; mend or remove them, or leave out --data.strict")
+            raise UserError(f"{settings.source}: {found}; mend or remove them, or leave out --data.strict")
         if not len(decoded.image_set):
-            raise UserError(f"{settings.source}: none of its {found} can be decoded, {first}")
-        logger.warning("%s skipped, %s", found, first)
+            raise UserError(f"{settings.source}: no readable image, {found}; give images that Pillow opens")
+        logger.warning("%s: %s; skipped", settings.source, found)
     if len(decoded.sizes) > 1:
         shown = ", ".join(list(decoded.sizes)[:3]) + (", …" if len(decoded.sizes) > 3 else "")
         target = f"{settings.image_size}x{settings.image_size}"

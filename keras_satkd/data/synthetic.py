@@ -39,7 +39,7 @@ def scenes(number: int, seed: int, image_size: int) -> ImageSet:
     """
     counts = [len(range(label, number, len(CLASS_NAMES))) for label in range(len(CLASS_NAMES))]
     labels = np.repeat(np.arange(len(CLASS_NAMES), dtype=np.int32), counts)
-    images = empty_images(number, image_size)
+    images = empty_images(number, (image_size, image_size, 3))
     files = []
     for position, label in enumerate(tqdm(labels, desc="drawing", unit="scene", disable=None)):
         index = position - sum(counts[:label])

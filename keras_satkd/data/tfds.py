@@ -129,4 +129,4 @@ def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_siz
                     yield EncodedImage(f"{part}:{index}", int(position[example[label]]), content)
 
     total = sum(part.num_examples for part in builder.info.splits.values())
-    return decode_all(examples(), total, class_names, image_size)
+    return decode_all(examples(), total, class_names, (image_size, image_size, 3))

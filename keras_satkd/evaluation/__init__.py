@@ -1,1 +1,1 @@
-"""What a model is worth: predictions, metrics, calibration, costs."""
+"""Evaluation of models: predictions, metrics, calibration, costs."""

@@ -1,4 +1,4 @@
-"""How far a network's confidence is to be believed."""
+"""How well a network's confidence fits its accuracy."""
 
 import math
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Answers put together by their confidence, in bins of equal width.
+    """Predictions grouped by their confidence, in bins of equal width.
 
     Attributes:
         images: int [bins].
         confidence: float [bins], the sum over a bin's images.
-        correct: float [bins], how many of a bin's images were told right.
+        correct: float [bins], how many of a bin's images are correct.
     """
 
     images: np.ndarray

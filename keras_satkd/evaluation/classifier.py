@@ -1,4 +1,4 @@
-"""Any model as images in, logits out: int8 `.tflite`, saved Keras models, teacher folders.
+"""Loading of trained models: int8 `.tflite`, saved Keras models, teacher folders.
 
 classifier = load("runs/eurosat/student_int8.tflite")
 classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
@@ -14,26 +14,28 @@ import numpy as np
 import tensorflow as tf
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import read_text
 from firmware_export.tflite.convert import load_keras
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.run import folder
+from keras_satkd.run.results import CLASS_NAMES
+from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model, whatever it was saved as.
+    """A trained model of any file format.
 
     Attributes:
         name: of its file or folder.
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
-        class_names: the classes in the order of the logits; None where the model's files do not say them.
+        class_names: the classes in the order of the logits; None where the model's files do not name them.
         logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
     """
 
@@ -92,7 +94,7 @@ def _load_keras(file: Path, input_range: str) -> Teacher:
 
 def _load_int8(file: Path) -> tuple[int, int, Callable[[np.ndarray], np.ndarray]]:
     model = file.read_bytes()
-    graph = read(model, file.name)
+    graph = read(model, file.name).graph
     check_deployable(graph)
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_shapes(file, inputs, outputs)
@@ -122,9 +124,9 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
         float32 [N, C]. A model that ends in a softmax has its logarithm taken; probabilities below half a step of the
         output, which int8 cannot tell from zero, count as half a step.
     """
-    graph = read(model)
-    output = graph.outputs[0]
-    values = (predict_int8(model, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
+    parsed = read(model)
+    graph, output = parsed.graph, parsed.graph.outputs[0]
+    values = (predict_int8(parsed, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
     if graph.operators[-1].name != "SOFTMAX":
         return values
     return np.log(np.maximum(values, np.float32(output.scale / 2)))
@@ -137,11 +139,11 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     elif file.with_suffix(".json").is_file():
         beside, keys = file.with_suffix(".json"), ("class_names",)
     else:
-        beside, keys = file.parent / folder.RESULTS_FILE, ("data", "classes")
+        beside, keys = file.parent / RESULTS_FILE, CLASS_NAMES
     if not beside.is_file():
         return None
     try:
-        names = json.loads(beside.read_text(encoding="utf-8"))
+        names = json.loads(read_text(beside))
     except (OSError, ValueError) as error:
         raise UserError(f"{beside} is no readable JSON ({error}): mend or remove it") from None
     for key in keys:

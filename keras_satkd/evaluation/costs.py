@@ -1,4 +1,4 @@
-"""What a model costs: its size, its arithmetic, and the time of an image on this machine."""
+"""Costs of a model: its size, its operations, and the time of an image on this machine."""
 
 import time
 from collections.abc import Callable
@@ -36,8 +36,8 @@ def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any]
 
 def int8_cost(model: bytes, images: np.ndarray) -> dict[str, Any]:
     """Cost of an int8 `.tflite`, run by TFLite's fast kernels; as `network_cost` otherwise."""
-    graph = read(model)
-    interpreter = TfliteInterpreter(model, is_reference=False)
+    parsed = read(model)
+    graph, interpreter = parsed.graph, TfliteInterpreter(parsed, is_reference=False)
     return {
         "parameters": graph.parameters,
         "macs": graph.macs,

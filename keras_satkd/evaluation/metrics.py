@@ -1,4 +1,4 @@
-"""How well logits tell the classes apart."""
+"""Classification scores of logits."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """
     predicted = logits.argmax(axis=1)
     scores = {"accuracy": float(accuracy_score(labels, predicted))}
-    # By default scikit-learn counts a class that was only ever guessed, with recall 0: new images may lack classes.
+    # By default scikit-learn counts a class that is predicted but absent, with recall 0: new images may lack classes.
     present = np.unique(labels)
     for average in ("macro", "weighted"):
         parts = precision_recall_fscore_support(labels, predicted, labels=present, average=average, zero_division=0.0)[
@@ -43,7 +43,7 @@ def predict(
     Args:
         logits_of: uint8 [B, H, W, 3] → [B, C].
         images: uint8 [N, H, W, 3].
-        description: what the bar says.
+        description: of the bar.
         batch_size: B.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What the models of a run said of the test images: kept, so that a report can be drawn without them."""
+"""Predictions of a run's models on the test images: kept, so that a report needs neither models nor images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from firmware_export.images.image_set import ImageSet
 
 FILE = "test_answers.npz"
 
-RIGHT, WRONG = 3, 3
-"""How many examples of a class are kept: told right, the first of the test images; told wrong, the surest."""
+CORRECT, WRONG = 3, 3
+"""How many examples of a class are kept: correct ones, the first of the test images; wrong ones, the most confident."""
 MOST_CLASSES = 20
 """How many classes have examples; where there are more, those with the most errors."""
 LARGEST_EXAMPLE = 96
@@ -25,7 +25,7 @@ LARGEST_EXAMPLE = 96
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """Classes and confidences of M models on N test images, and E of the images.
 
     Attributes:
@@ -57,8 +57,8 @@ class Answers:
         write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
-def load(path: Path) -> Answers:
-    """What `Answers.save` wrote.
+def load(path: Path) -> Predictions:
+    """What `Predictions.save` wrote.
 
     Raises:
         UserError: the file does not exist or is damaged.
@@ -66,24 +66,24 @@ def load(path: Path) -> Answers:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = dict(arrays)
-        return Answers(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
+        return Predictions(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
-        raise UserError(f"{path} cannot be read: give the folder of a run that has judged its models") from None
+        raise UserError(f"{path} cannot be read: give the folder of a run that has scored its models") from None
 
 
-def gather(logits: Mapping[str, np.ndarray], test: ImageSet, judged: str) -> Answers:
-    """Answers of all models, with examples of what one of them tells right and wrong.
+def collect(logits: Mapping[str, np.ndarray], test: ImageSet, examples_of: str) -> Predictions:
+    """Predictions of all models, with examples of what one of them classifies correctly and wrongly.
 
     Args:
         logits: float32 [N, C] by model.
         test: N images.
-        judged: the model whose examples are kept.
+        examples_of: the model whose examples are kept.
     """
     probabilities = {name: softmax(values, axis=1) for name, values in logits.items()}
     predicted = {name: values.argmax(axis=1).astype(np.int32) for name, values in logits.items()}
     confidence = {name: values.max(axis=1).astype(np.float32) for name, values in probabilities.items()}
-    examples = _examples(test.labels, predicted[judged], confidence[judged])
-    return Answers(
+    examples = _examples(test.labels, predicted[examples_of], confidence[examples_of])
+    return Predictions(
         models=tuple(logits),
         labels=test.labels,
         predicted=np.stack(list(predicted.values())),
@@ -102,7 +102,7 @@ def _examples(labels: np.ndarray, predicted: np.ndarray, confidence: np.ndarray)
     for each in sorted(classes[np.argsort(-errors, kind="stable")][:MOST_CLASSES]):
         mistaken = np.flatnonzero(wrong & (labels == each))
         surest = mistaken[np.argsort(-confidence[mistaken], kind="stable")]
-        chosen += [*np.flatnonzero(~wrong & (labels == each))[:RIGHT], *surest[:WRONG]]
+        chosen += [*np.flatnonzero(~wrong & (labels == each))[:CORRECT], *surest[:WRONG]]
     return np.array(chosen, np.int32)
 
 

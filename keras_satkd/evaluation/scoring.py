@@ -48,7 +48,7 @@ def evaluate(
         classifier: the model; classes without a name are called by their position.
         images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
         labels: int [N], positions among the model's logits.
-        corruptions: disturb the images too.
+        corruptions: score the corrupted images too.
 
     Returns:
         `images` (N), the scores of `metrics.score`, `per_class` (recall and number of images of every class that

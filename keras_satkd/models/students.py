@@ -15,7 +15,7 @@ CHANNELS = (16, 32, 64)
 
 
 def normalize(images: tf.Tensor) -> tf.Tensor:
-    """What a student sees: `x / 255`, uint8 [B, H, W, 3] in 0..255 → float32 in [0, 1].
+    """Input of a student: `x / 255`, uint8 [B, H, W, 3] in 0..255 → float32 in [0, 1].
 
     Nothing else, because that makes the int8 input scale 1/255 and zero point −128, so that firmware feeds
     `pixel ^ 0x80` and needs no floating point.
@@ -64,11 +64,11 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
     logits = layers.Dense(classes, dtype="float32", name=LAST_LAYER)(features)
     student = Model(image, logits, name=name)
     if initial_weights is not None:
-        _begin_from(student, initial_weights)
+        _load_initial_weights(student, initial_weights)
     return student
 
 
-def _begin_from(student: Model, path: str) -> None:
+def _load_initial_weights(student: Model, path: str) -> None:
     trained = load_keras(pretrained.path(path))
     weights = {layer.name: layer.get_weights() for layer in trained.layers}
     if list(weights) != [layer.name for layer in student.layers]:

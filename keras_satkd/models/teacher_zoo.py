@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 INITIAL_WEIGHTS = ("auto", "imagenet", "none")
 
+OPTIONAL_WEIGHTS = ("auto", "none")
+"""Those that cannot fail: nothing has to be fetched."""
+
 
 @dataclass(frozen=True)
 class Architecture:

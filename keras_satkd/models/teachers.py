@@ -1,4 +1,4 @@
-"""The networks that know more: what input each wants, and how it is read from disk."""
+"""Teachers: their input, and how they are saved and loaded."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.common.errors import UserError, unknown_name
-from firmware_export.common.files import write_json, write_with
+from firmware_export.common.files import read_text, write_json, write_with
 from keras_satkd.models import pretrained, teacher_zoo
 
 WEIGHTS_FILE = "teacher.weights.h5"
@@ -30,7 +30,7 @@ INPUT_RANGES = {
 
 @dataclass(frozen=True)
 class Teacher:
-    """A frozen network with the input it wants.
+    """A frozen network with its input size and range.
 
     Attributes:
         name: unique among the teachers of a run.
@@ -38,7 +38,7 @@ class Teacher:
         input_size: height and width in pixels.
         input_range: one of `INPUT_RANGES`.
         gives_probabilities: its last layer is a softmax; the logarithm is taken to have logits again.
-        class_names: the classes in the order of the logits; None where its files do not say.
+        class_names: the classes in the order of the logits; None where its files do not name them.
     """
 
     name: str
@@ -106,7 +106,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
 
 
 def check_initial_weights(initial_weights: str) -> None:
-    """Refuse what can be no beginning of a fine-tuning.
+    """Refuse initial weights that do not exist.
 
     Raises:
         UserError: neither a known word nor a trained teacher.
@@ -129,7 +129,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def check_trained(names: Sequence[str]) -> None:
-    """Refuse teachers of teachers that know nothing yet.
+    """Refuse teachers of teachers that are not trained.
 
     Raises:
         UserError: one is no folder and no file.
@@ -176,7 +176,7 @@ def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
 
 def _load_folder(folder: Path) -> Teacher:
     try:
-        description = json.loads((folder / DESCRIPTION_FILE).read_text())
+        description = json.loads(read_text(folder / DESCRIPTION_FILE))
         name, classes = description["architecture"], description["classes"]
         input_size, input_range = description["input_size"], description["input_range"]
     except (OSError, ValueError, KeyError, TypeError):

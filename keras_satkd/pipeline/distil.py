@@ -4,49 +4,64 @@ import tf_keras
 
 from firmware_export.common.files import write_with
 from keras_satkd.data.splits import Split
-from keras_satkd.models import students, teachers
-from keras_satkd.models.provenance import began_from
+from keras_satkd.models import provenance, students, teachers
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.pipeline.teach import teach
 from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import DistillationResult
+from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
-from keras_satkd.training.teacher_logits import Knowledge, gather
+from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
+from keras_satkd.weighting import RULES
 
 
-def ask_teachers(run: Run, inputs: Inputs) -> Knowledge:
-    """What the run's teachers, trained first where they are not, say of its images."""
-    asked = run.config.distillation.weighting.rule != "none"
-    return gather(run, inputs.split, teach(run, inputs) if asked else [], run.config.distillation.augmentation)
+def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
+    """The logits of the run's teachers, which are fine-tuned first where they are not trained."""
+    config = run.config
+    uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
+    found = teach(run, inputs) if uses_teachers else []
+    return compute_teacher_logits(
+        found, inputs.split, config.distillation, config.distillation.augmentation, config.data
+    )
 
 
-def distil_student(run: Run, split: Split, knowledge: Knowledge) -> tf_keras.Model:
+def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:
     """The run's student in float, trained if it is not yet."""
-    run.step("distillation", lambda: _distil(run, split, knowledge))
+    run.step(DISTILLATION, lambda: _distil(run, split, targets))
     return tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False)
 
 
-def _distil(run: Run, split: Split, knowledge: Knowledge) -> dict:
-    config = run.config
-    tf_keras.utils.set_random_seed(config.seed)
-    architecture = (config.student, config.data.image_size, len(split.train.class_names))
-    with precision(config.distillation.mixed_precision):
-        student = students.build(*architecture, config.distillation.initial_weights)
+def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResult:
+    config = run.config.distillation
+    tf_keras.utils.set_random_seed(run.config.seed)
+    architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
+    with precision(config.mixed_precision):
+        student = students.build(*architecture, config.initial_weights)
     # Noted before the hours of training, in which somebody may replace the file.
-    beginning = config.distillation.initial_weights
-    origin = {"began_from": began_from(beginning)} if beginning is not None else {}
-    noise = config.distillation.sensor_noise
-    train(run, split, student, knowledge, config.distillation, "distillation", sensor_noise=noise)
+    initial_weights = None if config.initial_weights is None else provenance.describe(config.initial_weights)
+    train(
+        student,
+        split,
+        targets,
+        config,
+        loss=config,
+        seed=run.config.seed,
+        phase="distillation",
+        workdir=run.workdir,
+        lowers=run.lowers,
+        sensor_noise=config.sensor_noise,
+    )
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
     finished = students.build(*architecture)
     finished.set_weights(student.get_weights())
     write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
-    return {
-        "file": STUDENT_FILE,
-        "parameters": students.trainable_parameters(finished),
-        "macs": students.macs(finished),
-        "teachers": teachers.digests(knowledge.teachers),
-        "calibration": dict(zip((teacher.name for teacher in knowledge.teachers), knowledge.calibration, strict=True)),
-        **origin,
-    }
+    return DistillationResult(
+        STUDENT_FILE,
+        students.trainable_parameters(finished),
+        students.macs(finished),
+        teachers.digests(targets.teachers),
+        dict(zip((teacher.name for teacher in targets.teachers), targets.calibration, strict=True)),
+        initial_weights,
+    )

@@ -8,6 +8,8 @@ import tf_keras
 from firmware_export.cli import Arguments, progress_bars
 from firmware_export.common.files import write_with
 from firmware_export.export import export
+from firmware_export.output.render import Settings
+from firmware_export.verify.verify import Evidence
 from keras_satkd.data.splits import Split
 from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
@@ -17,10 +19,11 @@ from keras_satkd.run.artifacts import (
     VERIFICATION_FILE,
 )
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import FirmwareResult
 
 
-def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> dict:
-    """Write `firmware/`, verified on images that trained nothing as far as there are enough of them."""
+def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
+    """Write `firmware/`, verified on validation images, and on training images where those are too few."""
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
@@ -41,14 +44,14 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
         done = export(
             run.path(INT8_FILE).read_bytes(),
             run.path(FIRMWARE_FOLDER),
-            images=images,
-            validation=validation,
-            error_rate=config.error_rate,
-            class_names=again.class_names,
-            command=again.command,
-            symbol=again.symbol,
-            keras_model=quantized,
+            Evidence(
+                images=images,
+                validation=validation,
+                error_rate=config.error_rate,
+                keras_model=quantized,
+            ),
+            Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
             expect_unit_input=True,
             progress=progress,
         )
-    return {"folder": FIRMWARE_FOLDER, "flash_bytes": done.flash_bytes, "arena_bytes": done.arena_bytes_with_margin}
+    return FirmwareResult(FIRMWARE_FOLDER, done.flash_bytes, done.arena_bytes_with_margin)

@@ -1,4 +1,4 @@
-"""Quantization: the student learns to live on the int8 grid, and is converted."""
+"""Quantization-aware training of the student, and its conversion to int8."""
 
 import warnings
 
@@ -11,43 +11,55 @@ from firmware_export.tflite.convert import float_to_int8, load_keras, quantized_
 from keras_satkd.data.splits import Split
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_STUDENT_FILE
 from keras_satkd.run.folder import Run
-from keras_satkd.training.qat_ranges import settle_ranges
-from keras_satkd.training.teacher_logits import Knowledge
+from keras_satkd.run.results import Int8Result, QuantizationResult
+from keras_satkd.run.stages import INT8, QUANTIZATION
+from keras_satkd.training.qat_ranges import fix_ranges
+from keras_satkd.training.teacher_logits import TeacherTargets
 from keras_satkd.training.train import train
 
 
-def quantize(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowledge) -> tf_keras.Model | None:
-    """The student trained on under fake quantization, batch norms folded; None where no epochs are asked for."""
+def quantize(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> tf_keras.Model | None:
+    """The student after quantization-aware training, batch norms folded; None where no epochs are asked for."""
     if not run.config.quantization.epochs:
         return None
-    run.step("quantization", lambda: _train_quantized(run, split, student, knowledge))
+    run.step(QUANTIZATION, lambda: _train_quantized(run, split, student, targets))
     return load_keras(run.path(QUANTIZED_STUDENT_FILE))
 
 
-def _train_quantized(run: Run, split: Split, student: tf_keras.Model, knowledge: Knowledge) -> dict:
+def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
     quantized = tfmot.quantization.keras.quantize_model(student)
-    settle_ranges(quantized, student, calibration_images(run, split))
-    noise = run.config.distillation.sensor_noise
-    train(run, split, quantized, knowledge, run.config.quantization, "quantization", sensor_noise=noise)
+    fix_ranges(quantized, student, calibration_images(run, split))
+    train(
+        quantized,
+        split,
+        targets,
+        run.config.quantization,
+        loss=run.config.distillation,
+        seed=run.config.seed,
+        phase="quantization",
+        workdir=run.workdir,
+        lowers=run.lowers,
+        sensor_noise=run.config.distillation.sensor_noise,
+    )
     with warnings.catch_warnings():
         # Keras calls HDF5 outdated, but a `.keras` file of a model that tfmot 0.8 quantized cannot be read again.
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
         write_with(run.path(QUANTIZED_STUDENT_FILE), lambda path: quantized.save(path, save_format="h5"))
-    return {"file": QUANTIZED_STUDENT_FILE}
+    return QuantizationResult(QUANTIZED_STUDENT_FILE)
 
 
 def calibration_images(run: Run, split: Split) -> np.ndarray:
-    """Training images that ranges are read from, uint8 [N, H, W, 3]; the split's order is already a random one."""
+    """Training images that set the activation ranges, uint8 [N, H, W, 3]; the split is in random order already."""
     return split.train.images[: run.config.quantization.calibration_images]
 
 
 def to_int8(run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None) -> None:
-    """Write the student after post-training quantization and, as the run's product, the int8 model."""
+    """Write the student after post-training quantization, and the int8 model that is exported."""
 
-    def convert() -> dict:
+    def convert() -> Int8Result:
         after_training = float_to_int8(student, calibration_images(run, split))
         write_bytes(run.path(POST_TRAINING_FILE), after_training)
         write_bytes(run.path(INT8_FILE), quantized_aware_to_int8(quantized) if quantized else after_training)
-        return {"file": INT8_FILE, "bytes": run.path(INT8_FILE).stat().st_size}
+        return Int8Result(INT8_FILE, run.path(INT8_FILE).stat().st_size)
 
-    run.step("int8", convert)
+    run.step(INT8, convert)

@@ -1,10 +1,11 @@
-"""A run's models as files for others: scores and digest of the very file, and how it was made."""
+"""Release of a run's models: each file with its scores, its digest and how it was made."""
 
 import dataclasses
 import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import h5py
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
-from keras_satkd.config import command
+from keras_satkd.config import TrainingConfig, command
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.evaluation import classifier
@@ -23,10 +24,11 @@ from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 from keras_satkd.run import history
 from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA, DISTILLATION, INT8, Found, Step, teacher
 
 
 def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
-    """Copy what the run in `workdir` made to `out`.
+    """Copy the models of the run in `workdir` to `out`.
 
     Args:
         workdir: of `keras_satkd.distill` or `keras_satkd.teach`.
@@ -41,15 +43,19 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     """
     run = Run.open(workdir)
     divided = split(load(run.config.data), run.config.data)
-    taught = [step.removeprefix("teacher ") for step in run.results if step.startswith("teacher ")]
-    written = [_ship_teacher(run, divided, name, out, suffix) for name in taught]
-    if "int8" in run.results:
+    written = [_ship_teacher(run, divided, name, out, suffix) for name in run.results.teachers()]
+    schedules: dict[str, TrainingConfig] = {
+        "distillation": run.config.distillation,
+        "quantization": run.config.quantization,
+    }
+    if INT8 in run.results:
         for made, ending in ((STUDENT_FILE, ".keras"), (INT8_FILE, "_int8.tflite")):
             target = out / f"{run.config.student}_{suffix}{ending}"
             write_with(target, partial(shutil.copyfile, run.path(made)))
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
-            facts = _facts(run, "distillation", "parameters", "macs", "teachers", "calibration", "began_from")
-            _describe(run, divided, target, target.with_suffix(".json"), phases, facts)
+            facts = _facts(run, DISTILLATION, "parameters", "macs", "teachers", "calibration", "began_from")
+            settings = {phase: schedules[phase] for phase in phases}
+            _describe(run, divided, target, target.with_suffix(".json"), settings, "keras_satkd.distill", facts)
             written.append(target)
     if not written:
         raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: let it finish first")
@@ -63,13 +69,16 @@ def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffi
     del description["scores"]
     # Needed to load the weights that are to be scored; the scores then follow.
     write_json(folder / DESCRIPTION_FILE, description)
-    facts = description | _facts(run, f"teacher {specification}", "began_from")
-    _describe(run, divided, folder, folder / DESCRIPTION_FILE, [f"teacher-{specification}"], facts)
+    step = teacher(specification)
+    assert step.phase is not None
+    settings, facts = {step.phase: run.config.teachers}, description | _facts(run, step, "began_from")
+    _describe(run, divided, folder, folder / DESCRIPTION_FILE, settings, "keras_satkd.teach", facts)
     return folder
 
 
-def _facts(run: Run, step: str, *names: str) -> dict[str, Any]:
-    return {name: run.results[step][name] for name in names if name in run.results[step]}
+def _facts(run: Run, step: Step[Found], *names: str) -> dict[str, Any]:
+    found = run.results[step].to_json()
+    return {name: found[name] for name in names if name in found}
 
 
 def halve_precision(source: Path, target: Path) -> None:
@@ -91,15 +100,29 @@ def halve_precision(source: Path, target: Path) -> None:
         wide.visititems(copy)
 
 
-def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[str], facts: dict[str, Any]) -> None:
-    """Write the JSON beside `model`, whose scores are measured now, on the file that is shipped."""
+def _describe(
+    run: Run,
+    divided: Split,
+    model: Path,
+    target: Path,
+    settings: Mapping[str, TrainingConfig],
+    program: str,
+    facts: dict[str, Any],
+) -> None:
+    """Write the JSON beside `model`: its scores, measured now on the released file, and how it was made.
+
+    Args:
+        run: that made it.
+        divided: the run's images.
+        model: the released file or folder.
+        target: the JSON file.
+        settings: of each phase of its training, by the phase's name in `metrics.csv`.
+        program: module that makes it again.
+        facts: further keys.
+    """
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
-    epochs = history.of_phases(run.path(history.FILE), phases)
-    settings = {
-        phase: run.config.teachers if phase.startswith("teacher-") else getattr(run.config, phase) for phase in phases
-    }
-    program = "keras_satkd.teach" if phases[0].startswith("teacher-") else "keras_satkd.distill"
+    epochs = history.of_phases(run.path(history.FILE), list(settings))
     write_json(
         target,
         facts
@@ -113,11 +136,15 @@ def _describe(run: Run, divided: Split, model: Path, target: Path, phases: list[
             "split_sha256": divided.sha256,
             "schedule": {phase: dataclasses.asdict(config) for phase, config in settings.items()},
             "epochs": Counter(row["phase"] for row in epochs),
-            "hardware": history.hardware(epochs, run.results["data"]["hardware"]),
+            "hardware": history.hardware(epochs, run.results[DATA].hardware),
             "hours": round(history.seconds(epochs) / 3600, 2),
-            "images": {part: len(getattr(divided, part)) for part in ("train", "validation", "test")},
+            "images": {
+                "train": len(divided.train),
+                "validation": len(divided.validation),
+                "test": len(divided.test),
+            },
             "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
-            # What flies is the int8 model: what it withstands belongs to its description.
+            # The int8 model flies: its accuracy under corruptions belongs to its description.
             "test": evaluate(loaded, divided.test.images, divided.test.labels, corruptions=model.suffix == ".tflite"),
         },
     )

@@ -1,4 +1,4 @@
-"""The test images, seen once, when nothing is left to choose."""
+"""Evaluation on the test images: once, after all choices are made."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,51 +16,50 @@ from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import TestResult
+from keras_satkd.run.stages import teacher_model
 
-NOISE_IMAGES = 1000
-"""Of the test images, so many are disturbed in every way: the first ones, whose order is random."""
+CORRUPTED_IMAGES = 1000
+"""How many test images are corrupted in every way: the first ones, whose order is random."""
 
 
-def judge(
+def score_models(
     run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[Teacher]
-) -> dict:
-    """Test scores of every model of the run, by name; what the int8 model mistakes, withstands and costs.
+) -> TestResult:
+    """Test scores of every model of the run; the int8 model's confusion matrix; accuracy under corruptions; costs.
 
-    Returns:
-        The scores of each model; `confusion` of the int8 model, [C][C] images by true and predicted class; `noise`:
-        how many images were disturbed, and the accuracies of the float and int8 models on them (`clean`, then by
-        corruption and severity); `cost` of each model (`costs.network_cost`).
+    The predictions of all models are written to `predictions.FILE` in the run's folder.
     """
     images, labels = split.test.images, split.test.labels
-    after_training, shipped = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
-    networks = {f"teacher {teacher.name}": (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
+    post_training, int8 = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
+    networks = {teacher_model(teacher.name): (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
     networks["float"] = student, _student_logits(student)
     models = {name: _predictor(name, logits_of) for name, (_, logits_of) in networks.items()}
-    models["ptq"] = lambda images: int8_logits(after_training, images)
+    models["ptq"] = lambda images: int8_logits(post_training, images)
     if quantized is not None:
         models["qat"] = _predictor("qat", _student_logits(quantized))
-    models["int8"] = lambda images: int8_logits(shipped, images)
+    models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
-    found = predictions.gather(logits, split.test, judged="int8")
+    found = predictions.collect(logits, split.test, examples_of="int8")
     found.save(run.path(predictions.FILE))
     confusion = np.zeros((len(split.test.class_names),) * 2, int)
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
-    disturbed, true = images[:NOISE_IMAGES], labels[:NOISE_IMAGES]
-    withstood = corruptions.accuracies({name: models[name] for name in ("float", "int8")}, disturbed, true)
-    clean = {name: float(np.mean(logits[name][: len(true)].argmax(axis=1) == true)) for name in withstood}
-    return {
-        **{name: score(values, labels) for name, values in logits.items()},
-        "confusion": confusion.tolist(),
-        "noise": {
+    chosen, true = images[:CORRUPTED_IMAGES], labels[:CORRUPTED_IMAGES]
+    corrupted = corruptions.accuracies({name: models[name] for name in ("float", "int8")}, chosen, true)
+    clean = {name: float(np.mean(logits[name][: len(true)].argmax(axis=1) == true)) for name in corrupted}
+    return TestResult(
+        scores={name: score(values, labels) for name, values in logits.items()},
+        confusion=confusion.tolist(),
+        corruptions={
             "images": len(true),
-            **{name: {"clean": clean[name], **accuracies} for name, accuracies in withstood.items()},
+            **{name: {"clean": clean[name], **accuracies} for name, accuracies in corrupted.items()},
         },
-        "cost": {
+        cost={
             **{name: network_cost(network, logits_of, images) for name, (network, logits_of) in networks.items()},
-            "int8": int8_cost(shipped, images),
+            "int8": int8_cost(int8, images),
         },
-    }
+    )
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,4 +1,4 @@
-"""Fine-tuning: a run's teachers learn its classes, from the labels and, if there are, from teachers of their own."""
+"""Fine-tuning of a run's teachers, on the labels and, if there are any, under teachers of their own."""
 
 import tensorflow as tf
 import tf_keras
@@ -6,39 +6,54 @@ import tf_keras
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.metrics import predict, score
-from keras_satkd.models import teachers
-from keras_satkd.models.provenance import began_from
+from keras_satkd.models import provenance, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.pipeline.inputs import Inputs
+from keras_satkd.run import stages
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import TeacherResult
 from keras_satkd.training.fit import precision
-from keras_satkd.training.teacher_logits import gather
+from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
 
 def teach(run: Run, inputs: Inputs) -> list[Teacher]:
-    """The run's teachers, those that are trained as they are, the others fine-tuned once; all frozen."""
+    """The run's teachers: trained ones as they are, the others fine-tuned once; all frozen."""
     return [teacher or _teacher(run, inputs, name) for name, teacher in inputs.teachers.items()]
 
 
 def _teacher(run: Run, inputs: Inputs, specification: str) -> Teacher:
-    run.step(f"teacher {specification}", lambda: _fine_tune(run, inputs.split, inputs.tutors, specification))
+    run.step(stages.teacher(specification), lambda: _fine_tune(run, inputs, specification))
     return teachers.load(str(run.path("teachers", specification)))
 
 
-def _fine_tune(run: Run, split: Split, tutors: list[Teacher], specification: str) -> dict:
-    config = run.config.teachers
-    knowledge = gather(run, split, tutors, config.augmentation)
+def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
+    config, split, phase = run.config.teachers, inputs.split, stages.teacher(specification).phase
+    assert phase is not None
+    targets = compute_teacher_logits(
+        inputs.teachers_of_teachers, split, run.config.distillation, config.augmentation, run.config.data
+    )
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
-    beginning = config.initial_weights
-    origin = {"began_from": began_from(beginning)} if teachers.is_trained(beginning) else {}
-    phase = f"teacher-{specification}"
-    train(run, split, teacher.network, knowledge, config, phase, normalize=teacher.normalize)
-    scores = {"validation": validation_scores(teacher, split)}
-    teachers.save(teacher, split.train.class_names, scores, run.path("teachers", specification))
-    return scores | origin
+    # Noted before the hours of training, in which somebody may replace the file.
+    is_continued = teachers.is_trained(config.initial_weights)
+    initial_weights = provenance.describe(config.initial_weights) if is_continued else None
+    train(
+        teacher.network,
+        split,
+        targets,
+        config,
+        loss=run.config.distillation,
+        seed=run.config.seed,
+        phase=phase,
+        workdir=run.workdir,
+        lowers=run.lowers,
+        normalize=teacher.normalize,
+    )
+    scores = validation_scores(teacher, split)
+    teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path("teachers", specification))
+    return TeacherResult(scores, initial_weights)
 
 
 def validation_scores(teacher: Teacher, split: Split) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""What a person reads at the end of a run."""
+"""The report of a run: page, model card, tables, figures."""

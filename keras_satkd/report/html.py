@@ -1,4 +1,4 @@
-"""A run as one HTML page that stands on its own: no other file, no script, nothing fetched."""
+"""A run as one self-contained HTML page: no other file, no script, nothing fetched."""
 
 import base64
 import io
@@ -11,29 +11,30 @@ from firmware_export.common.templating import render_template
 from keras_satkd import __version__
 from keras_satkd.config import command
 from keras_satkd.evaluation import predictions
-from keras_satkd.evaluation.predictions import Answers
+from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report import panels, summary
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA, TEST
 
 FILE = "report.html"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A test image with what the exported model says of it.
+    """A test image with the exported model's prediction.
 
     Attributes:
         source: `data:` address of the picture.
-        alt: what it shows, and is taken for.
-        answer: the class that the model took it for.
-        sure: the model's confidence.
+        alt: its true and predicted class.
+        predicted: class.
+        confidence: of the prediction.
     """
 
     source: str
     alt: str
-    answer: str
-    sure: str
+    predicted: str
+    confidence: str
 
 
 @dataclass(frozen=True)
@@ -42,66 +43,73 @@ class ClassExamples:
 
     Attributes:
         name: of the class.
-        tested: images of it in the test.
-        right: how many of these were told right.
-        told_right: some of them.
-        told_wrong: some of the others.
+        tested: number of its test images.
+        correct: how many of these are classified correctly.
+        correct_examples: some of them.
+        wrong_examples: some of the others.
     """
 
     name: str
     tested: int
-    right: int
-    told_right: list[Example]
-    told_wrong: list[Example]
+    correct: int
+    correct_examples: list[Example]
+    wrong_examples: list[Example]
 
 
 def render(run: Run) -> str:
     """The page's text.
 
     Raises:
-        UserError: the run has not judged its models.
+        UserError: the run has not scored its models.
     """
-    said, firmware = predictions.load(run.path(predictions.FILE)), summary.firmware(run)
+    found, firmware = predictions.load(run.path(predictions.FILE)), summary.firmware(run)
+    data, test = run.results[DATA], run.results[TEST]
     rows = history.read(run.path(history.FILE))
     context = {
         "title": summary.title(run),
-        "data": run.results["data"],
+        "data": data,
         "rule": run.config.distillation.weighting.rule,
         "teachers": summary.teachers(run),
-        "int8": run.results["test"]["int8"],
-        "noise_images": run.results["test"]["noise"]["images"],
+        "int8": test.scores["int8"],
+        "corrupted_images": test.corruptions["images"],
         "firmware": firmware,
         "fitting": [part["part"] for part in firmware["targets"] if part["fits"]],
-        "tables": {name: getattr(summary, name)(run) for name in ("scores", "costs", "noise", "parts", "steps")},
+        "tables": {
+            "scores": summary.scores(run),
+            "costs": summary.costs(run),
+            "corruptions": summary.corruptions(run),
+            "parts": summary.parts(run),
+            "steps": summary.steps(run),
+        },
         "learning_curves": panels.learning_curves(rows),
         "teaching": panels.teaching(rows),
         "confusion": [panels.confusion(run)],
-        "calibration": panels.calibration(said),
-        "noise": panels.noise(run),
+        "calibration": panels.calibration(found),
+        "corruptions": panels.corruptions(run),
         "risk_coverage": panels.risk_coverage(firmware["unsure"]),
-        "examples": examples(said, run.results["data"]["classes"]),
+        "examples": examples(found, data.classes),
         "command": command(run.config, "keras_satkd.distill"),
         "version": __version__,
     }
     return render_template(FILE, context, package="keras_satkd.report")
 
 
-def examples(said: Answers, class_names: list[str]) -> list[ClassExamples]:
-    """Pictures of every class that has some, told right and wrong by the exported model."""
-    predicted, confidence = said.of("int8")
+def examples(kept: Predictions, class_names: list[str]) -> list[ClassExamples]:
+    """Images of every class that has some, which the exported model classifies correctly and wrongly."""
+    predicted, confidence = kept.of("int8")
     found = []
-    for label in np.unique(said.labels[said.examples]):
-        of_class = said.labels == label
+    for label in np.unique(kept.labels[kept.examples]):
+        of_class = kept.labels == label
         name = class_names[label]
         groups: tuple[list[Example], list[Example]] = ([], [])
-        for position, file, image in zip(said.examples, said.files, said.images, strict=True):
+        for position, file, image in zip(kept.examples, kept.files, kept.images, strict=True):
             if of_class[position]:
-                answer, sure = class_names[predicted[position]], f"{100 * confidence[position]:.1f} %"
+                taken_for, share = class_names[predicted[position]], f"{100 * confidence[position]:.1f} %"
                 is_wrong = bool(predicted[position] != label)
-                alt = f"{file}: {name}, {f'taken for {answer}' if is_wrong else 'told right'}, {sure} sure"
-                groups[is_wrong].append(Example(_data_address(image), alt, answer, sure))
-        right = int(np.count_nonzero(predicted[of_class] == label))
-        found.append(ClassExamples(name, int(of_class.sum()), right, *groups))
+                alt = f"{file}: {name}, {f'taken for {taken_for}' if is_wrong else 'correct'}, confidence {share}"
+                groups[is_wrong].append(Example(_data_address(image), alt, taken_for, share))
+        correct = int(np.count_nonzero(predicted[of_class] == label))
+        found.append(ClassExamples(name, int(of_class.sum()), correct, *groups))
     return found
 
 

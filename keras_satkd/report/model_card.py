@@ -6,23 +6,29 @@ from keras_satkd import __version__
 from keras_satkd.config import command
 from keras_satkd.report import summary
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA, INT8
 
 FILE = "model_card.md"
 
 
 def render(run: Run) -> str:
     """The card's text."""
-    tables = {name: getattr(summary, name)(run) for name in ("scores", "noise", "costs", "parts")}
+    tables = {
+        "scores": summary.scores(run),
+        "corruptions": summary.corruptions(run),
+        "costs": summary.costs(run),
+        "parts": summary.parts(run),
+    }
     context = {
         "title": summary.title(run),
         "config": run.config,
-        "data": run.results["data"],
+        "data": run.results[DATA],
         "teachers": summary.teachers(run),
         "firmware": summary.firmware(run),
         "captions": {name: table.caption for name, table in tables.items()},
         "tables": {name: markdown_table(table.headings, table.rows) for name, table in tables.items()},
         "command": command(run.config, "keras_satkd.distill"),
         "version": __version__,
-        "int8_file": run.results["int8"]["file"],
+        "int8_file": run.results[INT8].file,
     }
     return render_template(FILE, context, package="keras_satkd.report")

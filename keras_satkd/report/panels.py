@@ -1,4 +1,4 @@
-"""The page's figures, each with its caption and with words for those who do not see it."""
+"""The page's figures, each with its caption and its alternative text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_satkd.evaluation.calibration import reliability
-from keras_satkd.evaluation.predictions import Answers
+from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report.figures import evaluation, training
 from keras_satkd.report.figures.canvas import PANEL, svg
 from keras_satkd.report.summary import MODELS
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA, TEST
 
 Rows = list[dict[str, str]]
 
@@ -77,13 +78,13 @@ def teaching(rows: Rows) -> list[Panel]:
 
 
 def confusion(run: Run) -> Panel:
-    """What the int8 model takes for what."""
-    counts, names = np.array(run.results["test"]["confusion"]), run.results["data"]["classes"]
+    """Confusion matrix of the int8 model."""
+    counts, names = np.array(run.results[TEST].confusion), run.results[DATA].classes
     mistakes = counts - np.diag(np.diag(counts))
     true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
-    alt = f"Confusion matrix of {len(names)} classes; {mistakes.sum()} of {counts.sum()} images are told wrong."
+    alt = f"Confusion matrix of {len(names)} classes; {mistakes.sum()} of {counts.sum()} images are wrong."
     if mistakes.any():
-        alt += f" The most frequent mistake: {names[true]} taken for {names[predicted]}, {mistakes.max()} images."
+        alt += f" The most frequent error: {names[true]} taken for {names[predicted]}, {mistakes.max()} images."
     return _panel(
         "confusion",
         "int8 model; per cent of each true class",
@@ -93,13 +94,13 @@ def confusion(run: Run) -> Panel:
     )
 
 
-def calibration(answers: Answers) -> list[Panel]:
-    """How far the student's confidence is to be believed: float, QAT, int8."""
+def calibration(predictions: Predictions) -> list[Panel]:
+    """Reliability diagrams of the student: float, QAT, int8."""
     panels = []
     for model in ("float", "qat", "int8"):
-        if model in answers.models:
-            predicted, confidence = answers.of(model)
-            found = reliability(confidence, predicted == answers.labels)
+        if model in predictions.models:
+            predicted, confidence = predictions.of(model)
+            found = reliability(confidence, predicted == predictions.labels)
             accuracy = 100 * found.correct.sum() / found.images.sum()
             alt = (
                 f"Reliability diagram of {MODELS[model]}: mean confidence {100 * confidence.mean():.1f} %, accuracy "
@@ -117,29 +118,31 @@ def calibration(answers: Answers) -> list[Panel]:
     return panels
 
 
-def noise(run: Run) -> list[Panel]:
+def corruptions(run: Run) -> list[Panel]:
     """Accuracy of the student in float and int8 under each corruption."""
-    found = run.results["test"]["noise"]
+    found = run.results[TEST].corruptions
     panels = []
     for name in found["int8"]:
         if name != "clean":
             columns = {model: [found[model]["clean"], *found[model][name]] for model in ("float", "int8")}
             words = name.replace("_", " ")
-            alt = f"Accuracy under {words}, undisturbed and in severities 1 to 5: " + "; ".join(
+            alt = f"Accuracy under {words}, uncorrupted and in severities 1 to 5: " + "; ".join(
                 f"{model} " + ", ".join(f"{100 * value:.1f}" for value in values) + " %"
                 for model, values in columns.items()
             )
-            panels.append(_panel(f"noise-{name}", words, f"{alt}.", partial(evaluation.noise, accuracies=columns)))
+            panels.append(
+                _panel(f"corruption-{name}", words, f"{alt}.", partial(evaluation.corruption, accuracies=columns))
+            )
     return panels
 
 
 def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
-    """Errors against answers given, where validation images told."""
+    """Errors against coverage, where there were validation images."""
     if "curve" not in unsure:
         return []
     first, last = unsure["curve"][0], unsure["curve"][-1]
     alt = (
-        f"Wrong answers against images answered: {first['risk']:.2%} wrong where all {unsure['images']} validation "
+        f"Errors against coverage: {first['risk']:.2%} wrong where all {unsure['images']} validation "
         f"images are answered, {last['risk']:.2%} where {last['coverage']:.2%} are. {unsure['reason']}"
     )
     caption = "errors among the answers, by the margin asked for"

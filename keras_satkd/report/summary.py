@@ -1,4 +1,4 @@
-"""What a run found, as tables: the same on the terminal, on the page and in the model card."""
+"""A run's results as tables: the same on the terminal, on the page and in the model card."""
 
 import json
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
 MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, exported"}
 
@@ -26,53 +27,53 @@ class Table:
 
 
 def title(run: Run) -> str:
-    """What was made of which images."""
+    """The student and the name of its images."""
     return f"{run.config.student} on {run.config.data.source.rstrip('/').rsplit('/', 1)[-1]}"
 
 
 def teachers(run: Run) -> list[str]:
-    """Names of the teachers that were asked and tested."""
-    return [name.removeprefix("teacher ") for name in run.results["test"] if name.startswith("teacher ")]
+    """Names of the teachers that were tested."""
+    return run.results[TEST].teachers
 
 
 def firmware(run: Run) -> dict[str, Any]:
-    """What the export noted in `firmware/export.json`."""
-    return json.loads(run.path(run.results["firmware"]["folder"], REPORT_FILE).read_text())
+    """`firmware/export.json`."""
+    return json.loads(run.path(run.results[FIRMWARE].folder, REPORT_FILE).read_text())
 
 
 def scores(run: Run) -> Table:
     """Test scores of every model."""
     keys = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
-    test, images = run.results["test"], run.results["data"]["test"]
-    models = [name for name in test if name.startswith("teacher ")] + [name for name in MODELS if name in test]
+    test, images = run.results[TEST], run.results[DATA].test
+    models = [*map(teacher_model, test.teachers), *(name for name in MODELS if name in test.scores)]
     return Table(
         f"Scores on the {images:,} test images. Precision, recall and F1 are macro means; ECE is the expected "
         "calibration error, in 15 bins.",
         ["test %", "accuracy", "precision", "recall", "F1", "ECE"],
-        [[MODELS.get(name, name), *(f"{100 * test[name][key]:.2f}" for key in keys)] for name in models],
+        [[MODELS.get(name, name), *(f"{100 * test.scores[name][key]:.2f}" for key in keys)] for name in models],
     )
 
 
 def student(run: Run) -> Table:
-    """What the exported student needs."""
-    distillation, exported = run.results["distillation"], run.results["firmware"]
+    """Costs of the exported student."""
+    distillation, exported = run.results[DISTILLATION], run.results[FIRMWARE]
     return Table(
         f"What {run.config.student} needs.",
         [run.config.student, ""],
         [
-            ["trainable parameters", f"{distillation['parameters']:,}"],
-            ["MACs an image", f"{distillation['macs']:,}"],
-            ["flash for the model, bytes", f"{exported['flash_bytes']:,}"],
-            ["arena with margin, bytes", f"{exported['arena_bytes']:,}"],
+            ["trainable parameters", f"{distillation.parameters:,}"],
+            ["MACs an image", f"{distillation.macs:,}"],
+            ["flash for the model, bytes", f"{exported.flash_bytes:,}"],
+            ["arena with margin, bytes", f"{exported.arena_bytes:,}"],
         ],
     )
 
 
 def costs(run: Run) -> Table:
     """Student and teachers, side by side."""
-    cost = run.results["test"]["cost"]
+    cost = run.results[TEST].cost
     return Table(
-        f"Cost of an image. Time is the median of single images on {run.results['data']['hardware']}: TensorFlow, on "
+        f"Cost of an image. Time is the median of single images on {run.results[DATA].hardware}: TensorFlow, on "
         "all cores, for teachers and float; TFLite, on one, for int8. It tells models apart and predicts no part's "
         "time. MACs are those of convolutions and dense layers, without attention's products; an int8 model's batch "
         "norms are folded into its parameters.",
@@ -88,23 +89,23 @@ def costs(run: Run) -> Table:
     )
 
 
-def noise(run: Run) -> Table:
-    """What the exported model withstands."""
-    found = run.results["test"]["noise"]
-    clean, *corruptions = found["int8"].items()
+def corruptions(run: Run) -> Table:
+    """Accuracy of the exported model under corruptions."""
+    found = run.results[TEST].corruptions
+    clean, *corrupted = found["int8"].items()
     return Table(
-        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, disturbed in severities "
-        f"1 to 5; undisturbed, {100 * clean[1]:.1f} %.",
+        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, corrupted in severities "
+        f"1 to 5; without corruption, {100 * clean[1]:.1f} %.",
         ["accuracy %, severity", "1", "2", "3", "4", "5"],
-        [[name.replace("_", " "), *(f"{100 * value:.1f}" for value in values)] for name, values in corruptions],
+        [[name.replace("_", " "), *(f"{100 * value:.1f}" for value in values)] for name, values in corrupted],
     )
 
 
 def parts(run: Run) -> Table:
-    """Which known parts have room."""
+    """Known parts, and whether the model fits them."""
     return Table(
         "Bytes needed of each known part, and what it has. The code's size is an estimate, the application's own is "
-        "not in it (firmware_export/board/fitting.py says of what).",
+        "not included (firmware_export/board/fitting.py defines it).",
         ["part", "core", "flash needed", "of", "RAM needed", "of", "fits"],
         [
             [
@@ -119,10 +120,10 @@ def parts(run: Run) -> Table:
 
 
 def steps(run: Run) -> Table:
-    """How long each step took."""
-    taken = {name: step["seconds"] for name, step in run.results.items() if name != "report"}
+    """Time of each step."""
+    taken = {name: seconds for name, seconds in run.results.seconds().items() if name != REPORT.name}
     return Table(
-        f"Seconds of each step, {sum(taken.values()):,.0f} in all, on {run.results['data']['hardware']}.",
+        f"Seconds of each step, {sum(taken.values()):,.0f} in all, on {run.results[DATA].hardware}.",
         ["step", "seconds"],
         [[name, f"{seconds:,.0f}"] for name, seconds in taken.items()],
     )

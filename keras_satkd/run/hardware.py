@@ -1,4 +1,4 @@
-"""What this machine is, as far as it decides speed and arithmetic."""
+"""The hardware of this machine, as far as it decides speed and arithmetic."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ def processor() -> str:
 
 
 def processor_bfloat16() -> list[str]:
-    """Those of `BFLOAT16_FLAGS` that this processor has; none where it cannot be told."""
+    """Those of `BFLOAT16_FLAGS` that this processor has; none where that is unknown."""
     flags = _cpuinfo("flags").split()
     return [flag for flag in BFLOAT16_FLAGS if flag in flags]
 

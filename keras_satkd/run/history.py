@@ -14,13 +14,19 @@ def read(path: Path) -> list[dict[str, str]]:
     """The rows as written; none where there is no file yet."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
 def of_phases(path: Path, phases: Sequence[str]) -> list[dict[str, str]]:
     """The rows of these phases."""
     return [row for row in read(path) if row["phase"] in phases]
+
+
+def drop_phases(path: Path, phases: Sequence[str]) -> None:
+    """Remove the rows of these phases."""
+    if phases:
+        write(path, [row for row in read(path) if row["phase"] not in phases])
 
 
 def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
@@ -33,7 +39,7 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:
-    """What the epochs ran on, each machine once: a lowered training says its own, any other ran `here`."""
+    """Hardware of the epochs, each machine once: a lowered training notes its own, any other ran `here`."""
     return "; ".join(dict.fromkeys(row.get("hardware") or here for row in epochs))
 
 

@@ -1,1 +1,1 @@
-"""The paper's comparison of teachers and weighting rules, and rows of our own."""
+"""The paper's comparison of teachers and weighting rules, with further rows."""

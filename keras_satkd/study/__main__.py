@@ -1,19 +1,22 @@
-"""`python -m keras_satkd.study`: what each teacher and each weighting rule buys, everything else being equal.
+"""`python -m keras_satkd.study`: a comparison of teachers and weighting rules, everything else being equal.
 
     python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study --results docs/study
 
 The rows of the paper's tables III and IV, with a baseline and rules of our own: every row has the same images, schedule
-and augmentation, and differs in what `ROWS` says. ResNet8 is trained from several seeds, ResNet16 from one. A stopped
-study goes on where it was; `results.json`, `study.md` and `study.png` are renewed after every row. Several processes
-may work on one study: each takes rows that no other is training.
+and augmentation, and differs in the settings that `ROWS` lists. ResNet8 is trained from several seeds, ResNet16 from
+one. `results.json`, `study.md` and `study.png` are renewed after every row; repeat the command to resume an interrupted
+study. Several processes may work on one study: each takes rows that no other is training.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
+from keras_satkd.cli import quiet_imports
+from keras_satkd.config import load
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 
 
@@ -32,7 +35,7 @@ class Arguments:
 
     results: Path | None = None
     """Where `results.json`, `study.md` and `study.png` lie; the workdir when not given. Rows that are in there already,
-    from whatever machine, are not trained again."""
+    from any machine, are not trained again."""
 
     rows: tuple[str, ...] = tuple(ROWS)
     """Which rows, by name."""
@@ -45,7 +48,7 @@ class Arguments:
 
     lower: bool = False
     """Train nothing: write each missing row's training as a program, as keras_satkd.lower does, and print its folder.
-    With `trained.npz` back in these folders, the study goes on."""
+    With `trained.npz` back in these folders, the study continues."""
 
     verbosity: VerbosityFlags = Verbosity()
 
@@ -56,9 +59,20 @@ def main() -> NoReturn:
     def work() -> None:
         arguments = read(Arguments, "keras_satkd.study")
         show_log(arguments.verbosity.level)
-        from keras_satkd.cli import import_quietly
-
-        import_quietly("keras_satkd.study.trainings").study(arguments)
+        with quiet_imports():
+            from keras_satkd.study.trainings import study
+        common = load(arguments.config)
+        if arguments.data is not None:
+            common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
+        study(
+            common,
+            arguments.workdir,
+            arguments.results or arguments.workdir,
+            rows=arguments.rows,
+            chosen_students=arguments.students,
+            seeds=arguments.seeds,
+            lowers=arguments.lower,
+        )
 
     exit_on_user_error(work, is_resumable=True)
 

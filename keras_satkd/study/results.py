@@ -9,7 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json, write_text
+from firmware_export.common.files import read_text, write_json, write_text
 from firmware_export.common.tables import markdown_table
 from keras_satkd.config import Config, from_dict, to_dict
 from keras_satkd.models import teachers
@@ -48,13 +48,13 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     """What an earlier call found, on this machine or another.
 
-    Rows that `ROWS` now says otherwise are left out, and so are those of teachers that have been trained anew since.
+    Rows whose settings in `ROWS` have changed are left out, and so are those whose teachers were trained anew.
 
     Raises:
         UserError: the file cannot be read, or belongs to another configuration.
     """
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(read_text(path))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
@@ -64,7 +64,7 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
     results = [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
     present = _teacher_digests(common, {result["row"] for result in results})
-    return [result for result in results if taught_by(result, present)]
+    return [result for result in results if taught_by(result.get("teachers"), present)]
 
 
 def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
@@ -74,9 +74,9 @@ def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
     return teachers.digests(trained)
 
 
-def taught_by(found: dict[str, Any], present: dict[str, str]) -> bool:
-    """Whether the teachers that `found`, of a run or a row, tells of are the `present` ones."""
-    return "teachers" in found and all(present.get(name, of) == of for name, of in found["teachers"].items())
+def taught_by(found: dict[str, str] | None, present: dict[str, str]) -> bool:
+    """Whether the teachers of a run or a row are the `present` ones: digests by name; None where it noted none."""
+    return found is not None and all(present.get(name, digest) == digest for name, digest in found.items())
 
 
 def comparable(common: Config) -> dict[str, Any]:

@@ -19,7 +19,7 @@ ROWS: dict[str, dict[str, object]] = {
         "distillation.weighting.rule": "confidence",
         "distillation.sensor_noise": 0.2,
     },
-    # The loss that the shipped students learned by (preset `eurosat_long`), at this study's schedule.
+    # The loss of the shipped students (preset `eurosat_long`), at this study's schedule.
     "best recipe: three teachers": {
         "teachers.names": list(EUROSAT_TEACHERS),
         "distillation.temperature": 3.0,
@@ -40,7 +40,7 @@ def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
 
 
 def row_config(common: Config, row: str, student: str, seed: int) -> Config:
-    """What all rows have in common, with what `ROWS` says of this one."""
+    """The common configuration with the settings of this row."""
     values = to_dict(common) | {"student": student, "seed": seed}
     for name, value in ROWS[row].items():
         *groups, setting = name.split(".")

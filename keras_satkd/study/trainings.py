@@ -1,20 +1,22 @@
-"""The study's trainings, one run a row, and what they say together."""
+"""The study's trainings: one run a row, each scored on the test images."""
 
-import dataclasses
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from firmware_export.common.errors import UserError, unknown_name
-from keras_satkd.config import load
+from keras_satkd.config import Config
 from keras_satkd.evaluation import classifier
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models import students, teachers
-from keras_satkd.pipeline.distil import ask_teachers, distil_student
+from keras_satkd.pipeline.distil import distil_student, teacher_targets
 from keras_satkd.pipeline.inputs import Inputs, begin, prepare
 from keras_satkd.run import history
 from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import InUse, Run
-from keras_satkd.study.__main__ import Arguments
+from keras_satkd.run.results import StudyResult
+from keras_satkd.run.stages import DATA, DISTILLATION, STUDY
 from keras_satkd.study.results import (
     RESULTS_FILE,
     add_result,
@@ -22,9 +24,10 @@ from keras_satkd.study.results import (
     taught_by,
 )
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config, run_folder
-from keras_satkd.training.offload import Lowered
-from keras_satkd.training.teacher_logits import Knowledge
-from keras_satkd.weighting import PAPER_CASES
+from keras_satkd.training.offload import TrainingExported
+from keras_satkd.training.teacher_logits import TeacherTargets
+from keras_satkd.training.xla_program import check_jax
+from keras_satkd.weighting import PAPER_CASES, RULES
 
 logger = logging.getLogger(__name__)
 
@@ -32,51 +35,67 @@ Training = tuple[str, str, int]
 """A row, a student and a seed."""
 
 
-def study(arguments: Arguments) -> None:
+def study(
+    common: Config,
+    workdir: Path,
+    folder: Path,
+    *,
+    rows: Sequence[str] = tuple(ROWS),
+    chosen_students: Sequence[str] = tuple(STUDENT_SEEDS),
+    seeds: int = max(STUDENT_SEEDS.values()),
+    lowers: bool = False,
+) -> None:
     """Train and score what is missing; results, table and figure are renewed after every row.
+
+    Args:
+        common: the settings of all rows.
+        workdir: a folder with one run a row.
+        folder: where `results.json`, `study.md` and `study.png` lie.
+        rows: by name.
+        chosen_students: by name.
+        seeds: from how many seeds at most a row trains a student.
+        lowers: train nothing, and write each missing training as a program.
 
     Raises:
         UserError: a row, a student or the configuration does not exist, or a folder belongs to another study.
     """
-    for name in arguments.rows:
+    for name in rows:
         if name not in ROWS:
             raise unknown_name("row", name, ROWS)
-    for student in arguments.students:
+    for student in chosen_students:
         students.check_name(student)
-    if arguments.seeds < 1:
-        raise UserError(f"--seeds is {arguments.seeds}: every row needs a seed, so give 1 or more")
-    common = load(arguments.config)
-    if arguments.data is not None:
-        common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
-    folder = arguments.results or arguments.workdir
+    if seeds < 1:
+        raise UserError(f"--seeds is {seeds}: every row needs a seed, so give 1 or more")
+    if lowers:
+        check_jax()
     results: list[dict[str, Any]] = []
-    gathered: dict[tuple, tuple[Inputs, Knowledge]] = {}
-    for training in _trainings(arguments):
+    shared: dict[tuple, tuple[Inputs, TeacherTargets]] = {}
+    for training in _trainings(rows, chosen_students, seeds):
         if not _holds(results, training):
             results = read_results(folder / RESULTS_FILE, common)
         if _holds(results, training):
             continue
         row, student, seed = training
         logger.info("%s, %s, seed %d", row, student, seed)
-        run = Run(run_folder(arguments.workdir, *training), row_config(common, *training))
-        run.lowers = arguments.lower
+        run = Run(run_folder(workdir, *training), row_config(common, *training))
+        run.lowers = lowers
         try:
-            found = train_row(run, row, gathered)
+            found = train_row(run, row, shared)
         except InUse:
             logger.info("another process trains it")
             continue
-        except Lowered as lowered:
-            print(lowered)
+        except TrainingExported as exported:
+            print(exported)
             continue
         results = add_result(folder, common, found)
 
 
-def _trainings(arguments: Arguments) -> list[Training]:
+def _trainings(rows: Sequence[str], chosen_students: Sequence[str], seeds: int) -> list[Training]:
     return [
         (row, student, seed)
-        for student in arguments.students
-        for seed in range(min(arguments.seeds, STUDENT_SEEDS[student]))
-        for row in arguments.rows
+        for student in chosen_students
+        for seed in range(min(seeds, STUDENT_SEEDS[student]))
+        for row in rows
     ]
 
 
@@ -84,13 +103,13 @@ def _holds(results: list[dict[str, Any]], training: Training) -> bool:
     return any((found["row"], found["student"], found["seed"]) == training for found in results)
 
 
-def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]]) -> dict[str, Any]:
+def train_row(run: Run, row: str, shared: dict[tuple, tuple[Inputs, TeacherTargets]]) -> dict[str, Any]:
     """Train a row's student and score it on the test images.
 
     Args:
         run: of this row.
         row: its name.
-        gathered: images, teachers and what they said, by what decides them; rows share them.
+        shared: images, teachers and their logits, by the settings that decide them; rows share them.
 
     Returns:
         What `results.json` holds of it.
@@ -98,15 +117,15 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
     Raises:
         UserError: the run is of other teachers, or ended before its last epoch (`run_offloaded.py` can).
     """
-    key = (run.config.teachers, run.config.distillation.weighting.rule == "none")
-    if key in gathered:
-        begin(run, gathered[key][0].split)
+    key = (run.config.teachers, RULES[run.config.distillation.weighting.rule].uses_teachers)
+    if key in shared:
+        begin(run, shared[key][0].split)
     else:
         prepared = prepare(run)
-        gathered[key] = prepared, ask_teachers(run, prepared)
-    inputs, knowledge = gathered[key]
-    distil_student(run, inputs.split, knowledge)
-    if not taught_by(run.results["distillation"], teachers.digests(knowledge.teachers)):
+        shared[key] = prepared, teacher_targets(run, prepared)
+    inputs, targets = shared[key]
+    distil_student(run, inputs.split, targets)
+    if not taught_by(run.results[DISTILLATION].teachers, teachers.digests(targets.teachers)):
         raise UserError(f"{run.workdir} was trained under teachers that have changed since: remove this folder")
     epochs = history.of_phases(run.path(history.FILE), ["distillation"])
     schedule = run.config.distillation
@@ -117,21 +136,24 @@ def train_row(run: Run, row: str, gathered: dict[tuple, tuple[Inputs, Knowledge]
         )
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))
-    scores = run.step("study", lambda: evaluate(student, test.images, test.labels, corruptions=True))
+    found = run.step(STUDY, lambda: StudyResult(evaluate(student, test.images, test.labels, corruptions=True)))
+    distilled = run.results[DISTILLATION]
     return {
         "row": row,
         "student": run.config.student,
         "seed": run.config.seed,
         "settings": ROWS[row],
-        **{name: value for name, value in scores.items() if name != "seconds"},
+        **found.evaluation,
         "cases": _cases(epochs[-1]),
-        **{name: run.results["distillation"][name] for name in ("teachers", "parameters", "macs")},
+        "teachers": distilled.teachers,
+        "parameters": distilled.parameters,
+        "macs": distilled.macs,
         "training_seconds": round(history.seconds(epochs), 1),
-        "split_sha256": run.results["data"]["split_sha256"],
-        "hardware": history.hardware(epochs, run.results["data"]["hardware"]),
+        "split_sha256": run.results[DATA].split_sha256,
+        "hardware": history.hardware(epochs, run.results[DATA].hardware),
     }
 
 
 def _cases(last: dict[str, str]) -> dict[str, float]:
-    """How often each of the paper's cases ran in the last epoch; empty for rules without cases."""
+    """How often each case of the paper's rule applied in the last epoch; empty for rules without cases."""
     return {case: float(last[f"case_{case}"]) for case in PAPER_CASES if last.get(f"case_{case}")}

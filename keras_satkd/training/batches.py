@@ -51,7 +51,7 @@ def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
 
 
 def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
-    """What `batch_maker` takes of the teachers' knowledge."""
+    """Arguments of `batch_maker` for the teachers' logits."""
     if view_logits is None:
         return {}
     draws = {} if view_logits.draws is None else {"draws": view_logits.draws}

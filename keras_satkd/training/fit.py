@@ -1,6 +1,7 @@
-"""One call of `fit` that can be killed at any moment and goes on from its last epoch."""
+"""One call of `fit` that can be killed at any moment and resumed from its last epoch."""
 
 import contextlib
+import functools
 import logging
 import math
 import sys
@@ -14,7 +15,7 @@ import tf_keras
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
-from keras_satkd.config import MixedPrecision, TrainingConfig
+from keras_satkd.config import PLATEAU_PATIENCE, MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
@@ -35,7 +36,7 @@ def fit(
     """Train `distiller.student` and leave it with the weights of its best validation accuracy.
 
     Every epoch appends a row to `workdir/metrics.csv`, TensorBoard's logs and a checkpoint; a call that finds them
-    goes on after the last whole epoch.
+    resumes after the last whole epoch.
 
     Args:
         distiller: not yet compiled.
@@ -60,8 +61,9 @@ def fit(
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
-        # PyTorch's defaults, since the paper names only the class.
-        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=10)
+        # PyTorch's defaults, since the paper names only the class. PyTorch acts one epoch after its patience, Keras at
+        # it.
+        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=PLATEAU_PATIENCE + 1)
         callbacks.insert(1, plateau)
     if not log.is_finished(config.epochs):
         distiller.fit(
@@ -89,8 +91,13 @@ def _keras_verbosity() -> int:
 
 @contextlib.contextmanager
 def precision(mixed: MixedPrecision) -> Iterator[None]:
-    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case."""
+    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case.
+
+    Raises:
+        UserError: bfloat16 is asked for, and TensorFlow's kernels do not take it on this machine.
+    """
     before = tf_keras.mixed_precision.global_policy()
+    check_precision(mixed)
     in_bfloat16 = mixed == "on" or (mixed == "auto" and computes_bfloat16())
     tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if in_bfloat16 else "float32")
     try:
@@ -99,9 +106,33 @@ def precision(mixed: MixedPrecision) -> Iterator[None]:
         tf_keras.mixed_precision.set_global_policy(before)
 
 
+def check_precision(mixed: MixedPrecision) -> None:
+    """Refuse a precision that this machine does not have.
+
+    Raises:
+        UserError: see `precision`.
+    """
+    if mixed == "on" and not _kernels_take_bfloat16():
+        raise UserError(
+            "mixed_precision is 'on', but TensorFlow cannot compute in bfloat16 on this processor: use 'auto' or 'off'"
+        )
+
+
 def computes_bfloat16() -> bool:
     """Whether this machine multiplies bfloat16 itself; a processor that emulates it loses more than it saves."""
-    return bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
+    has_instructions = bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
+    return has_instructions and _kernels_take_bfloat16()
+
+
+@functools.cache
+def _kernels_take_bfloat16() -> bool:
+    """Whether a convolution runs in bfloat16: oneDNN's does not where it may use AVX2 alone."""
+    images, kernel = tf.zeros([1, 8, 8, 3], tf.bfloat16), tf.zeros([3, 3, 3, 4], tf.bfloat16)
+    try:
+        tf.function(lambda: tf.nn.conv2d(images, kernel, 1, "SAME"))()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimizer:
@@ -136,7 +167,7 @@ class _StopOnNaN(tf_keras.callbacks.Callback):
 class EpochLog(tf_keras.callbacks.Callback):
     """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
 
-    All its state is in the file, so that a training that goes on later judges as if it had never stopped.
+    All its state is in the file, so that a resumed training ends where an uninterrupted one would.
     """
 
     def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:

@@ -1,8 +1,8 @@
-"""A training as a program that a machine without TensorFlow runs: its whole epoch lowered to XLA's HLO.
+"""A training that another machine runs: it has the accelerator and JAX, but no TensorFlow.
 
-The program is `Distiller.train_step` and `test_step` themselves, compiled by TensorFlow up to the point where XLA must
-know which device it is for; `run_offloaded.py` does the rest with JAX alone. Images come in the order in which
-`training.fit` would have taken them; their views are as random, but XLA draws other numbers from the same seeds.
+`export_training` writes a whole epoch (`Distiller.train_step` and `test_step`) as a program, with all that it needs;
+`run_offloaded.py` runs it; `import_result` takes the best weights back. Images come in the order in which
+`training.fit` takes them. Augmentation is as random, but XLA draws other numbers from the same seeds.
 """
 
 import json
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tensorflow.compiler.xla.service import hlo_pb2
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_bytes, write_json, write_with
@@ -28,19 +27,20 @@ from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import batch_maker, choices, known
 from keras_satkd.training.fit import compile_for
 from keras_satkd.training.teacher_logits import ViewLogits
+from keras_satkd.training.xla_program import compile_program
 
 EVERY_EPOCH = ("indices", "seeds")
 """Arguments of the program of which each epoch has its own."""
 
 
-class Lowered(Exception):
-    """Ends a road where a training was written as a program; its argument is the folder."""
+class TrainingExported(Exception):
+    """A training was written as a program instead of being done; its argument is the folder."""
 
 
-def lower(
+def export_training(
     distiller: Distiller,
     split: Split,
-    said: tuple[ViewLogits | None, ViewLogits | None],
+    logits: tuple[ViewLogits | None, ViewLogits | None],
     config: TrainingConfig,
     augmentation: str,
     seed: int,
@@ -51,16 +51,16 @@ def lower(
     Args:
         distiller: not yet compiled.
         split: training and validation images.
-        said: what the teachers say of these; None without teachers.
+        logits: the teachers' logits of these; None without teachers.
         config: of the training.
         augmentation: one of `augment.REPEATABLE`.
         seed: of the order of images and their views.
         folder: gets the program, its arguments and its state.
 
     Raises:
-        UserError: the training is one that no program can hold; nothing is written.
+        UserError: no program can hold this training; nothing is written.
     """
-    training, validation = said
+    training, validation = logits
     if distiller.teacher_names and training is None:
         raise UserError("teachers in the loop cannot be lowered: use --distillation.teacher-logits precomputed")
     if config.schedule == "plateau":
@@ -78,43 +78,35 @@ def lower(
     if validation is not None:
         arguments["validation_logits"] = validation.logits[:, 0].astype(np.float32)
     compile_for(config, distiller, steps=arguments["indices"].shape[1])
-    epoch = _epoch(distiller, list(arguments), augmentation)
-    examples = [
-        tf.TensorSpec(array.shape[1:] if name in EVERY_EPOCH else array.shape, array.dtype)
-        for name, array in arguments.items()
-    ]
     distiller.optimizer.build(distiller.student.trainable_variables)
-    concrete = epoch.get_concrete_function(*examples)
-    variables = {id(variable.handle): variable for variable in concrete.variables}
-    # Captured are handles of variables, and constants too large for the graph.
-    state = [variables.get(id(captured), captured) for captured in concrete.captured_inputs]
-    program = _lowered(epoch, examples)
+    specifications = {
+        name: tf.TensorSpec(array.shape[1:] if name in EVERY_EPOCH else array.shape, array.dtype)
+        for name, array in arguments.items()
+    }
+    program = compile_program(_epoch(distiller, list(arguments), augmentation), specifications)
     for name, array in arguments.items():
         write_with(folder / f"{name}.npy", partial(np.save, arr=array))
-    values = {str(position): held.numpy() for position, held in enumerate(state)}
+    values = {str(position): variable.numpy() for position, variable in enumerate(program.state)}
     write_with(folder / run_offloaded.STATE_FILE, lambda path: np.savez_compressed(path, **values))
-    write_bytes(folder / run_offloaded.PROGRAM_FILE, program.SerializeToString())
+    write_bytes(folder / run_offloaded.PROGRAM_FILE, program.serialized)
     write_json(
         folder / run_offloaded.DESCRIPTION_FILE,
         {
             "arguments": list(arguments),
             "every_epoch": list(EVERY_EPOCH),
-            # A dictionary's values leave a function in the order of its sorted keys.
-            "metrics": sorted(concrete.structured_outputs),
-            "state_of_output": _aliases(program, len(arguments)),
-            "weights": [_position(state, weights) for weights in distiller.student.weights],
+            "weights": _positions(distiller.student.weights, program.state),
             "epochs": config.epochs,
             "patience": config.patience,
         },
     )
 
 
-def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
-    """Give `network` the best weights that `run_offloaded.py` found, and note in the run's metrics what it measured.
+def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
+    """Give `network` the best weights that `run_offloaded.py` found, and add its epochs to the run's metrics.
 
     Args:
         network: that was trained.
-        folder: that `lower` wrote.
+        folder: that `export_training` wrote.
         phase: name of the training in the run.
         workdir: the run's folder.
 
@@ -125,12 +117,19 @@ def take_back(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) 
     try:
         with np.load(path) as trained:
             rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
-            network.set_weights([trained[str(position)] for position in range(len(network.weights))])
+            found = {name: trained[name] for name in trained.files if name.isdecimal()}
+        # Weights that the training does not touch are not in its program.
+        weights = [found.pop(str(position), held) for position, held in enumerate(network.get_weights())]
+        if found:
+            raise ValueError(f"it has weights {', '.join(found)} of {len(weights)}")
+        network.set_weights(weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} does not hold this training ({error}): run run_lowered.py on {folder} again") from None
+        raise UserError(
+            f"{path} does not hold this training ({error}): run {Path(run_offloaded.__file__).name} on {folder} again"
+        ) from None
     others = [row for row in history.read(workdir / history.FILE) if row["phase"] != phase]
-    found = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
-    history.write(workdir / history.FILE, [*others, *found])
+    epochs = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
+    history.write(workdir / history.FILE, [*others, *epochs])
 
 
 def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:
@@ -163,28 +162,11 @@ def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any
     return tf.function(epoch, jit_compile=True)
 
 
-def _lowered(epoch: Any, examples: Sequence[tf.TensorSpec]) -> hlo_pb2.HloModuleProto:
-    try:
-        program = epoch.experimental_get_compiler_ir(*examples)(stage="hlo_serialized")
-    except (ValueError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"XLA cannot compile this training ({reason}): train it here") from None
-    module = hlo_pb2.HloModuleProto.FromString(program)
-    for computation in module.computations:
-        for instruction in computation.instructions:
-            # A program travels to an accelerator as StableHLO, which has no copy.
-            if instruction.opcode == "copy":
-                instruction.opcode = "reshape"
-    return module
+def _positions(weights: Sequence[tf.Variable], state: Sequence[tf.Variable]) -> dict[str, int]:
+    """Position among `weights` → position in `state`; without those weights that the program neither reads nor assigns.
 
-
-def _aliases(program: hlo_pb2.HloModuleProto, arguments: int) -> dict[str, int]:
-    """Output → the variable whose new value it is; by position among the outputs and among the variables."""
-    return {
-        str(alias.output_shape_index[0]): alias.parameter_number - arguments
-        for alias in program.input_output_alias.entries
-    }
-
-
-def _position(state: Sequence[tf.Variable | tf.Tensor], wanted: tf.Variable) -> int:
-    return next(position for position, held in enumerate(state) if held is wanted)
+    Variables are compared by their handle: mixed precision wraps them.
+    """
+    positions = {id(variable.handle): position for position, variable in enumerate(state)}
+    found = {str(position): positions.get(id(variable.handle)) for position, variable in enumerate(weights)}
+    return {weight: position for weight, position in found.items() if position is not None}

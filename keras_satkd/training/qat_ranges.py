@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from tensorflow_model_optimization.python.core.quantization.keras import quantize_layer
 
 from keras_satkd.models import students
 
@@ -13,11 +14,11 @@ WITHIN_RANGE = 0.9999
 """Part of an activation's values that its int8 codes tell apart; what lies beyond, half on each side, saturates."""
 
 
-def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.ndarray) -> None:
-    """Set every activation's range for good: what `WITHIN_RANGE` of the float student's values on `images` lie in.
+def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.ndarray) -> None:
+    """Set every activation's range, which stays fixed: `WITHIN_RANGE` of the float student's values on `images`.
 
     tfmot starts each at [−6, 6] and moves it by a thousandth a step towards the batch's extremes, which a fine-tuning
-    of some hundred steps never finishes: the weights would learn to live on a grid that is not the one they are shipped
+    of some hundred steps never finishes: the weights would adapt to a grid that is not the one they are exported
     with. And extremes are outliers: the further a grid reaches for them, the coarser it is, and the more of the part's
     own rounding, which is a matter of single codes, arrives at the logits.
 
@@ -26,6 +27,7 @@ def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np
         student: in float.
         images: uint8 [N, H, W, 3].
     """
+    _fix_input_range(quantized)
     wrapped = [layer for layer in quantized.layers if layer.name.startswith("quant_")]
     ranges = {layer.name: ends for layer in wrapped if (ends := _activation_range(layer))}
     watched = {name: student.get_layer(name.removeprefix("quant_")).output for name in ranges}
@@ -42,6 +44,17 @@ def settle_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np
             layer._output_quantizers = [_FixedRange()]
         for activation in layer._quantize_activations:
             activation.quantizer = _FixedRange()
+
+
+def _fix_input_range(quantized: tf_keras.Model) -> None:
+    """Set the input's range to [0, 1], whatever pixels the images have: int8 is then `pixel - 128`.
+
+    tfmot takes the extremes of all images that it sees in training, which dark images would not reach.
+    """
+    for layer in quantized.layers:
+        if isinstance(layer, quantize_layer.QuantizeLayer):
+            layer.quantizer_vars["min_var"].assign(0.0)
+            layer.quantizer_vars["max_var"].assign(1.0)
 
 
 class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):

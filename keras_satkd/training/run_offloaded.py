@@ -1,7 +1,7 @@
-"""`python run_lowered.py FOLDER`: train what `keras_satkd.lower` wrote, on whatever accelerator JAX finds.
+"""`python run_offloaded.py FOLDER`: train what `keras_satkd.lower` wrote, on the accelerator that JAX finds.
 
-This file needs JAX and NumPy alone and can be copied to another machine together with the folder. It writes
-`trained.npz` there: the weights of the best epoch, what every epoch measured, and on what.
+This file needs only JAX and NumPy; copy it to the other machine together with the folder. It writes `trained.npz` into
+the folder: the weights of the best epoch, every epoch's metrics, and the name of the accelerator.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-PROGRAM_FILE = "program.hlo"
+PROGRAM_FILE = "program.jax_export"
 DESCRIPTION_FILE = "program.json"
 STATE_FILE = "state.npz"
 TRAINED_FILE = "trained.npz"
@@ -29,25 +29,23 @@ def train(folder: Path) -> None:
         FloatingPointError: the loss became NaN or infinite.
     """
     import jax
+    import jax.export
 
     jax.config.update("jax_enable_x64", True)
     device = jax.local_devices()[0]
     about = json.loads((folder / DESCRIPTION_FILE).read_text())
-    program = _compile((folder / PROGRAM_FILE).read_bytes(), device)
+    run_epoch = jax.jit(jax.export.deserialize(bytearray((folder / PROGRAM_FILE).read_bytes())).call)
     stored = np.load(folder / STATE_FILE)
     state = [jax.device_put(stored[str(position)], device) for position in range(len(stored.files))]
     host = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in about["arguments"]}
     kept = {name: jax.device_put(array, device) for name, array in host.items() if name not in about["every_epoch"]}
-    state_of_output = {int(output): position for output, position in about["state_of_output"].items()}
     hardware = f"{device.device_kind} (XLA program run by JAX {jax.__version__})"
     rows: list[dict[str, float]] = []
     for epoch in range(about["epochs"]):
         began = time.monotonic()
-        given = [kept[name] if name in kept else jax.device_put(host[name][epoch], device) for name in host]
-        outputs = program.execute_sharded([*given, *state]).disassemble_into_single_device_arrays()
-        for output, position in state_of_output.items():
-            state[position] = outputs[output][0]
-        row = {name: float(outputs[at][0]) for at, name in enumerate(about["metrics"])}
+        given = kept | {name: host[name][epoch] for name in about["every_epoch"]}
+        state, metrics = run_epoch(state, given)
+        row = {name: float(value) for name, value in metrics.items()}
         rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - began, 2), **row})
         print(json.dumps(rows[-1]), flush=True)
         if not np.isfinite(row["loss"]):
@@ -56,30 +54,24 @@ def train(folder: Path) -> None:
             )
         scores = [each["val_accuracy"] for each in rows]
         if scores.index(max(scores)) == epoch:
-            best = {str(at): np.asarray(state[position]) for at, position in enumerate(about["weights"])}
+            best = {weight: np.asarray(state[position]) for weight, position in about["weights"].items()}
         _write(folder / TRAINED_FILE, best, rows, hardware)
         if about["patience"] is not None and epoch - scores.index(max(scores)) >= about["patience"]:
             break
-
-
-def _compile(program: bytes, device: Any) -> Any:
-    # JAX has no public way to run a program that it did not trace.
-    from jax._src.lib import _jax, xla_client  # type: ignore[attr-defined]
-
-    module = _jax.mlir.xla_computation_to_mlir_module(xla_client.XlaComputation(program))
-    return device.client.compile_and_load(module, xla_client.DeviceList((device,)), xla_client.CompileOptions())
 
 
 def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], hardware: str) -> None:
     temporary = path.with_name(f".{path.name}")
     with temporary.open("wb") as file:
         np.savez(file, **weights, rows=np.array(json.dumps(rows)), hardware=np.array(hardware))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train what keras_satkd.lower wrote, on what JAX finds.")
+    parser = argparse.ArgumentParser(description="Run a training that keras_satkd.lower wrote, with JAX.")
     parser.add_argument("folder", type=Path, help="that keras_satkd.lower wrote; gets trained.npz")
     folder = parser.parse_args().folder
     if not (folder / DESCRIPTION_FILE).is_file():

@@ -1,9 +1,9 @@
 """Teacher logits, computed once for a fixed set of augmented views.
 
 Teachers cost more than the student they teach, and a view that was made from known draws can be made again: so each
-teacher sees every view once, and training reads what it said ("fast distillation"). One file a teacher and view is
-written as soon as it is done, so that a killed run goes on where it was; a file's name says all that it depends on, so
-that runs share them.
+teacher sees every view once, and training reads its logits ("fast distillation"). One file a teacher and view is
+written as soon as it is done, so that a killed run resumes there. A file's name holds a digest of all that it depends
+on, so that runs share them.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from firmware_export.common.files import write_with
+from keras_satkd.config import DataConfig, DistillationConfig
 from keras_satkd.data import augment
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.run.folder import Run
 
 
 @dataclass(frozen=True)
 class ViewLogits:
-    """What all teachers say of all views.
+    """Logits of all teachers for all views.
 
     Attributes:
         draws: float32 [N, V, DRAWS], the numbers that make each view (`augment.augment`); None where the logits are
@@ -39,11 +39,11 @@ class ViewLogits:
     logits: np.ndarray
 
     def averaged(self) -> "ViewLogits":
-        """What each teacher says of an image whatever the view, [N, 1, T, C]: the mean of its logits over the views."""
+        """One mean over the views for each image and teacher, [N, 1, T, C], to be used for every view."""
         return ViewLogits(None, self.logits.mean(axis=1, keepdims=True, dtype=np.float32).astype(np.float16))
 
 
-def compute(
+def compute_view_logits(
     teachers: Sequence[Teacher],
     images: np.ndarray,
     *,
@@ -95,8 +95,8 @@ def _logits_of(teacher: Teacher, policy: str) -> tf.types.experimental.Polymorph
 
 
 @dataclass(frozen=True)
-class Knowledge:
-    """Teachers and what they said.
+class TeacherTargets:
+    """Teachers and their logits for a run's images.
 
     Attributes:
         teachers: T of them, or none.
@@ -113,21 +113,28 @@ class Knowledge:
     training: ViewLogits | None = None
 
 
-def gather(run: Run, split: Split, teachers: Sequence[Teacher], augmentation: str) -> Knowledge:
-    """Ask the teachers once; what they said before, in whatever run, is read from the cache."""
+def compute_teacher_logits(
+    teachers: Sequence[Teacher], split: Split, config: DistillationConfig, augmentation: str, data: DataConfig
+) -> TeacherTargets:
+    """Run the teachers once over training and validation images; logits that any run computed are read from the cache.
+
+    Args:
+        teachers: T of them, or none.
+        split: the images.
+        config: number of views, and whether their logits are precomputed, averaged or left to the training step.
+        augmentation: policy of the training images.
+        data: the seed that draws the views, and where the cache is.
+    """
     if not teachers:
-        return Knowledge((), augmentation)
-    config, seed = run.config.distillation, run.config.data.seed
-    folder = cache_folder(run.config.data.cache_dir) / "views"
-    validation = compute(teachers, split.validation.images, policy="none", views=1, seed=seed, folder=folder)
+        return TeacherTargets((), augmentation)
+    run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
+    validation = run(split.validation.images, policy="none", views=1)
     training = None
     if config.teacher_logits != "in-loop":
-        training = compute(
-            teachers, split.train.images, policy=augmentation, views=config.views, seed=seed, folder=folder
-        )
+        training = run(split.train.images, policy=augmentation, views=config.views)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
     )
-    return Knowledge(tuple(teachers), augmentation, calibration, validation, training)
+    return TeacherTargets(tuple(teachers), augmentation, calibration, validation, training)

@@ -1,72 +1,83 @@
-"""What teachers know of a run's images, and a network's training under it.
+"""Training of a network under teachers' logits.
 
-Distillation, QAT and the fine-tuning of the teachers themselves all go through here; without teachers it is plain
+Distillation, quantization-aware training and the fine-tuning of the teachers all use it; without teachers it is plain
 supervised training.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd.config import TrainingConfig
+from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.models import students
-from keras_satkd.run.folder import Run
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
-from keras_satkd.training.offload import Lowered, lower, take_back
+from keras_satkd.training.offload import TrainingExported, export_training, import_result
 from keras_satkd.training.run_offloaded import TRAINED_FILE
-from keras_satkd.training.teacher_logits import Knowledge
+from keras_satkd.training.teacher_logits import TeacherTargets
 
 
 def train(
-    run: Run,
-    split: Split,
     network: tf_keras.Model,
-    knowledge: Knowledge,
+    split: Split,
+    targets: TeacherTargets,
     config: TrainingConfig,
+    *,
+    loss: DistillationConfig,
+    seed: int,
     phase: str,
+    workdir: Path,
+    lowers: bool = False,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
 ) -> None:
-    """Train `network` by `config` under the run's distillation loss; its best weights are left in it.
+    """Train `network` under the distillation loss; its best weights are left in it.
 
     Args:
-        run: its folder, seed and loss.
-        split: training images, and validation images that choose the best epoch.
         network: images → logits.
-        knowledge: what the teachers say of these images.
+        split: training images, and validation images that choose the best epoch.
+        targets: the teachers' logits for these images.
         config: optimizer, schedule, patience.
+        loss: temperature and weighting of the loss.
+        seed: order of the images.
         phase: name of this training in the run.
+        workdir: the run's folder.
+        lowers: write the training as a program instead of doing it.
         normalize: images in 0..255 → the network's input.
         sensor_noise: as `Distiller` takes it.
+
+    Raises:
+        TrainingExported: the training was written as a program.
+        UserError: the training failed, or cannot be written as a program.
     """
-    folder = run.path("lowered", phase)
+    folder = workdir / "lowered" / phase
     if (folder / TRAINED_FILE).exists():
-        take_back(network, folder, phase, run.workdir)
+        import_result(network, folder, phase, workdir)
         return
     distiller = Distiller(
         network,
-        knowledge.teachers if knowledge.training is None else (),
-        teacher_names=[teacher.name for teacher in knowledge.teachers],
-        temperature=run.config.distillation.temperature,
-        weighting=run.config.distillation.weighting,
-        calibration=knowledge.calibration,
+        targets.teachers if targets.training is None else (),
+        teacher_names=[teacher.name for teacher in targets.teachers],
+        temperature=loss.temperature,
+        weighting=loss.weighting,
+        calibration=targets.calibration,
         normalize=normalize,
         sensor_noise=sensor_noise,
     )
-    if run.lowers:
-        said = knowledge.training, knowledge.validation
-        lower(distiller, split, said, config, knowledge.augmentation, run.config.seed, folder)
-        raise Lowered(folder)
+    if lowers:
+        logits = targets.training, targets.validation
+        export_training(distiller, split, logits, config, targets.augmentation, seed, folder)
+        raise TrainingExported(folder)
     training = training_batches(
         split.train,
         batch_size=config.batch_size,
-        augmentation=knowledge.augmentation,
-        seed=run.config.seed,
-        view_logits=knowledge.training,
+        augmentation=targets.augmentation,
+        seed=seed,
+        view_logits=targets.training,
     )
-    validation = evaluation_batches(split.validation, config.batch_size, knowledge.validation)
-    fit(distiller, training, validation, config, phase=phase, workdir=run.workdir)
+    validation = evaluation_batches(split.validation, config.batch_size, targets.validation)
+    fit(distiller, training, validation, config, phase=phase, workdir=workdir)

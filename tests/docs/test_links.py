@@ -46,6 +46,8 @@ def test_broken_links_are_found(tmp_path):
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_of_ours_that_are_named_exist(page):
     spans = " ".join(code_spans(text(page)))
-    named = re.findall(r"\b((?:keras_satkd|firmware_export|docs|tests)/[\w./-]*\.(?:py|md|svg|json|toml|sh))\b", spans)
+    named = re.findall(
+        r"\b((?:keras_satkd|firmware_export|docs|tests)/[\w./-]*\.(?:py|md|html|svg|json|toml|sh|h|cc|c))\b", spans
+    )
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing

@@ -46,3 +46,14 @@ def test_it_stands_on_its_own(file):
 def test_areas_are_in_proportion_to_bytes(draw):
     teacher, student = ({"bytes": size} for size in (9_000_000, 90_000))
     assert draw._side(teacher) ** 2 / draw._side(student) ** 2 == pytest.approx(100)
+
+
+def test_every_step_names_modules_that_exist():
+    """Names in bold in the picture of an image's path are modules, or a package."""
+    packages = ("keras_satkd", "firmware_export")
+    modules = {path.stem for package in packages for path in (ROOT / package).rglob("*.py")}
+    root = ElementTree.parse(FOLDER / "image.svg").getroot()
+    titles = [element.text for element in root.iterfind(".//{*}text") if element.get("font-weight")]
+    named = {name for title in titles for name in title.split(", ")}
+    assert len(named) >= 10
+    assert named - modules - set(packages) == set()

@@ -34,16 +34,6 @@ def test_scripts_of_the_package_are_in_the_reference(docs_command_line):
         assert f"`{name}` is the same." in docs_command_line.section(command)
 
 
-@pytest.mark.parametrize("package", ["keras_satkd", "firmware_export"])
-def test_the_architecture_names_every_module(package):
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    _, _, section = page.partition(f"| `{package}/` | |")
-    section = section.partition("\n\n")[0]
-    modules = {path.stem for path in (ROOT / package).glob("*.py") if not path.stem.startswith("__")}
-    folders = {f"{path.name}/" for path in (ROOT / package).iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert [name for name in sorted(modules | folders) if f"`{name}`" not in section] == []
-
-
 def test_a_section_is_usage_description_options(docs_command_line):
     text = docs_command_line.section("firmware_export.run")
     assert text.startswith("## firmware_export.run\n\n```text\nusage: python -m firmware_export.run")

@@ -1,7 +1,6 @@
 """Models, each made once a session, and what is known about one of them."""
 
 import functools
-import hashlib
 from pathlib import Path
 
 import model_surgery
@@ -11,9 +10,12 @@ import tiny_models
 
 from firmware_export.common import defaults
 from firmware_export.facts import ModelFacts
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, reader
+from firmware_export.verify import abstention, golden_vectors
+from firmware_export.verify.kernel_parity import KernelParity, TensorParity
+from firmware_export.verify.verify import Verified
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,7 @@ def qat_keras(keras):
     """A quantization-aware ResNet whose ranges come from a few batches."""
     _, tfmot = convert._libraries()
     model = tfmot.quantization.keras.quantize_model(tiny_models.build_resnet(keras))
-    batch = load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
+    batch = generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), 64, seed=5).astype(np.float32) / 255
     for _ in range(2):
         tiny_models.settle_ranges(model, batch)
     return model
@@ -40,18 +42,18 @@ def qat_keras(keras):
 
 @pytest.fixture(scope="session")
 def qat_model(qat_keras):
-    return convert.quantized_aware_to_int8(qat_keras)
+    return reader.read(convert.quantized_aware_to_int8(qat_keras))
 
 
 @pytest.fixture(scope="session")
 def qat_graph(qat_model):
-    return reader.read(qat_model)
+    return qat_model.graph
 
 
 @pytest.fixture(scope="session")
 def photos():
     """Stand for real images: uint8 [256, 16, 16, 3]."""
-    return load.generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
+    return generated_images((tiny_models.SIZE, tiny_models.SIZE, 3), defaults.LEAST_IMAGES, seed=6)
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +63,12 @@ def codes(photos, qat_graph):
 
 @pytest.fixture(scope="session")
 def ptq_model(quantized):
-    return quantized("resnet")
+    return reader.read(quantized("resnet"))
 
 
 @pytest.fixture(scope="session")
 def edit_model():
+    """A function (model or bytes, edit) -> bytes."""
     return model_surgery.edited
 
 
@@ -77,10 +80,10 @@ def one_convolution():
 
 @pytest.fixture(scope="session")
 def nudge_constant():
-    """A function (model, graph, operator index, input position, amount) -> the model with one constant shifted."""
+    """A function (model, operator index, input position, amount) -> the model with one constant shifted."""
 
-    def nudge(model, graph, operator, position, amount):
-        tensor = graph.operators[operator].inputs[position]
+    def nudge(model, operator, position, amount):
+        tensor = model.graph.operators[operator].inputs[position]
 
         def edit(content):
             buffer = content.buffers[content.subgraphs[0].tensors[tensor.index].buffer]
@@ -89,7 +92,7 @@ def nudge_constant():
             moved = np.clip(values + amount, limits.min, limits.max).astype(tensor.dtype)
             buffer.data = np.frombuffer(moved.tobytes(), np.uint8)
 
-        return model_surgery.edited(model, edit)
+        return reader.read(model_surgery.edited(model, edit))
 
     return nudge
 
@@ -97,12 +100,12 @@ def nudge_constant():
 @pytest.fixture(scope="session")
 def skipping_model(keras):
     """Two identity blocks in a row, whose maps are all of one size: TFLM's planner leaves a gap."""
-    return tiny_models.quantized(keras, "skipping")
+    return reader.read(tiny_models.quantized(keras, "skipping"))
 
 
 @pytest.fixture(scope="session")
 def autoencoder_model(quantized):
-    return quantized("autoencoder")
+    return reader.read(quantized("autoencoder"))
 
 
 @pytest.fixture(scope="session")
@@ -118,18 +121,35 @@ def kind(request):
 
 
 @pytest.fixture(scope="session")
-def facts(qat_model, qat_graph):
+def facts(qat_model):
     """What an export would say of the quantization-aware model."""
     return ModelFacts(
-        graph=qat_graph,
         arena=Arena(qat_model, least_bytes=9680, given_bytes=9680, margin_bytes=608),
-        given_sha256=hashlib.sha256(qat_model).hexdigest(),
+        given_sha256=qat_model.sha256,
         command="python -m firmware_export student.tflite --out firmware",
         symbol=defaults.SYMBOL,
         class_names=(),
         verified_images=256,
         images_are_real=True,
         parity="all agree",
+    )
+
+
+@pytest.fixture(scope="session")
+def verified(facts, codes):
+    """What `verify` would return of the quantization-aware model, without its work: few images, nothing compared."""
+    few = codes[:16]
+    outputs = interpreters.run(facts.model, few)
+    tensors = [TensorParity(o.name, o.outputs[0].name, elements=o.outputs[0].size) for o in facts.graph.operators]
+    return Verified(
+        given=facts.model,
+        arena=facts.arena,
+        codes=few,
+        images_are_real=True,
+        kernel_parity=KernelParity(len(few), tensors, outputs),
+        keras_parity=None,
+        abstention=abstention.NO_ABSTENTION,
+        golden=golden_vectors.golden_vectors(facts.model, few, outputs=outputs),
     )
 
 

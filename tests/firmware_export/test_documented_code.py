@@ -4,11 +4,11 @@ import json
 import shutil
 import subprocess
 
+import exporting
 import pytest
 from host_compiler import compile_program
 from markdown_text import ROOT, fences, text
 
-from firmware_export import export
 from firmware_export.tflm import read_back
 
 PAGES = ("README.md", "docs/board.md", "docs/row_engine.md")
@@ -39,7 +39,7 @@ C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werro
 def folder(one_convolution, tmp_path_factory):
     """A small model exported for both engines."""
     made = tmp_path_factory.mktemp("documented") / "firmware"
-    export.export(one_convolution, made, images=None, command="python -m firmware_export", engine="both")
+    exporting.export(one_convolution, made, images=None, command="python -m firmware_export", engine="both")
     return made
 
 

@@ -1,45 +1,35 @@
 """Exports for the row engine, alone and beside TensorFlow Lite Micro."""
 
-import json
-import os
-from pathlib import Path
-
+import exporting
 import pytest
 
-from firmware_export import export
 from firmware_export.board import targets
 from firmware_export.common.errors import UserError
-
-COMMAND = "python -m firmware_export student.tflite --out firmware"
 
 
 def test_a_part_for_the_row_engine_alone_is_told_and_taken(qat_model, qat_graph, tmp_path):
     part = targets.generic(flash_bytes=1 << 16, ram_bytes=10 << 10, core="cortex-m4")
     with pytest.raises(UserError, match=r"RAM is .* short .* take --engine rows"):
-        export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part)
-    report = export.export(qat_model, tmp_path / "firmware", images=None, command="test", target=part, engine="rows")
-    assert report.rows["context_bytes"] < 10 << 10
+        exporting.export(qat_model, tmp_path / "firmware", target=part)
+    report = exporting.export(qat_model, tmp_path / "firmware", target=part, engine="rows")
+    assert report.rows.context_bytes < 10 << 10
     assert "The same model with `--engine rows`" in (tmp_path / "firmware" / "fitting_report.md").read_text()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["rows", "both"])
 def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
-    report = export.export(qat_model, tmp_path, images=photos, command=COMMAND, engine=engine)
+    report = exporting.export(qat_model, tmp_path, images=photos, engine=engine)
     rows = {"satkd_model.c", "satkd_model.h", "satkd_golden.c", "satkd_golden.h"}
     assert rows < set(report.files)
     assert ("classifier.cc" in report.files) == (engine == "both")
-    assert report.rows["context_bytes"] < report.arena_bytes
-    assert report.rows["compiled_with"]
+    assert report.rows.context_bytes < report.arena_bytes
+    assert report.rows.compiled_with
     assert (report.compiled_with is None) == (engine == "rows")
     for name in rows:
         assert report.sha256 in (tmp_path / name).read_text()
     header = (tmp_path / "satkd_model.h").read_text()
-    assert f"#define SATKD_CONTEXT_BYTES ({report.rows['context_bytes']} + SATKD_SCRATCH_BYTES)\n" in header
-
-
-def _export(model, folder, **changes):
-    return export.export(model, folder, **({"images": None, "command": COMMAND} | changes))
+    assert f"#define SATKD_CONTEXT_BYTES ({report.rows.context_bytes} + SATKD_SCRATCH_BYTES)\n" in header
 
 
 def _files(folder):
@@ -49,34 +39,8 @@ def _files(folder):
 def test_files_of_an_earlier_export_do_not_stay(one_convolution, tmp_path):
     """A folder is of one model and of the engines last asked for; what its user put there stays."""
     (tmp_path / "mine.txt").write_text("mine")
-    first = _export(one_convolution, tmp_path, engine="both", formats=("zephyr",))
+    first = exporting.export(one_convolution, tmp_path, engine="both", formats=("zephyr",))
     assert _files(tmp_path) == {*first.files, "mine.txt"}
-    second = _export(one_convolution, tmp_path, engine="rows", engine_prefix="cloud")
+    second = exporting.export(one_convolution, tmp_path, engine="rows", engine_prefix="cloud")
     assert _files(tmp_path) == {*second.files, "mine.txt"}
     assert not (tmp_path / "zephyr").exists()
-
-
-def test_a_failing_disk_keeps_files_of_an_earlier_export(one_convolution, tmp_path, monkeypatch):
-    _export(one_convolution, tmp_path, engine="both")
-    before = {name: (tmp_path / name).read_bytes() for name in _files(tmp_path)}
-    replace = Path.replace
-
-    def fail(source, target):
-        if Path(target) == tmp_path / "model.tflite":
-            monkeypatch.undo()
-            raise OSError(28, os.strerror(28))
-        return replace(source, target)
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space"):
-        _export(one_convolution, tmp_path, engine="rows")
-    assert {name: (tmp_path / name).read_bytes() for name in _files(tmp_path)} == before
-
-
-def test_a_report_cannot_have_files_elsewhere_removed(one_convolution, tmp_path):
-    folder = tmp_path / "firmware"
-    folder.mkdir()
-    (tmp_path / "mine.txt").write_text("mine")
-    (folder / "export.json").write_text(json.dumps({"files": ["../mine.txt", str(tmp_path / "mine.txt"), 3]}))
-    _export(one_convolution, folder)
-    assert (tmp_path / "mine.txt").read_text() == "mine"

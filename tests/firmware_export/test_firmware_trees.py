@@ -5,13 +5,13 @@ import struct
 import subprocess
 from pathlib import Path
 
+import exporting
 import host_compiler
 import model_surgery
 import pytest
 import rows_runner
 from int8_graphs import GraphBuilder
 
-from firmware_export import export
 from firmware_export.output import build_systems
 
 pytestmark = [
@@ -22,7 +22,7 @@ pytestmark = [
 
 def _export(model, folder, **options):
     command = "python -m firmware_export model.tflite --out firmware"
-    export.export(model, folder, images=None, command=command, formats=list(build_systems.FORMATS), **options)
+    exporting.export(model, folder, images=None, command=command, formats=list(build_systems.FORMATS), **options)
     return folder
 
 
@@ -91,7 +91,7 @@ target_include_directories(tflm INTERFACE @TFLM@)
 @ADOPTION@
 add_executable(classifier_checks @TESTS@/tflm/classifier_checks.cc)
 target_compile_definitions(classifier_checks PRIVATE MODEL_SYMBOL=g_student_model_data OPERATORS=1)
-add_executable(integrity @TESTS@/integrity_harness.cc)
+add_executable(integrity @TESTS@/tflm/integrity_harness.cc)
 target_compile_definitions(
   integrity PRIVATE NAMESPACE=student_model SYMBOL=g_student_model_data SYMBOL_SIZE=g_student_model_data_size)
 foreach(program classifier_checks integrity)

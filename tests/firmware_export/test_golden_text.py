@@ -9,11 +9,11 @@ import os
 import shutil
 from pathlib import Path
 
+import exporting
 import numpy as np
 import pytest
 
 import firmware_export
-from firmware_export import export
 from firmware_export.output import build_systems
 from firmware_export.tflite import interpreters
 from firmware_export.tflm import read_back
@@ -27,7 +27,7 @@ def generated(one_convolution, tmp_path, monkeypatch):
     monkeypatch.setattr(firmware_export, "__version__", "1.2.3")
     monkeypatch.setattr(read_back, "check_array", lambda *_: "a C++ compiler")
     monkeypatch.setattr(interpreters, "least_arena", lambda _: 4096)
-    export.export(
+    exporting.export(
         one_convolution,
         tmp_path / "firmware",
         images=np.random.default_rng(8).integers(0, 256, (256, 4, 4, 3), np.uint8),

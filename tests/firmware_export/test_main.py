@@ -21,7 +21,7 @@ def run(call_in_process):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, qat_model, qat_keras, float_keras, photos):
     folder = tmp_path_factory.mktemp("given")
-    (folder / "student.tflite").write_bytes(qat_model)
+    (folder / "student.tflite").write_bytes(qat_model.content)
     qat_keras.save(folder / "qat.h5")
     float_keras.save(folder / "float.keras")
     np.save(folder / "photos.npy", photos)
@@ -86,7 +86,7 @@ def test_quantization_aware_h5(run, files, tmp_path, qat_model):
     assert code == 0, err
     assert err == ""
     assert "Keras model" in out
-    assert (tmp_path / "firmware" / "model.tflite").read_bytes() == qat_model
+    assert (tmp_path / "firmware" / "model.tflite").read_bytes() == qat_model.content
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_float_keras_is_calibrated_on_a_folder_of_images(run, files, tmp_path, p
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory, qat_model, keras):
     folder = tmp_path_factory.mktemp("bad")
-    (folder / "cut.tflite").write_bytes(qat_model[: len(qat_model) // 2])
+    (folder / "cut.tflite").write_bytes(qat_model.content[: qat_model.size // 2])
     (folder / "text.tflite").write_text("not a model")
     (folder / "few").mkdir()
     Image.new("RGB", (8, 8)).save(folder / "few" / "one.png")

@@ -11,7 +11,7 @@ import pytest
 from host_compiler import compile_program
 
 from firmware_export import __main__ as command_line
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.tflite import reader
 from firmware_export.tflm import read_back
 
@@ -67,7 +67,7 @@ def run(call_in_process):
 def given(kind, quantized, tmp_path):
     """A folder with the model and with images of its shape."""
     (tmp_path / "model.tflite").write_bytes(quantized(kind))
-    np.save(tmp_path / "images.npy", load.generated_images(SHAPES[kind], 256, seed=9))
+    np.save(tmp_path / "images.npy", generated_images(SHAPES[kind], 256, seed=9))
     return tmp_path
 
 
@@ -77,7 +77,7 @@ def test_export_verifies_and_the_classifier_answers(run, kind, given):
     assert (code, err) == (0, "")
     said = json.loads((out / "export.json").read_text())
     assert set(said["operators"]) == OPERATORS[kind]
-    assert said["macs"] == reader.read((given / "model.tflite").read_bytes()).macs > 0
+    assert said["macs"] == reader.read((given / "model.tflite").read_bytes()).graph.macs > 0
     assert tuple(said["input_shape"]) == (1, *SHAPES[kind])
     assert (said["has_unit_input"], said["images_are_real"], said["verified_images"]) == (True, True, 256)
     assert ("rows of RGB" in (out / "classifier.h").read_text()) == (SHAPES[kind][-1] == 3)

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 import sys
 
+import exporting
 import pytest
 
-from firmware_export import export
 from firmware_export import run as command_line
 from firmware_export.board import emulator
 from firmware_export.tflm import integrity, model_data
@@ -25,7 +25,7 @@ def call(call_in_process):
 @pytest.fixture
 def folder(facts, photos, tmp_path):
     facts = dataclasses.replace(facts, symbol="weights")
-    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:2], count=2)
+    golden = golden_vectors.golden_vectors(facts.model, photos[:2], count=2)
     made = tmp_path / "firmware"
     made.mkdir()
     for name, text in {**model_data.render(facts), **integrity.render(facts, golden)}.items():
@@ -64,7 +64,7 @@ def test_prints_the_checks(call, folder, machine):
 def test_both_engines_are_tried(call, one_convolution, tmp_path):
     """The second is tried, and its failure told, whatever became of the first."""
     folder = tmp_path / "firmware"
-    export.export(one_convolution, folder, images=None, command="make test", engine="both", engine_prefix="cloud")
+    exporting.export(one_convolution, folder, images=None, command="make test", engine="both", engine_prefix="cloud")
     code, out, err = call(folder)
     assert (code, err) == (0, "")
     assert "mps2-an386 (cortex-m4): 24 of 24 checks passed\n" in out

@@ -4,6 +4,7 @@ from tests_support import tiny_network
 
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.models.teachers import Teacher
+from keras_satkd.run import hardware
 
 SIZE = 16
 CLASSES = 3
@@ -32,3 +33,12 @@ def teacher():
         return Teacher(name, tiny_network(seed=seed, **settings), SIZE, "0..1")
 
     return make
+
+
+@pytest.fixture(params=["", "avx512_bf16"], ids=["float32", "bfloat16"])
+def processor(request, tmp_path_factory, monkeypatch):
+    """This machine as a processor without and with bfloat16, which decides what `mixed_precision = "auto"` does."""
+    path = tmp_path_factory.mktemp("processor") / "cpuinfo"
+    path.write_text(f"flags : fpu avx2 {request.param}\n")
+    monkeypatch.setattr(hardware, "CPUINFO", path)
+    return request.param

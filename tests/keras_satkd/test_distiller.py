@@ -190,3 +190,42 @@ def stateless_student() -> tf_keras.Model:
 def test_a_rule_that_does_not_fit_the_teachers(student, teacher):
     with pytest.raises(UserError, match="two teachers, not 1"):
         Distiller(student, [teacher()], weighting=WeightingConfig(rule="paper-batch"))
+
+
+def test_a_column_of_labels_is_taken_as_a_list(student, image_set):
+    images = image_set(6)
+    distiller = compiled(student)
+    column = images.labels[:, np.newaxis]
+    wanted = distiller.evaluate(images.images, images.labels, verbose=0)
+    assert distiller.evaluate(images.images, column, verbose=0) == pytest.approx(wanted)
+    dataset = tf.data.Dataset.from_tensor_slices((images.images, column)).batch(6)
+    assert distiller.evaluate(dataset, verbose=0) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, CLASSES], r"label 3 found, whole numbers in 0\.\.2 expected"),
+        ([[0], [-1], [2]], "label -1 found"),
+        ([0.0, 1.5, 2.0], r"label 1\.5 found"),
+        (np.zeros((3, 2)), r"labels of shape \(3, 2\) found, \[B\], \[B, 1\] or \[B, 3\] expected"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_labels_that_are_no_classes(student, image_set, method, labels, message):
+    images = image_set(3)
+    with pytest.raises(ValueError, match=message):
+        getattr(compiled(student), method)(images.images, np.array(labels))
+
+
+def test_labels_of_the_validation_data_are_checked_too(student, image_set):
+    images = image_set(3)
+    with pytest.raises(ValueError, match="label 7 found"):
+        compiled(student).fit(images.images, images.labels, validation_data=(images.images, np.array([0, 1, 7])))
+
+
+def test_a_dataset_of_another_number_of_classes(student, image_set):
+    images = image_set(4)
+    dataset = tf.data.Dataset.from_tensor_slices((images.images, np.zeros((4, 2), np.float32))).batch(4)
+    with pytest.raises(ValueError, match="labels of shape"):
+        compiled(student).fit(dataset, verbose=0)

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from tests_support import tiny_network
 
+from firmware_export.common.command_line import read
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd import evaluate
+from keras_satkd.config import DataConfig
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.models import teachers
 
@@ -76,7 +78,7 @@ def test_input_ranges_are_those_of_teachers():
 
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
-    arguments = evaluate.Arguments("model", str(pictures(Blue=20, Red=20)), seed=3)
+    arguments = evaluate.Arguments("model", DataConfig(source=str(pictures(Blue=20, Red=20)), seed=3))
     parts = {
         part: evaluate._images(replace(arguments, split=part), 8) for part in ("train", "validation", "test", "all")
     }
@@ -168,3 +170,24 @@ def test_help_imports_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--corruptions" in done.stdout
+
+
+@pytest.mark.parametrize("prefix", ["--", "--data."])
+def test_data_settings_have_the_names_of_training_and_their_short_ones(prefix):
+    values = {
+        "data_dir": "datasets", "cache_dir": "cache", "image_size": 32, "validation_fraction": 0.2,
+        "test_fraction": 0.3, "seed": 4, "synthetic_images": 90,
+    }  # fmt: skip
+    words = [word for name, value in values.items() for word in (prefix + name.replace("_", "-"), str(value))]
+    arguments = read(
+        evaluate.Arguments, "evaluate", ["m.keras", "--data", "x", *words], short_options=evaluate.SHORT_OPTIONS
+    )
+    assert arguments.data == DataConfig(source="x", **values)
+
+
+def test_the_data_must_be_given(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", "student.keras"])
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main()
+    assert stop.value.code == 2
+    assert "--data" in capsys.readouterr().err

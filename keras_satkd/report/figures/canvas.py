@@ -1,4 +1,4 @@
-"""Where figures are drawn, and what all of them look like."""
+"""The canvas and the style of all figures."""
 
 import io
 import re

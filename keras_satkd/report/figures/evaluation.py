@@ -1,4 +1,4 @@
-"""What the models make of the test images, and when they should rather be silent."""
+"""Figures of predictions on the test images, and of abstention."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) ->
 
 
 def reliability(figure: Figure, found: Reliability) -> None:
-    """Accuracy of answers of about equal confidence, with 95 % intervals (Clopper and Pearson); below, how many.
+    """Accuracy of predictions of about equal confidence, with 95 % intervals (Clopper and Pearson); below, how many.
 
     Args:
         figure: empty.
@@ -71,12 +71,12 @@ def reliability(figure: Figure, found: Reliability) -> None:
     below.set(xlabel="confidence %", ylabel="images", ylim=(0.8, 3 * images.max()))
 
 
-def noise(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> None:
+def corruption(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> None:
     """Accuracy of models under one corruption, from none to severity 5.
 
     Args:
         figure: empty.
-        accuracies: by model, in [0, 1]; undisturbed first, then one a severity.
+        accuracies: by model, in [0, 1]; uncorrupted first, then one a severity.
     """
     panel = figure.subplots()
     severities = range(max(map(len, accuracies.values())))
@@ -86,7 +86,7 @@ def noise(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> None:
 
 
 def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
-    """Errors among the answers against the part of the images that is answered.
+    """Errors among the predictions against coverage, the part of the images that is not abstained from.
 
     Args:
         figure: empty.

@@ -1,4 +1,4 @@
-"""What the rows of a study differ in."""
+"""Figure of a study's rows."""
 
 from collections.abc import Sequence
 from typing import Any

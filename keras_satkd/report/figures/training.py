@@ -1,4 +1,4 @@
-"""How the networks learned: pictures of `metrics.csv`."""
+"""Learning curves from `metrics.csv`."""
 
 from collections.abc import Sequence
 

@@ -8,6 +8,7 @@ import pytest
 
 from firmware_export.board import check_programs, emulator
 from firmware_export.common.errors import UserError
+from firmware_export.output.engine import Engine
 from firmware_export.rows import golden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.verify import golden_vectors
@@ -17,24 +18,24 @@ needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emula
 
 
 @pytest.fixture(scope="module")
-def texts(qat_model, qat_graph, photos):
+def texts(qat_model, photos):
     """What an export for the row engine alone writes, under another prefix."""
     rows = compile_rows(qat_model, "make test", prefix="cloud")
-    vectors = golden_vectors.golden_vectors(qat_model, qat_graph, photos[:8], count=2)
+    vectors = golden_vectors.golden_vectors(qat_model, photos[:8], count=2)
     said = {"symbol": "unused", "rows": {"prefix": "cloud"}, "files": ["cloud_model.c"]}
     rendered = golden.render(qat_model, "make test", rows, vectors, images_are_real=False)
     return rows.files | rendered | {"export.json": json.dumps(said)}
 
 
 def _printed(folder, machine="mps2-an386"):
-    elf = emulator.build(folder, emulator.MACHINES[machine], folder.parent / "checks.elf", "rows")
+    elf = emulator.build(folder, emulator.MACHINES[machine], folder.parent / "checks.elf", Engine.ROWS)
     return emulator.run(elf, machine)
 
 
 @needs_tools
 @pytest.mark.parametrize("core", sorted(emulator.CORES))
 def test_compiles_for_every_core_without_warnings(core, folder, tmp_path):
-    elf = emulator.build(folder, core, tmp_path / "checks.elf", "rows")
+    elf = emulator.build(folder, core, tmp_path / "checks.elf", Engine.ROWS)
     assert elf.read_bytes()[:4] == b"\x7fELF"
 
 
@@ -122,10 +123,10 @@ def test_engines_are_those_that_the_report_names(folder, said, engines):
 
 def test_a_folder_without_what_is_asked_for_is_refused(folder):
     with pytest.raises(UserError, match="holds nothing for the engine tflm: export the model for it"):
-        check_programs.find(folder, "tflm")
+        check_programs.find(folder, Engine.TFLM)
     (folder / "cloud_golden.h").unlink()
     with pytest.raises(UserError, match=r"lacks cloud_golden\.h: export the model again"):
-        check_programs.find(folder, "rows")
+        check_programs.find(folder, Engine.ROWS)
     for prefix in ("../x", 3, ["a"]):
         (folder / "export.json").write_text(json.dumps({"symbol": "unused", "rows": {"prefix": prefix}}))
         with pytest.raises(UserError, match=r"export.json' names no symbol"):

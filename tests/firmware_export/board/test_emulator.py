@@ -18,7 +18,7 @@ MACHINES = sorted(emulator.MACHINES)
 @pytest.fixture(scope="module")
 def texts(facts, photos):
     """A whole export's text, but for `model_ops.h`."""
-    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:8])
+    golden = golden_vectors.golden_vectors(facts.model, photos[:8])
     return {
         **model_data.render(facts),
         **integrity.render(facts, golden),

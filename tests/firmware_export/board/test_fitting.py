@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -100,9 +101,7 @@ def test_check_agrees_with_fits_and_is_one_line(target, model, code, arena):
 def test_suggestions_are_just_the_parts_that_fit_smallest_first(target, model, code, arena):
     needs = {"model_bytes": model, "code_bytes": code, "arena_bytes": arena}
     suggested = fitting.suggest(fitting.fit(target, **needs))
-    assert {t.name for t in suggested} == {
-        row["target"] for row in fitting.table(**needs, **NOT_IN_ROWS) if row["fits"]
-    }
+    assert {t.name for t in suggested} == {row.target for row in fitting.table(**needs, **NOT_IN_ROWS) if row.fits}
     assert [t.ram_bytes for t in suggested] == sorted(t.ram_bytes for t in suggested)
 
 
@@ -116,7 +115,7 @@ def test_the_smaller_input_would_fit(target, excess):
 
 
 def test_the_report_is_json_with_a_row_for_each_part():
-    rows = json.loads(json.dumps(fitting.table(**RESNET8, **IN_ROWS)))
+    rows = json.loads(json.dumps([asdict(row) for row in fitting.table(**RESNET8, **IN_ROWS)]))
     assert [row["target"] for row in rows] == list(targets.TARGETS)
     assert [row["target"] for row in rows if row["fits"]] == ["samv71", "stm32h743", "stm32l4r5"]
     assert all(row["ram_left"] == row["ram_bytes"] - row["ram_needed"] for row in rows)
@@ -142,7 +141,7 @@ def test_where_tflm_is_too_large_the_row_engine_is_suggested():
 
 
 def test_the_table_shows_both_engines_or_says_that_one_does_not_take_it():
-    by_name = {row["target"]: row for row in fitting.table(**RESNET8, **IN_ROWS)}
-    assert not by_name["va416xx"]["fits"]
-    assert by_name["va416xx"]["rows"]["fits"]
-    assert {row["rows"] for row in fitting.table(**RESNET8, **NOT_IN_ROWS)} == {None}
+    by_name = {row.target: row for row in fitting.table(**RESNET8, **IN_ROWS)}
+    assert not by_name["va416xx"].fits
+    assert by_name["va416xx"].rows.fits
+    assert {row.rows for row in fitting.table(**RESNET8, **NOT_IN_ROWS)} == {None}

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 
 import pytest
 
@@ -23,6 +25,36 @@ def test_savers_that_choose_the_format_by_its_ending_see_it(tmp_path):
     seen = []
     files.write_with(tmp_path / "deep" / "student.weights.h5", lambda path: seen.append(path.name))
     assert seen[0].endswith(".weights.h5")
+
+
+def test_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    path = tmp_path / "model.h5"
+    done = []
+
+    def fsync(descriptor, sync=os.fsync):
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        done.append(("folder" if is_folder else os.fstat(descriptor).st_size, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files.write_bytes(path, b"four")
+    assert done == [(4, False), ("folder", True)]
+
+
+def test_folder_that_cannot_be_synced_is_passed_over(tmp_path):
+    files.sync_folder(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["without mark", "with mark"])
+def test_text_is_read_without_its_byte_order_mark(tmp_path, mark):
+    (tmp_path / "names.txt").write_bytes(mark + "Straße\n".encode())
+    assert files.read_text(tmp_path / "names.txt") == "Straße\n"
+
+
+def test_text_that_is_no_utf_8_is_an_error(tmp_path):
+    (tmp_path / "names.txt").write_bytes("Straße".encode("latin-1"))
+    with pytest.raises(UnicodeDecodeError):
+        files.read_text(tmp_path / "names.txt")
 
 
 def test_json_is_json(tmp_path):

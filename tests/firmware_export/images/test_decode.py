@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firmware_export.images.decode import EncodedImage, decode, decode_all, image_extensions
+from firmware_export.common.errors import UserError
+from firmware_export.images.decode import (
+    EncodedImage,
+    count_unreadable,
+    decode,
+    decode_all,
+    empty_images,
+    image_extensions,
+)
 
 
 def encode(image, kind="PNG", **options):
@@ -29,19 +37,19 @@ PLAIN = Image.fromarray(np.full((6, 6, 3), (200, 100, 50), np.uint8))
     ids=["rgb", "rgba", "palette", "gray", "gray with alpha", "16 bits"],
 )
 def test_every_kind_of_pixel_becomes_rgb(image, expected):
-    pixels, size = decode(encode(image), 6)
+    pixels, size = decode(encode(image), (6, 6, 3))
     assert (pixels.dtype, pixels.shape, size) == (np.uint8, (6, 6, 3), "6x6")
     np.testing.assert_array_equal(pixels[3, 3], expected)
 
 
 def test_transparent_palette_warns_of_nothing():
     image = PLAIN.quantize(4)
-    assert decode(encode(image, transparency=b"\x80\x00"), 6)[0].shape == (6, 6, 3)
+    assert decode(encode(image, transparency=b"\x80\x00"), (6, 6, 3))[0].shape == (6, 6, 3)
 
 
 def test_shrinking_averages_instead_of_skipping_pixels():
     checks = Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8))
-    pixels, size = decode(encode(checks), 8)
+    pixels, size = decode(encode(checks), (8, 8, 3))
     assert size == "64x64"
     assert np.abs(pixels.astype(int) - 127).max() < 8
 
@@ -58,13 +66,56 @@ def test_unreadable_images_are_left_out_and_named():
         EncodedImage("d.png", 0, missing),
         EncodedImage("e.png", 0, lambda: good),
     ]
-    decoded = decode_all(images, 5, ("Forest", "River"), 4)
+    decoded = decode_all(images, 5, ("Forest", "River"), (4, 4, 3))
     assert decoded.image_set.files == ("a.png", "e.png")
     assert decoded.image_set.images.shape == (2, 4, 4, 3)
     np.testing.assert_array_equal(decoded.image_set.labels, [1, 0])
     assert [line.split(":")[0] for line in decoded.unreadable] == ["b.png", "c.png", "d.png"]
+    assert decoded.unreadable[1] == "c.png: no image of a known kind"
     assert decoded.unreadable[2] == "d.png: Permission denied"
     assert decoded.sizes == {"6x6": 2}
+
+
+def test_count_of_unreadable_images():
+    assert count_unreadable(["a.png: cut short"]) == "1 unreadable image, the first is a.png: cut short"
+    assert count_unreadable(["a.png: x", "b.png: y"]) == "2 unreadable images, the first is a.png: x"
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 3), (3, 5, 1), (6, 6, 1)])
+def test_height_width_and_channels_are_those_asked_for(shape):
+    pixels, size = decode(encode(PLAIN), shape)
+    assert (pixels.dtype, pixels.shape, size) == (np.uint8, shape, "6x6")
+
+
+def test_gray_stays_as_it_is_with_one_channel():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(levels)), (16, 16, 1))[0][..., 0], levels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_gray_of_16_bits_loses_its_lower_8(kind):
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    content = encode(Image.fromarray(levels * 256 + 255 - levels), kind)
+    np.testing.assert_array_equal(decode(content, (16, 16, 1))[0][..., 0], levels)
+
+
+@pytest.mark.parametrize("levels", [(0, 70_000), (-3, 9), (0, 0.7), (0, 255.5)])
+def test_pixels_of_32_bits_out_of_range_are_refused(levels):
+    dtype = np.float32 if any(isinstance(level, float) for level in levels) else np.int32
+    image = Image.fromarray(np.array([levels, levels], dtype))
+    with pytest.raises(ValueError, match=r"32-bit pixels are .*, 0 to 255 expected"):
+        decode(encode(image, "TIFF"), (2, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_pixels_of_32_bits_in_range_are_read(dtype):
+    content = encode(Image.fromarray(np.array([[0, 7], [200, 255]], dtype)), "TIFF")
+    assert decode(content, (2, 2, 1))[0].ravel().tolist() == [0, 7, 200, 255]
+
+
+def test_images_that_do_not_fit_into_memory():
+    with pytest.raises(UserError, match=r"6 images at 20000000x10000000 need .* GiB of memory"):
+        empty_images(6, (10_000_000, 20_000_000, 3))
 
 
 def test_endings_are_those_of_images():

@@ -1,11 +1,16 @@
+import os
+import shutil
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.folders import open_images
+from firmware_export.images.folders import find_images, is_folder_or_zip, open_images
 
 TWO_CLASSES = {"Forest/1.png": 10, "Forest/2.png": 11, "River/1.png": 12}
+EMPTY = {"set/Lake/notes.txt": b"text", "set/Snow/deep/notes.txt": b"text"}
 NAMES = ["Forest/1.png", "Forest/2.png", "River/1.png"]
 
 
@@ -29,6 +34,7 @@ def test_wrapping_folders_are_passed_over(make, wrapping):
 
 def test_what_is_no_image_is_ignored(make):
     rest = ["README.txt", "Forest/README.txt", ".DS_Store", "Forest/.a.png", ".git/x/1.png", "__MACOSX/Forest/._1.png"]
+    rest += [".ipynb_checkpoints/1.png", "Forest/.ipynb_checkpoints/1-checkpoint.png", "River/._1.png"]
     found = open_images(make({**TWO_CLASSES, **dict.fromkeys(rest, b"text")}))
     assert names(found) == NAMES
 
@@ -67,6 +73,51 @@ def test_layout_without_classes_is_explained(make, contents, message):
     assert "one subfolder per class" in str(raised.value)
 
 
+def test_odd_names_are_class_names(make):
+    odd = {"Wald & Wiese.v2/1.png": 1, "Straße 1.png/2.png": 2, "-/3.png": 3}
+    assert open_images(make(odd)).class_names == ("-", "Straße 1.png", "Wald & Wiese.v2")
+
+
+def test_folders_without_images_are_no_classes_with_a_warning(make, caplog):
+    found = open_images(make({f"set/{name}": shade for name, shade in TWO_CLASSES.items()} | EMPTY))
+    assert found.class_names == ("Forest", "River")
+    assert [record.getMessage().split(": ")[1:] for record in caplog.records] == [
+        ["folders without images are no classes", "set/Lake, set/Snow"]
+    ]
+
+
+def test_a_set_without_empty_folders_warns_of_nothing(make, caplog):
+    open_images(make({**TWO_CLASSES, "Forest/notes/a.txt": b"", "docs.txt": b"", ".git/a.txt": b""}))
+    assert not caplog.records
+
+
+def test_parts_are_told(make):
+    assert open_images(make({f"set/{part}/{name}": 1 for part in ("train", "Test") for name in NAMES})).parts == (
+        "Test",
+        "train",
+    )
+
+
+def test_an_undivided_set_has_no_parts(make):
+    assert open_images(make({f"validation/{name}": 1 for name in NAMES})).parts == ()
+
+
+def test_images_are_found_without_classes(make):
+    found = find_images(make({"b.png": 1, "deep/er/a.png": 2, ".c.png": 3}))
+    assert sorted(found.readers) == ["b.png", "deep/er/a.png"]
+    assert found.folders == {"deep", "deep/er"}
+
+
+def test_what_find_images_reads(image_folder, image_zip, tmp_path):
+    np.savez(tmp_path / "arrays.npz", images=np.zeros(3))
+    (tmp_path / "cut.zip").write_bytes(b"PK")
+    shutil.copy(image_zip(TWO_CLASSES), tmp_path / "without_ending")
+    for name in ("images.zip", "cut.zip", "without_ending", "."):
+        assert is_folder_or_zip(tmp_path / name)
+    for name in ("arrays.npz", "absent.zip"):
+        assert not is_folder_or_zip(tmp_path / name)
+
+
 def test_zip_cut_short(image_zip):
     path = image_zip(TWO_CLASSES)
     path.write_bytes(path.read_bytes()[:-40])
@@ -79,6 +130,24 @@ def test_file_that_is_no_zip(tmp_path):
     path.write_bytes(b"\x1f\x8b")
     with pytest.raises(UserError, match=r"EuroSAT\.tar\.gz is not a complete zip"):
         open_images(path)
+
+
+def test_zip_whose_names_begin_with_a_dot_or_a_slash(tmp_path):
+    for start in ("./", "/"):
+        path = tmp_path / "made_here.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in NAMES:
+                archive.writestr(start + name, b"x")
+        assert names(open_images(path)) == NAMES
+
+
+def test_folder_in_a_zip_is_no_image(tmp_path):
+    path = tmp_path / "folders.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in (*NAMES, "Forest/deep.png/", "Snow/"):
+            archive.writestr(name, b"" if name.endswith("/") else b"x")
+    assert names(open_images(path)) == NAMES
+    assert "Snow" in find_images(path).folders
 
 
 def test_zip_written_with_backslashes(tmp_path):
@@ -97,7 +166,26 @@ def test_links_are_followed_and_circles_end(image_folder, tmp_path):
     (outer / "Sea" / "lost.png").symlink_to(tmp_path / "nowhere")
     found = open_images(outer)
     assert found.class_names == ("Forest", "Sea")
-    assert len(found.images) == len(set(names(found)))
+    assert names(found) == ["Forest/1.png", "Forest/2.png", "Sea/1.png"]
+
+
+def test_a_folder_has_its_own_name_where_links_lead_to_it_too(image_folder):
+    folder = image_folder({"River/1.png": 1, "Sea/1.png": 2})
+    (folder / "A link").symlink_to(folder / "River")
+    (folder / "Sea" / "another").symlink_to(folder / "River")
+    assert names(open_images(folder)) == ["River/1.png", "Sea/1.png"]
+
+
+def test_hidden_folders_are_not_entered(image_folder, monkeypatch):
+    folder = image_folder({**TWO_CLASSES, ".Trashes/1.png": 1})
+
+    def scandir(path, scan=os.scandir):
+        if Path(path).name == ".Trashes":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert names(open_images(folder)) == NAMES
 
 
 def test_fingerprint_follows_the_files(image_folder):

@@ -1,33 +1,27 @@
+import logging
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.load import generated_images, load_images, load_labelled
+from firmware_export.images.load import load_images, load_labelled
+
+CASES = Path(__file__).parents[4] / "shared" / "cases"
+SIX = {f"{name}/{index}.png": 20 * index for name in ("Forest", "River") for index in range(3)}
+HIDDEN = ("Forest/._0.png", ".ipynb_checkpoints/0-checkpoint.png", "__MACOSX/Forest/0.png", "notes.txt")
+SHAPE = (8, 8, 3)
 
 
-@given(shape=st.one_of(st.tuples(*[st.integers(1, 20)] * 3), st.tuples(st.integers(1, 40))), count=st.integers(2, 5))
-def test_generated_images_have_the_models_shape(shape, count):
-    made = generated_images(shape, count)
-    assert (made.shape, made.dtype) == ((count, *shape), np.uint8)
-    assert made[0].max() == 0
-    assert made[1].min() == 255
+@pytest.fixture(params=["folder", "zip"])
+def make(request, image_folder, image_zip):
+    return image_folder if request.param == "folder" else image_zip
 
 
-def test_generated_images_repeat_and_differ():
-    first = generated_images((16, 16, 3), 12)
-    assert np.array_equal(first, generated_images((16, 16, 3), 12))
-    assert not np.array_equal(first, generated_images((16, 16, 3), 12, seed=1))
-    assert len({image.tobytes() for image in first}) == 12
-
-
-def test_generated_images_are_smooth_and_varied():
-    made = generated_images((32, 32, 3), 64)[2:].astype(int)
-    neighbours = np.abs(np.diff(made, axis=2)).mean()
-    strangers = np.abs(made[:-1] - made[1:]).mean()
-    assert neighbours < strangers / 2
+def shades(images):
+    return images[:, 0, 0, 0].tolist()
 
 
 def test_folder_is_searched_resized_and_spread(tmp_path):
@@ -35,88 +29,139 @@ def test_folder_is_searched_resized_and_spread(tmp_path):
         folder = tmp_path / f"class_{index % 2}"
         folder.mkdir(exist_ok=True)
         Image.new("L" if index % 3 else "RGB", (20 + index, 9), color=index).save(folder / f"{index}.png")
-    (tmp_path / "notes.txt").write_text("no image")
     images = load_images(tmp_path, (8, 6, 3), 4)
     assert (images.shape, images.dtype) == ((4, 8, 6, 3), np.uint8)
     assert len(load_images(tmp_path, (8, 6, 1), 99)) == 10
 
 
+def test_images_need_no_classes(make):
+    assert shades(load_images(make({"a.png": 1, "b.png": 2}), SHAPE, 2)) == [1, 2]
+
+
 def test_array_is_spread(tmp_path):
-    path = tmp_path / "images.npy"
-    np.save(path, np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1))
+    path = tmp_path / "images.NPY"
+    with path.open("wb") as file:
+        np.save(file, np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1))
     assert load_images(path, (1, 1, 1), 4).ravel().tolist() == [0, 33, 66, 99]
 
 
+def test_what_is_hidden_is_no_image_for_any_purpose(make):
+    path = make({**SIX, **dict.fromkeys(HIDDEN, b"no image")})
+    assert shades(load_images(path, SHAPE, 99)) == [0, 20, 40] * 2
+    images, labels = load_labelled(path, SHAPE, ("Forest", "River"), 2)
+    assert (shades(images), labels.tolist()) == ([0, 20, 40] * 2, [0, 0, 0, 1, 1, 1])
+
+
+def test_broken_image_is_replaced_and_counted(make, caplog):
+    path = make({**SIX, "River/2.png": b"no png"})
+    assert shades(load_images(path, SHAPE, 4)) == [0, 40, 0, 20]
+    assert "1 unreadable image, the first is River/2.png: no image of a known kind; skipped" in caplog.text
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_too_few_readable_images_are_an_error_that_counts_the_broken_ones(make):
+    path = make({**SIX, "Forest/1.png": b"no png", "River/2.png": b""})
+    with pytest.raises(UserError, match=r"2 unreadable images, the first is Forest/1\.png: .*; 4 readable, 5 needed"):
+        load_images(path, SHAPE, 5)
+
+
+def test_broken_labelled_image_is_left_out_and_counted(make, caplog):
+    images, labels = load_labelled(make({**SIX, "Forest/1.png": b"no png"}), SHAPE, (), 2)
+    assert (shades(images), labels.tolist()) == ([0, 40, 0, 20, 40], [0, 0, 1, 1, 1])
+    assert "1 unreadable image, the first is Forest/1.png" in caplog.text
+
+
+def test_no_readable_labelled_image_is_an_error(make):
+    with pytest.raises(UserError, match="no readable image, 6 unreadable images, the first is Forest"):
+        load_labelled(make(dict.fromkeys(SIX, b"no png")), SHAPE, (), 2)
+
+
+@pytest.mark.parametrize("shape", [(6, 9, 3), (6, 9, 1)], ids=["RGB", "gray"])
+def test_inputs_that_are_not_square_or_gray_are_served(make, shape):
+    path = make(SIX)
+    images, labels = load_labelled(path, shape, (), 2)
+    assert (images.shape, labels.shape) == ((6, *shape), (6,))
+    np.testing.assert_array_equal(load_images(path, shape, 6), images)
+
+
 def test_images_of_the_wrong_kind_are_refused(tmp_path):
-    array, text, empty = tmp_path / "floats.npy", tmp_path / "images.txt", tmp_path / "empty"
-    np.save(array, np.zeros((4, 8, 8, 3), np.float32))
-    text.write_text("x")
-    empty.mkdir()
-    cut = tmp_path / "cut.npy"
-    cut.write_bytes(array.read_bytes()[:40])
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "a.png").write_bytes(b"no png")
-    for path, words in (
-        (array, "are float32"),
-        (text, "neither a folder nor a .npy"),
-        (empty, "no images under"),
-        (cut, "truncated"),
-        (broken, "does not decode"),
-        (tmp_path / "absent", "neither a folder"),
-        (tmp_path / "absent.npy", "not found"),
+    (tmp_path / "images.txt").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cut.zip").write_bytes(b"PK")
+    zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
+    np.savez(tmp_path / "labelled.npz", images=np.zeros((1, 8, 8, 3), np.uint8))
+    for name, words in (
+        ("images.txt", "neither a folder, a zip nor a .npy"),
+        ("labelled.npz", "neither a folder, a zip nor a .npy"),
+        ("empty", "holds no images"),
+        ("empty.zip", "holds no images"),
+        ("cut.zip", "not a complete zip"),
+        ("absent", "neither a folder"),
+        ("absent.npy", "not found"),
     ):
         with pytest.raises(UserError, match=words) as caught:
-            load_images(path, (8, 8, 3), 4)
-        assert path.name in str(caught.value)
+            load_images(tmp_path / name, SHAPE, 4)
+        assert name in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
-def test_wrong_size_and_non_images_are_refused(tmp_path):
-    path = tmp_path / "images.npy"
-    np.save(path, np.zeros((4, 8, 8, 3), np.uint8))
-    with pytest.raises(UserError, match=r"uint8 \[N, 16, 16, 3\] expected"):
-        load_images(path, (16, 16, 3), 4)
-    with pytest.raises(UserError, match=r"give a \.npy array"):
-        load_images(tmp_path, (640,), 4)
+def test_model_that_reads_no_images_needs_an_array(tmp_path):
+    for load in (lambda: load_images(tmp_path, (640,), 4), lambda: load_labelled(tmp_path, (640,), (), 2)):
+        with pytest.raises(UserError, match="give arrays of that shape"):
+            load()
 
 
-def _classes(folder, names):
-    for level, name in enumerate(names):
-        (folder / name).mkdir(parents=True)
-        for index in range(level + 1):
-            Image.new("RGB", (9, 9), (level, 0, 0)).save(folder / name / f"{index}.png")
-    return folder
+def test_a_folder_of_classes_is_labelled_by_name(make):
+    path = make({"a/0.png": 0, "b/0.png": 1, "b/1.png": 1, "c.v2/0.png": 2, "c.v2/deep/1.png": 2})
+    images, labels = load_labelled(path, SHAPE, ("c.v2", "b", "a"), 3)
+    assert (labels.tolist(), labels.dtype) == ([2, 1, 1, 0, 0], np.int64)
+    assert shades(images) == [0, 1, 1, 2, 2]
+    assert load_labelled(path, SHAPE, (), 3)[1].tolist() == [0, 1, 1, 2, 2]
 
 
-def test_a_folder_of_classes_is_labelled_by_name(tmp_path):
-    folder = _classes(tmp_path / "images", ("a", "b", "c"))
-    pixels, labels = load_labelled(folder, (4, 4, 3), ("c", "b", "a"))
-    assert labels.tolist() == [2, 1, 1, 0, 0, 0]
-    assert pixels[:, 0, 0, 0].tolist() == [0, 1, 1, 2, 2, 2]
-    assert load_labelled(folder, (4, 4, 3), ())[1].tolist() == [0, 1, 1, 2, 2, 2]
+def test_class_folders_without_names_must_be_as_many_as_outputs(make):
+    with pytest.raises(UserError, match=r"are of 2 classes, the model tells 3 apart: .*--class-names"):
+        load_labelled(make({**SIX, "Zebra/notes.txt": b"no image"}), SHAPE, (), 3)
 
 
-def test_arrays_of_images_and_labels(tmp_path):
-    np.savez(tmp_path / "some.npz", images=np.zeros((3, 2, 2, 3), np.uint8), labels=np.array([2, 0, 1], np.int32))
-    pixels, labels = load_labelled(tmp_path / "some.npz", (2, 2, 3), ())
-    assert (pixels.shape, labels.tolist()) == ((3, 2, 2, 3), [2, 0, 1])
+def test_classes_without_images_are_allowed_where_the_names_are_known(make, caplog):
+    path = make({**SIX, "Lake/notes.txt": b"no image"})
+    assert load_labelled(path, SHAPE, ("Forest", "Lake", "River"), 3)[1].tolist() == [0, 0, 0, 2, 2, 2]
+    assert "folders without images are no classes: Lake" in caplog.text
 
 
-def test_labelled_images_of_the_wrong_kind_are_refused(tmp_path):
-    np.savez(tmp_path / "bare.npz", images=np.zeros((3, 2, 2, 3), np.uint8))
-    np.savez(tmp_path / "floats.npz", images=np.zeros((1, 2, 2, 3), np.uint8), labels=np.array([0.5]))
-    (tmp_path / "cut.npz").write_bytes((tmp_path / "bare.npz").read_bytes()[:60])
+def test_training_images_are_not_taken_for_validation_images(make):
+    path = make({f"{part}/{name}": 1 for part in ("train", "val") for name in SIX})
+    with pytest.raises(UserError, match=r"come divided \(train, val\): give the part that trained nothing"):
+        load_labelled(path, SHAPE, ("Forest", "River"), 2)
+
+
+def test_labelled_images_of_the_wrong_kind_are_refused(tmp_path, image_folder):
     (tmp_path / "empty").mkdir()
     for path, words in (
-        (tmp_path / "bare.npz", "hold no arrays images and labels"),
-        (tmp_path / "floats.npz", "hold no arrays"),
-        (tmp_path / "cut.npz", "hold no arrays"),
         (tmp_path / "absent.npz", "not found"),
-        (tmp_path / "absent", "neither a folder nor"),
-        (tmp_path / "empty", "no subfolder"),
-        (_classes(tmp_path / "images", ("a", "z")), "hold 'z', which is no class"),
+        (tmp_path / "absent", "neither a folder, a zip nor"),
+        (tmp_path / "empty", "holds no images"),
+        (image_folder({"a/0.png": 0, "z/0.png": 0}), "hold 'z', which is no class"),
+        (image_folder({"a/0.png": 0}, "one"), "one class only"),
     ):
         with pytest.raises(UserError, match=words) as caught:
-            load_labelled(path, (2, 2, 3), ("a", "b"))
+            load_labelled(path, SHAPE, ("a", "b"), 2)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the failing inputs are not at ../shared/cases")
+def test_hidden_and_appledouble_files_of_the_case():
+    images = load_images(CASES / "hidden_and_appledouble", (64, 64, 3), 99)
+    labelled, labels = load_labelled(CASES / "hidden_and_appledouble", (64, 64, 3), ("Forest", "River"), 2)
+    np.testing.assert_array_equal(images, labelled)
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the failing inputs are not at ../shared/cases")
+def test_gray_images_of_16_bits_of_the_case():
+    path = CASES / "gray16_png_export"
+    expected = [np.asarray(Image.open(file)) >> 8 for file in sorted(path.rglob("*.png"))]
+    images = load_images(path, (64, 64, 3), 99)
+    np.testing.assert_array_equal(images, np.repeat(np.stack(expected)[..., np.newaxis], 3, axis=-1))
+    assert np.median(images) < 200

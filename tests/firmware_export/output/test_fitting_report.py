@@ -1,9 +1,10 @@
 import dataclasses
 
+import exporting
 import pytest
 
-from firmware_export import export
 from firmware_export.output import fitting_report
+from firmware_export.output.report import AbstentionReport
 from firmware_export.tflite import interpreters
 
 
@@ -11,7 +12,7 @@ from firmware_export.tflite import interpreters
 def report(qat_model, qat_keras, photos, tmp_path_factory):
     labels = interpreters.predict_int8(qat_model, photos).argmax(axis=1)
     labels[::40] = (labels[::40] + 1) % 10
-    return export.export(
+    return exporting.export(
         qat_model,
         tmp_path_factory.mktemp("reported"),
         images=photos,
@@ -38,15 +39,15 @@ def test_every_figure_is_the_reports_own(report):
     text = fitting_report.render(report)
     rows = tables(text)
     work = rows["## 3. Work"][1:]
-    assert [row[0] for row in work] == [layer["operator"] for layer in report.layers]
+    assert [row[0] for row in work] == [layer.operator for layer in report.layers]
     assert sum(int(row[2].replace(",", "")) for row in work) == report.macs
     parts = rows["## 4. Memory"][1:]
-    assert [(row[0], row[-1] == "yes") for row in parts] == [(part["part"], part["fits"]) for part in report.targets]
+    assert [(row[0], row[-1] == "yes") for row in parts] == [(part.part, part.fits) for part in report.targets]
     in_rows = rows["### In the row engine"][1:]
-    assert [row[-1] == "yes" for row in in_rows] == [part["rows"]["fits"] for part in report.targets]
-    for fact in (report.sha256, report.crc32, report.command, report.golden_vectors["sha256"]):
+    assert [row[-1] == "yes" for row in in_rows] == [part.rows.fits for part in report.targets]
+    for fact in (report.sha256, report.crc32, report.command, report.golden_vectors.sha256):
         assert f"`{fact}`" in text
-    assert report.unsure["reason"] in text
+    assert report.unsure.reason in text
     assert report.arena_margin_rule in text
 
 
@@ -60,10 +61,10 @@ def test_curve_is_short_and_holds_both_ends_and_the_chosen_margin(report):
     margins = [int(row[0].split()[0]) for row in rows]
     assert margins == sorted(margins)
     assert 3 <= len(rows) <= 13
-    curve = report.unsure["curve"]
-    assert (margins[0], margins[-1]) == (curve[0]["margin"], curve[-1]["margin"])
-    if report.unsure["least_margin"]:
-        assert f"{report.unsure['least_margin']} (chosen)" in [row[0] for row in rows]
+    curve = report.unsure.curve
+    assert (margins[0], margins[-1]) == (curve[0].margin, curve[-1].margin)
+    if report.unsure.least_margin:
+        assert f"{report.unsure.least_margin} (chosen)" in [row[0] for row in rows]
 
 
 def test_what_was_not_done_is_said(report):
@@ -73,7 +74,7 @@ def test_what_was_not_done_is_said(report):
         compiled_with=None,
         images_are_real=False,
         class_names=(),
-        unsure={"least_margin": 0, "reason": "None given."},
+        unsure=AbstentionReport(0, "None given."),
     )
     text = fitting_report.render(bare)
     for said in (
@@ -95,9 +96,9 @@ def test_a_plan_of_ours_is_told(report):
 
 
 def test_differences_are_counted(report):
-    parity = tuple({**tensor, "differing": 0} for tensor in report.kernel_parity)
+    parity = tuple(dataclasses.replace(tensor, differing=0) for tensor in report.kernel_parity)
     assert "values: identical" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
-    parity[0]["differing"] = 3
+    parity = (dataclasses.replace(parity[0], differing=3), *parity[1:])
     assert "3 differ, all by one step" in fitting_report.render(dataclasses.replace(report, kernel_parity=parity))
 
 
@@ -107,7 +108,7 @@ def in_rows(qat_model, photos, tmp_path_factory):
 
     def make(engine):
         folder = tmp_path_factory.mktemp(engine)
-        return export.export(
+        return exporting.export(
             qat_model, folder, images=photos, command="make test", engine=engine, engine_prefix="cloud"
         )
 
@@ -119,16 +120,16 @@ def test_the_row_engines_part_is_told(in_rows, engine):
     report = in_rows[engine]
     text = fitting_report.render(report)
     found = tables(text)
-    rings = found["### In the row engine"][1 : 1 + len(report.rows["rings"])]
+    rings = found["### In the row engine"][1 : 1 + len(report.rows.rings)]
     assert [(int(held), int(of)) for _, held, of, _ in rings] == [
-        (ring["rows"], ring["of_rows"]) for ring in report.rows["rings"]
+        (ring.rows, ring.of_rows) for ring in report.rows.rings
     ]
-    assert sum(int(row[-1].replace(",", "")) for row in rings) < report.rows["context_bytes"]
+    assert sum(int(row[-1].replace(",", "")) for row in rings) < report.rows.context_bytes
     verified = {row[0]: row[-1] for row in found["## 5. Verification"]}
     assert verified["the row engine's C: every output against TensorFlow Lite Micro's"] == "identical"
-    assert f"0x{report.rows['constants_crc32']:08x}" in text
+    assert f"0x{report.rows.constants_crc32:08x}" in text
     assert "`cloud_self_test()`" in text
-    not_run = dataclasses.replace(report, rows=report.rows | {"compiled_with": None})
+    not_run = dataclasses.replace(report, rows=dataclasses.replace(report.rows, compiled_with=None))
     assert "not done: no C compiler was found" in fitting_report.render(not_run)
 
 

@@ -2,12 +2,10 @@
 
 import textwrap
 
-import numpy as np
-import pytest
-from int8_graphs import GraphBuilder
+import row_models
 
 from firmware_export.rows import emit
-from firmware_export.rows.constants import Constants, constants
+from firmware_export.rows.constants import constants
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 
@@ -16,9 +14,7 @@ PLANE = (1, 8, 6, 4)
 
 def _body(build, shape=PLANE):
     """The statements of the last layer of a model, and the plan."""
-    builder = GraphBuilder(seed=3)
-    given = builder.activation(shape, (0.5, 5))
-    planned = plan(lower(builder.model(given, build(builder, given))))
+    planned = plan(lower(row_models.model(build, shape, seed=3, quantization=(0.5, 5))))
     position = len(planned.network.layers)
     return "\n".join(emit.body(planned.network.layers[-1], planned, position)), planned
 
@@ -162,14 +158,3 @@ def test_dense_is_a_convolution_of_one_pixel():
     assert text.startswith("const int8_t *rows[1];\nsatkd_find_rows(rows, 1, step, context->rows_0, 1, 40, 1, NULL);")
     assert "1, 1, 1, 40, 10, 1, " in text
     assert "outside" not in " ".join(constants(planned).arrays)
-
-
-def test_constants_lie_without_gaps():
-    found = Constants()
-    found.add("a", np.array([1, -(1 << 31)], np.int32))
-    found.add("b", np.array([-128, 5, 7], np.int8))
-    assert found.content == b"\x01\0\0\0\0\0\0\x80" + b"\x80\x05\x07\0"
-    assert list(found.declarations()) == ["int32_t a[2];", "int8_t b[4];"]
-    assert [line.strip() for line in found.initializers()] == ["1, -2147483647 - 1", "-128, 5, 7, 0"]
-    with pytest.raises(ValueError, match="two constants are named a"):
-        found.add("a", np.zeros(1, np.int8))

@@ -7,7 +7,7 @@ import pytest
 from firmware_export.common.errors import UserError
 from firmware_export.rows import naming, verify
 from firmware_export.rows.compile import compile_rows
-from firmware_export.tflite import interpreters
+from firmware_export.tflite import interpreters, reader
 
 
 @pytest.mark.parametrize("prefix", ["satkd", "cloud", "ship_2", "a"])
@@ -20,15 +20,16 @@ def test_what_begins_no_identifier_is_refused(prefix):
     with pytest.raises(UserError, match="begins no C identifier: give lower-case letters"):
         naming.check_prefix(prefix)
     with pytest.raises(UserError, match="begins no C identifier"):
-        compile_rows(b"", "make test", prefix=prefix)
+        compile_rows(None, "make test", prefix=prefix)
 
 
 def test_every_name_has_the_prefix(one_convolution):
+    model = reader.read(one_convolution)
     command = "python -m firmware_export satkd_model.tflite --out satkd_SATKD_x"
-    made = compile_rows(one_convolution, command, prefix="cloud")
+    made = compile_rows(model, command, prefix="cloud")
     assert made.report.prefix == "cloud"
     assert set(made.files) == {"cloud_model.c", "cloud_model.h"}
-    plain = compile_rows(one_convolution, command)
+    plain = compile_rows(model, command)
     for name, text in made.files.items():
         head, _, body = text.partition("*/")
         assert command in head
@@ -40,6 +41,7 @@ def test_every_name_has_the_prefix(one_convolution):
 
 
 def test_the_renamed_text_is_what_the_export_compiles(one_convolution, codes):
-    made = compile_rows(one_convolution, "make test", prefix="cloud")
+    model = reader.read(one_convolution)
+    made = compile_rows(model, "make test", prefix="cloud")
     images = codes[:2, :4, :4].copy()
-    assert verify.check_answers(made, images.view("uint8") ^ 0x80, interpreters.run(one_convolution, images))
+    assert verify.check_answers(made, images.view("uint8") ^ 0x80, interpreters.run(model, images))

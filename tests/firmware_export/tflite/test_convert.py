@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.images import load
+from firmware_export.images.generated import generated_images
 from firmware_export.tflite import convert, reader
 
 
 def _check_promises(model, operators):
-    graph = reader.read(model)
+    graph = reader.read(model).graph
     reader.check_deployable(graph)
     assert graph.has_unit_input
     assert graph.inputs[0].shape[0] == 1
@@ -16,27 +16,27 @@ def _check_promises(model, operators):
 
 
 def test_quantization_aware_model_keeps_the_promises(qat_model):
-    _check_promises(qat_model, ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN"))
+    _check_promises(qat_model.content, ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN"))
 
 
 def test_float_model_keeps_the_promises(ptq_model):
-    _check_promises(ptq_model, ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN"))
+    _check_promises(ptq_model.content, ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN"))
 
 
 def test_dense_layers_have_one_scale(ptq_model):
-    dense = reader.read(ptq_model).operators[-1]
+    dense = ptq_model.graph.operators[-1]
     assert len(dense.inputs[1].scales) == 1
 
 
 @pytest.mark.slow
 def test_converting_again_gives_the_same_bytes(qat_keras, qat_model):
-    assert convert.quantized_aware_to_int8(qat_keras) == qat_model
+    assert convert.quantized_aware_to_int8(qat_keras) == qat_model.content
 
 
 @pytest.mark.slow
 def test_dim_calibration_images_still_span_zero_to_one(float_keras):
-    dim = load.generated_images((16, 16, 3), 8, seed=3) // 4 + 40
-    assert reader.read(convert.float_to_int8(float_keras, dim)).has_unit_input
+    dim = generated_images((16, 16, 3), 8, seed=3) // 4 + 40
+    assert reader.read(convert.float_to_int8(float_keras, dim)).graph.has_unit_input
 
 
 def test_converter_is_silent(keras, capfd):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters
+from firmware_export.tflite.model import parse
 
 
 def test_unit_input_is_one_exclusive_or(qat_graph):
@@ -91,5 +92,5 @@ def test_what_tflm_refuses_is_told_in_its_own_words(qat_model, edit_model):
         content.subgraphs[0].tensors[content.subgraphs[0].operators[0].outputs[0]].type = 3  # uint8
 
     with pytest.raises(UserError, match="refuses the model") as caught:
-        interpreters.least_arena(edit_model(qat_model, reshape_bias))
+        interpreters.least_arena(parse(edit_model(qat_model, reshape_bias), "model"))
     assert "\n" not in str(caught.value)

@@ -31,15 +31,15 @@ def test_garbage_is_the_users_error(content):
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_truncated_anywhere_is_the_users_error(qat_model, data):
-    length = data.draw(st.integers(0, len(qat_model) - 1))
+    length = data.draw(st.integers(0, qat_model.size - 1))
     with pytest.raises(UserError) as caught:
-        reader.read(qat_model[:length], "cut.tflite")
+        reader.read(qat_model.content[:length], "cut.tflite")
     assert "cut.tflite" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def _refusal(model):
-    graph = reader.read(model, "my.tflite")
+    graph = reader.read(model, "my.tflite").graph
     with pytest.raises(UserError) as caught:
         reader.check_deployable(graph)
     message = str(caught.value)
@@ -89,7 +89,7 @@ def test_int16_activations_are_refused(keras):
     converter.inference_input_type = converter.inference_output_type = tf.int16
     converter.representative_dataset = lambda: ([np.full((1, 8, 8, 1), v, np.float32)] for v in (0, 1))
     model = _converted(converter)
-    graph = reader.read(model, "my.tflite")
+    graph = reader.read(model, "my.tflite").graph
     # Its batch is free too: judge the data types alone.
     fixed = tuple(dataclasses.replace(tensor, shape_signature=tensor.shape) for tensor in graph.tensors)
     with pytest.raises(UserError, match="int16, int8 expected: quantize activations to int8, not 16x8"):

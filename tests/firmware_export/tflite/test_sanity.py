@@ -84,16 +84,15 @@ def _constant_input(content):
 def test_contradictions_are_refused(monkeypatch, qat_model, edit_model, edit, words):
     # TFLite would refuse some of these by itself, or crash: here our own check is what is tried.
     monkeypatch.setattr(reader, "_check_bytes", lambda model, name: None)
-    model = edit_model(qat_model, edit)
     with pytest.raises(UserError, match=words) as caught:
-        sanity.check(model, reader.read(model, "my.tflite"))
+        sanity.check(reader.read(edit_model(qat_model, edit), "my.tflite"))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("change", [lambda w: w[:-1], lambda w: [*w[:-1], -2], lambda w: [*w[:-1], 1 << 30]])
 def test_a_memory_plan_that_points_outside_is_refused(qat_model, edit_model, change):
     planned = offline_plan.with_offline_plan(qat_model)
-    sanity.check(planned, reader.read(planned))
+    sanity.check(planned)
 
     def edit(content):
         entry = next(entry for entry in content.metadata if entry.name == offline_plan.METADATA_NAME.encode())
@@ -101,9 +100,9 @@ def test_a_memory_plan_that_points_outside_is_refused(qat_model, edit_model, cha
         words = np.frombuffer(bytes(buffer.data), "<i4").tolist()
         buffer.data = np.frombuffer(np.array(change(words), "<i4").tobytes(), np.uint8)
 
-    model = edit_model(planned, edit)
+    model = reader.read(edit_model(planned, edit))
     with pytest.raises(UserError, match="OfflineMemoryAllocation does not fit"):
-        sanity.check(model, reader.read(model))
+        sanity.check(model)
 
 
 def test_a_depth_multiplier_beyond_the_channels_is_refused(quantized, edit_model):
@@ -112,15 +111,15 @@ def test_a_depth_multiplier_beyond_the_channels_is_refused(quantized, edit_model
         assert (type(depthwise).__name__, depthwise.depthMultiplier) == ("DepthwiseConv2DOptionsT", 1)
         depthwise.depthMultiplier = 2
 
-    model = edit_model(quantized("mobilenet"), edit)
+    model = reader.read(edit_model(quantized("mobilenet"), edit))
     with pytest.raises(UserError, match="with a depth multiplier of 2"):
-        sanity.check(model, reader.read(model))
+        sanity.check(model)
 
 
 def test_every_kind_passes(quantized, kind):
-    model = quantized(kind)
-    graph = reader.read(model)
-    sanity.check(model, graph)
+    model = reader.read(quantized(kind))
+    graph = model.graph
+    sanity.check(model)
     reference = interpreters.TfliteInterpreter(model, is_reference=True)
     reference.invoke(np.zeros(graph.inputs[0].shape, np.int8))
     sanity.check_shapes(graph, lambda index: reference.tensor(index).shape)

@@ -10,15 +10,15 @@ from host_compiler import compile_program
 from firmware_export.tflm import classifier, integrity, model_data, read_back
 from firmware_export.verify import abstention, golden_vectors
 
-CHECKS = Path(__file__).parent / "tflm" / "classifier_checks.cc"
-UNSURE = abstention.Unsure(least_margin=20, reason="Chosen by hand for the test.")
+CHECKS = Path(__file__).with_name("classifier_checks.cc")
+ABSTENTION = abstention.Abstention(threshold=20, reason="Chosen by hand for the test.")
 
 
 @pytest.fixture
 def sources(facts, photos, tmp_path):
     """The folder's files."""
-    golden = golden_vectors.golden_vectors(facts.model, facts.graph, photos[:8], count=2)
-    texts = model_data.render(facts) | integrity.render(facts, golden) | classifier.render(facts, UNSURE)
+    golden = golden_vectors.golden_vectors(facts.model, photos[:8], count=2)
+    texts = model_data.render(facts) | integrity.render(facts, golden) | classifier.render(facts, ABSTENTION)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -40,7 +40,7 @@ def test_every_answer(sources, tflm_interface, facts, name, build):
 
 
 def test_text_says_where_the_margin_comes_from(facts):
-    header = classifier.render(facts, UNSURE)["classifier.h"]
+    header = classifier.render(facts, ABSTENTION)["classifier.h"]
     assert "kLeastMargin = 20;" in header
     assert "// Chosen by hand for the test." in header
-    assert "kLeastMargin = 0;" in classifier.render(facts, abstention.ALWAYS_ANSWERS)["classifier.h"]
+    assert "kLeastMargin = 0;" in classifier.render(facts, abstention.NO_ABSTENTION)["classifier.h"]

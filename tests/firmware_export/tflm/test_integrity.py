@@ -93,11 +93,11 @@ def test_crc_goes_on_from_a_seed(harness, content, cut):
 
 def test_the_model_is_verified_where_it_lies_and_as_a_copy(harness, facts):
     assert int(harness.ask(b"a")[0]) == STATUS["ok"]
-    assert harness.verify(facts.model) == STATUS["ok"]
+    assert harness.verify(facts.model.content) == STATUS["ok"]
 
 
 def test_each_status_is_for_its_own_fault(harness, facts):
-    model = facts.model
+    model = facts.model.content
     table, vtable, version = _version_position(model)
     assert struct.unpack_from("<I", model, version) == (3,)
     assert int(harness.ask(b"n")[0]) == STATUS["no model"]
@@ -123,8 +123,8 @@ def test_each_status_is_for_its_own_fault(harness, facts):
 
 
 def test_the_first_thing_wrong_is_named(harness, facts):
-    table, _, version = _version_position(facts.model)
-    damaged = _flipped(facts.model, len(facts.model) - 1)
+    table, _, version = _version_position(facts.model.content)
+    damaged = _flipped(facts.model.content, facts.model.size - 1)
     assert harness.verify(damaged, 4) == STATUS["misaligned"]
     damaged = _flipped(damaged, version)
     assert harness.verify(damaged, 4) == STATUS["version"]
@@ -139,7 +139,7 @@ def test_the_first_thing_wrong_is_named(harness, facts):
 @pytest.mark.parametrize("distance", [0, 1, -8, 2**31 - 1, -(2**31)])
 def test_no_offset_leads_outside(harness, facts, root, distance):
     """Under the address sanitizer, which ends the program at the first byte read beyond the model."""
-    damaged = bytearray(facts.model)
+    damaged = bytearray(facts.model.content)
     root = root if root >= 0 else len(damaged) + root
     struct.pack_into("<I", damaged, 0, root)
     if root <= len(damaged) - 4 and root >= 8:
@@ -159,7 +159,7 @@ def _with_tables(model, table, vtable, *entries):
 
 
 def test_tables_may_end_where_the_model_ends_and_no_byte_later(harness, facts):
-    model, end = facts.model, len(facts.model)
+    model, end = facts.model.content, facts.model.size
     for table, vtable, entries, status in (
         (end - 8, 64, (6, 8, 4), "version"),
         (end - 8, 64, (6, 8, 5), "root"),
@@ -179,8 +179,8 @@ def test_tables_may_end_where_the_model_ends_and_no_byte_later(harness, facts):
 
 @given(st.data())
 def test_any_few_flipped_bits_are_found(harness, facts, data):
-    places = st.integers(0, 8 * len(facts.model) - 1) | st.integers(0, 8 * 64 - 1)  # offsets lie at the beginning
-    damaged = bytearray(facts.model)
+    places = st.integers(0, 8 * facts.model.size - 1) | st.integers(0, 8 * 64 - 1)  # offsets lie at the beginning
+    damaged = bytearray(facts.model.content)
     for place in data.draw(st.lists(places, min_size=1, max_size=4, unique=True)):
         damaged[place // 8] ^= 1 << place % 8
     assert harness.verify(bytes(damaged)) != STATUS["ok"]
@@ -188,15 +188,16 @@ def test_any_few_flipped_bits_are_found(harness, facts, data):
 
 @pytest.mark.parametrize("step", [1, 7, 256, "length", 2**32 - 1])
 def test_scrubbing_ends_alike_whatever_the_step(harness, facts, step):
-    length = len(facts.model)
+    length = facts.model.size
     step = length if step == "length" else step
     steps = -(-length // step)
-    for model, verdict in ((facts.model, INTACT), *((_flipped(facts.model, p), CORRUPT) for p in (0, 999, length - 1))):
+    damaged = [_flipped(facts.model.content, place) for place in (0, 999, length - 1)]
+    for model, verdict in ((facts.model.content, INTACT), *((content, CORRUPT) for content in damaged)):
         assert list(map(int, harness.ask(b"s", step, 0, model))) == [verdict, steps] * 2
 
 
 def test_an_upset_scrubber_reads_nothing_outside_and_recovers(harness, facts):
-    assert list(map(int, harness.ask(b"s", 256, 1, facts.model)))[2] == INTACT
+    assert list(map(int, harness.ask(b"s", 256, 1, facts.model.content)))[2] == INTACT
 
 
 @given(st.data())
@@ -212,7 +213,7 @@ def test_repair_is_the_bitwise_majority(harness, data):
 def test_repair_restores_the_model(harness, facts):
     """Three copies, each with a thirtieth of its bytes lost, no byte in two of them."""
     generator = np.random.default_rng(1)
-    model = np.frombuffer(facts.model, np.uint8)
+    model = np.frombuffer(facts.model.content, np.uint8)
     owner = generator.integers(0, 90, len(model))
     copies = [np.where(owner == copy, ~model, model).tobytes() for copy in range(3)]
-    assert harness.ask(b"m", *copies) == [facts.model.hex()] * 3 + [str(np.count_nonzero(owner < 3))]
+    assert harness.ask(b"m", *copies) == [facts.model.content.hex()] * 3 + [str(np.count_nonzero(owner < 3))]

@@ -1,5 +1,6 @@
 import dataclasses
 import doctest
+import hashlib
 import re
 import subprocess
 import zlib
@@ -50,15 +51,15 @@ def test_doctests():
 def test_array_is_aligned_sized_and_named(facts):
     text = model_data.render(facts)["model_data.cc"]
     assert "alignas(16) const unsigned char g_student_model_data[] = {" in text
-    assert f"const unsigned int g_student_model_data_size = {len(facts.model)};" in text
+    assert f"const unsigned int g_student_model_data_size = {facts.model.size};" in text
 
 
 def test_header_says_what_firmware_needs(facts):
     text = model_data.render(facts)["model_data.h"]
     for part in (
-        f"kModelBytes = {len(facts.model)};",
-        f"kModelCrc32 = 0x{zlib.crc32(facts.model):08x};",
-        f'kModelSha256[] = "{facts.sha256}";',
+        f"kModelBytes = {facts.model.size};",
+        f"kModelCrc32 = 0x{zlib.crc32(facts.model.content):08x};",
+        f'kModelSha256[] = "{hashlib.sha256(facts.model.content).hexdigest()}";',
         "kArenaBytes = 10288;",
         "kInputShape[] = {1, 16, 16, 3};",
         "kInputZeroPoint = -128;",
@@ -74,13 +75,14 @@ def test_header_says_what_firmware_needs(facts):
 def test_every_file_says_where_it_comes_from(facts):
     for text in model_data.render(facts).values():
         assert facts.command in text
-        assert facts.sha256 in text
+        assert facts.model.sha256 in text
         assert model_facts.package_version() in text
 
 
 def test_another_input_quantization_is_warned_of(facts, qat_graph):
     image = dataclasses.replace(qat_graph.inputs[0], scales=(0.1,))
-    other = dataclasses.replace(facts, graph=dataclasses.replace(qat_graph, inputs=(image,)))
+    model = dataclasses.replace(facts.model, graph=dataclasses.replace(qat_graph, inputs=(image,)))
+    other = dataclasses.replace(facts, arena=dataclasses.replace(facts.arena, model=model))
     text = model_data.render(other)["model_data.h"]
     assert "WARNING" in text
     assert "Firmware must quantize it itself" in text
@@ -101,7 +103,7 @@ def test_rendering_repeats(facts):
 def test_compiles_whatever_the_names(facts, symbol):
     odd = ("Annual crop", 'say "é"', "a\\b", "what??/", "日本", "%s\n")
     named = dataclasses.replace(facts, symbol=symbol, class_names=odd, command='x "\\\n#error y" \\')
-    assert read_back.check_array(model_data.render(named), symbol, facts.model)
+    assert read_back.check_array(model_data.render(named), symbol, facts.model.content)
 
 
 @needs_compiler

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from firmware_export.verify.abstention import (
     CONFIDENCE,
     choose,
+    choose_threshold,
     largest_difference,
-    least_margin,
     risk_coverage,
     top_margins,
 )
@@ -30,7 +30,7 @@ def test_margin_is_the_lead_in_codes_without_overflow():
 def test_curve_by_hand():
     outputs = np.array([[10, 0], [0, 10], [30, 0], [0, 50]], np.int8)
     curve = risk_coverage(outputs, np.array([1, 1, 0, 1]))
-    np.testing.assert_array_equal(curve.margins, [10, 30, 50])
+    np.testing.assert_array_equal(curve.thresholds, [10, 30, 50])
     np.testing.assert_allclose(curve.coverage, [1.0, 0.5, 0.25])
     np.testing.assert_allclose(curve.risk, [0.25, 0.0, 0.0])
     # Without an error among n answers the bound is 1 − (1 − confidence)^(1/n).
@@ -50,8 +50,8 @@ def test_curve_is_what_each_margin_does(images, seed, noise):
     assert curve.coverage[0] == 1.0
     assert (np.diff(curve.coverage) < 0).all()
     assert (curve.risk <= curve.risk_bound).all()
-    at = len(curve.margins) // 2
-    kept = top_margins(outputs) >= curve.margins[at]
+    at = len(curve.thresholds) // 2
+    kept = top_margins(outputs) >= curve.thresholds[at]
     assert curve.coverage[at] == pytest.approx(kept.mean())
     assert curve.risk[at] == pytest.approx((outputs.argmax(axis=1) != labels)[kept].mean())
 
@@ -60,7 +60,7 @@ def test_the_chosen_margin_keeps_its_word_on_other_images():
     given, broken = 0, 0
     for seed in range(40):
         outputs, labels = made(2000, seed, 20)
-        margin = least_margin(risk_coverage(outputs, labels), 2000, 0.01)
+        margin = choose_threshold(risk_coverage(outputs, labels), 2000, 0.01)
         if margin is None:
             continue
         given += 1
@@ -74,30 +74,30 @@ def test_the_chosen_margin_keeps_its_word_on_other_images():
 def test_a_lower_error_rate_answers_less():
     outputs, labels = made(3000, 3, 20)
     curve = risk_coverage(outputs, labels)
-    margins = [least_margin(curve, 3000, rate) for rate in (0.2, 0.05, 0.01)]
+    margins = [choose_threshold(curve, 3000, rate) for rate in (0.2, 0.05, 0.01)]
     assert margins == sorted(margins)
     assert margins[0] < margins[-1]
 
 
 def test_too_few_images_for_any_word():
     outputs, labels = made(50, 0, 5)
-    assert least_margin(risk_coverage(outputs, labels), 50, 0.001) is None
+    assert choose_threshold(risk_coverage(outputs, labels), 50, 0.001) is None
 
 
 def test_the_sentence_gives_the_margins_own_figures():
     outputs, labels = made(2000, 7, 20)
-    unsure = choose(outputs, labels, 0.01, 2)
-    assert unsure.least_margin == least_margin(unsure.curve, 2000, 0.01)
-    kept = top_margins(outputs) >= unsure.least_margin
-    assert f"{kept.mean():.2%} of the images were answered" in unsure.reason
-    assert "margins within 2 codes of TFLM's" in unsure.reason
-    assert unsure.accuracy == pytest.approx((outputs.argmax(axis=1) == labels).mean())
+    abstention = choose(outputs, labels, 0.01, 2)
+    assert abstention.threshold == choose_threshold(abstention.curve, 2000, 0.01)
+    kept = top_margins(outputs) >= abstention.threshold
+    assert f"{kept.mean():.2%} of the images were answered" in abstention.reason
+    assert "margins within 2 codes of TFLM's" in abstention.reason
+    assert abstention.accuracy == pytest.approx((outputs.argmax(axis=1) == labels).mean())
 
 
 def test_where_no_margin_is_known_to_do_every_image_is_answered():
-    unsure = choose(*made(50, 0, 5), 0.001, 0)
-    assert unsure.least_margin == 0
-    assert unsure.reason.startswith("No margin is known to give an error rate of at most 0.001")
+    abstention = choose(*made(50, 0, 5), 0.001, 0)
+    assert abstention.threshold == 0
+    assert abstention.reason.startswith("No margin is known to give an error rate of at most 0.001")
 
 
 def test_difference_between_kernels_is_that_of_margins():

@@ -14,7 +14,7 @@ def outputs(qat_model, codes):
 
 
 def test_the_trained_graph_agrees_within_one_step(qat_keras, qat_model, qat_graph, codes, outputs):
-    parity = keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes, outputs)
+    parity = keras_parity.check_keras(qat_keras, qat_model, codes, outputs)
     assert (parity.images, parity.elements) == (256, 2560)
     assert parity.largest_difference <= 1
     assert parity.differing < parity.elements / 5
@@ -27,7 +27,7 @@ def test_a_changed_weight_is_found_and_its_layer_named(qat_keras, qat_model, qat
     kernel.assign(kept[..., ::-1])
     try:
         with pytest.raises(UserError, match="disagree by") as caught:
-            keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:16], outputs[:16])
+            keras_parity.check_keras(qat_keras, qat_model, codes[:16], outputs[:16])
     finally:
         kernel.assign(kept)
     assert layer.removeprefix("quant_") in str(caught.value)
@@ -47,9 +47,9 @@ def test_how_much_rounding_may_do(qat_keras, qat_model, qat_graph, codes, steps,
         patch.setattr(keras_parity, "_first_departing_layer", lambda *_: "some layer")
         if is_refused:
             with pytest.raises(UserError, match=f"disagree by {steps} output steps on image 2 and by more than one"):
-                keras_parity.check_keras(model, qat_model, qat_graph, codes[:20], off.astype(np.int8))
+                keras_parity.check_keras(model, qat_model, codes[:20], off.astype(np.int8))
         else:
-            parity = keras_parity.check_keras(model, qat_model, qat_graph, codes[:20], off.astype(np.int8))
+            parity = keras_parity.check_keras(model, qat_model, codes[:20], off.astype(np.int8))
             assert (parity.differing, parity.beyond_one_step, parity.largest_difference) == (places, places, steps)
 
 
@@ -62,15 +62,15 @@ def test_a_change_of_class_within_one_step_is_counted(qat_keras, qat_model, qat_
     moved[0, expected[close].argmax()] -= 1
     moved[0, second if expected[close].argmax() == first else first] += 1
     changed = int(moved.argmax() != expected[close].argmax())
-    parity = keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[close : close + 1], moved.astype(np.int8))
+    parity = keras_parity.check_keras(qat_keras, qat_model, codes[close : close + 1], moved.astype(np.int8))
     assert (parity.differing, parity.class_changes) == (2, changed)
 
 
 def test_another_models_shape_is_refused(qat_keras, qat_model, qat_graph, codes, outputs):
     with pytest.raises(UserError, match=r"output is \[10\], the int8 model's \[9\]"):
-        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:2], outputs[:2, :9])
+        keras_parity.check_keras(qat_keras, qat_model, codes[:2], outputs[:2, :9])
     with pytest.raises(UserError, match=r"input is \[16, 16, 3\], the int8 model's \[8, 16, 3\]"):
-        keras_parity.check_keras(qat_keras, qat_model, qat_graph, codes[:2, :8], outputs[:2])
+        keras_parity.check_keras(qat_keras, qat_model, codes[:2, :8], outputs[:2])
 
 
 def test_quantize_saturates(qat_graph):

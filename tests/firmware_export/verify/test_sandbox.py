@@ -22,7 +22,7 @@ def crashing(qat_model, edit_model):
 
 
 def test_a_sound_model_passes(qat_model):
-    assert sandbox.check(qat_model, "student.tflite") is None
+    assert sandbox.check(qat_model.content, "student.tflite") is None
 
 
 def test_a_crash_is_one_line_and_writes_nothing(crashing, call_in_process, tmp_path):
@@ -36,7 +36,7 @@ def test_a_crash_is_one_line_and_writes_nothing(crashing, call_in_process, tmp_p
 
 def test_refusals_keep_their_words(qat_model):
     with pytest.raises(UserError, match=r"^cut\.tflite is truncated or corrupt"):
-        sandbox.check(qat_model[:2000], "cut.tflite")
+        sandbox.check(qat_model.content[:2000], "cut.tflite")
 
 
 def _limited(change, work):
@@ -72,7 +72,7 @@ def test_a_process_that_waits_is_ended(monkeypatch, qat_model):
 
     monkeypatch.setattr(subprocess, "run", wait)
     with pytest.raises(UserError, match="model: TensorFlow Lite Micro took more than"):
-        sandbox.check(qat_model + b"\0", "model")  # bytes that no other test has tried
+        sandbox.check(qat_model.content, "model")
 
 
 def test_a_defect_of_ours_is_no_user_error():

@@ -1,19 +1,27 @@
 import dataclasses
 import io
 import logging
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from PIL import Image
 
 from firmware_export.common.errors import UserError
+from firmware_export.images.load import load_images, load_labelled
 from keras_satkd.config import DataConfig
 from keras_satkd.data import sources
 
-EUROSAT = Path(__file__).parents[3] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
+SHARED = Path(__file__).parents[4] / "shared"
+EUROSAT = SHARED / "eurosat" / "EuroSAT_RGB.zip"
+CASES = SHARED / "cases"
 SIX = {f"{name}/{index}.png": 20 * index for name in ("Forest", "River") for index in range(3)}
 
 
@@ -35,6 +43,65 @@ def test_folder_and_zip_of_it_give_the_same_images_and_split(image_folder, image
     assert sources.split(one, settings("")).sha256 == sources.split(other, settings("")).sha256
 
 
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK")
+
+
+@st.composite
+def image_files(draw):
+    """A file's ending and content: an image of any mode and size, as its format can hold it."""
+    mode = draw(st.sampled_from(MODES))
+    kind = draw(st.sampled_from(["TIFF", "JPEG"] if mode == "CMYK" else ["PNG", "TIFF"]))
+    height, width = draw(st.tuples(*[st.integers(1, 40)] * 2))
+    pixels = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(pixels[..., 0].astype(np.uint16) * 256 + pixels[..., 1])
+    elif mode == "RGBA":
+        image = Image.fromarray(np.dstack([pixels, pixels[..., 0]]))
+    else:
+        image = Image.fromarray(pixels).convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return kind.lower(), stream.getvalue()
+
+
+@settings_of_hypothesis(max_examples=25, deadline=None)
+@given(files=st.lists(image_files(), min_size=2, max_size=5), size=st.integers(1, 24), is_zip=st.booleans())
+def test_a_file_gives_the_same_pixels_for_every_purpose(files, size, is_zip):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "images"
+        for index, (ending, content) in enumerate(files):
+            path = folder / ("Forest" if index else "River") / f"{index}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        source = Path(shutil.make_archive(str(folder), "zip", folder)) if is_zip else folder
+        trained = sources.load(DataConfig(source=str(source), cache_dir=f"{name}/cache", image_size=size))
+        verified = load_images(source, (size, size, 3), len(files))
+        validated, labels = load_labelled(source, (size, size, 3), ("Forest", "River"), 2)
+        np.testing.assert_array_equal(verified, trained.images)
+        np.testing.assert_array_equal(validated, trained.images)
+        np.testing.assert_array_equal(labels, trained.labels)
+
+
+def test_a_larger_image_is_resized_the_same_way_for_training_and_export(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 192, 3), np.uint8)
+    for name in ("Forest", "River"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "images" / name / "1.png")
+    trained = sources.load(DataConfig(source=str(tmp_path / "images"), cache_dir=str(tmp_path), image_size=64))
+    expected = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(trained.images[0], expected)
+    np.testing.assert_array_equal(load_images(tmp_path / "images", (64, 64, 3), 2), trained.images)
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the failing inputs are not at ../shared/cases")
+@pytest.mark.parametrize("case", ["gray16_png_export", "hidden_and_appledouble"])
+def test_cases_read_the_same_for_training_and_export(case, tmp_path):
+    trained = sources.load(DataConfig(source=str(CASES / case), cache_dir=str(tmp_path)))
+    np.testing.assert_array_equal(load_images(CASES / case, (64, 64, 3), 99), trained.images)
+    if case == "hidden_and_appledouble":
+        assert [file.split("/")[0] for file in trained.files] == ["Forest"] * 3 + ["River"] * 3
+
+
 def test_changed_folder_is_read_again(image_folder, settings):
     folder = image_folder(SIX)
     sources.load(settings(folder))
@@ -54,7 +121,7 @@ def test_unreadable_images_are_skipped_with_a_count(image_folder, settings, capl
         caplog.clear()
         with caplog.at_level(logging.WARNING, "keras_satkd"):
             assert sources.load(settings(folder)).files == tuple(SIX)
-        assert "2 unreadable images skipped, the first is Forest/8.jpg" in caplog.text
+        assert "2 unreadable images, the first is Forest/8.jpg" in caplog.text
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["from the files", "from the cache"])
@@ -67,7 +134,7 @@ def test_unreadable_image_is_an_error_when_strict(image_folder, settings, before
 
 
 def test_nothing_readable_is_an_error(image_folder, settings):
-    with pytest.raises(UserError, match="none of its 6 unreadable images can be decoded"):
+    with pytest.raises(UserError, match=r"no readable image, 6 unreadable images, the first is Forest/0\.png"):
         sources.load(settings(image_folder(dict.fromkeys(SIX, b"text"))))
 
 

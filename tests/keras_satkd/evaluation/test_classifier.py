@@ -11,7 +11,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.evaluation.classifier import int8_logits, load
 from keras_satkd.models import teachers
-from keras_satkd.training.qat_ranges import settle_ranges
+from keras_satkd.training.qat_ranges import fix_ranges
 
 SIZE = 16
 
@@ -56,7 +56,7 @@ def test_a_quantization_aware_model(saved, image_set, activation):
     images = image_set(5).images
     network = tiny_network(seed=4, activation=activation)
     quantized = tfmot.quantization.keras.quantize_model(network)
-    settle_ranges(quantized, network, images)
+    fix_ranges(quantized, network, images)
     quantized(images / np.float32(255), training=True)  # the weights' ranges are set by a training step
     said = quantized(images / np.float32(255)).numpy()
     assert np.ptp(said, axis=0).max() > 0
@@ -100,6 +100,8 @@ def test_class_names_beside_the_model(saved, tmp_path):
     path = saved(tiny_network())
     beside = tmp_path / "mine.json"
     beside.write_text(json.dumps({"class_names": ["Forest", "Lake", "Straße"]}), encoding="utf-8")
+    assert load(path).class_names == ("Forest", "Lake", "Straße")
+    beside.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert load(path).class_names == ("Forest", "Lake", "Straße")
     beside.write_text(json.dumps({"accuracy": 1}))
     assert load(path).class_names is None

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 import eurosat_archive
 import pytest
 
+from firmware_export.common.errors import UserError
 from keras_satkd.evaluation import classifier, scoring
-from keras_satkd.models import pretrained
+from keras_satkd.models import pretrained, provenance, students, teachers
 
 DESCRIPTIONS = sorted(pretrained.FOLDER.rglob("*.json"))
 LARGEST = 40e6
@@ -25,6 +27,61 @@ def test_a_shipped_name_is_found_and_others_are_paths(tmp_path, monkeypatch):
     assert pretrained.path("teacher_eurosat") == tmp_path / "teacher_eurosat"
     for name in ("", ".", "..", "other", "runs/teacher_eurosat"):
         assert pretrained.path(name) == Path(name)
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of shipped models, and an empty folder where the user is."""
+    folder, here = tmp_path / "pretrained", tmp_path / "here"
+    for each in (folder, here):
+        each.mkdir()
+    (folder / "student_int8.tflite").write_bytes(b"shipped")
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.chdir(here)
+    pretrained._log_hidden.cache_clear()
+    return folder
+
+
+def test_a_users_own_file_wins_and_one_line_says_so(shipped, caplog):
+    Path("student_int8.tflite").write_bytes(b"own")
+    with caplog.at_level(logging.INFO, "keras_satkd"):
+        for _ in range(2):
+            assert pretrained.path("student_int8.tflite").read_bytes() == b"own"
+    assert [record.getMessage() for record in caplog.records] == [
+        "student_int8.tflite is taken from the current folder; the shipped one is shipped:student_int8.tflite"
+    ]
+
+
+@pytest.mark.parametrize("is_hidden", [False, True], ids=["alone", "hidden by a file"])
+def test_shipped_is_always_the_shipped_one(shipped, is_hidden, caplog):
+    if is_hidden:
+        Path("student_int8.tflite").write_bytes(b"own")
+    with caplog.at_level(logging.INFO, "keras_satkd"):
+        assert pretrained.path("shipped:student_int8.tflite").read_bytes() == b"shipped"
+    assert not caplog.records
+
+
+def test_what_is_not_shipped_is_an_error(shipped):
+    for name in ("student_int9.tflite", "", "..", "../here"):
+        with pytest.raises(UserError, match=f"unknown shipped model '{name}': .*known are student_int8.tflite"):
+            pretrained.path(f"shipped:{name}")
+
+
+def test_every_caller_takes_the_users_own_file_or_the_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "resnet8_eurosat.keras"
+    Path(name).write_bytes(b"no model")
+    teacher = Path(pretrained.EUROSAT_TEACHERS[0])
+    teacher.mkdir()
+    for load in (classifier.load, teachers.load, lambda path: students.build("resnet8", 64, 10, path)):
+        with pytest.raises(UserError, match=name):
+            load(name)
+        load(f"shipped:{name}")
+    with pytest.raises(UserError, match=r"no readable teacher\.json"):
+        teachers.load(str(teacher))
+    assert teachers.load(f"shipped:{teacher}").name == str(teacher)
+    assert provenance.began_from(name)["sha256"] == hashlib.sha256(b"no model").hexdigest()
+    assert provenance.began_from(f"shipped:{name}") == provenance.began_from(str(pretrained.FOLDER / name))
 
 
 def test_teachers_by_classes():

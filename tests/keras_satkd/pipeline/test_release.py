@@ -6,7 +6,6 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd import ship
 from keras_satkd.config import Config, DataConfig, from_dict, to_dict
 from keras_satkd.config import load as preset
 from keras_satkd.data.sources import load
@@ -14,7 +13,10 @@ from keras_satkd.data.splits import split
 from keras_satkd.models import teachers
 from keras_satkd.pipeline import release
 from keras_satkd.pipeline.inputs import begin
+from keras_satkd.run import stages
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import TeacherResult
+from keras_satkd.run.stages import DATA
 
 
 def test_half_precision_is_read_as_the_other_is(tmp_path):
@@ -25,14 +27,6 @@ def test_half_precision_is_read_as_the_other_is(tmp_path):
     for wide, narrow in zip(network.get_weights(), again.get_weights(), strict=True):
         assert narrow.dtype == np.float32
         np.testing.assert_array_equal(narrow, wide.astype(np.float16).astype(np.float32))
-
-
-def test_a_folder_without_a_run(call_in_process, tmp_path):
-    code, _, said = call_in_process(ship.main, "ship", "--workdir", tmp_path, "--out", tmp_path / "out")
-    assert code == 2
-    assert said.startswith("error: --workdir")
-    assert "holds no run" in said
-    assert len(said.splitlines()) == 1
 
 
 def test_a_run_that_finished_nothing(tmp_path):
@@ -53,15 +47,15 @@ def test_a_teacher_is_shipped_with_the_scores_of_its_very_file(tmp_path):
     run = Run(tmp_path / "run", config)
     begin(run, split(load(config.data), config.data))
     teacher = teachers.build(name, 10, "none")
-    teachers.save(teacher, run.results["data"]["classes"], {}, run.path("teachers", name))
+    teachers.save(teacher, run.results[DATA].classes, {}, run.path("teachers", name))
     origin = {"sha256": "of other weights", "hours": 1.5}
-    run.step(f"teacher {name}", lambda: {"began_from": origin})
+    run.step(stages.teacher(name), lambda: TeacherResult(initial_weights=origin))
     [folder] = release.ship(tmp_path / "run", tmp_path / "out", "scenes")
     assert folder == tmp_path / "out" / "mobilevit_xxs_scenes"
     told = json.loads((folder / "teacher.json").read_text())
     assert told["sha256"] == hashlib.sha256((folder / "teacher.weights.h5").read_bytes()).hexdigest()
     assert told["began_from"] == origin
-    assert told["split_sha256"] == run.results["data"]["split_sha256"]
+    assert told["split_sha256"] == run.results[DATA].split_sha256
     assert (
         told["command"]
         == f"python -m keras_satkd.teach --data.source synthetic --data.synthetic-images 60 --teachers.names {name}"

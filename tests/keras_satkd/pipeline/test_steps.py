@@ -1,4 +1,4 @@
-"""The whole road on a small scale, killed on the way; and what it answers to bad input."""
+"""The full pipeline on a small scale, interrupted and resumed; and its errors for bad input."""
 
 import csv
 import json
@@ -17,9 +17,13 @@ import tf_keras
 import tomli_w
 from tests_support import tiny_network
 
+from firmware_export.common.errors import UserError
 from firmware_export.tflite.reader import read
-from keras_satkd import cli
-from keras_satkd.config import load
+from keras_satkd import distill
+from keras_satkd.config import from_dict, load
+from keras_satkd.pipeline import steps
+from keras_satkd.run import history
+from keras_satkd.run.folder import Run
 
 SIZE = 64
 DISTILLATION_EPOCHS = 8
@@ -80,7 +84,7 @@ def stop_when(process: subprocess.Popen, reached, by: signal.Signals, patience: 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> dict:
     """A run that Ctrl-C stopped in its distillation, that was killed in its quantization, and then finished."""
-    folder = tmp_path_factory.mktemp("road")
+    folder = tmp_path_factory.mktemp("pipeline")
     config, workdir = configuration(folder), folder / "run"
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
     seen, ended = {}, {}
@@ -174,8 +178,6 @@ class TestFinishedRun:
         assert not [path for path in workdir.rglob(".*") if path.is_file()], "temporary files left"
 
     def test_config_json_is_the_configuration(self, finished):
-        from keras_satkd.config import from_dict
-
         written = json.loads((finished["workdir"] / "config.json").read_text())
         assert from_dict(written, "test") == load(str(finished["config"]))
 
@@ -250,12 +252,45 @@ class TestFinishedRun:
         assert before == {path: path.stat().st_mtime_ns for path in finished["workdir"].rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
+def test_the_advice_of_a_refused_export_can_be_followed_in_the_same_folder(tmp_path, monkeypatch, caplog):
+    names = []
+    for seed, name in enumerate(("one", "two")):
+        tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
+        names.append(str(tmp_path / f"{name}.keras"))
+    values = {
+        "data": {"source": "synthetic", "synthetic_images": 400, "image_size": 16},
+        "teachers": {"names": names},
+        "distillation": {"epochs": 1, "batch_size": 70, "views": 1},
+        "quantization": {"epochs": 1, "batch_size": 70},
+    }
+
+    def refuse(*_) -> None:
+        raise UserError("more --quantization.calibration-images")
+
+    monkeypatch.setattr(steps, "export_firmware", refuse)
+    with pytest.raises(UserError, match="calibration-images"):
+        steps.distil(Run(tmp_path / "run", from_dict(values, "test")))
+    before = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert list(before) == ["data", "distillation", "quantization", "int8"]
+    student = (tmp_path / "run" / "student.keras").stat().st_mtime_ns
+    values["quantization"]["calibration_images"] = 280
+    with pytest.raises(UserError, match="calibration-images"):
+        steps.distil(Run(tmp_path / "run", from_dict(values, "test")))
+    after = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert list(after) == list(before)
+    assert after["distillation"] == before["distillation"]
+    assert (tmp_path / "run" / "student.keras").stat().st_mtime_ns == student
+    assert [row["phase"] for row in history.read(tmp_path / "run" / "metrics.csv")] == ["distillation", "quantization"]
+    assert "quantization.calibration_images changed, these steps are done again: quantization, int8" in caplog.text
+
+
 def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
     """What a command line that must fail says, once its exit code and manners are checked."""
     workdir = tmp_path / "never"
     monkeypatch.setattr(sys, "argv", ["distill", "--config", "demo", *arguments, "--workdir", str(workdir)])
     with pytest.raises(SystemExit) as stop:
-        cli.main("keras_satkd.distill", "test", "distil")
+        distill.main()
     said = capfd.readouterr().err.strip()
     assert stop.value.code == 2
     assert "Traceback" not in said
@@ -280,6 +315,12 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
 )
 def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, arguments, said):
     assert said in refused(monkeypatch, capfd, tmp_path, *arguments)
+
+
+def test_a_precision_that_the_processor_lacks(monkeypatch, capfd, tmp_path):
+    monkeypatch.setattr("keras_satkd.training.fit._kernels_take_bfloat16", lambda: False)
+    arguments = ["--distillation.mixed-precision", "on"]
+    assert "mixed_precision is 'on', but" in refused(monkeypatch, capfd, tmp_path, *arguments)
 
 
 def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):

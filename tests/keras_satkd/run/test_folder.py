@@ -7,7 +7,10 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig
+from keras_satkd.run import history
 from keras_satkd.run.folder import LOCK_FILE, InUse, Run
+from keras_satkd.run.results import DistillationResult, Int8Result, QuantizationResult, TeacherResult
+from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, teacher
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
@@ -24,11 +27,11 @@ def test_a_finished_step_is_not_done_again(tmp_path):
 
     def work():
         calls.append(1)
-        return {"bytes": 5}
+        return Int8Result("student_int8.tflite", 5)
 
     for _ in range(2):
         run = claimed(tmp_path / "run")
-        assert run.step("int8", work)["bytes"] == 5
+        assert run.step(INT8, work).bytes == 5
     assert len(calls) == 1
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["int8"]["bytes"] == 5
 
@@ -36,8 +39,8 @@ def test_a_finished_step_is_not_done_again(tmp_path):
 def test_a_failed_step_is_done_again(tmp_path):
     run = claimed(tmp_path / "run")
     with pytest.raises(ZeroDivisionError):
-        run.step("int8", lambda: 1 / 0)
-    assert claimed(tmp_path / "run").step("int8", lambda: {"bytes": 1})["bytes"] == 1
+        run.step(INT8, lambda: 1 / 0)
+    assert claimed(tmp_path / "run").step(INT8, lambda: Int8Result("student_int8.tflite", 1)).bytes == 1
 
 
 def test_a_run_that_never_began_leaves_nothing(tmp_path):
@@ -46,24 +49,26 @@ def test_a_run_that_never_began_leaves_nothing(tmp_path):
 
 
 def test_a_folder_of_another_configuration_is_refused_with_the_difference(tmp_path):
-    claimed(tmp_path / "run")
+    claimed(tmp_path / "run").step(DISTILLATION, lambda: DistillationResult("student.keras", 98_522, 58_393_216))
     with pytest.raises(UserError, match=r"distillation\.temperature=5\.0 \(now 4\.0\): give another folder"):
         Run(tmp_path / "run", OTHER)
 
 
 def test_a_folder_that_another_process_works_in(tmp_path):
-    claimed(tmp_path).step("int8", lambda: {"bytes": 1})
+    claimed(tmp_path).step(INT8, lambda: Int8Result("student_int8.tflite", 1))
     command = [sys.executable, "-c", HOLD_A_LOCK, str(tmp_path / LOCK_FILE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline()
         run = Run(tmp_path, Config())
         with pytest.raises(InUse, match="is in use by another process: wait, or give another folder"):
             run.claim()
-        found = json.loads((tmp_path / "metrics.json").read_text()) | {"export": {"bytes": 2}}
+        found = json.loads((tmp_path / "metrics.json").read_text()) | {
+            "report": {"file": "report.html", "seconds": 1.0}
+        }
         (tmp_path / "metrics.json").write_text(json.dumps(found))
         other.communicate(b"\n")
     run.claim()
-    assert run.results["export"]["bytes"] == 2
+    assert run.results[REPORT].file == "report.html"
 
 
 def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
@@ -72,7 +77,7 @@ def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
     del values["firmware"]["error_rate"]
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert Run.open(tmp_path).config == Config()
-    assert Run(tmp_path, Config()).results == {}
+    assert not Run(tmp_path, Config()).results
 
 
 def test_folders_that_are_no_run(tmp_path):
@@ -86,3 +91,91 @@ def test_folders_that_are_no_run(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json cannot be read"):
         Run(tmp_path, Config())
+
+
+def with_settings(**groups) -> Config:
+    changed = {name: dataclasses.replace(getattr(Config(), name), **values) for name, values in groups.items()}
+    return dataclasses.replace(Config(), **changed)
+
+
+def distilled(workdir) -> Run:
+    """A run that finished distillation, and whose int8 model was made and then refused by the export."""
+    run = claimed(workdir)
+    run.step(DISTILLATION, lambda: DistillationResult("student.keras", 98_522, 58_393_216))
+    run.step(QUANTIZATION, lambda: QuantizationResult("student_qat.h5"))
+    run.step(INT8, lambda: Int8Result("student_int8.tflite", 5))
+    rows = [{"phase": phase, "epoch": "1"} for phase in ("distillation", "quantization")]
+    history.write(run.path(history.FILE), rows)
+    for name in ("student.keras", "student_qat.h5", "student_int8.tflite"):
+        run.path(name).touch()
+    for phase in ("distillation", "quantization"):
+        for folder in ("checkpoints", "lowered", "tensorboard"):
+            run.path(folder, phase).mkdir(parents=True)
+    return run
+
+
+def test_a_setting_of_a_later_step_may_change(tmp_path, caplog):
+    distilled(tmp_path)
+    run = Run(tmp_path, with_settings(quantization={"calibration_images": 512}))
+    assert DISTILLATION in run.results
+    assert INT8 not in run.results
+    # Nothing is dropped before all is checked.
+    assert INT8 in Run.open(tmp_path).results
+    run.claim()
+    assert [step.name for step in run.results.steps()] == ["distillation"]
+    assert [row["phase"] for row in history.read(run.path(history.FILE))] == ["distillation"]
+    assert {path.name for path in tmp_path.glob("student*")} == {"student.keras"}
+    for folder in ("checkpoints", "lowered", "tensorboard"):
+        assert [path.name for path in run.path(folder).iterdir()] == ["distillation"]
+    assert Run.open(tmp_path).config.quantization.calibration_images == 512
+    [line] = caplog.messages
+    assert line == (
+        f"{tmp_path}: quantization.calibration_images changed, these steps are done again: "
+        "quantization, int8, firmware, test, report"
+    )
+
+
+def test_a_setting_of_the_last_steps_keeps_all_before(tmp_path):
+    distilled(tmp_path)
+    claimed(tmp_path, with_settings(firmware={"error_rate": 0.1}))
+    run = Run.open(tmp_path)
+    assert [step.name for step in run.results.steps()] == ["distillation", "quantization", "int8"]
+    assert run.path("student_int8.tflite").exists()
+
+
+def test_a_setting_that_changes_no_result(tmp_path, caplog):
+    distilled(tmp_path)
+    claimed(tmp_path, with_settings(data={"cache_dir": "elsewhere"}))
+    assert Run.open(tmp_path).config.data.cache_dir == "elsewhere"
+    assert INT8 in Run.open(tmp_path).results
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    "groups", [{"data": {"seed": 1}}, {"teachers": {"epochs": 3}}, {"distillation": {"temperature": 4.0}}]
+)
+def test_a_change_that_would_keep_no_training_is_refused(tmp_path, groups):
+    distilled(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="give another folder"):
+        Run(tmp_path, with_settings(**groups))
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_training_that_has_begun_is_not_lost_by_a_change(tmp_path):
+    run = claimed(tmp_path)
+    history.write(run.path(history.FILE), [{"phase": "distillation", "epoch": "1"}])
+    with pytest.raises(UserError, match="give another folder"):
+        Run(tmp_path, OTHER)
+
+
+def test_where_nothing_is_lost_any_setting_may_change(tmp_path):
+    claimed(tmp_path)
+    assert claimed(tmp_path, OTHER).config == OTHER
+
+
+def test_a_fine_tuned_teacher_is_kept_when_distillation_changes(tmp_path):
+    run = distilled(tmp_path)
+    run.step(teacher("efficientvit_m0@64"), lambda: TeacherResult({"accuracy": 0.9}))
+    claimed(tmp_path, OTHER)
+    assert [step.name for step in Run.open(tmp_path).results.steps()] == ["teacher efficientvit_m0@64"]

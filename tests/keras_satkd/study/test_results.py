@@ -8,7 +8,6 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DataConfig, TeachersConfig, load
 from keras_satkd.models import teachers
 from keras_satkd.run.folder import InUse
-from keras_satkd.study import __main__ as study
 from keras_satkd.study import results, rows, trainings
 
 
@@ -53,7 +52,7 @@ def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
         return found(row)
 
     monkeypatch.setattr(trainings, "train_row", train_row)
-    trainings.study(study.Arguments(workdir=tmp_path, rows=names, students=("resnet8",), seeds=1))
+    trainings.study(load("study"), tmp_path, tmp_path, rows=names, chosen_students=("resnet8",), seeds=1)
     assert results.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
 
 

@@ -1,31 +1,37 @@
-import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
-import tomli_w
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.study import __main__ as study
+from keras_satkd.config import from_dict, load
 from keras_satkd.study import rows, trainings
 from keras_satkd.training import run_offloaded
 
 
 def test_unknown_rows_and_students(tmp_path):
     with pytest.raises(UserError, match="did you mean 'no teacher'"):
-        trainings.study(study.Arguments(workdir=tmp_path, rows=("no teachers",)))
+        trainings.study(load("study"), tmp_path, tmp_path, rows=("no teachers",))
     with pytest.raises(UserError, match="did you mean 'resnet8'"):
-        trainings.study(study.Arguments(workdir=tmp_path, students=("resnet9",)))
+        trainings.study(load("study"), tmp_path, tmp_path, chosen_students=("resnet9",))
+
+
+def test_a_study_without_jax_exports_nothing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(UserError, match="a training cannot be written as a program: jax "):
+        trainings.study(load("study"), tmp_path / "study", tmp_path / "study", lowers=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_seeds(tmp_path):
     with pytest.raises(UserError, match="--seeds is 0: "):
-        trainings.study(study.Arguments(workdir=tmp_path, seeds=0))
+        trainings.study(load("study"), tmp_path, tmp_path, seeds=0)
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
+def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     for seed, name in enumerate(("one", "two")):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
     settings = {
@@ -33,24 +39,22 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
         "teachers": {"names": [str(tmp_path / "one.keras"), str(tmp_path / "two.keras")]},
         "distillation": {"epochs": 1, "batch_size": 14, "views": 1},
     }
-    (tmp_path / "small.toml").write_text(tomli_w.dumps(settings))
-
     workdir = tmp_path / "study"
 
-    def arguments(*names: str) -> study.Arguments:
-        config = str(tmp_path / "small.toml")
-        return study.Arguments(config=config, workdir=workdir, rows=names, students=("resnet8",), seeds=1)
+    def study(*names: str, lowers: bool = False) -> None:
+        common, students = from_dict(settings, "test"), ("resnet8",)
+        trainings.study(common, workdir, workdir, rows=names, chosen_students=students, seeds=1, lowers=lowers)
 
     def run(*names: str) -> list[dict]:
-        trainings.study(arguments(*names))
+        study(*names)
         assert (workdir / "study.png").stat().st_size > 0
         assert names[-1] in (workdir / "study.md").read_text()
         return json.loads((workdir / "results.json").read_text())["results"]
 
-    trainings.study(dataclasses.replace(arguments("no teacher"), lower=True))
-    lowered = rows.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
-    assert capsys.readouterr().out.splitlines()[-1] == str(lowered)
-    assert (lowered / run_offloaded.PROGRAM_FILE).stat().st_size > 0
+    study("no teacher", lowers=True)
+    exported = rows.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
+    assert capsys.readouterr().out.splitlines()[-1] == str(exported)
+    assert (exported / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     assert not (workdir / "results.json").exists()
     first = run("no teacher")
     # A machine that has the results but not the runs trains nothing again.

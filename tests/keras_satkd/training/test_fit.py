@@ -6,7 +6,7 @@ import tf_keras
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import TrainingConfig
+from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.models.students import normalize
 from keras_satkd.run import history
@@ -128,10 +128,11 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, 
 
 
 def test_plateau_lowers_the_rate(tmp_path, image_set):
-    train(tmp_path, image_set, epochs=13, learning_rate=1e-9, schedule="plateau")
+    # The first epoch is the best; PyTorch would lower the rate in the epoch after `PLATEAU_PATIENCE` others.
+    train(tmp_path, image_set, epochs=PLATEAU_PATIENCE + 3, learning_rate=1e-9, schedule="plateau")
     rates = [float(row["learning_rate"]) for row in history.read(tmp_path / "metrics.csv")]
-    assert rates[0] == pytest.approx(1e-9)
-    assert rates[-1] == pytest.approx(1e-10)
+    assert rates[: PLATEAU_PATIENCE + 1] == pytest.approx([1e-9] * (PLATEAU_PATIENCE + 1))
+    assert rates[PLATEAU_PATIENCE + 1 :] == pytest.approx([1e-10] * 2)
 
 
 def test_metrics_are_plain_csv(tmp_path, image_set):
@@ -154,4 +155,24 @@ def test_precision_is_what_was_asked_for_and_then_what_it_was(monkeypatch, asked
     monkeypatch.setattr(training, "computes_bfloat16", lambda: has_bfloat16)
     with precision(asked):
         assert tf_keras.mixed_precision.global_policy().name == got
+    assert tf_keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_mixed_precision_trains_or_is_refused(tmp_path, image_set):
+    if training._kernels_take_bfloat16():
+        with precision("on"):
+            train(tmp_path, image_set, epochs=1)
+        assert epochs(tmp_path) == [1]
+    else:
+        with pytest.raises(UserError, match="cannot compute in bfloat16 on this processor"), precision("on"):
+            pass
+        assert not training.computes_bfloat16()
+
+
+def test_bfloat16_that_the_kernels_do_not_take_is_not_used(monkeypatch, processor):
+    monkeypatch.setattr(training, "_kernels_take_bfloat16", lambda: False)
+    with precision("auto"):
+        assert tf_keras.mixed_precision.global_policy().name == "float32"
+    with pytest.raises(UserError, match="mixed_precision is 'on', but"), precision("on"):
+        pass
     assert tf_keras.mixed_precision.global_policy().name == "float32"

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_model_optimization as tfmot
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
@@ -14,8 +15,9 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import evaluation_batches, training_batches
-from keras_satkd.training.fit import fit
-from keras_satkd.training.offload import lower, take_back
+from keras_satkd.training.fit import fit, precision
+from keras_satkd.training.offload import export_training, import_result
+from keras_satkd.training.qat_ranges import settle_ranges
 from keras_satkd.training.teacher_logits import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
@@ -26,24 +28,25 @@ def split(image_set):
     return Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
 
 
-def said(images: int, classes: int, views: int = 0) -> ViewLogits:
+def random_logits(images: int, classes: int, views: int = 0) -> ViewLogits:
     random = np.random.default_rng(images)
     draws = random.random((images, views, 5), np.float32) if views else None
     return ViewLogits(draws, random.normal(size=(images, views or 1, 1, classes)).astype(np.float16))
 
 
 def distiller() -> Distiller:
-    return Distiller(tiny_network(), teacher_names=["one"])
+    with precision("auto"):
+        return Distiller(tiny_network(), teacher_names=["one"])
 
 
 @pytest.fixture
-def lowered(tmp_path, split):
-    def write(augmentation="satellite", views=0, config=CONFIG, knowledge=None):
+def exported(tmp_path, split):
+    def write(augmentation="satellite", views=0, config=CONFIG, logits=None):
         classes = len(split.train.class_names)
-        knowledge = knowledge or (said(30, classes, views), said(12, classes))
+        logits = logits or (random_logits(30, classes, views), random_logits(12, classes))
         student = distiller()
-        lower(student, split, knowledge, config, augmentation, 7, tmp_path / "program")
-        return tmp_path / "program", knowledge
+        export_training(student, split, logits, config, augmentation, 7, tmp_path / "program")
+        return tmp_path / "program", logits
 
     return write
 
@@ -55,33 +58,59 @@ def run(folder):
 
 
 @pytest.mark.slow
-def test_jax_trains_as_fit_does(tmp_path, split, lowered):
-    folder, knowledge = lowered(augmentation="none")
+def test_jax_trains_as_fit_does(tmp_path, split, exported, processor):
+    folder, logits = exported(augmentation="none")
     printed = [json.loads(line) for line in run(folder).splitlines()]
     here = distiller()
-    training = training_batches(split.train, batch_size=10, augmentation="none", seed=7, view_logits=knowledge[0])
-    validation = evaluation_batches(split.validation, 12, knowledge[1])
+    training = training_batches(split.train, batch_size=10, augmentation="none", seed=7, view_logits=logits[0])
+    validation = evaluation_batches(split.validation, 12, logits[1])
     fit(here, training, validation, CONFIG, phase="distillation", workdir=tmp_path / "here")
     expected = history.read(tmp_path / "here" / history.FILE)
     network = tiny_network()
-    take_back(network, folder, "distillation", tmp_path / "there")
+    import_result(network, folder, "distillation", tmp_path / "there")
     found = history.read(tmp_path / "there" / history.FILE)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
     assert all(row["hardware"].startswith("cpu") for row in found)
-    for name in ("loss", "accuracy", "distillation_loss", "val_loss", "val_accuracy", "val_weight_one"):
+    # XLA keeps float32 between fused operations, where TensorFlow rounds each to bfloat16.
+    for name in ("loss", "distillation_loss", "val_loss", "val_weight_one"):
         assert [float(row[name]) for row in found] == pytest.approx([row[name] for row in printed])
-        assert [float(row[name]) for row in found] == pytest.approx([float(row[name]) for row in expected], rel=1e-3)
-    for theirs, ours in zip(network.get_weights(), here.student.get_weights(), strict=True):
-        np.testing.assert_allclose(theirs, ours, rtol=1e-2, atol=1e-4)
+        tolerance = 2e-2 if processor else 1e-3
+        assert [float(row[name]) for row in found] == pytest.approx([float(row[name]) for row in expected], tolerance)
+    if not processor:
+        assert [float(row["val_accuracy"]) for row in found] == [float(row["val_accuracy"]) for row in expected]
+        for theirs, ours in zip(network.get_weights(), here.student.get_weights(), strict=True):
+            np.testing.assert_allclose(theirs, ours, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_quantization_aware_training_is_exported(tmp_path, split):
+    def network():
+        student = tiny_network()
+        quantized = tfmot.quantization.keras.quantize_model(student)
+        settle_ranges(quantized, student, split.train.images)
+        return quantized
+
+    folder = tmp_path / "program"
+    export_training(Distiller(network()), split, (None, None), CONFIG, "none", 7, folder)
+    program = json.loads((folder / run_offloaded.DESCRIPTION_FILE).read_text())
+    run(folder)
+    trained, before = network(), network()
+    import_result(trained, folder, "quantization", tmp_path)
+    # tfmot keeps a counter in each layer that no training reads.
+    assert 0 < len(program["weights"]) < len(trained.weights)
+    moved = [not np.array_equal(a, b) for a, b in zip(trained.get_weights(), before.get_weights(), strict=True)]
+    assert {variable.ref() for variable in trained.trainable_weights} <= {
+        variable.ref() for variable, has_moved in zip(trained.weights, moved, strict=True) if has_moved
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("views", [0, 2])
-def test_the_best_epoch_is_kept(tmp_path, lowered, split, views):
-    folder, _ = lowered(views=views)
+def test_the_best_epoch_is_kept(tmp_path, exported, split, views):
+    folder, _ = exported(views=views)
     scores = [json.loads(line)["val_accuracy"] for line in run(folder).splitlines()]
     network = tiny_network()
-    take_back(network, folder, "distillation", tmp_path)
+    import_result(network, folder, "distillation", tmp_path)
     scored = Distiller(network)
     scored.compile()
     images = split.validation
@@ -94,12 +123,12 @@ def test_the_best_epoch_is_kept(tmp_path, lowered, split, views):
     [
         ({"augmentation": "randaugment"}, "augmentation 'randaugment' cannot be lowered: use one of none, dihedral"),
         ({"config": TrainingConfig(schedule="plateau")}, "schedule 'plateau' cannot be lowered: use 'cosine'"),
-        ({"knowledge": (None, said(12, 3))}, "teachers in the loop cannot be lowered"),
+        ({"logits": (None, random_logits(12, 3))}, "teachers in the loop cannot be lowered"),
     ],
 )
-def test_what_no_program_can_hold_is_refused(tmp_path, lowered, settings, message):
+def test_what_no_program_can_hold_is_refused(tmp_path, exported, settings, message):
     with pytest.raises(UserError, match=message):
-        lowered(**settings)
+        exported(**settings)
     assert not list(tmp_path.iterdir())
 
 
@@ -109,15 +138,25 @@ def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
 
     student = Distiller(tiny_network(), normalize=smaller)
     with pytest.raises(UserError, match=r"XLA cannot compile this training .*ScaleAndTranslate"):
-        lower(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
+        export_training(student, split, (None, None), CONFIG, "none", 7, tmp_path / "program")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_answer_is_one_line(tmp_path):
+def test_a_damaged_result_is_one_line(tmp_path):
     (tmp_path / run_offloaded.TRAINED_FILE).write_bytes(b"cut short")
     with pytest.raises(UserError, match="does not hold this training"):
-        take_back(tiny_network(), tmp_path, "distillation", tmp_path)
+        import_result(tiny_network(), tmp_path, "distillation", tmp_path)
     assert not (tmp_path / history.FILE).exists()
+
+
+def test_the_result_of_another_network_is_one_line(tmp_path):
+    empty = {"rows": np.array("[]"), "hardware": np.array("a GPU")}
+    np.savez(tmp_path / run_offloaded.TRAINED_FILE, **{"4": np.zeros(3)}, **empty)
+    with pytest.raises(UserError, match="weights 4 of 4"):
+        import_result(tiny_network(), tmp_path, "distillation", tmp_path)
+    np.savez(tmp_path / run_offloaded.TRAINED_FILE, **{"0": np.zeros(3)}, **empty)
+    with pytest.raises(UserError, match="does not hold this training"):
+        import_result(tiny_network(), tmp_path, "distillation", tmp_path)
 
 
 @pytest.mark.parametrize(("words", "message"), [([], "required: folder"), (["."], ". holds no program.json: give")])

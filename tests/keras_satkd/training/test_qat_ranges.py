@@ -3,9 +3,10 @@ import pytest
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from firmware_export.tflite.convert import load_keras
+from firmware_export.tflite.convert import load_keras, quantized_aware_to_int8
+from firmware_export.tflite.reader import read
 from keras_satkd.models import students
-from keras_satkd.training.qat_ranges import WITHIN_RANGE, settle_ranges
+from keras_satkd.training.qat_ranges import WITHIN_RANGE, fix_ranges
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ def student():
 @pytest.fixture
 def quantized(student, images):
     model = tfmot.quantization.keras.quantize_model(student)
-    settle_ranges(model, student, images)
+    fix_ranges(model, student, images)
     return model
 
 
@@ -60,6 +61,14 @@ def test_outliers_saturate(student, quantized, images):
     values = stem.predict(images / np.float32(255), verbose=0)
     _, highest = ranges(quantized)["quant_stem_relu"]
     assert 0 < np.count_nonzero(values > highest) <= np.ceil(values.size * (1 - WITHIN_RANGE))
+
+
+def test_dark_images_leave_the_input_at_pixels_divided_by_255(student, images):
+    dark = images // 4
+    model = tfmot.quantization.keras.quantize_model(student)
+    fix_ranges(model, student, dark)
+    model(dark / np.float32(255), training=True)
+    assert read(quantized_aware_to_int8(model)).has_unit_input
 
 
 def test_no_batch_moves_a_range(quantized, images):

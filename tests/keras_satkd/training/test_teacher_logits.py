@@ -6,7 +6,7 @@ from keras_satkd.training import teacher_logits
 
 def test_every_view_is_what_the_teacher_says_of_it(image_set, teacher, tmp_path):
     images, both = image_set(5), [teacher("one", 1), teacher("two", 2)]
-    known = teacher_logits.compute(
+    known = teacher_logits.compute_view_logits(
         both, images.images, policy="satellite", views=3, seed=9, folder=tmp_path, batch_size=2
     )
     assert known.logits.shape == (5, 3, 2, 3)
@@ -18,13 +18,13 @@ def test_every_view_is_what_the_teacher_says_of_it(image_set, teacher, tmp_path)
 
 def test_finished_views_are_read_and_missing_ones_made(image_set, teacher, tmp_path):
     images, one = image_set(4), [teacher("one")]
-    first = teacher_logits.compute(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
+    first = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
     marked = np.full((4, 3), 7, np.float16)
     for path in tmp_path.iterdir():
         if (np.load(path) == first.logits[:, 0, 0]).all():
             np.save(path, marked)
         else:
             path.unlink()
-    again = teacher_logits.compute(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
+    again = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
     np.testing.assert_array_equal(again.logits[:, 0, 0], marked)
     np.testing.assert_array_equal(again.logits[:, 1], first.logits[:, 1])

@@ -1,6 +1,7 @@
 """Every command of README and docs/ is accepted by its own parser; the quick ones run, and print what they show."""
 
 import io
+import itertools
 import os
 import re
 import shutil
@@ -21,7 +22,6 @@ from keras_satkd.data import synthetic
 from keras_satkd.models import pretrained
 from keras_satkd.run.artifacts import INT8_FILE
 
-README = ROOT / "README.md"
 ALL = [command for page in PAGES for command in commands(page)]
 QUICK = ("keras_satkd.evaluate", "keras_satkd.redraw", "firmware_export.run")
 """Commands that are done in seconds; an export is one too where its model ships."""
@@ -110,7 +110,7 @@ def _png(pixels) -> bytes:
 
 @pytest.fixture(scope="module")
 def printed(reader) -> dict[Command, str]:
-    """What the README's quick commands print, run one after the other as a reader runs them."""
+    """What the quick commands of all pages print, run one after the other as a reader runs them, README's first."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -119,7 +119,7 @@ def printed(reader) -> dict[Command, str]:
         "NO_COLOR": "1",
     }
     outputs = {}
-    for command in filter(is_run, commands(README)):
+    for command in filter(is_run, ALL):
         if command.module == "firmware_export.run" and not emulator_is_here():
             continue
         words = [sys.executable, *command.words[1:]]
@@ -139,17 +139,18 @@ class TestRunning:
     def test_they_leave_what_they_promise(self, printed, reader):
         assert (reader / "firmware" / "classifier.h").exists()
         assert (reader / "firmware" / "satkd_model.c").exists()
+        assert (reader / "firmware_resnet16" / "satkd_model.c").exists()
         assert (reader / "runs" / "eurosat" / "report.html").exists()
 
-    def test_outputs_in_the_readme_are_what_is_printed(self, printed):
-        """Those of `evaluate` need EuroSAT; `test_readme_results` compares them with the shipped models' JSON."""
+    def test_outputs_in_the_pages_are_what_is_printed(self, printed):
+        """Those of `evaluate` need EuroSAT; `test_results` compares them with the shipped models' JSON."""
         compared = 0
         for command, shown in outputs_shown().items():
             if command in printed and command.module != "keras_satkd.evaluate":
                 real = [line.rstrip() for line in printed[command].splitlines()]
                 assert not [line for line in shown if line not in real], f"{command} prints:\n{printed[command]}"
                 compared += 1
-        assert compared == 1 + emulator_is_here()
+        assert compared == 2 + emulator_is_here()
 
 
 def emulator_is_here() -> bool:
@@ -158,14 +159,15 @@ def emulator_is_here() -> bool:
 
 
 def outputs_shown() -> dict[Command, list[str]]:
-    """Lines of each `text` block that follows a block of commands, by the last of these commands."""
-    blocks, readme = fences(text(README)), commands(README)
-    found, position = {}, 0
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        if block.language == "sh":
-            position += len(commands_in(block.text))
-            if following is not None and following.language == "text":
-                found[readme[position - 1]] = following.text.splitlines()
+    """Lines of each `text` block that follows a block of commands, by the last of these commands; README's first."""
+    found = {}
+    for page in PAGES:
+        blocks, in_page, position = fences(text(page)), commands(page), 0
+        for block, following in itertools.pairwise([*blocks, None]):
+            if block.language == "sh":
+                position += len(commands_in(block.text))
+                if following is not None and following.language == "text":
+                    found[in_page[position - 1]] = following.text.splitlines()
     return found
 
 
@@ -175,9 +177,14 @@ def commands_in(block: str) -> list[str]:
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def test_the_readme_shows_outputs():
-    modules = [command.module for command in outputs_shown()]
-    assert modules == ["firmware_export", "firmware_export.run", "keras_satkd.evaluate"]
+def test_the_pages_show_outputs():
+    shown = [(command.page, command.module) for command in outputs_shown()]
+    assert shown == [
+        ("README.md", "firmware_export"),
+        ("README.md", "firmware_export.run"),
+        ("results.md", "keras_satkd.evaluate"),
+        ("results.md", "firmware_export"),
+    ]
 
 
 def test_pages_are_found():

@@ -1,0 +1,161 @@
+"""A verified model as the files of a folder, compiled and compared on this host where that is possible."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware_export.board import fitting
+from firmware_export.board.fitting import PartNeeds
+from firmware_export.board.targets import Target
+from firmware_export.common import defaults, files
+from firmware_export.common.c_text import check_symbol
+from firmware_export.common.errors import UserError
+from firmware_export.facts import ModelFacts, check_class_names
+from firmware_export.output import build_systems, fitting_report, folder, report
+from firmware_export.output.engine import Engine
+from firmware_export.output.report import ExportReport
+from firmware_export.rows import export as row_engine
+from firmware_export.rows import naming
+from firmware_export.rows.compile import RowsModel, compile_rows
+from firmware_export.rows.lower import lower
+from firmware_export.tflite.model import Model
+from firmware_export.tflm import classifier, integrity, model_data, read_back
+from firmware_export.verify.keras_parity import KerasParity
+from firmware_export.verify.kernel_parity import KernelParity
+from firmware_export.verify.verify import Progress, Stage, Verified
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which files are written of a model, and what they say."""
+
+    command: str
+    """What to type to make the files again, without machine paths; the files quote it."""
+    class_names: tuple[str, ...] = ()
+    """One for each output, in order; may be left out."""
+    symbol: str = defaults.SYMBOL
+    """The array's C identifier."""
+    target: Target | None = None
+    """Refuse a model that does not fit this part."""
+    formats: tuple[str, ...] = ()
+    """Build systems (`build_systems.FORMATS`) whose metadata go along."""
+    engine: Engine = Engine.TFLM
+    """Whose files to write."""
+    engine_prefix: str = defaults.ENGINE_PREFIX
+    """What the row engine's names and files begin with."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A folder's content, and what is known of it."""
+
+    contents: Mapping[str, str | bytes]
+    """By file name, with a folder before it or not."""
+    report: ExportReport
+
+
+def check(settings: Settings, model: Model) -> None:
+    """Refuse settings that do not fit a model, before the long work begins.
+
+    Raises:
+        UserError: a name that is no C identifier, an unknown build system, class names that do not fit the output, or
+            files of the row engine are asked for, which lacks an operator of the model.
+    """
+    check_symbol(settings.symbol)
+    check_class_names(settings.class_names, model.graph)
+    build_systems.check_formats(settings.formats)
+    naming.check_prefix(settings.engine_prefix)
+    if settings.engine.has_rows:
+        lower(model)
+
+
+def render(verified: Verified, settings: Settings, progress: Progress) -> Rendered:
+    """Render, compile and compare every file; nothing is written.
+
+    Args:
+        verified: the model.
+        settings: what to write of it.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: the text does not compile, or the model does not fit the part.
+        RuntimeError: the row engine's C computes something else than TensorFlow Lite Micro: a defect of ours.
+    """
+    facts, rows = _facts(verified, settings), _compile_rows(verified.model, settings)
+    progress(Stage.COMPILE, 0, 1)
+    texts: dict[str, str] = {}
+    compiled_with, rows_report = None, None
+    if settings.engine.has_tflm:
+        texts |= model_data.render(facts) | integrity.render(facts, verified.golden)
+        texts |= classifier.render(facts, verified.abstention)
+        compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
+    if rows is not None and settings.engine.has_rows:
+        row_texts, rows_report = row_engine.files(rows, facts, verified)
+        texts |= row_texts
+    progress(Stage.COMPILE, 1, 1)
+    parts = _check_parts(verified, settings, rows)
+    library = build_systems.library(facts, texts, settings.engine_prefix)
+    metadata = build_systems.render(settings.formats, library)
+    contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": verified.model.content}
+    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
+    done = report.make(facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report)
+    contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
+    contents[fitting_report.FILE] = fitting_report.render(done)
+    return Rendered(contents, done)
+
+
+def _facts(verified: Verified, settings: Settings) -> ModelFacts:
+    return ModelFacts(
+        arena=verified.arena,
+        given_sha256=verified.given.sha256,
+        command=settings.command,
+        symbol=settings.symbol,
+        class_names=settings.class_names,
+        verified_images=verified.kernel_parity.images,
+        images_are_real=verified.images_are_real,
+        parity=_sentence(verified.kernel_parity, verified.keras_parity),
+    )
+
+
+def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
+    """The model in the row engine, also where it is only to be weighed; None where that does not take it."""
+    try:
+        return compile_rows(model, settings.command, settings.engine_prefix)
+    except UserError:
+        if settings.engine.has_rows:
+            raise
+        return None
+
+
+def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None) -> list[PartNeeds]:
+    """What is needed of each known part; a target that is too small is refused."""
+    graph, target = verified.model.graph, settings.target
+    needs = {
+        "model_bytes": verified.model.size,
+        "code_bytes": fitting.code_bytes(graph.operator_names) + len(verified.golden.content),
+        "arena_bytes": verified.arena.bytes_with_margin,
+    }
+    rows_report, operators = None if rows is None else rows.report, len(graph.operators)
+    if target is not None:
+        rows_fit = None if rows_report is None else fitting.fit_rows(target, rows=rows_report, operators=operators)
+        if settings.engine.has_tflm:
+            fitting.check_fits(fitting.fit(target, **needs), rows_fit)
+        if settings.engine.has_rows and rows_fit is not None:
+            fitting.check_fits(rows_fit)
+    return fitting.table(**needs, rows=rows_report, operators=operators)
+
+
+def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:
+    differing = sum(tensor.differing for tensor in parity.tensors)
+    elements = sum(tensor.elements for tensor in parity.tensors)
+    text = (
+        f"TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in all {len(parity.tensors)} tensors "
+        f"({elements} values)"
+    )
+    text += f", save {differing} FULLY_CONNECTED outputs that are one step off" if differing else ""
+    if keras is not None:
+        text += (
+            f"; the quantization-aware Keras model agrees within {max(1, keras.largest_difference)} output steps (of "
+            f"{keras.elements} outputs {keras.differing} are off, {keras.beyond_one_step} by more than one) and in the "
+            f"class, save {keras.class_changes} images whose two best classes lie that close"
+        )
+    return text

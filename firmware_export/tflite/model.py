@@ -1,0 +1,214 @@
+"""A `.tflite` file, parsed once: its bytes, its graph, its operators' options, its constants and its metadata.
+
+This module alone unpacks and packs the flatbuffer.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from firmware_export.tflite.graph import Graph, Operator, Tensor
+
+Options = Mapping[str, Any]
+"""An operator's options by the schema's name, such as strideH."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Data that tensors or metadata refer to by its index."""
+
+    data: bytes
+    """Empty where the file gives none."""
+    is_external: bool
+    """Whether the data lies outside the flatbuffer."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """One entry of the file's metadata."""
+
+    name: bytes | None
+    buffer: int
+    """An index into the model's buffers; the file may point anywhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A `.tflite` file. `reader.read` makes one of bytes that may be damaged."""
+
+    content: bytes = field(repr=False)
+    """The file."""
+    graph: Graph
+    options: tuple[Options, ...] = field(repr=False)
+    """For each operator, in the order of the graph; empty where it has none."""
+    tensor_buffers: tuple[int, ...] = field(repr=False)
+    """For each tensor, in the order of the graph, the index of its buffer."""
+    buffers: tuple[Buffer, ...] = field(repr=False)
+    metadata: tuple[Metadata, ...]
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+        return self.graph.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.content)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file, in lower-case hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def crc32(self) -> int:
+        """zlib's CRC-32 of the file."""
+        return zlib.crc32(self.content)
+
+    def buffer(self, tensor: Tensor) -> Buffer:
+        """What a tensor refers to."""
+        return self.buffers[self.tensor_buffers[tensor.index]]
+
+    def constant(self, tensor: Tensor) -> np.ndarray:
+        """A constant's values, read-only, in its shape.
+
+        Args:
+            tensor: a constant of a data type that numpy has.
+        """
+        dtype = np.dtype(tensor.dtype).newbyteorder("<")
+        return np.frombuffer(self.buffer(tensor).data, dtype).reshape(tensor.shape)
+
+    def edited(self, edit: Callable[[Any], None]) -> "Model":
+        """This model after a change.
+
+        Args:
+            edit: changes the flatbuffer's object form (`ModelT` of the schema) in place.
+        """
+        unpacked = _unpack(self.content)
+        edit(unpacked)
+        return parse(_pack(unpacked, len(self.content)), self.name)
+
+
+def parse(content: bytes, name: str) -> Model:
+    """Parse a file that is known to be a whole flatbuffer.
+
+    Args:
+        content: the file.
+        name: what error messages call it.
+
+    Raises:
+        AttributeError, LookupError, TypeError, ValueError: the parts of the file contradict each other.
+    """
+    unpacked = _unpack(content)
+    main = unpacked.subgraphs[0]
+    return Model(
+        content=content,
+        graph=_graph(unpacked, name),
+        options=tuple(_options(operator.builtinOptions) for operator in _listed(main.operators)),
+        tensor_buffers=tuple(int(tensor.buffer) for tensor in main.tensors),
+        buffers=tuple(Buffer(_bytes(buffer.data), buffer.offset > 1) for buffer in unpacked.buffers),
+        metadata=tuple(Metadata(entry.name, int(entry.buffer)) for entry in _listed(unpacked.metadata)),
+    )
+
+
+def enum_name(enum: str, value: int) -> str:
+    """The schema's name of an enumeration's value; the value itself where a damaged file holds one that has none.
+
+    >>> enum_name("Padding", 0), enum_name("Padding", 99)
+    ('SAME', '99')
+    """
+    return _names(enum).get(value, str(value))
+
+
+def _unpack(content: bytes) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(content)
+
+
+def _pack(unpacked: Any, size: int) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(size)
+    builder.Finish(unpacked.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _names(enum: str) -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = vars(getattr(schema, enum))
+    return {code: name for name, code in names.items() if isinstance(code, int) and not name.startswith("_")}
+
+
+def _graph(unpacked: Any, name: str) -> Graph:
+    main = unpacked.subgraphs[0]
+    builtin_names, dtype_names = _names("BuiltinOperator"), _names("TensorType")
+    written = {index for operator in _listed(main.operators) for index in map(int, _listed(operator.outputs))}
+    tensors = tuple(
+        _tensor(index, tensor, dtype_names, unpacked.buffers, index in written)
+        for index, tensor in enumerate(main.tensors)
+    )
+    names = [_operator_name(code, builtin_names) for code in unpacked.operatorCodes]
+    operators = tuple(
+        Operator(
+            index,
+            names[operator.opcodeIndex],
+            tuple(None if i < 0 else tensors[i] for i in map(int, _listed(operator.inputs))),
+            _given(tensors, operator.outputs, f"operator {index} ({names[operator.opcodeIndex]})"),
+        )
+        for index, operator in enumerate(_listed(main.operators))
+    )
+    inputs, outputs = (_given(tensors, ends, "the model") for ends in (main.inputs, main.outputs))
+    return Graph(name, inputs, outputs, tensors, operators, len(unpacked.subgraphs))
+
+
+def _given(tensors: tuple[Tensor, ...], indices: Any, owner: str) -> tuple[Tensor, ...]:
+    found = [int(index) for index in _listed(indices)]
+    if min(found, default=0) < 0:  # −1 stands for an absent tensor, which only an operator's input may be
+        raise IndexError(f"{owner} lacks an input or an output")
+    return tuple(tensors[index] for index in found)
+
+
+def _tensor(index: int, tensor: Any, dtype_names: dict[int, str], buffers: list[Any], is_written: bool) -> Tensor:
+    data = buffers[tensor.buffer].data
+    quantization = tensor.quantization
+    shape = tuple(map(int, _listed(tensor.shape)))
+    return Tensor(
+        index=index,
+        name=(tensor.name or b"").decode(errors="replace"),
+        shape=shape,
+        shape_signature=tuple(map(int, _listed(tensor.shapeSignature))) or shape,
+        dtype=dtype_names[tensor.type].lower(),
+        scales=tuple(map(float, _listed(quantization.scale))) if quantization else (),
+        zero_points=tuple(map(int, _listed(quantization.zeroPoint))) if quantization else (),
+        is_constant=not is_written and data is not None and len(data) > 0,
+        quantized_dimension=int(quantization.quantizedDimension) if quantization else 0,
+        is_variable=bool(tensor.isVariable),
+    )
+
+
+def _operator_name(code: Any, builtin_names: dict[int, str]) -> str:
+    if code.customCode:
+        return "CUSTOM:" + " ".join(code.customCode.decode(errors="replace").split())
+    # Codes below 127 are written to both fields, those above only to the newer one.
+    return builtin_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def _options(unpacked: Any) -> Options:
+    return MappingProxyType({} if unpacked is None else dict(vars(unpacked)))
+
+
+def _bytes(data: Any) -> bytes:
+    return b"" if data is None else bytes(data)
+
+
+def _listed(vector: Any) -> list[Any]:
+    return [] if vector is None else list(vector)

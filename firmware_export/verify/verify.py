@@ -1,0 +1,203 @@
+"""Everything that is compared before a file is written: one model in, what is known of it out."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from firmware_export.common import defaults
+from firmware_export.common.errors import UserError
+from firmware_export.images.generated import generated_images
+from firmware_export.memory import arena, offline_plan
+from firmware_export.memory.arena import Arena
+from firmware_export.tflite import convert, interpreters, reader
+from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.model import Model
+from firmware_export.verify import abstention, kernel_parity, sandbox
+from firmware_export.verify.abstention import Abstention
+from firmware_export.verify.golden_vectors import GoldenVectors, golden_vectors
+from firmware_export.verify.keras_parity import KerasParity, check_keras
+from firmware_export.verify.kernel_parity import KernelParity
+
+
+class Stage(StrEnum):
+    """What an export is busy with for long."""
+
+    ARENA = "arena"
+    """Searching the least arena."""
+    IMAGES = "images"
+    """Comparing every tensor on every image."""
+    COMPILE = "compile"
+    """Compiling the generated files on this host."""
+
+
+Progress = Callable[[Stage, int, int], None]
+"""Called with (what is being done, done, total)."""
+
+LabelledImages = tuple[np.ndarray, np.ndarray]
+"""uint8 [N, …input shape without the batch] (or int8: the model's codes) and int [N], classes from 0."""
+
+_ARENA_IMAGES = 16
+"""How many images also run in the least arena; memory shared wrongly shows on the first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a model is verified on and compared with."""
+
+    images: np.ndarray | None
+    """uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated ones, and
+    every file says so."""
+    validation: LabelledImages | None = None
+    """Labelled images that trained nothing, from which the abstention threshold is chosen. None: the classifier answers
+    every image."""
+    error_rate: float = defaults.ERROR_RATE
+    """In (0, 1), what the error rate of the answers given should stay below."""
+    keras_model: Any = None
+    """The quantization-aware Keras model that the model was converted from, to be compared with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A model that was executed and agreed with everything it was compared with."""
+
+    given: Model
+    """As it was given."""
+    arena: Arena
+    """With the model that is shipped."""
+    codes: np.ndarray
+    """int8 [N, …input shape without the batch], what it was verified on."""
+    images_are_real: bool
+    kernel_parity: KernelParity
+    """With TensorFlow Lite Micro's outputs for `codes`."""
+    keras_parity: KerasParity | None
+    abstention: Abstention
+    golden: GoldenVectors
+
+    @property
+    def model(self) -> Model:
+        """What is shipped."""
+        return self.arena.model
+
+
+def read(content: bytes, name: str, *, expect_unit_input: bool = False) -> Model:
+    """Read a model that can be verified.
+
+    The last model is remembered: a command line needs its shape before it can load the images for an export.
+
+    Args:
+        content: of an int8 `.tflite`, which may be damaged.
+        name: what error messages call it.
+        expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`.
+
+    Raises:
+        UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or has
+            another input than is expected.
+    """
+    model = _read(content, name)
+    if expect_unit_input:
+        convert.check_unit_input(model.graph)
+    return model
+
+
+@functools.lru_cache(maxsize=1)
+def _read(content: bytes, name: str) -> Model:
+    sandbox.check(content, name)
+    model = reader.read(content, name)
+    reader.check_deployable(model.graph)
+    return model
+
+
+def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
+    """Find the least arena, and compare the model's kernels, its Keras model and its answers.
+
+    Args:
+        model: as `read` returns it.
+        evidence: what to verify it on.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: images or labels do not fit the model, or a comparison fails.
+    """
+    if evidence.validation is not None:
+        _check_validation(evidence.validation, model.graph, evidence.error_rate)
+    codes = _codes(model.graph, evidence.images)
+    progress(Stage.ARENA, 0, 1)
+    found = arena.find(model)
+    progress(Stage.ARENA, 1, 1)
+    # TFLM refuses to keep every tensor of a model that carries a plan.
+    unplanned = offline_plan.without_offline_plan(model)
+    parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
+    outputs = parity.outputs
+    kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])
+    return Verified(
+        given=model,
+        arena=found,
+        codes=codes,
+        images_are_real=evidence.images is not None,
+        kernel_parity=parity,
+        keras_parity=_keras_parity(evidence.keras_model, unplanned, codes, outputs),
+        abstention=_abstention(model, evidence, codes, outputs),
+        golden=golden_vectors(found.model, codes, outputs=outputs),
+    )
+
+
+def _check_validation(validation: LabelledImages, graph: Graph, error_rate: float) -> None:
+    images, labels = validation
+    _check_images(images, graph)
+    classes = graph.outputs[0].size
+    if not 0 < error_rate < 1:
+        raise UserError(f"error rate {error_rate:g}, a number between 0 and 1 expected: such as {defaults.ERROR_RATE}")
+    if classes < 2:
+        raise UserError(f"the model has {classes} output, a margin needs 2 or more: give no validation images")
+    if len(images) != len(labels) or len(labels) == 0 or not ((labels >= 0) & (labels < classes)).all():
+        span = f" from {labels.min()} to {labels.max()}" if len(labels) else ""
+        raise UserError(
+            f"{len(labels)} labels{span} for {len(images)} validation images of {classes} classes: give each image its "
+            "class, counted from 0"
+        )
+
+
+def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
+    shape = graph.inputs[0].shape[1:]
+    if images is None:
+        generated = generated_images(shape, defaults.LEAST_IMAGES)
+        if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
+            generated = (generated ^ np.uint8(0x80)).view(np.int8)
+        return interpreters.quantize_input(generated, graph)
+    _check_images(images, graph)
+    if len(images) < defaults.LEAST_IMAGES:
+        raise UserError(
+            f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated ones"
+        )
+    return interpreters.quantize_input(images, graph)
+
+
+def _check_images(images: np.ndarray, graph: Graph) -> None:
+    shape = graph.inputs[0].shape[1:]
+    if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
+        expected = ", ".join(map(str, ("N", *shape)))
+        raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")
+
+
+def _keras_parity(keras_model: Any, model: Model, codes: np.ndarray, outputs: np.ndarray) -> KerasParity | None:
+    if keras_model is None:
+        return None
+    if not convert.is_quantization_aware(keras_model):
+        raise UserError(
+            f"Keras model {keras_model.name!r} is not quantization-aware, so its outputs are not comparable step by "
+            "step: give the quantization-aware one, or none"
+        )
+    return check_keras(keras_model, model, codes, outputs)
+
+
+def _abstention(model: Model, evidence: Evidence, codes: np.ndarray, outputs: np.ndarray) -> Abstention:
+    if evidence.validation is None:
+        return abstention.NO_ABSTENTION
+    images, labels = evidence.validation
+    answers = interpreters.predict_int8(model, images)
+    difference = abstention.largest_difference(interpreters.predict_int8(model, codes), outputs)
+    return abstention.choose(answers, labels, evidence.error_rate, difference)

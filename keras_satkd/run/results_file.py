@@ -1,0 +1,86 @@
+"""`metrics.json` of a run: what its finished steps found."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json
+from keras_satkd.run.results import TEACHER, TeacherResult
+from keras_satkd.run.stages import Found, Stage, Step, step_of
+
+FILE = "metrics.json"
+
+
+class Results:
+    """What the finished steps of a run found.
+
+    Args:
+        values: as in `metrics.json`. What is not known here is kept as it is.
+    """
+
+    def __init__(self, values: dict[str, dict[str, Any]] | None = None) -> None:
+        self._values = dict(values or {})
+
+    @classmethod
+    def read(cls, path: Path) -> "Results":
+        """The results in a file; none where there is no file.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return cls(read_json(path))
+
+    def write(self, path: Path) -> None:
+        """Write them to a file."""
+        write_json(path, self._values)
+
+    def __contains__(self, step: Step[Any]) -> bool:
+        return step.name in self._values
+
+    def __getitem__(self, step: Step[Found]) -> Found:
+        return step.result.from_json(self._values[step.name])
+
+    def __setitem__(self, step: Step[Found], found: Found) -> None:
+        self._values[step.name] = found.to_json()
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def steps(self) -> Iterator[Step[Any]]:
+        """The finished steps in the order in which they were done."""
+        return filter(None, map(step_of, self._values))
+
+    def teachers(self) -> dict[str, TeacherResult]:
+        """What the steps of the fine-tuned teachers found, by the teachers' names as in `teachers.names`."""
+        done = [step for step in self.steps() if step.stage is Stage.TEACHERS]
+        return {step.name.removeprefix(TEACHER): self[step] for step in done}
+
+    def seconds(self) -> dict[str, float]:
+        """How long each step took, by its name."""
+        return {name: values["seconds"] for name, values in self._values.items()}
+
+    def files(self, stage: Stage) -> list[str]:
+        """Files that a stage and those after it noted, in the run's folder."""
+        found = [self[step] for step in self.steps() if step.stage >= stage]
+        return [result.file for result in found if hasattr(result, "file")]
+
+    def before(self, stage: Stage) -> "Results":
+        """Those of the steps before a stage."""
+        kept = {step.name for step in self.steps() if step.stage < stage}
+        return Results({name: values for name, values in self._values.items() if name in kept})
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file of a run's folder; None where there is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): mend it, or give another --workdir") from None

@@ -1,0 +1,138 @@
+"""The steps of a run, their order, and the settings that each depends on.
+
+A setting of a later step may change in an existing run: the steps before it are kept.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from keras_satkd.config import Config, flatten, to_dict
+from keras_satkd.run.results import (
+    TEACHER,
+    DataResult,
+    DistillationResult,
+    FirmwareResult,
+    Int8Result,
+    QuantizationResult,
+    ReportResult,
+    StepResult,
+    StudyResult,
+    TeacherResult,
+    TestResult,
+)
+
+
+class Stage(enum.IntEnum):
+    """The steps' order; the steps of all teachers are one stage. Each stage depends on those before it."""
+
+    DATA = 0
+    TEACHERS = 1
+    DISTILLATION = 2
+    STUDY = 3
+    QUANTIZATION = 4
+    INT8 = 5
+    FIRMWARE = 6
+    TEST = 7
+    REPORT = 8
+
+
+Found = TypeVar("Found", bound=StepResult)
+
+
+@dataclass(frozen=True)
+class Step(Generic[Found]):
+    """A step of a run.
+
+    Attributes:
+        name: its key in `metrics.json`.
+        stage: where it stands in the pipeline.
+        result: the type of what it finds.
+        phase: its training's name in `metrics.csv` and in `checkpoints/`; None where nothing is trained.
+    """
+
+    name: str
+    stage: Stage
+    result: type[Found]
+    phase: str | None = None
+
+
+DATA = Step("data", Stage.DATA, DataResult)
+DISTILLATION = Step("distillation", Stage.DISTILLATION, DistillationResult, "distillation")
+STUDY = Step("study", Stage.STUDY, StudyResult)
+QUANTIZATION = Step("quantization", Stage.QUANTIZATION, QuantizationResult, "quantization")
+INT8 = Step("int8", Stage.INT8, Int8Result)
+FIRMWARE = Step("firmware", Stage.FIRMWARE, FirmwareResult)
+TEST = Step("test", Stage.TEST, TestResult)
+REPORT = Step("report", Stage.REPORT, ReportResult)
+
+_STEPS: dict[str, Step[Any]] = {
+    step.name: step for step in (DATA, DISTILLATION, STUDY, QUANTIZATION, INT8, FIRMWARE, TEST, REPORT)
+}
+
+
+def teacher(specification: str) -> Step[TeacherResult]:
+    """The step that fine-tunes a teacher, which is named as in `teachers.names`."""
+    return Step(teacher_model(specification), Stage.TEACHERS, TeacherResult, f"teacher-{specification}")
+
+
+def teacher_model(name: str) -> str:
+    """What a teacher is called among all models of a run."""
+    return TEACHER + name
+
+
+def stage_of_phase(phase: str) -> Stage:
+    """The stage that a phase of `metrics.csv` belongs to."""
+    stages = {step.phase: step.stage for step in _STEPS.values() if step.phase}
+    return stages.get(phase, Stage.TEACHERS)
+
+
+def step_of(name: str) -> Step[Any] | None:
+    """The step of a key of `metrics.json`; None for a key that is unknown here."""
+    return teacher(name.removeprefix(TEACHER)) if name.startswith(TEACHER) else _STEPS.get(name)
+
+
+SETTINGS: dict[Stage, tuple[str, ...]] = {
+    Stage.DATA: ("data",),
+    Stage.TEACHERS: ("teachers", "seed"),
+    Stage.DISTILLATION: ("distillation", "student"),
+    Stage.QUANTIZATION: ("quantization",),
+    Stage.FIRMWARE: ("firmware",),
+}
+"""Settings, or groups of them, that a stage reads and no stage before it does."""
+
+NO_STAGE = ("data.cache_dir",)
+"""Settings that change no result."""
+
+LOSS_OF_TAUGHT_TEACHERS = (
+    "distillation.temperature",
+    "distillation.weighting",
+    "distillation.teacher_logits",
+    "distillation.views",
+)
+"""Settings of distillation that decide how teachers are fine-tuned under teachers of their own."""
+
+
+def changed_settings(before: Config, now: Config) -> dict[str, tuple[object, object]]:
+    """Settings that differ, as in `distillation.temperature`, each with its values before and now."""
+    old, new = flatten(to_dict(before)), flatten(to_dict(now))
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def first_affected(before: Config, now: Config) -> Stage | None:
+    """The first stage that another configuration changes; None where no result changes."""
+    stages = [stage_of(name, now) for name in changed_settings(before, now)]
+    return min((stage for stage in stages if stage is not None), default=None)
+
+
+def stage_of(setting: str, config: Config) -> Stage | None:
+    """The first stage that reads a setting; None for those that change no result."""
+    if setting in NO_STAGE:
+        return None
+    if config.teachers.taught_by and _is_among(setting, LOSS_OF_TAUGHT_TEACHERS):
+        return Stage.TEACHERS
+    return next(stage for stage, names in SETTINGS.items() if _is_among(setting, names))
+
+
+def _is_among(setting: str, names: tuple[str, ...]) -> bool:
+    return any(setting == name or setting.startswith(f"{name}.") for name in names)

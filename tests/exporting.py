@@ -1,0 +1,23 @@
+"""An export whose settings are given as plain keywords."""
+
+import dataclasses
+
+from firmware_export import export as exporter
+from firmware_export.output.engine import Engine
+from firmware_export.output.render import Settings
+from firmware_export.verify.verify import Evidence
+
+COMMAND = "python -m firmware_export student.tflite --out firmware"
+_EVIDENCE = {field.name for field in dataclasses.fields(Evidence)}
+_SETTINGS = {field.name for field in dataclasses.fields(Settings)}
+
+
+def export(model, folder, **given):
+    """Export a model, or the bytes of one; keywords are fields of `Evidence` and `Settings`, or `export`'s own."""
+    given = {"images": None, "command": COMMAND} | given
+    given |= {name: tuple(given[name]) for name in ("class_names", "formats") if name in given}
+    given |= {"engine": Engine(given["engine"])} if "engine" in given else {}
+    evidence = Evidence(**{name: value for name, value in given.items() if name in _EVIDENCE})
+    settings = Settings(**{name: value for name, value in given.items() if name in _SETTINGS})
+    own = {name: value for name, value in given.items() if name not in _EVIDENCE | _SETTINGS}
+    return exporter.export(getattr(model, "content", model), folder, evidence, settings, **own)

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from firmware_export.common.errors import UserError
+from firmware_export.images.arrays import load_array, load_labelled_arrays
+
+
+def test_array_is_mapped_not_read(tmp_path):
+    np.save(tmp_path / "images.npy", np.arange(12, dtype=np.int8).reshape(3, 2, 2, 1))
+    images = load_array(tmp_path / "images.npy", (2, 2, 1))
+    assert isinstance(images, np.memmap)
+    assert (images.dtype, images.ravel().tolist()) == (np.int8, list(range(12)))
+
+
+def test_arrays_of_the_wrong_kind_are_refused(tmp_path):
+    array = tmp_path / "floats.npy"
+    np.save(array, np.zeros((4, 8, 8, 3), np.float32))
+    (tmp_path / "cut.npy").write_bytes(array.read_bytes()[:40])
+    np.save(tmp_path / "small.npy", np.zeros((4, 4, 4, 3), np.uint8))
+    np.save(tmp_path / "none.npy", np.zeros((0, 8, 8, 3), np.uint8))
+    for name, words in (
+        ("floats.npy", "are float32"),
+        ("cut.npy", "truncated"),
+        ("small.npy", r"uint8 \[N, 8, 8, 3\] expected"),
+        ("none.npy", r"\[0, 8, 8, 3\]"),
+        ("absent.npy", "not found"),
+    ):
+        with pytest.raises(UserError, match=words) as caught:
+            load_array(tmp_path / name, (8, 8, 3))
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_images_and_labels(tmp_path):
+    np.savez(tmp_path / "some.npz", images=np.zeros((3, 2, 2, 3), np.uint8), labels=np.array([2, 0, 1], np.int32))
+    images, labels = load_labelled_arrays(tmp_path / "some.npz")
+    assert (images.shape, labels.tolist(), labels.dtype) == ((3, 2, 2, 3), [2, 0, 1], np.int64)
+
+
+def test_labelled_arrays_of_the_wrong_kind_are_refused(tmp_path):
+    np.savez(tmp_path / "bare.npz", images=np.zeros((3, 2, 2, 3), np.uint8))
+    np.savez(tmp_path / "floats.npz", images=np.zeros((1, 2, 2, 3), np.uint8), labels=np.array([0.5]))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "bare.npz").read_bytes()[:60])
+    for name, words in (
+        ("bare.npz", "hold no arrays images and labels"),
+        ("floats.npz", "hold no arrays"),
+        ("cut.npz", "hold no arrays"),
+        ("absent.npz", "not found"),
+    ):
+        with pytest.raises(UserError, match=words) as caught:
+            load_labelled_arrays(tmp_path / name)
+        assert "\n" not in str(caught.value)

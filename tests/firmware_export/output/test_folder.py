@@ -1,0 +1,107 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firmware_export.common.errors import UserError
+from firmware_export.output import folder
+
+
+def _files(path):
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def _with_report(**contents):
+    """Files of an export, its report among them."""
+    names = sorted({folder.REPORT_FILE, *contents})
+    return {**contents, folder.REPORT_FILE: json.dumps({"files": names})}
+
+
+def _encoded(contents):
+    return {name: text.encode() for name, text in contents.items()}
+
+
+def test_a_new_folder_holds_the_files_and_nothing_else(tmp_path):
+    contents = _with_report(**{"a.c": "int a;", "zephyr/module.yml": "name: ä"}) | {"m.tflite": b"\0\xff"}
+    folder.publish(tmp_path / "new" / "firmware", contents)
+    assert _files(tmp_path / "new" / "firmware") == _encoded(contents | {"m.tflite": "\0"}) | {"m.tflite": b"\0\xff"}
+    assert os.listdir(tmp_path / "new") == ["firmware"]
+
+
+def test_what_an_earlier_export_wrote_goes_and_the_users_own_stays(tmp_path):
+    folder.publish(tmp_path, _with_report(**{"old.c": "old", "zephyr/module.yml": "old", "model.h": "old"}))
+    (tmp_path / "mine.c").write_text("mine")
+    later = _with_report(**{"model.h": "new"})
+    folder.publish(tmp_path, later)
+    assert _files(tmp_path) == _encoded(later | {"mine.c": "mine"})
+    assert not (tmp_path / "zephyr").exists()
+
+
+_NAMES = st.sampled_from(["a", "b", "c", "sub/a", "sub/b", "other/a"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=st.sets(_NAMES), second=st.sets(_NAMES), fails_after=st.integers(0, 14))
+def test_a_failing_disk_puts_everything_back(tmp_path_factory, first, second, fails_after):
+    path = tmp_path_factory.mktemp("firmware")
+    folder.publish(path, _with_report(**dict.fromkeys(first, "old")))
+    (path / "mine").write_text("mine")
+    before, after, moved = _files(path), _with_report(**dict.fromkeys(second, "new")), []
+    honest = Path.replace
+
+    def replace(source, target):
+        moved.append(target)
+        if len(moved) == fails_after + 1:
+            raise OSError(28, os.strerror(28))
+        return honest(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        try:
+            folder.publish(path, after)
+        except OSError:
+            assert _files(path) == before
+        else:
+            assert _files(path) == _encoded(after | {"mine": "mine"})
+
+
+@pytest.mark.parametrize("listed", ["../mine.txt", "{absolute}", 3, "sub"])
+def test_a_report_cannot_have_files_elsewhere_removed(tmp_path, listed):
+    path = tmp_path / "firmware"
+    (path / "sub").mkdir(parents=True)
+    (tmp_path / "mine.txt").write_text("mine")
+    listed = str(tmp_path / "mine.txt") if listed == "{absolute}" else listed
+    (path / folder.REPORT_FILE).write_text(json.dumps({"files": [listed]}))
+    folder.publish(path, _with_report(a="new"))
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (path / "sub").is_dir()
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="out is a file, a folder expected: give another --out"):
+        folder.check(tmp_path / "out")
+    folder.check(tmp_path)
+    folder.check(tmp_path / "new")
+
+
+def test_files_that_no_export_wrote_are_foreign(tmp_path):
+    for name in "abcde":
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match="holds a, b, c and 1 more of somebody else's: give another --out, or --force"):
+        folder.check_foreign(tmp_path, ["a", "b", "c", "d", "new"])
+    folder.check_foreign(tmp_path, ["new"])
+    (tmp_path / folder.REPORT_FILE).write_text(json.dumps({"files": ["a"]}))
+    folder.check_foreign(tmp_path, ["a", folder.REPORT_FILE])
+    with pytest.raises(UserError, match="holds b of somebody"):
+        folder.check_foreign(tmp_path, ["a", "b"])
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"files": 3}', "{}"])
+def test_a_broken_report_lists_nothing(tmp_path, said):
+    (tmp_path / folder.REPORT_FILE).write_text(said)
+    with pytest.raises(UserError, match=r"holds export\.json of somebody"):
+        folder.check_foreign(tmp_path, [folder.REPORT_FILE])

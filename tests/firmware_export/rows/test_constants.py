@@ -1,0 +1,51 @@
+"""The structure of all constants, whose bytes one checksum covers."""
+
+import zlib
+
+import numpy as np
+import pytest
+import row_models
+
+from firmware_export.rows.constants import Constants, constants
+from firmware_export.rows.lower import lower
+from firmware_export.rows.plan import plan
+
+
+def _constants(build):
+    return constants(plan(lower(row_models.model(build, (1, 6, 6, 4), quantization=(0.1, 7)))))
+
+
+def test_constants_lie_without_gaps():
+    found = Constants()
+    found.add("a", np.array([1, -(1 << 31)], np.int32))
+    found.add("b", np.array([-128, 5, 7], np.int8))
+    assert found.content == b"\x01\0\0\0\0\0\0\x80" + b"\x80\x05\x07\0"
+    assert list(found.declarations()) == ["int32_t a[2];", "int8_t b[4];"]
+    assert [line.strip() for line in found.initializers()] == ["1, -2147483647 - 1", "-128, 5, 7, 0"]
+    with pytest.raises(ValueError, match="two constants are named a"):
+        found.add("a", np.zeros(1, np.int8))
+
+
+def test_a_convolution_brings_its_arrays_and_a_row_of_zero_points():
+    found = _constants(lambda b, x: b.convolution(x, 3, (3, 3), (1, 1), "SAME", "RELU"))
+    sizes = {name: array.size for name, array in found.arrays.items()}
+    # Three shifts are filled up to four bytes; the row outside is as wide as a padded row of the image.
+    assert sizes == {
+        "bias_1": 3,
+        "multiplier_1": 3,
+        "shift_1": 4,
+        "weights_1": 3 * 9 * 4,
+        "outside_7": (6 + 2) * 4,
+        "schedule": 12,
+    }
+    assert set(found.arrays["outside_7"].tolist()) == {7}
+    assert found.crc32 == zlib.crc32(found.content)
+
+
+def test_a_convolution_that_sees_nothing_outside_needs_no_such_row():
+    assert "outside_7" not in _constants(lambda b, x: b.convolution(x, 3, (3, 3), (1, 1), "VALID", "RELU")).arrays
+
+
+def test_tables_of_functions_are_constants():
+    found = _constants(lambda b, x: b.softmax(b.relu("RELU", x)))
+    assert (found.arrays["table_1"].size, found.arrays["exponentials_2"].size) == (256, 256)

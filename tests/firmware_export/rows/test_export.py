@@ -1,0 +1,33 @@
+"""The row engine's part of an export."""
+
+import dataclasses
+
+import pytest
+
+from firmware_export.rows import export, golden, verify
+from firmware_export.rows.compile import FILES, compile_rows
+
+
+def test_files_are_compared_and_reported(facts, verified):
+    rows = compile_rows(facts.model, facts.command)
+    texts, report = export.files(rows, facts, verified)
+    assert set(texts) == {*FILES, *golden.FILES}
+    assert report.compiled_with
+    assert dataclasses.asdict(report) == {**dataclasses.asdict(rows.report), "compiled_with": report.compiled_with}
+
+
+def test_pixels_go_in_as_the_camera_gives_them(monkeypatch, facts, verified):
+    given = []
+    monkeypatch.setattr(verify, "check_answers", lambda rows, inputs, outputs: given.append(inputs))
+    texts, report = export.files(compile_rows(facts.model, facts.command), facts, verified)
+    assert report.compiled_with is None
+    assert (given[0] == (verified.codes.astype(int) + 128)).all()
+    assert "uint8_t" in texts["satkd_golden.h"]
+
+
+def test_a_wrong_answer_is_a_defect_of_ours(facts, verified):
+    parity = dataclasses.replace(verified.kernel_parity, outputs=verified.kernel_parity.outputs ^ 1)
+    with pytest.raises(RuntimeError, match="the row engine differs from TensorFlow Lite Micro"):
+        export.files(
+            compile_rows(facts.model, facts.command), facts, dataclasses.replace(verified, kernel_parity=parity)
+        )

@@ -1,0 +1,44 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_satkd.config import Config, DataConfig, DistillationConfig, WeightingConfig
+from keras_satkd.data.splits import Split
+from keras_satkd.pipeline import distil
+from keras_satkd.pipeline.inputs import Inputs
+from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import DISTILLATION
+
+
+@pytest.fixture
+def split(image_set):
+    return Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+
+
+def run_of(tmp_path, rule: str) -> Run:
+    data = DataConfig(image_size=16, cache_dir=str(tmp_path / "cache"))
+    distillation = DistillationConfig(epochs=1, batch_size=10, views=1, weighting=WeightingConfig(rule=rule))
+    run = Run(tmp_path / "run", dataclasses.replace(Config(), data=data, distillation=distillation))
+    run.claim()
+    return run
+
+
+def test_the_student_is_trained_once_and_its_teachers_are_noted(tmp_path, split, teacher):
+    run, one = run_of(tmp_path, "confidence"), teacher("one", 1)
+    targets = distil.teacher_targets(run, Inputs(split, {"one": one}, []))
+    student = distil.distil_student(run, split, targets)
+    found = run.results[DISTILLATION]
+    assert found.teachers == {"one": one.digest()}
+    assert found.calibration == {"one": targets.calibration[0]}
+    assert found.initial_weights is None
+    again = distil.distil_student(run, split, targets)
+    for one_weights, other in zip(student.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one_weights, other)
+
+
+def test_without_teachers_none_is_trained(tmp_path, split):
+    run = run_of(tmp_path, "none")
+    targets = distil.teacher_targets(run, Inputs(split, {"efficientvit_m0@64": None}, []))
+    assert targets.teachers == ()
+    assert not run.results

@@ -1,0 +1,46 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from firmware_export.tflite.reader import read
+from keras_satkd.config import Config, QuantizationConfig
+from keras_satkd.data.splits import Split
+from keras_satkd.models import students
+from keras_satkd.pipeline import quantize
+from keras_satkd.run import history
+from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
+from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import INT8, QUANTIZATION
+from keras_satkd.training.teacher_logits import TeacherTargets
+
+
+@pytest.fixture
+def split(image_set):
+    return Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+
+
+def run_of(tmp_path, epochs: int) -> Run:
+    config = QuantizationConfig(epochs=epochs, batch_size=10, calibration_images=20)
+    run = Run(tmp_path / "run", dataclasses.replace(Config(), quantization=config))
+    run.claim()
+    return run
+
+
+def test_calibration_images_are_the_first_training_images(tmp_path, split):
+    chosen = quantize.calibration_images(run_of(tmp_path, 0), split)
+    np.testing.assert_array_equal(chosen, split.train.images[:20])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_the_int8_model_comes_from_quantization_aware_training_where_it_was_done(tmp_path, split, epochs):
+    run, student = run_of(tmp_path, epochs), students.build("resnet8", 16, 3)
+    quantized = quantize.quantize(run, split, student, TeacherTargets((), "none"))
+    quantize.to_int8(run, split, student, quantized)
+    assert (QUANTIZATION in run.results) == (quantized is not None) == bool(epochs)
+    assert len(history.of_phases(run.path(history.FILE), ["quantization"])) == epochs
+    int8 = run.path(INT8_FILE).read_bytes()
+    assert run.results[INT8].bytes == len(int8)
+    assert read(int8).inputs[0].shape == (1, 16, 16, 3)
+    assert (int8 == run.path(POST_TRAINING_FILE).read_bytes()) == (not epochs)

@@ -1,0 +1,36 @@
+import json
+
+import numpy as np
+
+from firmware_export.tflite.convert import float_to_int8
+from keras_satkd.config import Config
+from keras_satkd.data.corruptions import CORRUPTIONS
+from keras_satkd.data.splits import Split
+from keras_satkd.evaluation import predictions
+from keras_satkd.models import students
+from keras_satkd.pipeline import score
+from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
+from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import TEST
+
+
+def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
+    split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+    student = students.build("resnet8", 16, 3)
+    run = Run(tmp_path / "run", Config())
+    run.claim()
+    model = float_to_int8(student, split.train.images)
+    for name in (INT8_FILE, POST_TRAINING_FILE):
+        run.path(name).write_bytes(model)
+    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [teacher("one", 1)]))
+    assert list(found.scores) == ["teacher one", "float", "ptq", "int8"]
+    assert found.teachers == ["one"]
+    assert np.sum(found.confusion) == 12
+    assert found.scores["int8"]["accuracy"] == np.trace(found.confusion) / 12
+    assert found.corruptions["images"] == 12
+    assert set(found.corruptions["int8"]) == {"clean", *CORRUPTIONS}
+    assert set(found.cost) == {"teacher one", "float", "int8"}
+    kept = predictions.load(run.path(predictions.FILE))
+    assert kept.models == tuple(found.scores)
+    values = json.loads(run.path("metrics.json").read_text())["test"]
+    assert list(values) == ["teacher one", "float", "ptq", "int8", "confusion", "noise", "cost", "seconds"]

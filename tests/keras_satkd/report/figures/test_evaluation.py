@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from drawn_figures import drawn
+
+from keras_satkd.evaluation.calibration import reliability
+from keras_satkd.report.figures import evaluation
+from keras_satkd.report.figures.canvas import PANEL
+
+
+@pytest.mark.parametrize("classes", [2, 10, 26, 100])
+def test_confusion(classes):
+    counts = np.full((classes, classes), 3)
+    counts[0] = 0  # a class that the test images lack
+    names = [f"class {number}" for number in range(classes)]
+    texts = drawn(lambda figure: evaluation.confusion(figure, counts, names), evaluation.confusion_size(classes))
+    assert set(names) <= set(texts)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_reliability(share):
+    random = np.random.default_rng(0)
+    found = reliability(random.uniform(0.1, 1, 300), random.random(300) < share)
+    drawn(lambda figure: evaluation.reliability(figure, found), (PANEL[0], 3.4))
+
+
+def test_corruption():
+    columns = {"float": [0.9, 0.8, 0.7, 0.5, 0.2, 0.1], "int8": [0.9, 0.8, 0.7, 0.5, 0.2, 0.1]}
+    assert {"none", "5", "float", "int8"} <= set(drawn(lambda figure: evaluation.corruption(figure, columns)))
+
+
+def test_risk_coverage_of_few_images():
+    curve = [{"margin": 0, "coverage": 1.0, "risk": 0.5, "risk_bound": 0.9}]
+    unsure = {"curve": curve, "least_margin": 0, "error_rate": 0.02, "confidence": 0.95}
+    drawn(lambda figure: evaluation.risk_coverage(figure, unsure), (4.2, 3.2))

@@ -1,0 +1,37 @@
+import made_up_run
+import pytest
+
+from keras_satkd.evaluation import predictions
+from keras_satkd.report import panels
+from keras_satkd.run import history
+from keras_satkd.run.folder import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    return made_up_run.finished(tmp_path_factory.mktemp("panels") / "run")
+
+
+def test_a_learning_curve_for_each_phase(run):
+    found = panels.learning_curves(history.read(run.path(history.FILE)))
+    assert [panel.caption for panel in found] == list(made_up_run.EPOCHS)
+    assert "Accuracy over 30 epochs of distillation" in found[2].svg
+
+
+def test_a_reliability_diagram_for_each_student(run):
+    found = panels.calibration(predictions.load(run.path(predictions.FILE)))
+    assert [panel.caption.partition(":")[0] for panel in found] == ["float", "QAT", "int8, exported"]
+
+
+def test_a_panel_for_each_corruption(run):
+    found = panels.corruptions(run)
+    assert found[0].caption == "gaussian noise"
+    assert all("uncorrupted and in severities 1 to 5" in panel.svg for panel in found)
+
+
+def test_the_most_frequent_error_is_named(run):
+    assert "The most frequent error: " in panels.confusion(run).svg
+
+
+def test_without_validation_images_there_is_no_curve():
+    assert panels.risk_coverage({"reason": "Every image is answered."}) == []

@@ -1,0 +1,32 @@
+import made_up_run
+import pytest
+
+from keras_satkd.report import summary
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return made_up_run.finished(tmp_path_factory.mktemp("summary") / "run")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [summary.scores, summary.student, summary.costs, summary.corruptions, summary.parts, summary.steps],
+    ids=lambda table: table.__name__,
+)
+def test_rows_are_as_wide_as_the_headings(run, table):
+    found = table(run)
+    assert found.rows
+    assert {len(row) for row in found.rows} == {len(found.headings)}
+    assert found.caption.endswith(".")
+
+
+def test_teachers_come_before_the_students(run):
+    names = [row[0] for row in summary.scores(run).rows]
+    assert names == [*(f"teacher {name}" for name in made_up_run.TEACHERS), *summary.MODELS.values()]
+
+
+def test_the_report_is_no_step_of_its_own_table(run):
+    steps = [row[0] for row in summary.steps(run).rows]
+    assert steps[0] == "data"
+    assert "report" not in steps

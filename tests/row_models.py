@@ -1,0 +1,29 @@
+"""Small models for the row engine, read."""
+
+from int8_graphs import PIXELS, GraphBuilder
+
+from firmware_export.tflite import reader
+
+
+def model(build, shape, *, seed=0, quantization=None):
+    """A `Model` of what `build` (builder, its input -> its output) appends to an input of `shape`."""
+    builder = GraphBuilder(seed)
+    given = builder.activation(shape, quantization)
+    return reader.read(builder.model(given, build(builder, given)))
+
+
+def every_layer(quantization=PIXELS):
+    """A `Model` with every kernel of the row engine in it: [1, 9, 7, 3] to five classes."""
+    return model(_every_layer, (1, 9, 7, 3), seed=5, quantization=quantization)
+
+
+def _every_layer(builder, given):
+    x = builder.convolution(given, 4, (3, 3), (1, 1), "SAME", "RELU")
+    y = builder.convolution(x, 4, (3, 3), (1, 1), "SAME", "NONE", multiplier=1)
+    x = builder.relu("RELU", builder.add(x, y, "NONE"))
+    x = builder.pool("MAX_POOL_2D", x, (3, 3), (1, 1), "SAME", "NONE")
+    x = builder.pool("AVERAGE_POOL_2D", x, (3, 3), (1, 1), "SAME", "NONE")
+    x = builder.pad(x, [[0, 0], [1, 1], [0, 0], [0, 1]])
+    x = builder.pool("AVERAGE_POOL_2D", x, (4, 2), (4, 1), "SAME", "NONE")
+    y = builder.dense(builder.reshape(x, (1, 3 * 7 * 5)), 5, "NONE")
+    return builder.softmax(builder.add(builder.mean(x), y, "NONE"))
