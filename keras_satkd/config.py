@@ -71,6 +71,17 @@ class DataConfig(_Strict):
 
 
 @dataclass(frozen=True)
+class CameraConfig(_Strict):
+    """The camera through which training images are seen, by teachers and student alike."""
+
+    sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
+    """A sensor's TOML file, one of the package's (`healthy`, `poor`), or `any`: cameras from healthy to poor. Training
+    draws from its ranges, the test reports at its values; images stay as they are when not given."""
+    share: Threshold = 0.5
+    """Part of the training and validation images that pass through the camera."""
+
+
+@dataclass(frozen=True)
 class TrainingConfig(_Strict):
     """One call of `fit`: optimizer (AdamW), schedule and patience."""
 
@@ -165,6 +176,9 @@ class DistillationConfig(TrainingConfig):
     sensor_noise: Threshold = 0.0
     """Largest standard deviation, as a part of full range, of noise on the student's training images, here and in QAT.
     Each image draws its own; the teachers see none of it."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum of a moving average of the student's weights (0.999, say), which is validated, kept and quantized in
+    their place; 0: none."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 
@@ -197,6 +211,7 @@ class Config(_Strict):
     """A whole run."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
     student: str = "resnet8"
     """`resnet8` or `resnet16`."""

@@ -24,9 +24,13 @@ from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.camera.pixels import to_float, to_uint8
 from keras_satkd.camera.suite import HELD_OUT, KINDS
 from keras_satkd.camera.training import Mixture, Range
+from keras_satkd.config import CameraConfig
 
 FOLDER = Path(__file__).parent / "sensors"
 """Where the package's own sensors lie."""
+
+ANY = "any"
+"""In place of a sensor: any camera from healthy to poor (`training.BROAD`)."""
 
 FULL_RANGE_BITS = 8
 """Images have so many bits: a sensor with more loses nothing by them."""
@@ -189,6 +193,17 @@ def load(name: str) -> Sensor:
     except ValueError as error:
         raise UserError(f"--sensor {name} is not TOML: {error}") from None
     return _validated(values, f"--sensor {name}")
+
+
+def mixture(config: CameraConfig) -> Mixture | None:
+    """What disturbs training images; None where no camera is asked for.
+
+    Raises:
+        UserError: the sensor does not exist, or its file has a mistake.
+    """
+    if config.sensor is None:
+        return None
+    return Mixture(share=config.share) if config.sensor == ANY else load(config.sensor).mixture(config.share)
 
 
 def _validated(values: dict[str, Any], origin: str) -> Sensor:

@@ -8,13 +8,16 @@ seed and can be made again, so that teachers see once what the student sees late
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from keras_satkd.camera.pixels import generators, to_uint8
 from keras_satkd.camera.suite import HELD_OUT, KINDS
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,11 @@ BROAD: dict[str, Range] = {
 """Any camera from healthy to poor, in the order in which light and signal meet its parts."""
 
 
+@dataclass(frozen=True)
 class Mixture:
-    """A random camera for each image.
+    """A random camera for each image. Its `repr` says all that it does.
 
-    Args:
+    Attributes:
         ranges: by name of a kind in `KINDS`, in the order in which they are applied.
         share: part of the images that are disturbed at all, 0..1.
 
@@ -72,11 +76,13 @@ class Mixture:
         ValueError: a kind belongs to a group that is held out of every training.
     """
 
-    def __init__(self, ranges: Mapping[str, Range] = BROAD, share: float = 0.5) -> None:
-        for name in ranges:
+    ranges: Mapping[str, Range] = field(default_factory=lambda: BROAD)
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in self.ranges:
             if KINDS[name].group in HELD_OUT:
                 raise ValueError(f"{name} belongs to {KINDS[name].group}, which no training draws from")
-        self.ranges, self.share = dict(ranges), share
 
     def __call__(self, images: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Disturb `share` of the images: uint8 [N, H, W, C], int [N] → uint8 [N, H, W, C]."""
@@ -90,8 +96,11 @@ class Mixture:
             disturbed[whether] = to_uint8(pixels)
         return disturbed
 
-    def in_graph(self, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def in_graph(self, images: "tf.Tensor", seeds: "tf.Tensor") -> "tf.Tensor":
         """The same for tensors, in a `tf.data` pipeline: uint8 [N, H, W, C], int64 [N] → uint8 [N, H, W, C]."""
+        # Evaluation and reports use this module too, and do without the seconds of this import.
+        import tensorflow as tf
+
         disturbed = tf.numpy_function(self, [images, seeds], tf.uint8)
         return tf.ensure_shape(disturbed, images.shape)
 
@@ -102,3 +111,8 @@ class Mixture:
             if chosen.any():
                 severities = drawn.draw(draws[chosen, at, 1])
                 pixels[chosen] = KINDS[name].disturb(pixels[chosen], severities, seeds[chosen])
+
+
+def view_seeds(images: int, view: int, seed: int) -> np.ndarray:
+    """Seeds of one view of every image, int64 [images]; other views and other values of `seed` have others."""
+    return (seed % 2**14 << 48) + (view << 32) + np.arange(images, dtype=np.int64)

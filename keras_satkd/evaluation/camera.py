@@ -71,14 +71,19 @@ def behind(sensor: Sensor, logits_of: LogitsOf, images: np.ndarray, labels: np.n
 
 def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of a table in per cent, from the result of `suite`."""
-    rows = [["clean", "", f"{100 * found['clean']:.1f}", f"{100 * found['clean']:.1f}"]]
+    columns = max(len(kind["severities"]) for kind in found["kinds"].values())
+
+    def row(name: str, accuracies: list[float], mean: float) -> list[str]:
+        cells = [f"{100 * share:.1f}" for share in accuracies]
+        return [name, *cells, *[""] * (columns - len(cells)), f"{100 * mean:.1f}"]
+
+    rows = [row("clean", [], found["clean"])]
     for kind in found["kinds"].values():
-        severities = " / ".join(f"{severity:g}" for severity in kind["severities"])
-        accuracies = " / ".join(f"{100 * share:.1f}" for share in kind["accuracy"])
-        rows.append([kind["unit"], severities, accuracies, f"{100 * kind['mean']:.1f}"])
-    means = {"mean": "all kinds", "mean_trained": "kinds to train on", "mean_held_out": "kinds never trained on"}
-    rows += [[name, "", "", f"{100 * found[mean]:.1f}"] for mean, name in means.items() if mean in found]
-    return ["disturbance", "severity", "accuracy %", "mean %"], rows
+        severities = ", ".join(f"{severity:g}" for severity in kind["severities"])
+        rows.append(row(f"{kind['unit']}: {severities}", kind["accuracy"], kind["mean"]))
+    means = {"mean": "all kinds", "mean_trained": "kinds for training", "mean_held_out": "never trained on"}
+    rows += [row(name, [], found[mean]) for mean, name in means.items() if mean in found]
+    return ["accuracy %, from healthy to poor", *map(str, range(1, columns + 1)), "mean"], rows
 
 
 def _accuracy(logits_of: LogitsOf, images: np.ndarray, labels: np.ndarray) -> float:

@@ -7,7 +7,9 @@ import numpy as np
 from sklearn.metrics import recall_score
 
 from firmware_export.common.errors import UserError, unknown_name
+from keras_satkd.camera.sensor import Sensor
 from keras_satkd.data.corruptions import SEVERITIES, accuracies
+from keras_satkd.evaluation import camera
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.evaluation.metrics import score
 
@@ -40,7 +42,12 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
 
 
 def evaluate(
-    classifier: Classifier, images: np.ndarray, labels: np.ndarray, corruptions: bool = False
+    classifier: Classifier,
+    images: np.ndarray,
+    labels: np.ndarray,
+    corruptions: bool = False,
+    camera_suite: bool = False,
+    sensor: Sensor | None = None,
 ) -> dict[str, Any]:
     """A model's scores, each in [0, 1], in plain values that JSON can hold.
 
@@ -49,11 +56,14 @@ def evaluate(
         images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
         labels: int [N], positions among the model's logits.
         corruptions: score the corrupted images too.
+        camera_suite: score the images under every disturbance of a camera too.
+        sensor: score the images as it gives them too.
 
     Returns:
         `images` (N), the scores of `metrics.score`, `per_class` (recall and number of images of every class that
         `labels` holds, by name), and with `corruptions` the accuracy at severities 1..5 of every corruption, by name,
-        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`).
+        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`); with `camera_suite`, in `camera`,
+        what `camera.suite` returns; with `sensor`, in `behind`, what `camera.behind` returns.
     """
     logits = classifier.logits(images)
     present, counts = np.unique(labels, return_counts=True)
@@ -68,4 +78,8 @@ def evaluate(
         model = {classifier.name: classifier.logits}
         result["corruptions"] = accuracies(model, images, labels)[classifier.name]
         result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    if camera_suite:
+        result["camera"] = camera.suite(classifier.logits, images, labels)
+    if sensor is not None:
+        result["behind"] = camera.behind(sensor, classifier.logits, images, labels)
     return result

@@ -23,7 +23,7 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
     uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
     found = teach(run, inputs) if uses_teachers else []
     return compute_teacher_logits(
-        found, inputs.split, config.distillation, config.distillation.augmentation, config.data
+        found, inputs.split, config.distillation, config.distillation.augmentation, config.data, inputs.camera
     )
 
 
@@ -52,6 +52,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         workdir=run.workdir,
         lowers=run.lowers,
         sensor_noise=config.sensor_noise,
+        average=config.average,
     )
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
     finished = students.build(*architecture)

@@ -7,6 +7,8 @@ from firmware_export.common.c_text import check_symbol
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from keras_satkd import weighting
+from keras_satkd.camera import sensor
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
@@ -28,11 +30,13 @@ class Inputs:
         split: the images.
         teachers: by the name that the run gives them; None for those that are yet to be fine-tuned.
         teachers_of_teachers: trained teachers under whose loss the others are fine-tuned.
+        camera: disturbs training and validation images.
     """
 
     split: Split
     teachers: dict[str, Teacher | None]
     teachers_of_teachers: list[Teacher]
+    camera: Mixture | None = None
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -54,6 +58,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     teachers.check_trained(config.teachers.taught_by)
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
+    camera = sensor.mixture(config.camera)
     images = load(config.data)
     # Built to check its initial weights and its image size.
     students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
@@ -69,6 +74,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         split(images, config.data),
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
         [trained(name) for name in config.teachers.taught_by],
+        camera,
     )
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:

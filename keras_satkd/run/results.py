@@ -145,6 +145,8 @@ class TestResult(StepResult):
         confusion: [C][C] images by true and predicted class, of the int8 model.
         corruptions: `images`, how many were corrupted, and for `float` and `int8` their accuracy by corruption.
         cost: of the models, `costs.network_cost`.
+        camera: `images`, how many were disturbed; for `float` and `int8` what `evaluation.camera.suite` returns, and in
+            `behind` what its `behind` does, where the run has a sensor. None in runs without a camera.
     """
 
     # pytest takes a class of this name for tests.
@@ -154,6 +156,7 @@ class TestResult(StepResult):
     confusion: list[list[int]]
     corruptions: dict[str, Any] = field(metadata={"key": "noise"})
     cost: dict[str, dict[str, Any]]
+    camera: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

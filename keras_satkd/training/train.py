@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.common.errors import UserError
 from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
@@ -34,6 +35,7 @@ def train(
     lowers: bool = False,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
+    average: float = 0.0,
 ) -> None:
     """Train `network` under the distillation loss; its best weights are left in it.
 
@@ -49,6 +51,7 @@ def train(
         lowers: write the training as a program instead of doing it.
         normalize: images in 0..255 → the network's input.
         sensor_noise: as `Distiller` takes it.
+        average: likewise.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -67,8 +70,13 @@ def train(
         calibration=targets.calibration,
         normalize=normalize,
         sensor_noise=sensor_noise,
+        average=average,
     )
     if lowers:
+        if targets.camera is not None:
+            raise UserError("--camera.sensor cannot be lowered: JPEG is no part of an XLA program; train here")
+        if average:
+            raise UserError("--distillation.average cannot be lowered: leave it out, or train here")
         logits = targets.training, targets.validation
         export_training(distiller, split, logits, config, targets.augmentation, seed, folder)
         raise TrainingExported(folder)
@@ -78,6 +86,7 @@ def train(
         augmentation=targets.augmentation,
         seed=seed,
         view_logits=targets.training,
+        camera=targets.camera,
     )
-    validation = evaluation_batches(split.validation, config.batch_size, targets.validation)
+    validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
     fit(distiller, training, validation, config, phase=phase, workdir=workdir)
