@@ -1,8 +1,12 @@
 """What all disturbances share: number formats, severities and random numbers of single images."""
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
+
+_PART = 256
+"""Images that are disturbed at a time."""
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
@@ -13,6 +17,27 @@ def to_float(images: np.ndarray) -> np.ndarray:
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
     """Round to the nearest level and clip to 0..255, as the analogue-to-digital converter does."""
     return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def in_parts(
+    images: np.ndarray, first_seed: int, disturb: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Disturb many images: filters and float images take many times their memory.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        first_seed: seed of the first image; those of the others follow.
+        disturb: images and seeds of a part → images, float or uint8.
+
+    Returns:
+        uint8 [N, H, W, C].
+    """
+    disturbed = np.empty(images.shape, np.uint8)
+    for at in range(0, len(images), _PART):
+        part = images[at : at + _PART]
+        seeds = np.arange(first_seed + at, first_seed + at + len(part))
+        disturbed[at : at + _PART] = to_uint8(disturb(part, seeds))
+    return disturbed
 
 
 def per_image(severity: float | np.ndarray, images: np.ndarray) -> np.ndarray:

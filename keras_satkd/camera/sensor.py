@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 
 from firmware_export.common.errors import UserError, unknown_name
-from keras_satkd.camera.pixels import to_float, to_uint8
+from keras_satkd.camera.pixels import in_parts
 from keras_satkd.camera.suite import HELD_OUT, KINDS
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import CameraConfig
@@ -145,12 +145,14 @@ class Sensor(BaseModel):
         Raises:
             UserError: a figure has another number of bands than the images.
         """
-        count, bands = len(images), images.shape[-1]
-        pixels, seeds = to_float(images), np.arange(first_seed, first_seed + count)
-        for name, figure in self.parts():
-            if only in (None, name):
-                pixels = KINDS[name].disturb(pixels, self._severity(name, figure, count, bands), seeds)
-        return to_uint8(pixels)
+
+        def disturb(part: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+            for name, figure in self.parts():
+                if only in (None, name):
+                    part = KINDS[name].disturb(part, self._severity(name, figure, *part.shape[::3]), seeds)
+            return part
+
+        return in_parts(images, first_seed, disturb)
 
     def _severity(self, name: str, figure: Quantity, count: int, bands: int) -> np.ndarray:
         if isinstance(figure.value, float):
@@ -204,6 +206,23 @@ def mixture(config: CameraConfig) -> Mixture | None:
     if config.sensor is None:
         return None
     return Mixture(share=config.share) if config.sensor == ANY else load(config.sensor).mixture(config.share)
+
+
+def captured(config: CameraConfig, images: np.ndarray) -> np.ndarray:
+    """Images as the run's sensor gives them, with its values; `any` disturbs its share of them, always in the same way.
+
+    Args:
+        config: of the run.
+        images: uint8 [N, H, W, C].
+
+    Raises:
+        UserError: the sensor does not exist, or does not fit the images.
+    """
+    if config.sensor is None:
+        return images
+    if config.sensor == ANY:
+        return Mixture(share=config.share)(images, np.arange(len(images)))
+    return load(config.sensor).capture(images)
 
 
 def _validated(values: dict[str, Any], origin: str) -> Sensor:

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from keras_satkd.camera import atmosphere, compression, detector, geometry, noise, optics, radiometry
-from keras_satkd.camera.pixels import generators, to_uint8
+from keras_satkd.camera.pixels import generators, in_parts
 
 Disturb = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -22,9 +22,6 @@ GROUPS = ("noise", "optics", "detector", "radiometry", "compression", "geometry"
 
 HELD_OUT = ("geometry", "atmosphere")
 """Groups that no training ever draws from: they show what carries over to disturbances that a model was not shown."""
-
-_PART = 256
-"""Images that are disturbed at a time."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,7 @@ class Kind:
             severity: one of `severities`, or any other in that unit.
             first_seed: seed of the first image; those of the others follow.
         """
-        disturbed = np.empty(images.shape, np.uint8)
-        # In parts, since filters and float images take many times the memory of the images.
-        for at in range(0, len(images), _PART):
-            part = images[at : at + _PART]
-            seeds = np.arange(first_seed + at, first_seed + at + len(part))
-            disturbed[at : at + _PART] = to_uint8(self.disturb(part, np.full(len(part), severity), seeds))
-        return disturbed
+        return in_parts(images, first_seed, lambda part, seeds: self.disturb(part, np.full(len(part), severity), seeds))
 
 
 def _seedless(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Disturb:

@@ -4,6 +4,8 @@ import pytest
 from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor
 from keras_satkd.camera.suite import KINDS
+from keras_satkd.camera.training import BROAD, Mixture
+from keras_satkd.config import CameraConfig
 
 GREY = np.full((4, 32, 32, 3), 120, np.uint8)
 
@@ -58,6 +60,17 @@ def test_what_has_no_effect_is_left_out(tmp_path):
     assert not list(found.parts())
     np.testing.assert_array_equal(found.capture(GREY), GREY)
     assert found.name == "mine"
+
+
+def test_what_a_run_is_asked_for():
+    assert sensor.mixture(CameraConfig()) is None
+    assert sensor.mixture(CameraConfig("any", 0.3)) == Mixture(BROAD, 0.3)
+    assert sensor.mixture(CameraConfig("poor", 0.3)) == sensor.load("poor").mixture(0.3)
+    assert sensor.captured(CameraConfig(), GREY) is GREY
+    np.testing.assert_array_equal(sensor.captured(CameraConfig("poor"), GREY), sensor.load("poor").capture(GREY))
+    np.testing.assert_array_equal(
+        sensor.captured(CameraConfig("any", 1.0), GREY), Mixture(share=1.0)(GREY, np.arange(4))
+    )
 
 
 @pytest.mark.parametrize(
