@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP)  ## the whole road on embedded data: teachers, distillation, QAT, int8, firmware
+demo: $(STAMP)  ## the full pipeline on synthetic images: teachers, distillation, QAT, int8, firmware
 	$(BIN)/python -m keras_satkd.distill --config demo --workdir runs/demo
 
 test: $(STAMP) lint  ## the whole test suite, in two processes

@@ -38,7 +38,8 @@ def export(
 
     Raises:
         UserError: the model cannot run on a microcontroller, its kernels or its Keras model disagree, the text does not
-            compile, an argument does not fit, or the folder holds somebody else's files. Nothing is written then.
+            compile, an argument does not fit, or the folder contains files that no export wrote. Nothing is written
+            then.
         OSError: the folder cannot be written; what was there is put back.
     """
     tell = progress or (lambda stage, done, total: None)

@@ -271,7 +271,8 @@ def validated(config: Config) -> Config:
 
 def to_dict(config: Config) -> dict[str, Any]:
     """`config` as nested dictionaries of plain values, as they stand in `config.json`."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from keras_satkd.weighting import PAPER_CASES, RULES, Weights, make_rule
 
 
 @tf_keras.saving.register_keras_serializable("keras_satkd")
-class Distiller(tf_keras.Model):
+class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no types
     """A student, its teachers and the loss between them; works with `compile`, `fit`, callbacks and `evaluate`.
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are

@@ -1,6 +1,7 @@
 """What holds for every test: quiet TensorFlow, two processors for `tf.distribute`, no cache in the user's home."""
 
 import io
+import logging
 import os
 import sys
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 import keras_satkd  # noqa: F401  (chooses legacy Keras before TensorFlow is imported)
+from firmware_export.common.command_line import OURS
 from firmware_export.common.errors import exit_on_user_error
 
 
@@ -27,6 +29,16 @@ def two_logical_processors():
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_log_level():
+    """A command that a test calls sets the level of our loggers; the next test finds it as it was."""
+    loggers = [logging.getLogger(name) for name in OURS]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

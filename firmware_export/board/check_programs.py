@@ -78,7 +78,8 @@ def _rows(said: Mapping[str, Any]) -> Program:
 
 
 def _prefix(said: Mapping[str, Any]) -> str:
-    return said["rows"].get("prefix", defaults.ENGINE_PREFIX)
+    prefix: str = said["rows"].get("prefix", defaults.ENGINE_PREFIX)
+    return prefix
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
@@ -87,7 +88,7 @@ def _read(folder: Path) -> Mapping[str, Any]:
         raise UserError(f"folder {str(folder)!r} not found: {REMEDY}")
     path = folder / "export.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         check_symbol(said["symbol"])
         if said.get("rows"):
             naming.check_prefix(_prefix(said))

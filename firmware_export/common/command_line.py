@@ -71,7 +71,8 @@ def read(
     tyro._experimental_options["ansi_codes"] = is_terminal and not os.environ.get("NO_COLOR")
     if short_options:
         arguments = [_expanded(word, short_options) for word in (sys.argv[1:] if arguments is None else arguments)]
-    return tyro.cli(shape, args=arguments, prog=invocation.name(module), **settings)
+    parsed: Shape = tyro.cli(shape, args=arguments, prog=invocation.name(module), **settings)
+    return parsed
 
 
 def _expanded(word: str, short_options: Mapping[str, str]) -> str:

@@ -13,7 +13,8 @@ def render_template(name: str, context: Mapping[str, Any], package: str = "firmw
         context: what the template asks for.
         package: which one's.
     """
-    return _environment(package).get_template(name).render(context)
+    text: str = _environment(package).get_template(name).render(context)
+    return text
 
 
 @cache

@@ -24,7 +24,7 @@ def load_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"images {str(path)!r} not found: give a folder of images, a zip of one or a .npy file")
     try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise UserError(f"images {str(path)!r} is truncated or no .npy array ({error}): save it again") from error
     if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape or len(images) == 0:

@@ -30,7 +30,8 @@ def _scene(generator: np.random.Generator, height: int, width: int, channels: in
         bottom, right = top + generator.integers(1, height + 1), left + generator.integers(1, width + 1)
         scene[top:bottom, left:right] = generator.uniform(-64, 320, channels)
     scene += generator.normal(0, generator.choice([0, 4, 32]), scene.shape)
-    return np.clip(scene, 0, 255).round().astype(np.uint8)
+    pixels: np.ndarray = np.clip(scene, 0, 255).round().astype(np.uint8)
+    return pixels
 
 
 def _shading(generator: np.random.Generator, height: int, width: int, channels: int) -> np.ndarray:

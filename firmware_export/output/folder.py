@@ -33,7 +33,10 @@ def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
     foreign = sorted({name for name in names if (out_dir / name).exists()} - _written_before(out_dir))
     if foreign:
         listed = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise UserError(f"{out_dir} holds {listed} of somebody else's: give another --out, or --force to overwrite")
+        raise UserError(
+            f"{out_dir} contains files that this tool did not write ({listed}): give another --out, or --force to "
+            "overwrite them"
+        )
 
 
 def _written_before(out_dir: Path) -> set[str]:

@@ -151,7 +151,7 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
             # (#2602), and computed nonsense before; firmware trees live long.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         try:
-            content = converter.convert()
+            content: bytes = converter.convert()
         except Exception as error:
             raise UserError(
                 f"Keras model {model.name!r} does not convert to int8 ({_one_line(error)}): use layers that TFLite has"

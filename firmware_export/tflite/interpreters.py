@@ -66,11 +66,13 @@ class TflmInterpreter:
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise UserError(f"TensorFlow Lite Micro fails to run the model: {_reason(said(), error)}") from error
-        return self._interpreter.get_output(0)
+        output: np.ndarray = self._interpreter.get_output(0)
+        return output
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `keeps_tensors`."""
-        return self._interpreter.GetTensor(index, 0)["tensor_data"]
+        values: np.ndarray = self._interpreter.GetTensor(index, 0)["tensor_data"]
+        return values
 
 
 def _reason(said: str, error: Exception) -> str:
@@ -160,11 +162,13 @@ class TfliteInterpreter:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise UserError(f"TFLite fails to run the model ({_one_line(error)}): convert it again") from error
-        return self._interpreter.get_tensor(self._output)
+        output: np.ndarray = self._interpreter.get_tensor(self._output)
+        return output
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `is_reference`."""
-        return self._interpreter.get_tensor(index)
+        values: np.ndarray = self._interpreter.get_tensor(index)
+        return values
 
 
 def _one_line(error: Exception) -> str:
@@ -215,4 +219,5 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
     tensor = graph.inputs[0]
     # All 256 answers at once: exact in double precision, and no float array of the size of the data set.
     codes = np.round(np.arange(256) / 255 / tensor.scale) + tensor.zero_point
-    return np.clip(codes, -128, 127).astype(np.int8)[images_uint8]
+    table: np.ndarray = np.clip(codes, -128, 127).astype(np.int8)
+    return np.take(table, images_uint8)

@@ -94,7 +94,8 @@ def golden_vectors(
 
 
 def _classes(outputs: np.ndarray) -> np.ndarray:
-    return outputs.reshape(len(outputs), -1).argmax(axis=1)
+    classes: np.ndarray = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    return classes
 
 
 def _choose(classes: np.ndarray, count: int) -> np.ndarray:

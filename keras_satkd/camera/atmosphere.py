@@ -23,7 +23,8 @@ def haze(images: np.ndarray, transmission: float | np.ndarray) -> np.ndarray:
         float32 [N, H, W, C] in 0..255.
     """
     share = per_image(transmission, images)
-    return share * to_float(images) + (1 - share) * np.float32(BRIGHTNESS)
+    hazy: np.ndarray = share * to_float(images) + (1 - share) * np.float32(BRIGHTNESS)
+    return hazy
 
 
 def thin_cloud(images: np.ndarray, opacity: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -45,4 +46,5 @@ def thin_cloud(images: np.ndarray, opacity: float | np.ndarray, seeds: np.ndarra
     above = np.maximum(fields - np.median(fields, axis=(1, 2), keepdims=True), 0)
     thickness = above / np.maximum(above.max(axis=(1, 2), keepdims=True), 1e-6)
     cover = per_image(opacity, images) * thickness
-    return (1 - cover) * to_float(images) + cover * np.float32(BRIGHTNESS)
+    clouded: np.ndarray = (1 - cover) * to_float(images) + cover * np.float32(BRIGHTNESS)
+    return clouded

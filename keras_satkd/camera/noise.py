@@ -33,4 +33,5 @@ def photon_and_read(
     normal = np.empty_like(pixels)
     for noise, generator in zip(normal, generators(seeds, "noise"), strict=True):
         generator.standard_normal(out=noise, dtype=np.float32)
-    return pixels + deviation * np.sqrt(photon_share * relative + (1 - photon_share)) * normal
+    noisy: np.ndarray = pixels + deviation * np.sqrt(photon_share * relative + (1 - photon_share)) * normal
+    return noisy

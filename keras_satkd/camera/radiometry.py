@@ -15,7 +15,8 @@ def gain(images: np.ndarray, factor: float | np.ndarray) -> np.ndarray:
     Returns:
         float32 [N, H, W, C], not clipped.
     """
-    return to_float(images) * per_image(factor, images)
+    scaled: np.ndarray = to_float(images) * per_image(factor, images)
+    return scaled
 
 
 def band_gain(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -45,7 +46,8 @@ def offset(images: np.ndarray, levels: float | np.ndarray) -> np.ndarray:
     Returns:
         float32 [N, H, W, C], not clipped.
     """
-    return to_float(images) + per_image(levels, images)
+    shifted: np.ndarray = to_float(images) + per_image(levels, images)
+    return shifted
 
 
 def quantize(images: np.ndarray, bits: float | np.ndarray) -> np.ndarray:
@@ -59,4 +61,5 @@ def quantize(images: np.ndarray, bits: float | np.ndarray) -> np.ndarray:
         float32 [N, H, W, C] in 0..255.
     """
     steps = 2 ** per_image(bits, images) - 1
-    return np.rint(np.clip(to_float(images), 0, 255) * steps / 255) * 255 / steps
+    rounded: np.ndarray = np.rint(np.clip(to_float(images), 0, 255) * steps / 255) * 255 / steps
+    return rounded

@@ -45,7 +45,8 @@ def gaussian_noise(images: np.ndarray, severity: int) -> np.ndarray:
 
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
         noise = _generator("gaussian_noise", position).standard_normal(image.shape, np.float32)
-        return image + deviation * noise
+        noisy: np.ndarray = image + deviation * noise
+        return noisy
 
     return _one_by_one(disturb, images)
 
@@ -71,7 +72,8 @@ def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
         angle = _generator("motion_blur", position).uniform(0, np.pi)
         kernel = line_kernel(length, angle)[:, :, np.newaxis]
-        return convolve(image, kernel, output=np.float32, mode="reflect")
+        smeared: np.ndarray = convolve(image, kernel, output=np.float32, mode="reflect")
+        return smeared
 
     return _one_by_one(disturb, images)
 
@@ -133,7 +135,8 @@ def light(images: np.ndarray, severity: int) -> np.ndarray:
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
         brightness, *colour = _generator("light", position).uniform(-1, 1, 4)
         gains = (1 + largest * brightness) * (1 + largest / 2 * np.array(colour))
-        return image * gains.astype(np.float32)
+        lit: np.ndarray = image * gains.astype(np.float32)
+        return lit
 
     return _one_by_one(disturb, images)
 

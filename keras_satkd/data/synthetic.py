@@ -63,7 +63,8 @@ def scene(class_name: str, index: int, seed: int, image_size: int) -> np.ndarray
 def _annual_crop(random: np.random.Generator) -> np.ndarray:
     number = parcels(random, int(random.integers(1, 3)))
     colours = tone(random, EARTH, number.max() + 1)
-    return colours[number] + furrows(random, number, 20)[..., None] + 4 * clouds(random, 20)[..., None]
+    scene: np.ndarray = colours[number] + furrows(random, number, 20)[..., None] + 4 * clouds(random, 20)[..., None]
+    return scene
 
 
 def _forest(random: np.random.Generator) -> np.ndarray:
@@ -73,7 +74,8 @@ def _forest(random: np.random.Generator) -> np.ndarray:
     down, right = np.gradient(canopy)
     lit = 22 * (right * np.cos(angle) + down * np.sin(angle)) + 8 * canopy
     ground = tone(random, EARTH)[0] * (0.75 + 0.06 * noise(random, 40))[..., None]
-    return ground + random.uniform(1.0, 1.5) * lit[..., None]
+    scene: np.ndarray = ground + random.uniform(1.0, 1.5) * lit[..., None]
+    return scene
 
 
 def _herbaceous(random: np.random.Generator) -> np.ndarray:
@@ -164,7 +166,8 @@ def _sea_lake(random: np.random.Generator) -> np.ndarray:
     slope = random.uniform(-0.15, 0.15) * along + 3 * noise(random, 50)
     swell = np.sin(2 * np.pi * across / random.uniform(7, 14) + 1.5 * noise(random, 24))
     water = tone(random, WATER)[0] * random.uniform(0.7, 1.4)
-    return water + slope[..., None] + random.uniform(2, 5) * swell[..., None]
+    scene: np.ndarray = water + slope[..., None] + random.uniform(2, 5) * swell[..., None]
+    return scene
 
 
 _SCENES: dict[str, Callable[[np.random.Generator], np.ndarray]] = {

@@ -34,7 +34,8 @@ def noise(random: np.random.Generator, grain: float) -> np.ndarray:
 
 def clouds(random: np.random.Generator, grain: float, octaves: int = 3) -> np.ndarray:
     """Fractal noise: every octave half as coarse and half as strong as the one before."""
-    return sum(noise(random, grain / 2**octave) / 2**octave for octave in range(octaves))
+    total: np.ndarray = sum(noise(random, grain / 2**octave) / 2**octave for octave in range(octaves))
+    return total
 
 
 def turned(random: np.random.Generator, angle: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +53,8 @@ def edge(distance: np.ndarray) -> np.ndarray:
 
 def paint(scene: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """`scene` [CANVAS, CANVAS, 3] with `colour` ([3], or an image) laid over it where `mask` is 1."""
-    return scene + mask[..., None] * (colour - scene)
+    painted: np.ndarray = scene + mask[..., None] * (colour - scene)
+    return painted
 
 
 def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
@@ -61,7 +63,8 @@ def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
     along = along + random.uniform(-0.3, 0.3) * across
     strip = np.searchsorted(np.sort(random.uniform(-48, 48, cuts)), across)
     lines = np.sort(random.uniform(-52, 52, (cuts + 1, cuts)), axis=1).astype(np.float32)
-    return strip * (cuts + 1) + (along[..., None] > lines[strip]).sum(-1)
+    number: np.ndarray = strip * (cuts + 1) + (along[..., None] > lines[strip]).sum(-1)
+    return number
 
 
 def furrows(random: np.random.Generator, number: np.ndarray, strength: float) -> np.ndarray:
@@ -71,14 +74,16 @@ def furrows(random: np.random.Generator, number: np.ndarray, strength: float) ->
     wave = 2 * np.pi / random.uniform(5, 9, parcels_drawn)
     height = strength * random.uniform(0.5, 1.2, parcels_drawn)
     right, down = (wave * np.cos(angle)).astype(np.float32), (wave * np.sin(angle)).astype(np.float32)
-    return height.astype(np.float32)[number] * np.sin(X * right[number] + Y * down[number])
+    waves: np.ndarray = height.astype(np.float32)[number] * np.sin(X * right[number] + Y * down[number])
+    return waves
 
 
 def countryside(random: np.random.Generator) -> np.ndarray:
     """What lies beside roads and rivers: quiet fields or open land."""
     colours = tone(random, EARTH, 12)
     if random.random() < 0.5:
-        return colours[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
+        ground: np.ndarray = colours[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
+        return ground
     return paint(colours[0] + np.zeros((CANVAS, CANVAS, 3), np.float32), edge(12 * clouds(random, 40)), colours[1])
 
 

@@ -21,7 +21,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     def negative_log_likelihood(log_temperature: float) -> float:
         log_probabilities = log_softmax(logits / math.exp(log_temperature), axis=1)
-        return -log_probabilities[np.arange(len(labels)), labels].mean()
+        return -float(log_probabilities[np.arange(len(labels)), labels].mean())
 
     best = minimize_scalar(negative_log_likelihood, bounds=(math.log(0.05), math.log(20)), method="bounded")
     return float(math.exp(best.x))

@@ -129,7 +129,8 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
     values = (predict_int8(parsed, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
     if graph.operators[-1].name != "SOFTMAX":
         return values
-    return np.log(np.maximum(values, np.float32(output.scale / 2)))
+    logits: np.ndarray = np.log(np.maximum(values, np.float32(output.scale / 2)))
+    return logits
 
 
 def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:

@@ -38,7 +38,8 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
     for name in class_names:
         if name not in classifier.class_names:
             raise unknown_name("class in --data", name, classifier.class_names)
-    return np.array([classifier.class_names.index(name) for name in class_names], np.int32)[labels]
+    mapped: np.ndarray = np.array([classifier.class_names.index(name) for name in class_names], np.int32)[labels]
+    return mapped
 
 
 def evaluate(

@@ -126,4 +126,4 @@ def _macs_of(layer: layers.Layer) -> int:
 
 
 def _positions(layer: layers.Layer) -> int:
-    return layer.output_shape[1] * layer.output_shape[2]
+    return int(layer.output_shape[1] * layer.output_shape[2])

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -139,7 +140,7 @@ def check_trained(names: Sequence[str]) -> None:
             raise UserError(f"teachers.taught_by holds {name!r}: give a folder that keras_satkd.teach made")
 
 
-def save(teacher: Teacher, class_names: Sequence[str], scores: dict, folder: Path) -> None:
+def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], folder: Path) -> None:
     """Write a fine-tuned teacher that `build` made: weights as arrays, and what it takes to build it again."""
     write_with(folder / WEIGHTS_FILE, lambda path: teacher.network.save_weights(path))
     write_json(

@@ -39,7 +39,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
     architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
     with precision(config.mixed_precision):
         student = students.build(*architecture, config.initial_weights)
-    # Noted before the hours of training, in which somebody may replace the file.
+    # Noted before the hours of training, during which the file may be replaced.
     initial_weights = None if config.initial_weights is None else provenance.describe(config.initial_weights)
     train(
         student,

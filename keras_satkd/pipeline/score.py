@@ -83,4 +83,8 @@ def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callab
 
 
 def _student_logits(student: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    return tf.function(lambda images: student(students.normalize(images), training=False), reduce_retracing=True)
+    def logits_of(images: tf.Tensor) -> tf.Tensor:
+        return student(students.normalize(images), training=False)
+
+    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(logits_of, reduce_retracing=True)
+    return compiled

@@ -36,7 +36,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
-    # Noted before the hours of training, in which somebody may replace the file.
+    # Noted before the hours of training, during which the file may be replaced.
     is_continued = teachers.is_trained(config.initial_weights)
     initial_weights = provenance.describe(config.initial_weights) if is_continued else None
     train(

@@ -40,7 +40,8 @@ def teachers(run: Run) -> list[str]:
 
 def firmware(run: Run) -> dict[str, Any]:
     """`firmware/export.json`."""
-    return json.loads(run.path(run.results[FIRMWARE].folder, REPORT_FILE).read_text())
+    exported: dict[str, Any] = json.loads(run.path(run.results[FIRMWARE].folder, REPORT_FILE).read_text())
+    return exported
 
 
 def scores(run: Run) -> Table:

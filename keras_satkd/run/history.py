@@ -39,7 +39,7 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:
-    """Hardware of the epochs, each machine once: a lowered training notes its own, any other ran `here`."""
+    """Hardware of the epochs, each machine once: a training done elsewhere names its own, any other ran `here`."""
     return "; ".join(dict.fromkeys(row.get("hardware") or here for row in epochs))
 
 

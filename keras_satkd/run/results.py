@@ -39,7 +39,8 @@ class StepResult:
 
 
 def _key(of: "dataclasses.Field[Any]") -> str:
-    return of.metadata.get("key", of.name)
+    key: str = of.metadata.get("key", of.name)
+    return key
 
 
 @dataclass(frozen=True)

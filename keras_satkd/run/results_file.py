@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
+from firmware_export.common.files import read_text, write_json
 from keras_satkd.run.results import TEACHER, TeacherResult
 from keras_satkd.run.stages import Found, Stage, Step, step_of
 
@@ -79,7 +79,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
         UserError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads(read_text(path))
+        return values
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

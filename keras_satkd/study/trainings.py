@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.errors import UserError, unknown_name
-from keras_satkd.config import Config
+from keras_satkd.config import Config, TeachersConfig
 from keras_satkd.evaluation import classifier
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models import students, teachers
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 Training = tuple[str, str, int]
 """A row, a student and a seed."""
+
+Shared = dict[tuple[TeachersConfig, bool], tuple[Inputs, TeacherTargets]]
+"""Images and the teachers' logits of them, by the teachers' settings and whether the rule uses teachers."""
 
 
 def study(
@@ -69,7 +72,7 @@ def study(
     if lowers:
         check_jax()
     results: list[dict[str, Any]] = []
-    shared: dict[tuple, tuple[Inputs, TeacherTargets]] = {}
+    shared: Shared = {}
     for training in _trainings(rows, chosen_students, seeds):
         if not _holds(results, training):
             results = read_results(folder / RESULTS_FILE, common)
@@ -103,7 +106,7 @@ def _holds(results: list[dict[str, Any]], training: Training) -> bool:
     return any((found["row"], found["student"], found["seed"]) == training for found in results)
 
 
-def train_row(run: Run, row: str, shared: dict[tuple, tuple[Inputs, TeacherTargets]]) -> dict[str, Any]:
+def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     """Train a row's student and score it on the test images.
 
     Args:
@@ -131,7 +134,7 @@ def train_row(run: Run, row: str, shared: dict[tuple, tuple[Inputs, TeacherTarge
     schedule = run.config.distillation
     if len(epochs) < schedule.epochs and schedule.patience is None:
         raise UserError(
-            f"{run.workdir} was lowered and trained for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
+            f"{run.workdir} was trained elsewhere, for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
             "compare with other rows: remove this folder and train it to the end"
         )
     test = inputs.split.test

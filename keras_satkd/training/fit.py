@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,7 @@ def fit(
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
-        # PyTorch's defaults, since the paper names only the class. PyTorch acts one epoch after its patience, Keras at
-        # it.
-        plateau = tf_keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=PLATEAU_PATIENCE + 1)
-        callbacks.insert(1, plateau)
+        callbacks.insert(1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
     if not log.is_finished(config.epochs):
         distiller.fit(
             training,
@@ -149,7 +146,7 @@ def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimi
     return optimizer
 
 
-class _StopOnNaN(tf_keras.callbacks.Callback):
+class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """Ends the run within the epoch, before the broken weights replace a checkpoint."""
 
     def __init__(self, phase: str, config: TrainingConfig) -> None:
@@ -165,7 +162,7 @@ class _StopOnNaN(tf_keras.callbacks.Callback):
             )
 
 
-class _ValidateAverage(tf_keras.callbacks.Callback):
+class _ValidateAverage(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """Puts the average of the student's weights in their place for validation, and until its scores are noted.
 
     It stands after the log that keeps the best weights and before the checkpoint, which holds both.
@@ -178,7 +175,33 @@ class _ValidateAverage(tf_keras.callbacks.Callback):
         self.model.exchange_average()
 
 
-class EpochLog(tf_keras.callbacks.Callback):
+class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # TensorFlow has no types
+    """Lowers the learning rate by PyTorch's defaults, since the paper names only the class.
+
+    Args:
+        rows: of this phase in `metrics.csv`; a resumed training counts their epochs too.
+    """
+
+    best: float
+    wait: int
+
+    def __init__(self, rows: Sequence[dict[str, str]]) -> None:
+        # PyTorch acts one epoch after its patience, Keras at it.
+        super().__init__("val_loss", factor=0.1, patience=PLATEAU_PATIENCE + 1)
+        self._rows = rows
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls it; the first epoch tells how many were done before."""
+        done, self._rows = [row for row in self._rows if int(row["epoch"]) <= epoch], ()
+        for row in done:
+            loss = float(row["val_loss"])
+            is_better = bool(self.monitor_op(loss, self.best))
+            self.best = loss if is_better else self.best
+            # The rate itself is the checkpoint's.
+            self.wait = 0 if is_better else (self.wait + 1) % self.patience
+
+
+class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
 
     All its state is in the file, so that a resumed training ends where an uninterrupted one would.

@@ -62,11 +62,11 @@ def export_training(
     """
     training, validation = logits
     if distiller.teacher_names and training is None:
-        raise UserError("teachers in the loop cannot be lowered: use --distillation.teacher-logits precomputed")
+        raise UserError("teachers in the loop cannot be exported: use --distillation.teacher-logits precomputed")
     if config.schedule == "plateau":
-        raise UserError("schedule 'plateau' cannot be lowered: use 'cosine' or 'constant'")
+        raise UserError("schedule 'plateau' cannot be exported: use 'cosine' or 'constant'")
     if augmentation not in augment.REPEATABLE:
-        raise UserError(f"augmentation {augmentation!r} cannot be lowered: use one of {', '.join(augment.REPEATABLE)}")
+        raise UserError(f"augmentation {augmentation!r} cannot be exported: use one of {', '.join(augment.REPEATABLE)}")
     arguments = {
         "pixels": split.train.images,
         "labels": split.train.labels.astype(np.int32),

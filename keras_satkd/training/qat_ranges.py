@@ -57,7 +57,7 @@ def _fix_input_range(quantized: tf_keras.Model) -> None:
             layer.quantizer_vars["max_var"].assign(1.0)
 
 
-class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
+class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):  # type: ignore[misc]  # no types
     """An activation's quantizer whose range no batch moves; a saved model is loaded with tfmot's own in its place."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ def train(folder: Path) -> None:
     import jax
     import jax.export
 
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]  # JAX gives it no types
     device = jax.local_devices()[0]
     about = json.loads((folder / DESCRIPTION_FILE).read_text())
     run_epoch = jax.jit(jax.export.deserialize(bytearray((folder / PROGRAM_FILE).read_bytes())).call)

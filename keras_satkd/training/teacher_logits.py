@@ -93,7 +93,7 @@ def compute_view_logits(
 
 
 def _logits_of(teacher: Teacher, policy: str, camera: Mixture | None) -> tf.types.experimental.PolymorphicFunction:
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         views = augment.augment(batch, numbers, policy)
         return teacher.logits(views if camera is None else camera.in_graph(views, seeds))

@@ -1,8 +1,9 @@
 """A TensorFlow function as a file that JAX runs on any of `PLATFORMS`, without TensorFlow.
 
-TensorFlow compiles the function to StableHLO; a JAX primitive holds that module, and `jax.export` serializes it. Only
-public interfaces of both are used. `jax2tf.call_tf` does the same, but for functions that assign no variables: here the
-variables become an argument and a result.
+TensorFlow compiles the function to StableHLO; a JAX primitive holds that module, and `jax.export` serializes it.
+`jax2tf.call_tf` does the same for functions that assign no variables; here the variables become an argument and a
+result. The program needs `jax.export` alone to run, whose format is versioned. Writing it also needs `jax.extend` and
+`jax.interpreters`: public, but without a promise to stay, so `check_jax` asks for them before a run begins.
 """
 
 import importlib.metadata
@@ -144,7 +145,7 @@ def _primitive(module: bytes, results: list[Any]) -> Any:
 
     primitive = Primitive("tensorflow")
     primitive.multiple_results = True
-    primitive.def_abstract_eval(lambda *_: results)
+    primitive.def_abstract_eval(lambda *_: results)  # type: ignore[no-untyped-call]  # JAX gives it no types
     mlir.register_lowering(primitive, lower)
     return primitive
 

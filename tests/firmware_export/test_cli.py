@@ -64,7 +64,7 @@ def images(tmp_path, photos):
 
 
 def test_a_folder_verifies_and_validates_as_arrays_do(run, images, photos, qat_model, tmp_path, caplog):
-    (tmp_path / "student.tflite").write_bytes(qat_model)
+    (tmp_path / "student.tflite").write_bytes(qat_model.content)
     order = sorted(range(300), key=lambda index: (index % 10, index))
     pixels = np.stack([photos[index % len(photos)] for index in order])
     np.savez(tmp_path / "labelled.npz", images=pixels, labels=np.array(order) % 10)

@@ -198,9 +198,9 @@ def test_metadata_of_build_systems_lie_beside_and_below(qat_model, tmp_path):
     assert {part.target for part in report.targets} >= {"samv71", "va416xx"}
 
 
-def test_somebody_elses_files_are_kept_unless_forced(qat_model, tmp_path):
+def test_files_of_others_are_kept_unless_forced(qat_model, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text("# mine")
-    with pytest.raises(UserError, match=r"holds CMakeLists\.txt of somebody else's: .*--force"):
+    with pytest.raises(UserError, match=r"did not write \(CMakeLists\.txt\): .*--force"):
         exporting.export(qat_model, tmp_path, formats=("cmake",))
     assert [path.name for path in tmp_path.iterdir()] == ["CMakeLists.txt"]
     exporting.export(qat_model, tmp_path, formats=("cmake",), force=True)

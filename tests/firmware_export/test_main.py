@@ -237,12 +237,12 @@ def test_mistakes_are_one_line_and_write_nothing(run, bad, files, tmp_path, word
     assert not (tmp_path / "out").exists()
 
 
-def test_somebody_elses_files_are_one_line_and_kept(run, files, tmp_path):
+def test_files_of_others_are_one_line_and_kept(run, files, tmp_path):
     (tmp_path / "satkd_model.c").write_text("int mine;")
     code, _, err = run(files / "student.tflite", "--out", tmp_path, "--engine", "rows")
     assert code == 2
     assert err.startswith("error: ")
-    assert "holds satkd_model.c of somebody else's: give another --out, or --force to overwrite" in err
+    assert "contains files that this tool did not write (satkd_model.c): give another --out, or --force" in err
     assert err.count("\n") == 1
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"satkd_model.c": "int mine;"}
 

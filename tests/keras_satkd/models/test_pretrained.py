@@ -80,8 +80,8 @@ def test_every_caller_takes_the_users_own_file_or_the_shipped_one(tmp_path, monk
     with pytest.raises(UserError, match=r"no readable teacher\.json"):
         teachers.load(str(teacher))
     assert teachers.load(f"shipped:{teacher}").name == str(teacher)
-    assert provenance.began_from(name)["sha256"] == hashlib.sha256(b"no model").hexdigest()
-    assert provenance.began_from(f"shipped:{name}") == provenance.began_from(str(pretrained.FOLDER / name))
+    assert provenance.describe(name)["sha256"] == hashlib.sha256(b"no model").hexdigest()
+    assert provenance.describe(f"shipped:{name}") == provenance.describe(str(pretrained.FOLDER / name))
 
 
 def test_teachers_by_classes():

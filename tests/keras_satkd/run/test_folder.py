@@ -116,6 +116,7 @@ def distilled(workdir) -> Run:
 
 def test_a_setting_of_a_later_step_may_change(tmp_path, caplog):
     distilled(tmp_path)
+    caplog.clear()
     run = Run(tmp_path, with_settings(quantization={"calibration_images": 512}))
     assert DISTILLATION in run.results
     assert INT8 not in run.results
@@ -145,6 +146,7 @@ def test_a_setting_of_the_last_steps_keeps_all_before(tmp_path):
 
 def test_a_setting_that_changes_no_result(tmp_path, caplog):
     distilled(tmp_path)
+    caplog.clear()
     claimed(tmp_path, with_settings(data={"cache_dir": "elsewhere"}))
     assert Run.open(tmp_path).config.data.cache_dir == "elsewhere"
     assert INT8 in Run.open(tmp_path).results

@@ -70,7 +70,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     (workdir / "results.json").unlink()
     metrics = rows.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
     metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
-    with pytest.raises(UserError, match="trained for 0 of 1 epochs"):
+    with pytest.raises(UserError, match="trained elsewhere, for 0 of 1 epochs"):
         run("both, paper's rule per batch")
     tiny_network(10, 16, 2).save(tmp_path / "one.keras")
     with pytest.raises(UserError, match="teachers that have changed since: remove this folder"):

@@ -154,6 +154,25 @@ def test_plateau_lowers_the_rate(tmp_path, image_set):
     assert rates[PLATEAU_PATIENCE + 1 :] == pytest.approx([1e-10] * 2)
 
 
+def test_a_resumed_training_counts_the_epochs_without_progress_before_it(tmp_path, image_set, monkeypatch):
+    original = tf_keras.callbacks.TensorBoard.on_epoch_begin
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 5:
+            raise _Interruption
+        original(self, epoch, logs)
+
+    settings = {"epochs": PLATEAU_PATIENCE + 3, "learning_rate": 1e-9, "schedule": "plateau"}
+    with monkeypatch.context() as patch:
+        patch.setattr(tf_keras.callbacks.TensorBoard, "on_epoch_begin", interrupt)
+        with pytest.raises(_Interruption):
+            train(tmp_path, image_set, **settings)
+    train(tmp_path, image_set, **settings)
+    rates = [float(row["learning_rate"]) for row in history.read(tmp_path / "metrics.csv")]
+    assert rates[PLATEAU_PATIENCE] == pytest.approx(1e-9)
+    assert rates[PLATEAU_PATIENCE + 1] == pytest.approx(1e-10)
+
+
 def test_metrics_are_plain_csv(tmp_path, image_set):
     train(tmp_path, image_set, epochs=1)
     with (tmp_path / "metrics.csv").open(newline="") as file:

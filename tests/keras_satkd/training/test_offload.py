@@ -17,7 +17,7 @@ from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit, precision
 from keras_satkd.training.offload import export_training, import_result
-from keras_satkd.training.qat_ranges import settle_ranges
+from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
@@ -87,7 +87,7 @@ def test_a_quantization_aware_training_is_exported(tmp_path, split):
     def network():
         student = tiny_network()
         quantized = tfmot.quantization.keras.quantize_model(student)
-        settle_ranges(quantized, student, split.train.images)
+        fix_ranges(quantized, student, split.train.images)
         return quantized
 
     folder = tmp_path / "program"
@@ -121,9 +121,15 @@ def test_the_best_epoch_is_kept(tmp_path, exported, split, views):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"augmentation": "randaugment"}, "augmentation 'randaugment' cannot be lowered: use one of none, dihedral"),
-        ({"config": TrainingConfig(schedule="plateau")}, "schedule 'plateau' cannot be lowered: use 'cosine'"),
-        ({"logits": (None, random_logits(12, 3))}, "teachers in the loop cannot be lowered"),
+        (
+            {"augmentation": "randaugment"},
+            "augmentation 'randaugment' cannot be exported: use one of none, dihedral",
+        ),
+        (
+            {"config": TrainingConfig(schedule="plateau")},
+            "schedule 'plateau' cannot be exported: use 'cosine'",
+        ),
+        ({"logits": (None, random_logits(12, 3))}, "teachers in the loop cannot be exported"),
     ],
 )
 def test_what_no_program_can_hold_is_refused(tmp_path, exported, settings, message):
