@@ -100,6 +100,8 @@ class TrainingConfig(_Strict):
             "without a better validation loss; `constant`."
         ),
     ] = "cosine"
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
     patience: Count | None = None
     """Stop after so many epochs without a better validation accuracy; never when not given."""
 
@@ -176,9 +178,6 @@ class DistillationConfig(TrainingConfig):
     sensor_noise: Threshold = 0.0
     """Largest standard deviation, as a part of full range, of noise on the student's training images, here and in QAT.
     Each image draws its own; the teachers see none of it."""
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Momentum of a moving average of the student's weights (0.999, say), which is validated, kept and quantized in
-    their place; 0: none."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 

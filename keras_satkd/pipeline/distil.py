@@ -52,7 +52,6 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         workdir=run.workdir,
         lowers=run.lowers,
         sensor_noise=config.sensor_noise,
-        average=config.average,
     )
     # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
     finished = students.build(*architecture)

@@ -35,7 +35,6 @@ def train(
     lowers: bool = False,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
-    average: float = 0.0,
 ) -> None:
     """Train `network` under the distillation loss; its best weights are left in it.
 
@@ -43,7 +42,7 @@ def train(
         network: images → logits.
         split: training images, and validation images that choose the best epoch.
         targets: the teachers' logits for these images.
-        config: optimizer, schedule, patience.
+        config: optimizer, schedule, average of the weights, patience.
         loss: temperature and weighting of the loss.
         seed: order of the images.
         phase: name of this training in the run.
@@ -51,7 +50,6 @@ def train(
         lowers: write the training as a program instead of doing it.
         normalize: images in 0..255 → the network's input.
         sensor_noise: as `Distiller` takes it.
-        average: likewise.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -70,13 +68,13 @@ def train(
         calibration=targets.calibration,
         normalize=normalize,
         sensor_noise=sensor_noise,
-        average=average,
+        average=config.average,
     )
     if lowers:
         if targets.camera is not None:
             raise UserError("--camera.sensor cannot be lowered: JPEG is no part of an XLA program; train here")
-        if average:
-            raise UserError("--distillation.average cannot be lowered: leave it out, or train here")
+        if config.average:
+            raise UserError(f"average {config.average:g} cannot be lowered: leave it at 0, or train here")
         logits = targets.training, targets.validation
         export_training(distiller, split, logits, config, targets.augmentation, seed, folder)
         raise TrainingExported(folder)

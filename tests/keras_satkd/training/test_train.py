@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_a_camera_cannot_be_lowered(tmp_path, split):
     with pytest.raises(UserError, match=r"--camera\.sensor cannot be lowered"):
         trained(tiny_network(), tmp_path, split, targets, "averaged", lowers=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_average_of_the_weights_cannot_be_lowered(tmp_path, split):
+    config, targets = replace(ONE_EPOCH, average=0.9), TeacherTargets((), "none")
+    settings = {"loss": loss("averaged"), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
+    with pytest.raises(UserError, match=r"average 0\.9 cannot be lowered"):
+        train(tiny_network(), split, targets, config, lowers=True, **settings)
+    train(tiny_network(), split, targets, config, **settings)
+    assert len(history.read(tmp_path / "run" / "metrics.csv")) == 1
 
 
 def test_a_training_is_exported_and_its_result_imported(tmp_path, split, teacher):
