@@ -104,8 +104,8 @@ def work() -> None:
     show_log(arguments.verbosity.level)
     from firmware_export import export
     from firmware_export.board import targets
+    from firmware_export.common.engine import Engine
     from firmware_export.output import build_systems
-    from firmware_export.output.engine import Engine
     from firmware_export.output.render import Settings
     from firmware_export.rows import naming
     from firmware_export.verify.verify import Evidence

@@ -10,8 +10,8 @@ import tyro
 
 from firmware_export.board import check_programs, emulator
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError, exit_on_user_error, unknown_name
-from firmware_export.output.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from firmware_export import export as exporter
-from firmware_export.output.engine import Engine
+from firmware_export.common.engine import Engine
 from firmware_export.output.render import Settings
 from firmware_export.verify.verify import Evidence
 

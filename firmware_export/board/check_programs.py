@@ -8,8 +8,8 @@ from typing import Any
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol, namespace
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
-from firmware_export.output.engine import Engine
 from firmware_export.rows import naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"

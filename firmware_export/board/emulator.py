@@ -13,9 +13,9 @@ from pathlib import Path
 
 from firmware_export.board import check_programs
 from firmware_export.common import files
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import render_template
-from firmware_export.output.engine import Engine
 
 COMPILER = "arm-none-eabi-g++"
 C_COMPILER = "arm-none-eabi-gcc"

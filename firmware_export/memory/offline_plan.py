@@ -14,13 +14,13 @@ the greediest operator asks for, which is what the export's arena margin is for.
 Whether a plan pays is decided by `arena.find`.
 
 A planned model cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`): the planner TFLM uses
-then (`linear_memory_planner.cc`) refuses offline offsets. `without_offline_plan` gives the model to compare with.
+then (`linear_memory_planner.cc`) refuses offline offsets. `offline_metadata.without_plan` gives the model to
+compare with.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,15 +28,11 @@ from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Tensor
 from firmware_export.tflite.model import Model
+from firmware_export.tflite.offline_metadata import ONLINE_PLANNED, with_offsets
 
-METADATA_NAME = "OfflineMemoryAllocation"
-"""`kOfflineMemAllocMetadata` in `micro/micro_allocation_info.cc`."""
-ONLINE_PLANNED = -1
-"""`kOnlinePlannedBuffer` in `micro/memory_planner/greedy_memory_planner.h`: TFLM places this tensor itself."""
 ALIGNMENT = interpreters.ARENA_STEP
 """Bytes: TFLM rounds sizes up to this before it plans (`MicroArenaBufferAlignment`)."""
 
-_FORMAT_VERSION = 1
 _NEVER_USED = -1  # TFLM's kUninitializedLifetime
 _TRIALS = 1000  # a hundred tensors take a second or two; graphs that reach the lower bound take none
 _SEED = 0
@@ -94,38 +90,7 @@ def with_offline_plan(model: Model) -> Model:
     Raises:
         UserError: several subgraphs.
     """
-    offsets = plan(model).offsets
-    # Version and number of subgraphs are there for the reader: TFLM looks at the count and the offsets only.
-    words = np.array([_FORMAT_VERSION, 1, len(offsets), *offsets], "<i4")
-
-    def put_in(unpacked: Any) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
-        data = np.frombuffer(words.tobytes(), np.uint8)
-        present = _offline_metadata(unpacked)
-        if present:
-            unpacked.buffers[present[0].buffer].data = data
-            unpacked.metadata = [entry for entry in unpacked.metadata if entry not in present[1:]]
-        else:
-            unpacked.buffers.append(schema.BufferT(data=data))
-            entry = schema.MetadataT(name=METADATA_NAME, buffer=len(unpacked.buffers) - 1)
-            unpacked.metadata = [*(unpacked.metadata or []), entry]
-
-    return model.edited(put_in)
-
-
-def without_offline_plan(model: Model) -> Model:
-    """The same model, tensor indices included, left to TFLM's own planner; the model itself if it brings no plan."""
-    if not _offline_metadata(model):
-        return model
-
-    def take_out(unpacked: Any) -> None:
-        present = _offline_metadata(unpacked)
-        unpacked.metadata = [entry for entry in unpacked.metadata if entry not in present]
-        for entry in present:
-            unpacked.buffers[entry.buffer].data = None
-
-    return model.edited(take_out)
+    return with_offsets(model, plan(model).offsets)
 
 
 def place(blocks: Sequence[Block]) -> list[int]:
@@ -249,8 +214,3 @@ def _bytes(tensor: Tensor) -> int:
         return tensor.size * np.dtype(tensor.dtype).itemsize
     except TypeError:  # strings, resources and half bytes: TFLM places these itself
         return 0
-
-
-def _offline_metadata(holder: Any) -> list[Any]:
-    """The entries of a `Model`, or of its object form, that are a plan."""
-    return [entry for entry in holder.metadata or [] if entry.name == METADATA_NAME.encode()]

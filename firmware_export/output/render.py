@@ -8,10 +8,10 @@ from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
 from firmware_export.common import defaults, files
 from firmware_export.common.c_text import check_symbol
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.facts import ModelFacts, check_class_names
 from firmware_export.output import build_systems, fitting_report, folder, report
-from firmware_export.output.engine import Engine
 from firmware_export.output.report import ExportReport
 from firmware_export.rows import export as row_engine
 from firmware_export.rows import naming

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from firmware_export.common.errors import UserError
-from firmware_export.memory.offline_plan import METADATA_NAME, ONLINE_PLANNED
 from firmware_export.tflite.graph import Graph, Operator, Tensor
 from firmware_export.tflite.model import Buffer, Model, Options
+from firmware_export.tflite.offline_metadata import METADATA_NAME, ONLINE_PLANNED, read_offsets
 
 LARGEST_ACTIVATIONS = 1 << 26
 """Bytes of all activations together: no microcontroller has as much memory."""
@@ -160,9 +160,7 @@ def _check_metadata(model: Model) -> None:
 
 
 def _check_plan(graph: Graph, content: bytes) -> None:
-    """A plan is version, subgraphs, tensors, then an offset for each (`micro/docs/memory_management.md`)."""
-    words = np.frombuffer(content[: len(content) // 4 * 4], "<i4")
     tensors = len(graph.tensors)
-    fits = len(content) == 4 * (3 + tensors) and words[2] == tensors
-    if not fits or not all(ONLINE_PLANNED <= offset <= LARGEST_ACTIVATIONS for offset in words[3:]):
+    offsets = read_offsets(content, tensors)
+    if offsets is None or not all(ONLINE_PLANNED <= offset <= LARGEST_ACTIVATIONS for offset in offsets):
         raise _broken(graph, f"its {METADATA_NAME} does not fit its {tensors} tensors")

@@ -101,8 +101,7 @@ def examine(content: bytes, name: str) -> None:
     import numpy as np
 
     from firmware_export.images.generated import generated_images
-    from firmware_export.memory import offline_plan
-    from firmware_export.tflite import interpreters, reader, sanity
+    from firmware_export.tflite import interpreters, offline_metadata, reader, sanity
     from firmware_export.verify import kernel_parity
 
     try:
@@ -122,7 +121,7 @@ def examine(content: bytes, name: str) -> None:
         arena = interpreters.least_arena(model)
         kernel_parity.check_least_arena(model, arena, codes, outputs)
         print("the comparison of TFLite and TensorFlow Lite Micro", flush=True)
-        kernel_parity.check_kernels(offline_plan.without_offline_plan(model), codes)
+        kernel_parity.check_kernels(offline_metadata.without_plan(model), codes)
     except MemoryError as error:
         raise UserError(f"{name} needs more than {MEMORY:,} bytes of memory to run: make the model smaller") from error
 

@@ -11,9 +11,9 @@ import numpy as np
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 from firmware_export.images.generated import generated_images
-from firmware_export.memory import arena, offline_plan
+from firmware_export.memory import arena
 from firmware_export.memory.arena import Arena
-from firmware_export.tflite import convert, interpreters, reader
+from firmware_export.tflite import convert, interpreters, offline_metadata, reader
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 from firmware_export.verify import abstention, kernel_parity, sandbox
@@ -129,7 +129,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     found = arena.find(model)
     progress(Stage.ARENA, 1, 1)
     # TFLM refuses to keep every tensor of a model that carries a plan.
-    unplanned = offline_plan.without_offline_plan(model)
+    unplanned = offline_metadata.without_plan(model)
     parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
     outputs = parity.outputs
     kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])

@@ -14,18 +14,10 @@ from firmware_export.common.command_line import read
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd import evaluate
 from keras_satkd.config import DataConfig
-from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.models import teachers
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
-
-
-def by_colour(class_names: tuple[str, ...] | None = ("Red", "Green", "Blue")) -> Classifier:
-    """Says which channel is brightest: right for the classes of `image_set`."""
-    return Classifier(
-        "by_colour.keras", SIZE, 3, class_names, lambda images: images.mean(axis=(1, 2), dtype=np.float32)
-    )
 
 
 @pytest.fixture

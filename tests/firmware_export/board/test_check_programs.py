@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from firmware_export.board import check_programs, emulator
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
-from firmware_export.output.engine import Engine
 from firmware_export.rows import golden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.verify import golden_vectors

@@ -2,14 +2,13 @@ import itertools
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from firmware_export.memory import offline_plan
 from firmware_export.memory.offline_plan import Block
-from firmware_export.tflite import interpreters
+from firmware_export.tflite import interpreters, offline_metadata
 
 SIZE = 16
 
@@ -109,58 +108,6 @@ def test_lifetimes_are_those_of_tflm(qat_graph):
         assert all(last[t.index] >= now for t in operator.inputs)
 
 
-def entries(model):
-    return [
-        np.frombuffer(model.buffers[entry.buffer].data, "<i4").tolist()
-        for entry in model.metadata
-        if entry.name == b"OfflineMemoryAllocation"
-    ]
-
-
-def test_metadata_is_in_tflms_format(qat_model):
-    planned = offline_plan.with_offline_plan(qat_model)
-    offsets = offline_plan.plan(qat_model).offsets
-    assert entries(qat_model) == []
-    assert entries(planned) == [[1, 1, len(offsets), *offsets]]
-
-
-def test_nothing_else_changes(qat_model, edit_model):
-    planned = offline_plan.with_offline_plan(qat_model)
-
-    def drop(content):
-        content.metadata, content.buffers = content.metadata[:-1], content.buffers[:-1]
-
-    assert edit_model(planned, drop) == edit_model(qat_model, lambda content: None)
-
-
-def test_constants_stay_aligned_to_words(qat_model):
-    """Cortex-M0 cannot read an int32 bias, nor TFLM the plan itself, from an odd address."""
-    model = schema.Model.GetRootAs(offline_plan.with_offline_plan(qat_model).content)
-    tables = [model.Buffers(index)._tab for index in range(model.BuffersLength())]
-    starts = [table.Vector(table.Offset(4)) for table in tables if table.Offset(4)]  # 4: the field `data`
-    assert len(starts) > 10
-    assert all(start % 4 == 0 for start in starts)
-
-
-def test_planning_again_replaces_the_plan(qat_model):
-    planned = offline_plan.with_offline_plan(qat_model)
-    assert offline_plan.with_offline_plan(planned).content == planned.content
-
-    def spoil(content):
-        entry = content.metadata[-1]
-        content.buffers[entry.buffer].data = np.zeros(4, np.uint8)
-        content.metadata = [*content.metadata, schema.MetadataT(name=entry.name, buffer=entry.buffer)]
-
-    assert entries(offline_plan.with_offline_plan(planned.edited(spoil))) == entries(planned)
-
-
-def test_a_plan_can_be_taken_out_again(qat_model):
-    bare = offline_plan.without_offline_plan(offline_plan.with_offline_plan(qat_model))
-    assert entries(bare) == []
-    assert bare.graph == qat_model.graph
-    assert offline_plan.without_offline_plan(qat_model) is qat_model
-
-
 def test_tflm_follows_the_plan_and_answers_the_same(qat_model, codes):
     planned = offline_plan.with_offline_plan(qat_model)
     least = interpreters.TflmInterpreter(planned, interpreters.least_arena(planned))
@@ -182,11 +129,11 @@ def test_tflm_reads_the_plan(qat_model):
 
 
 def test_tflm_cannot_keep_every_tensor_of_a_planned_model(qat_model):
-    """Why `without_offline_plan` exists; once TFLM can, the comparison of kernels needs no detour."""
+    """Why `offline_metadata.without_plan` exists; once TFLM can, the comparison of kernels needs no detour."""
     planned = offline_plan.with_offline_plan(qat_model)
     with pytest.raises(UserError, match="refuses the model"):
         interpreters.TflmInterpreter(planned, keeps_tensors=True)
-    interpreters.TflmInterpreter(offline_plan.without_offline_plan(planned), keeps_tensors=True)
+    interpreters.TflmInterpreter(offline_metadata.without_plan(planned), keeps_tensors=True)
 
 
 def test_variables_are_left_to_tflm(qat_model, qat_graph):
@@ -211,6 +158,6 @@ def test_a_better_plan_saves_arena_and_changes_no_answer(skipping_model, codes):
     better = offline_plan.with_offline_plan(skipping_model)
     plan = offline_plan.plan(skipping_model)
     assert plan.peak_bytes == plan.lower_bound_bytes == 3 * SIZE * SIZE * 8
-    assert entries(better) == [[1, 1, len(plan.offsets), *plan.offsets]]
+    assert better.content == offline_metadata.with_offsets(skipping_model, plan.offsets).content
     assert interpreters.least_arena(skipping_model) - interpreters.least_arena(better) == SIZE * SIZE * 8
     assert np.array_equal(interpreters.run(better, codes), interpreters.run(skipping_model, codes))

@@ -5,9 +5,9 @@ import pytest
 import row_models
 
 from firmware_export.board import targets
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.output import fitting_report, folder
-from firmware_export.output.engine import Engine
 from firmware_export.output.render import Settings, check, render
 from firmware_export.tflm import read_back
 from firmware_export.verify.keras_parity import KerasParity

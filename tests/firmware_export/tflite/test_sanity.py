@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.common.errors import UserError
 from firmware_export.memory import offline_plan
-from firmware_export.tflite import interpreters, reader, sanity
+from firmware_export.tflite import interpreters, offline_metadata, reader, sanity
 
 
 def _tensor(content, operator=0, output=True, position=0):
@@ -95,7 +95,7 @@ def test_a_memory_plan_that_points_outside_is_refused(qat_model, edit_model, cha
     sanity.check(planned)
 
     def edit(content):
-        entry = next(entry for entry in content.metadata if entry.name == offline_plan.METADATA_NAME.encode())
+        entry = next(entry for entry in content.metadata if entry.name == offline_metadata.METADATA_NAME.encode())
         buffer = content.buffers[entry.buffer]
         words = np.frombuffer(bytes(buffer.data), "<i4").tolist()
         buffer.data = np.frombuffer(np.array(change(words), "<i4").tobytes(), np.uint8)

@@ -1,9 +1,7 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from firmware_export.common.errors import UserError
 from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES
@@ -11,8 +9,6 @@ from keras_satkd.evaluation import scoring
 from keras_satkd.evaluation.classifier import Classifier
 
 COLOURS = ("Blue", "Green", "Red")
-
-
 SIZE = 16
 
 
@@ -21,23 +17,6 @@ def by_colour(class_names: tuple[str, ...] | None = ("Red", "Green", "Blue")) ->
     return Classifier(
         "by_colour.keras", SIZE, 3, class_names, lambda images: images.mean(axis=(1, 2), dtype=np.float32)
     )
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Makes an image folder of plain pictures, so many of each of `COLOURS`."""
-
-    def make(**counts: int) -> Path:
-        folder = tmp_path / "pictures"
-        for name, count in counts.items():
-            (folder / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = np.full((SIZE, SIZE, 3), 60 + number, np.uint8)
-                pixels[..., 2 - COLOURS.index(name)] = 200
-                Image.fromarray(pixels).save(folder / name / f"{number}.png")
-        return folder
-
-    return make
 
 
 def test_scores_of_a_model_that_is_right(image_set):

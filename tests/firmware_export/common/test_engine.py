@@ -1,6 +1,6 @@
 import pytest
 
-from firmware_export.output.engine import Engine
+from firmware_export.common.engine import Engine
 
 
 @pytest.mark.parametrize(("name", "has_tflm", "has_rows"), [("tflm", 1, 0), ("rows", 0, 1), ("both", 1, 1)])
