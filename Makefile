@@ -1,4 +1,4 @@
-# Everything a contributor types. `make help` lists the targets.
+# Commands for contributors. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,11 +11,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: $(STAMP)  ## make the environment in .venv from requirements.lock
+venv: $(STAMP)  ## create the environment in .venv from requirements.lock
 
-# Debian's python3 comes without ensurepip unless python3-venv is installed; virtualenv needs pip alone.
+# Debian's python3 has no ensurepip unless python3-venv is installed; virtualenv needs only pip.
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"error: Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"error: found Python {v[0]}.{v[1]}, expected 3.11 to 3.13: run make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { \
 	  $(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv && \
 	  PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet --clear $(VENV); }
@@ -26,35 +26,35 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## the full pipeline on synthetic images: teachers, distillation, QAT, int8, firmware
 	$(BIN)/python -m keras_satkd.distill --config demo --workdir runs/demo
 
-test: $(STAMP) lint  ## the whole test suite, in two processes
+test: $(STAMP) lint  ## lint, then all tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(STAMP)  ## style, types, declared dependencies; no test is run
+lint: $(STAMP)  ## style, types and declared dependencies, without tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/pre-commit validate-config
 
-coverage: $(STAMP)  ## the tests once more, and which lines and branches no test runs; no threshold
+coverage: $(STAMP)  ## the tests, and the lines and branches that no test runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
-docs: $(STAMP)  ## the pages of docs/ as a site in build/site; every warning is an error
+docs: $(STAMP)  ## build the pages of docs/ as a site in build/site; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site
 
-notebooks: $(STAMP)  ## run every notebook and write it with what it shows now
+notebooks: $(STAMP)  ## run all notebooks and save their outputs
 	$(BIN)/python -m tests.notebook_runs
 
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
 
-bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python of its environment
+bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python adds bakenn from its environment
 	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
 
-wheel: $(STAMP)  ## what is released: the wheel and the source archive, in dist
+wheel: $(STAMP)  ## build the wheel and the source archive in dist
 	$(BIN)/python -m build --outdir dist
 
-lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
+lock: $(STAMP)  ## update requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-header \
 	  --no-emit-index-url --output-file requirements.lock pyproject.toml

@@ -1,4 +1,4 @@
-"""From an int8 `.tflite` or a Keras model to C arrays that TensorFlow Lite Micro has executed and agreed with."""
+"""Export an int8 `.tflite` or Keras model as C and C++ whose results were checked against TensorFlow Lite Micro."""
 
 import importlib.util
 import os
@@ -8,23 +8,22 @@ __version__ = "0.1.0"
 
 
 def _choose_legacy_keras() -> None:
-    """Make `tf.keras` legacy Keras, which tfmot and all networks of this project need, or stop.
+    """Make `tf.keras` legacy Keras, which tfmot and all networks of this project need.
 
     Raises:
-        ImportError: the environment asks for Keras 3, or this process has Keras 3 as `tf.keras` already.
+        ImportError: the environment selects Keras 3, or `tf.keras` is already Keras 3 in this process.
     """
     remedy = "import keras_satkd first, or set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported"
     if os.environ.setdefault("TF_USE_LEGACY_KERAS", "1") not in ("1", "true", "True"):
-        raise ImportError(f"TF_USE_LEGACY_KERAS is {os.environ['TF_USE_LEGACY_KERAS']!r}, '1' is needed: {remedy}")
+        raise ImportError(f"TF_USE_LEGACY_KERAS is {os.environ['TF_USE_LEGACY_KERAS']!r}, '1' expected: {remedy}")
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return
     # `tf.keras` reads the variable when it is first used; before that it is a lazy loader without `Model`.
     model = vars(vars(tensorflow).get("keras", tensorflow)).get("Model")
     if model is not None and not model.__module__.startswith("tf_keras."):
-        raise ImportError(f"tf.keras is Keras 3 in this process already, legacy Keras is needed: {remedy}")
-    # `from tensorflow.keras import layers` does not ask the loader: it searches a path that TensorFlow fixed when it
-    # was imported.
+        raise ImportError(f"tf.keras is already Keras 3 in this process, legacy Keras expected: {remedy}")
+    # `from tensorflow.keras import layers` bypasses the loader: it searches a path that TensorFlow set on import.
     legacy = importlib.util.find_spec("tf_keras")
     if legacy is not None and legacy.submodule_search_locations:
         tensorflow.__path__.insert(0, os.path.join(legacy.submodule_search_locations[0], "api", "_v2"))
@@ -32,7 +31,7 @@ def _choose_legacy_keras() -> None:
 
 _choose_legacy_keras()
 
-# TensorFlow uses oneDNN by itself only where there is AVX-512 VNNI; with AVX2 alone a student trains twice as fast with
-# it (`make bench`). Like Keras, it is chosen when TensorFlow is imported; here, because an export by itself must find
-# the very outputs of the Keras model that it found in a run.
+# By default TensorFlow uses oneDNN only on CPUs with AVX-512 VNNI, but with AVX2 alone a student trains twice as fast
+# with it (`make bench`). Like Keras, oneDNN must be selected before TensorFlow is imported. It is selected here because
+# a separate export must compute the same outputs of the Keras model as an export within a run.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

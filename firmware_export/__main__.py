@@ -1,4 +1,4 @@
-"""`python -m firmware_export MODEL --out DIR`: a model in, verified firmware files out."""
+"""`python -m firmware_export MODEL --out DIR`: export a model as verified firmware files."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""The command line of an export: read, load, export, print."""
+"""The export command line: parse, load, export, print."""
 
 import dataclasses
 import logging
@@ -29,77 +29,78 @@ _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 @dataclass(frozen=True)
 class Arguments:
-    """Turn a model into C++ that TensorFlow Lite Micro has executed and agreed with.
+    """Export a model as C++ or C whose results were checked against TensorFlow Lite Micro, tensor by tensor.
 
     Writes model_data.cc/.h, model_ops.h, integrity.cc/.h, golden_vectors.cc/.h, classifier.cc/.h, model.tflite and
-    export.json, or nothing. Exit code 2 means that
-    something in the command or the model is yours to mend; the message says what.
+    export.json, or nothing. Exit code 2 means that the command or the model has an error; the message says how to fix
+    it.
     """
 
     model: tyro.conf.Positional[Path]
-    """An int8 .tflite; or a legacy Keras .h5 or .keras: quantization-aware, or float with --images to calibrate on."""
+    """An int8 .tflite, or a legacy Keras .h5 or .keras: quantization-aware, or float with --images for calibration."""
 
     out: Path
-    """Folder for the files; what an earlier export left there goes, files of yours are left alone."""
+    """Output folder. Files of an earlier export are replaced or removed; all other files stay."""
 
     images: Path | None = None
-    """Real images to verify on, at least 256: a folder (searched recursively, resized), a zip of one, or a .npy, uint8
-    [N, H, W, C]. Without it 256 generated images serve, and every file says so."""
+    """Real images to verify on, at least 256: a folder (searched recursively, images are resized), a zip of one, or a
+    .npy, uint8 [N, H, W, C]. By default 256 generated images are used, and every file says so."""
 
     validation: Path | None = None
-    """Labelled images that trained nothing, from which the classifier's "unsure" margin is chosen: a folder with one
-    subfolder a class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+    """Labelled images that were not used for training, to choose the classifier's abstention threshold: a folder with
+    one subfolder per class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
 
     keras: Path | None = None
-    """The quantization-aware .h5 that a .tflite MODEL was converted from: compare the two as well."""
+    """The quantization-aware .h5 that a .tflite MODEL was converted from: also compare these two."""
 
     error_rate: float = defaults.ERROR_RATE
-    """Part of the classifier's answers that may be wrong; below the margin for it the answer is "unsure"."""
+    """Highest error rate allowed among the classifier's answers. It determines the abstention threshold, below which
+    the classifier answers "unsure"."""
 
     class_names: tuple[str, ...] = ()
-    """The classes in output order: names, or one text file with a name a line."""
+    """The classes in output order: names, or one text file with one name per line."""
 
     symbol: str = defaults.SYMBOL
-    """C identifier of the array; its length is SYMBOL_size."""
+    """C identifier of the model array; its length is SYMBOL_size."""
 
     target: str | None = None
-    """The part it is for, such as samv71, or generic: refuse a model that does not fit, and say what would."""
+    """The target part, such as samv71, or generic: a model that does not fit is refused, with a list of what fits."""
 
     flash_bytes: int | None = None
-    """Of a generic target: memory for code and constants."""
+    """Generic target only: bytes of memory for code and constants."""
 
     ram_bytes: int | None = None
-    """Of a generic target: the largest run of data memory."""
+    """Generic target only: bytes of the largest contiguous data memory."""
 
     core: str | None = None
-    """Of a generic target: its core in the spelling of GCC's -mcpu, such as cortex-m4."""
+    """Generic target only: the core as GCC's -mcpu spells it, such as cortex-m4."""
 
     format: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
-    """Build systems whose metadata go along: cmake, zephyr, esp-idf, arduino, platformio."""
+    """Build systems to write metadata for: cmake, zephyr, esp-idf, arduino, platformio."""
 
     engine: Literal["tflm", "rows", "both"] = "tflm"
-    """Whose files to write: TensorFlow Lite Micro's; the row engine's, plain C that needs an eighth of the memory and
-    nothing else; or both."""
+    """Which files to write: for TensorFlow Lite Micro; for the row engine, which is plain C without any library and
+    takes an eighth of the memory; or both."""
 
     engine_prefix: str = defaults.ENGINE_PREFIX
-    """What the row engine's names and files begin with: another one for each model of a firmware."""
+    """Prefix of the row engine's names and files: give each model in a firmware its own."""
 
     force: bool = False
-    """Overwrite files of the same names that no export has written."""
+    """Also overwrite files of these names that no export has written."""
 
     verbosity: VerbosityFlags = Verbosity()
 
     @property
     def command(self) -> str:
-        """What to type to make the files again, without this machine's folders."""
-        # A single class name is mostly that of a file.
+        """The command line that reproduces the files, without this machine's folders."""
+        # A single class name is usually the name of a file.
         names = tuple(Path(name).name for name in self.class_names) if len(self.class_names) == 1 else self.class_names
         quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
         return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
 
 def work() -> None:
-    """Read the command line, export, and print what was found."""
+    """Parse the command line, export, and print the results."""
     arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
     from firmware_export import export
@@ -150,7 +151,7 @@ def _check_names_are_used(arguments: Arguments) -> None:
         ("--engine-prefix", arguments.engine_prefix, defaults.ENGINE_PREFIX, "tflm", "--symbol"),
     ):
         if value != default and arguments.engine == engine:
-            raise UserError(f"{option} {value} names nothing that --engine {engine} writes: give {instead} instead")
+            raise UserError(f"{option} {value} has no effect with --engine {engine}: give {instead} instead")
 
 
 def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,10 +160,10 @@ def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
     try:
         lines = read_text(Path(given[0])).splitlines()
     except UnicodeDecodeError as error:
-        raise UserError(f"class names {given[0]!r} is no UTF-8 text: give one name a line") from error
+        raise UserError(f"class name file {given[0]!r} is not UTF-8 text: give one name per line") from error
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise UserError(f"class names {given[0]!r} is empty: give one name a line")
+        raise UserError(f"class name file {given[0]!r} is empty: give one name per line")
     return names
 
 
@@ -189,14 +190,14 @@ def _load_keras(
     from firmware_export.tflite import convert
 
     if arguments.keras is not None:
-        raise UserError(f"--keras {str(arguments.keras)!r} goes with a .tflite MODEL: leave it out")
+        raise UserError(f"--keras {str(arguments.keras)!r} is only for a .tflite MODEL: leave it out")
     model = convert.load_keras(arguments.model)
     convert.check_input(model)
     images, validation = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
     if convert.is_quantization_aware(model):
         return convert.quantized_aware_to_int8(model), images, validation, model
     if images is None:
-        raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it on")
+        raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it")
     return convert.float_to_int8(model, images), images, validation, None
 
 
@@ -214,14 +215,14 @@ def _images(
 
 @contextmanager
 def progress_bars() -> "Iterator[Progress]":
-    """Bars on stderr for `export(progress=…)`, shown on a terminal only, and not under `--quiet`."""
+    """Progress bars on stderr for `export(progress=…)`: on a terminal only, and not with `--quiet`."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 
     from firmware_export.verify.verify import Stage
 
     names = {
-        Stage.ARENA: "searching the least arena",
+        Stage.ARENA: "finding the smallest arena",
         Stage.IMAGES: "comparing every tensor",
         Stage.COMPILE: "compiling",
     }
@@ -270,14 +271,14 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
     ]
     if report.keras_parity is not None:
         parity = report.keras_parity
-        said = f"{parity.differing} of {parity.elements} outputs differ"
-        rows.append(("Keras model", f"{said}, {parity.beyond_one_step} by more than one step"))
+        count = f"{parity.differing} of {parity.elements} outputs differ"
+        rows.append(("Keras model", f"{count}, {parity.beyond_one_step} by more than one step"))
     if report.rows is not None:
         needed, flash = report.rows.context_bytes, report.rows.constants_bytes
         scratch = report.rows.scratch_bytes
         memory = f"{needed:,} bytes of RAM ({needed + scratch['dsp']:,} on M4, M7; {needed + scratch['mve']:,} on M55)"
         rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
     compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
-    rows.append(("compiled with", compiled_with or "no compiler found: the files were read back from their text alone"))
+    rows.append(("compiled with", compiled_with or "no compiler found: only the files' text was read back"))
     rows.append(("SHA-256", report.sha256))
     return rows

@@ -1,4 +1,4 @@
-"""One model, verified, as a folder that firmware builds from."""
+"""Verify a model and write the folder that firmware builds from."""
 
 from pathlib import Path
 
@@ -21,33 +21,33 @@ def export(
 ) -> ExportReport:
     """Verify an int8 model and write the folder that firmware builds from.
 
-    `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h` and `classifier.cc/.h` for TensorFlow
-    Lite Micro, `satkd_model.c/.h` and `satkd_golden.c/.h` for the row engine; `model.tflite` and `export.json`.
+    The folder contains `model_data.cc/.h`, `model_ops.h`, `integrity.cc/.h`, `golden_vectors.cc/.h` and
+    `classifier.cc/.h` for TensorFlow Lite Micro, `satkd_model.c/.h` and `satkd_golden.c/.h` for the row engine,
+    `model.tflite` and `export.json`.
 
-    Everything is rendered, executed, compared and compiled first; then all files appear, or none.
+    Everything is rendered, executed, compared and compiled first. Then either all files are written, or none.
 
     Args:
         model: the bytes of an int8 `.tflite`.
-        out_dir: made if missing; files that no export wrote are left alone.
+        out_dir: created if missing; files that no export wrote stay as they are.
         evidence: what the model is verified on and compared with.
-        settings: which files are written, and what they say.
-        name: what error messages call the model.
+        settings: which files are written, and the names in them.
+        name: the model's name in error messages.
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning.
         force: overwrite files that no export has written.
-        progress: called as the work goes on.
+        progress: called repeatedly with the progress of each stage.
 
     Raises:
         UserError: the model cannot run on a microcontroller, its kernels or its Keras model disagree, the text does not
-            compile, an argument does not fit, or the folder contains files that no export wrote. Nothing is written
-            then.
-        OSError: the folder cannot be written; what was there is put back.
+            compile, an argument is invalid, or the folder contains files that no export wrote. Nothing is written.
+        OSError: the folder cannot be written; its former content is restored.
     """
-    tell = progress or (lambda stage, done, total: None)
+    show = progress or (lambda stage, done, total: None)
     given = read(model, name, expect_unit_input=expect_unit_input)
     check(settings, given)
     folder.check(out_dir)
-    verified = verify(given, evidence, tell)
-    rendered = render(verified, settings, tell)
+    verified = verify(given, evidence, show)
+    rendered = render(verified, settings, show)
     if not force:
         folder.check_foreign(out_dir, rendered.contents)
     folder.publish(out_dir, rendered.contents)

@@ -1,4 +1,4 @@
-"""What is known about a model when its files are written."""
+"""The facts about a model that the generated files state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,54 +8,54 @@ import firmware_export
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.graph import Graph
 
-if TYPE_CHECKING:  # they bring numpy, which commands' help texts do without
+if TYPE_CHECKING:  # these import numpy, which a help text does not need
     from firmware_export.memory.arena import Arena
     from firmware_export.tflite.model import Model
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Everything the generated text says about a model."""
+    """Everything that the generated text states about a model."""
 
     arena: "Arena"
-    """With the model that is shipped."""
+    """The arena, with the exported model."""
     given_sha256: str
-    """Of the model as it was given; another than the shipped one's where that carries a memory plan of ours."""
+    """SHA-256 of the input model; differs from the exported model's if the export added a memory plan."""
     command: str
     symbol: str
     class_names: tuple[str, ...]
     verified_images: int
     images_are_real: bool
     parity: str
-    """One sentence on what was compared with what."""
+    """One sentence that states what was compared, and the result."""
 
     @property
     def model(self) -> "Model":
-        """What is shipped."""
+        """The exported model."""
         return self.arena.model
 
     @property
     def graph(self) -> Graph:
-        """The model's, with or without a memory plan of ours."""
+        """The graph of the exported model; a memory plan does not change it."""
         return self.model.graph
 
 
 def check_class_names(class_names: Sequence[str], graph: Graph) -> None:
-    """Refuse a list of names that does not fit the model's output.
+    """Refuse class names that do not match the model's output.
 
     Raises:
-        UserError: another number of names than the output has values, or an empty or repeated name.
+        UserError: the number of names differs from the number of outputs, or a name is empty or repeated.
     """
     if not class_names:
         return
     classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 1
     if len(class_names) != classes:
-        raise UserError(f"{len(class_names)} class names for {classes} outputs: give one name for each, in order")
-    odd = [name for name in class_names if not name.strip() or list(class_names).count(name) > 1]
-    if odd:
-        raise UserError(f"class name {odd[0]!r} is empty or given twice: give each class its own name")
+        raise UserError(f"{len(class_names)} class names for {classes} outputs: give one name per output, in order")
+    invalid = [name for name in class_names if not name.strip() or list(class_names).count(name) > 1]
+    if invalid:
+        raise UserError(f"class name {invalid[0]!r} is empty or given twice: give each class its own name")
 
 
 def package_version() -> str:
-    """The version of the distribution that holds this package, installed or not; PEP 440 and semantic alike."""
+    """The version of the distribution that contains this package, valid as a PEP 440 and as a semantic version."""
     return firmware_export.__version__

@@ -1,4 +1,4 @@
-"""`python -m firmware_export.run DIR`: an exported folder's checks on an emulated microcontroller."""
+"""`python -m firmware_export.run DIR`: run an exported folder's checks on an emulated microcontroller."""
 
 import sys
 import tempfile
@@ -18,10 +18,10 @@ from firmware_export.common.errors import UserError, exit_on_user_error, unknown
 class Arguments:
     """Cross-compile an exported folder and run its checks on an emulated microcontroller.
 
-    The model's array is looked at where the linker put it, copies of it are damaged, found out and repaired, and the
-    golden vectors are compared with their digest. The row engine's constants likewise, and the row engine runs: its
-    answers to the golden vectors must be TensorFlow Lite Micro's. Exit code 1: a check failed. 2: something is yours to
-    mend.
+    The checks verify the model array where the linker placed it, damage copies of it, detect and repair the damage,
+    and compare the golden vectors with their CRC-32. The row engine's constants are checked in the same way. The row
+    engine also runs: its outputs for the golden vectors must equal those of TensorFlow Lite Micro. Exit code 1: a
+    check failed. Exit code 2: the command or the folder has an error; the message says how to fix it.
     """
 
     folder: tyro.conf.Positional[Path]
@@ -31,7 +31,7 @@ class Arguments:
     """QEMU's name of the board: mps2-an386 (Cortex-M4), mps2-an500 (Cortex-M7) or mps3-an547 (Cortex-M55)."""
 
     timeout: float = 120.0
-    """Seconds that the emulator may take for one engine."""
+    """Time limit of the emulator for one engine, in seconds."""
 
     verbosity: VerbosityFlags = Verbosity()
 
@@ -42,15 +42,17 @@ def main() -> NoReturn:
 
 
 def _work() -> None:
-    """Build, run, and print one line a check; exit with 1 if one failed."""
+    """Build, run, and print one line per check; exit with 1 if any failed."""
     arguments = read(Arguments, "firmware_export.run")
     show_log(arguments.verbosity.level)
     if arguments.machine not in emulator.MACHINES:
         raise unknown_name("machine", arguments.machine, emulator.MACHINES)
     if not arguments.timeout > 0:
-        raise UserError(f"--timeout {arguments.timeout:g}, a positive number of seconds expected: such as 120")
+        raise UserError(
+            f"--timeout {arguments.timeout:g}, a positive number of seconds expected: give 120, for example"
+        )
     engines = check_programs.engines(arguments.folder)
-    if not all([_passes(arguments, engine) for engine in engines]):  # a list: the second engine's even so
+    if not all([_passes(arguments, engine) for engine in engines]):  # a list, so that every engine runs
         sys.exit(1)
 
 
@@ -62,8 +64,8 @@ def _passes(arguments: Arguments, engine: Engine) -> bool:
     print(printed, end="")
     checks = printed.splitlines()
     failed = sum(line.startswith("FAILED ") for line in checks)
-    what = ", row engine" if engine.has_rows else ""
-    print(f"{arguments.machine} ({core}){what}: {len(checks) - failed} of {len(checks)} checks passed")
+    suffix = ", row engine" if engine.has_rows else ""
+    print(f"{arguments.machine} ({core}){suffix}: {len(checks) - failed} of {len(checks)} checks passed")
     return not failed
 
 

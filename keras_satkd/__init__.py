@@ -1,13 +1,13 @@
-"""Distil vision-transformer teachers into a student that fits a satellite's microcontroller (arXiv 2411.00209).
+"""Distill vision-transformer teachers into a student that fits a satellite's microcontroller (arXiv 2411.00209).
 
-`Distiller`, `students`, `teachers`, `losses` and `weighting` are imported when they are first used: TensorFlow takes
-seconds, and a command's `--help` does without it.
+`Distiller`, `students`, `teachers`, `losses` and `weighting` are imported on first use: importing TensorFlow takes
+seconds, and `--help` does not need it.
 """
 
 import importlib
 from typing import Any
 
-from firmware_export import __version__ as __version__  # also chooses legacy Keras and oneDNN, before TensorFlow
+from firmware_export import __version__ as __version__  # also selects legacy Keras and oneDNN, before TensorFlow
 
 _PUBLIC = {
     "Distiller": "keras_satkd.distiller",

@@ -1,4 +1,4 @@
-"""Command lines: which preset, which settings over it, which run folder. TensorFlow is not imported to read them."""
+"""Command-line parsing: the preset, the settings that override it, and the run folder. It imports no TensorFlow."""
 
 import contextlib
 import logging
@@ -23,18 +23,18 @@ class _Preset:
 
 
 def parse(module: str, description: str, arguments: Sequence[str] | None = None) -> tuple[Config, Path, int]:
-    """Settings, run folder and log level of a command line: `--config` first, the other flags over it.
+    """Settings, run folder and log level of a command line. Other flags override `--config`.
 
     Args:
-        module: the program, as in `keras_satkd.distill`, for the help text.
+        module: the program for the help text, such as `keras_satkd.distill`.
         description: what the command does.
-        arguments: the command line; `sys.argv[1:]` when not given.
+        arguments: the command line; `sys.argv[1:]` if not given.
 
     Raises:
         UserError: the preset does not exist, or a value is out of range.
-        SystemExit: `--help` was asked for, or a flag is unknown.
+        SystemExit: `--help` was given, or a flag is unknown.
     """
-    # The help text shows the preset's values as defaults, so the preset must be known before the flags are.
+    # The help text shows the preset's values as defaults, so the preset must be read before the flags.
     preset, _ = tyro.cli(_Preset, args=arguments, return_unknown_args=True, add_help=False)
     defaults = load(preset.config)
 
@@ -47,8 +47,8 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
         """Read the whole command line.
 
         Args:
-            settings: every setting of a preset.
-            config: a preset (eurosat, eurosat_long, demo, paper, study) or a TOML file; the flags below change it.
+            settings: all settings of the preset.
+            config: a preset (eurosat, eurosat_long, demo, paper, study) or a TOML file; the flags below override it.
             workdir: the run's folder. Repeat the command to resume an interrupted run.
             verbosity: how much is logged.
         """
@@ -58,12 +58,12 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
 
 
 def main(module: str, description: str, work_on: Callable[[Run], None]) -> NoReturn:
-    """Do the steps of the run that the command line describes, then leave the process.
+    """Run the steps that the command line describes, then exit.
 
     Args:
-        module: that was called.
+        module: the program, such as `keras_satkd.distill`.
         description: what it does, for the help text.
-        work_on: does the steps.
+        work_on: runs the steps.
     """
 
     def work() -> None:
@@ -78,12 +78,12 @@ def main(module: str, description: str, work_on: Callable[[Run], None]) -> NoRet
 def quiet_imports() -> Iterator[None]:
     """Import TensorFlow, and the modules that need it, without TensorFlow's messages (`--verbose` shows them).
 
-    Commands import what does their work once the command line is read: it takes seconds that `--help` must not cost.
+    Commands import them after reading the command line: the import takes seconds, and `--help` must be quick.
 
     Raises:
         UserError: the extra `train` is not installed.
     """
-    # TensorFlow's C++ part reports missing GPUs and CPU features when it is imported, whatever the log level.
+    # TensorFlow's C++ code reports missing GPUs and CPU features on import, whatever the log level.
     is_verbose = logging.getLogger("keras_satkd").isEnabledFor(logging.DEBUG)
     with training_packages(), contextlib.nullcontext() if is_verbose else captured_stderr():
         yield

@@ -1,7 +1,7 @@
 """Every setting of a run, with its default and the reason for it.
 
 The command line, a TOML file (`--config`) and the run's `config.json` mirror these dataclasses one to one. Ranges are
-declared on the types and checked in one place, `validated`. This module imports neither TensorFlow nor NumPy, so that
+declared on the types and checked in one place, `validated`. This module imports neither TensorFlow nor NumPy, so
 `--help` is quick.
 """
 
@@ -37,37 +37,37 @@ Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static",
 MixedPrecision = Literal["auto", "on", "off"]
 
 PLATEAU_PATIENCE = 10
-"""Epochs without a better validation loss after which the schedule `plateau` lowers the learning rate: the default of
-PyTorch's `ReduceLROnPlateau`, which the paper uses."""
+"""The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
+default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
 class _Strict:
-    # An unknown key is a typing error of the user's, which must not be ignored.
+    # An unknown key is most likely a typo, so it must not be ignored.
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
 class DataConfig(_Strict):
-    """Which images, and how they are divided."""
+    """The images and how they are split."""
 
     source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
-    """A TFDS name, an image folder (one subfolder a class), a zip of one, or `synthetic`."""
+    """A TFDS name, an image folder (one subfolder per class), a zip file of one, or `synthetic`."""
     data_dir: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--data-dir",))] = None
-    """Where TFDS keeps its data sets; its own default when not given."""
+    """Folder where TFDS keeps its data sets. If not set, TFDS uses its default."""
     cache_dir: Annotated[str | None, MayBePath] = None
-    """Where decoded images and precomputed teacher logits are kept; the user's cache folder when not given."""
+    """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
     image_size: Count = 64
-    """Height and width of the images in pixels; other sizes are resized on decoding."""
+    """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
     validation_fraction: Fraction = 0.1
-    """Part of every class in the validation set, which selects weights and fits schedules and calibration."""
+    """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2
-    """Part of every class in the test set, which is evaluated once, after all choices are made."""
+    """Fraction of each class in the test set, which is evaluated once, after all choices are made."""
     seed: int = 0
-    """Draws the split, the augmented views (and the scenes of `synthetic`)."""
+    """Seed of the split, the augmented views and the images of `synthetic`."""
     strict: Annotated[bool, tyro.conf.arg(aliases=("--strict",))] = False
-    """Stop at the first unreadable image instead of skipping it with a count."""
+    """Stop if an image cannot be read. Otherwise unreadable images are skipped with a warning."""
     synthetic_images: Count = 3000
-    """How many scenes `synthetic` draws, all classes together."""
+    """Number of images that `synthetic` draws, over all classes."""
 
 
 @dataclass(frozen=True)
@@ -83,131 +83,141 @@ class CameraConfig(_Strict):
 
 @dataclass(frozen=True)
 class TrainingConfig(_Strict):
-    """One call of `fit`: optimizer (AdamW), schedule and patience."""
+    """One training: optimizer (AdamW), schedule and patience."""
 
     epochs: Epochs = 30
     """Passes over the training images."""
     batch_size: Count = 128
-    """Images in a step."""
+    """Images per step."""
     learning_rate: Positive = 2e-3
-    """AdamW's, at its peak."""
+    """Peak learning rate of AdamW."""
     weight_decay: NonNegative = 5e-4
-    """AdamW's decoupled decay."""
+    """Decoupled weight decay of AdamW."""
     schedule: Annotated[
         Schedule,
         tyro.conf.arg(
-            help=f"`cosine` to zero after a warm-up of 5 %; `plateau` divides by ten after {PLATEAU_PATIENCE} epochs "
-            "without a better validation loss; `constant`."
+            help=f"`cosine`: decay to zero after a warm-up of 5 % of the steps; `plateau`: divide by ten after "
+            f"{PLATEAU_PATIENCE} epochs without a better validation loss; `constant`: no change."
         ),
     ] = "cosine"
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
     patience: Count | None = None
-    """Stop after so many epochs without a better validation accuracy; never when not given."""
+    """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
 
 
 @dataclass(frozen=True)
 class TeachersConfig(TrainingConfig):
-    """The teachers, and how they are fine-tuned."""
+    """The teachers and their fine-tuning."""
 
     names: Annotated[tuple[str, ...], MayBePath] = ()
-    """Each a known name, with an input size after `@` if wanted (`efficientvit_m2@128`), a folder that
-    `keras_satkd.teach` made, a shipped teacher (`efficientvit_m2_eurosat`) or a saved Keras model. When none is given:
-    the shipped ones if the classes are EuroSAT's, otherwise `efficientvit_m2@96` and `mobilevitv2_100@64`."""
+    """Architectures, optionally with an input size (`efficientvit_m2@128`), or trained teachers:
+    folders that `keras_satkd.teach` wrote, saved Keras models, or shipped teachers (`efficientvit_m2_eurosat`).
+    An existing path takes precedence over a shipped name; `shipped:NAME` always selects the shipped teacher.
+    If empty: the shipped teachers if the classes are EuroSAT's, else `efficientvit_m2@96` and `mobilevitv2_100@64`."""
     initial_weights: Annotated[str, MayBePath] = "auto"
-    """`imagenet`; `none`: from scratch; `auto`: ImageNet's where they can be fetched, otherwise from scratch; or a
-    trained teacher of the same architecture, whose training is continued."""
+    """`imagenet`: ImageNet weights; `none`: random weights; `auto`: ImageNet weights if available, else random;
+    or a trained teacher of the same architecture, to continue its training:
+    a folder or a shipped teacher (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     taught_by: Annotated[tuple[str, ...], MayBePath] = ()
-    """Trained teachers (folders, saved Keras models) under whose distillation loss the teachers are fine-tuned."""
+    """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers:
+    folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
-    """The input range that a saved Keras model of your own expects."""
-    learning_rate: Positive = 1e-3
-    """AdamW's, at its peak (the paper's)."""
+    """Input range that a saved Keras model expects."""
+    learning_rate: Positive = 1e-3  # the paper's
+    """Peak learning rate of AdamW."""
     batch_size: Count = 64
-    """Images in a step."""
-    epochs: Epochs = 25
-    """Passes over the training images (the paper's)."""
+    """Images per step."""
+    epochs: Epochs = 25  # the paper's
+    """Passes over the training images."""
     patience: Count | None = 8
-    """Stop after so many epochs without a better validation accuracy."""
+    """Stop after this many epochs without a better validation accuracy."""
     mixed_precision: MixedPrecision = "off"
-    """Compute in bfloat16; it slows most transformers down on processors."""
+    """Compute in bfloat16. On a CPU this slows most transformers down."""
     augmentation: Augmentation = "satellite"
-    """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
+    """`dihedral`: flips and quarter turns;
+    `satellite`: also shifts and changes of brightness and color;
+    `randaugment`: RandAugment of KerasCV."""
 
 
 @dataclass(frozen=True)
 class WeightingConfig(_Strict):
-    """Weights of the teachers: the rule and its thresholds (the paper's Algorithm 1)."""
+    """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
     rule: Rule = "confidence"
-    """`paper-batch`, `paper-sample`: the paper's cases on the batch's mean or on each image; `confidence`: in
-    proportion to each teacher's calibrated confidence; `entropy`: to its certainty; `static`; `single`; `none`: the
-    ground truth alone, no teacher is asked."""
+    """`paper-batch`, `paper-sample`: the paper's cases, applied to the batch mean or to each image;
+    `confidence`, `entropy`: proportional to each teacher's calibrated confidence, or to its certainty;
+    `static`: fixed weights; `single`: one teacher; `none`: ground truth only, no teacher runs."""
     confidence_threshold: Threshold = 0.6
-    """δ of the paper: a teacher below it is unsure."""
+    """δ of the paper: a teacher with a lower confidence is unsure."""
     confidence_floor: Threshold = 0.4
-    """When every teacher is below it, the ground truth teaches alone."""
+    """If every teacher has a lower confidence, the loss uses the ground truth only."""
     minimum_weight: Threshold = 0.1
-    """w_min of the paper: the least weight of an unsure teacher."""
+    """w_min of the paper: the smallest weight of an unsure teacher."""
     distillation_share: Threshold = 0.5
-    """Part of the loss that comes from teachers, for the rules other than the paper's."""
+    """Fraction of the loss that comes from the teachers, for rules other than the paper's."""
     static_weights: tuple[NonNegative, ...] = ()
-    """For `static`: one weight a teacher, brought to sum 1; equal when empty."""
+    """For `static`: one weight per teacher, normalized to sum 1. If empty, all weights are equal."""
     single_teacher: Annotated[int, Field(ge=0)] = 0
-    """For `single`: the position in `teachers.names` of the one that teaches."""
+    """For `single`: the position of the teacher in `teachers.names`, starting at 0."""
 
 
 @dataclass(frozen=True)
 class DistillationConfig(TrainingConfig):
-    """The student's training under ground truth and teachers."""
+    """Training of the student on ground truth and teachers."""
 
     initial_weights: Annotated[str | None, MayBePath] = None
-    """A trained float student of the same architecture whose training is continued: its `student.keras`, or
-    a shipped one (`resnet8_eurosat.keras`). Other classes begin with a fresh last layer."""
+    """A trained float student of the same architecture, to continue its training: its `student.keras`,
+    or a shipped one (`resnet8_eurosat.keras`, or `shipped:resnet8_eurosat.keras` if a path of that name exists).
+    If the number of classes differs, the last layer starts from random weights."""
     mixed_precision: MixedPrecision = "auto"
-    """Compute in bfloat16; `auto`: where the processor has it (avx512_bf16) or there is a GPU."""
+    """Compute in bfloat16. `auto`: if the CPU has instructions for it (avx512_bf16, amx_bf16) or there is a GPU."""
     augmentation: Augmentation = "satellite"
-    """`dihedral`: flips and quarter turns; `satellite`: those, shifts, light and colour; `randaugment`: KerasCV's."""
-    temperature: Positive = 5.0
-    """τ: softens teachers' and student's probabilities (the paper's)."""
+    """`dihedral`: flips and quarter turns;
+    `satellite`: also shifts and changes of brightness and color;
+    `randaugment`: RandAugment of KerasCV."""
+    temperature: Positive = 5.0  # the paper's
+    """τ: softens the probabilities of teachers and student."""
     teacher_logits: Literal["precomputed", "averaged", "in-loop"] = "precomputed"
-    """`precomputed`: teachers run once over a fixed set of views; `averaged`: so they do, and the mean of their logits
-    for an image is used with fresh views of it; `in-loop`: they run in every step."""
+    """`precomputed`: teachers run once, over a fixed set of augmented views;
+    `averaged`: likewise, but each image's mean logits are used with fresh views of it;
+    `in-loop`: teachers run in every training step."""
     views: Count = 8
-    """Augmented views of every training image whose teacher logits are precomputed; `data.seed` draws them."""
+    """Number of augmented views per training image for which teacher logits are precomputed; `data.seed` draws them."""
     sensor_noise: Threshold = 0.0
-    """Largest standard deviation, as a part of full range, of noise on the student's training images, here and in QAT.
-    Each image draws its own; the teachers see none of it."""
+    """Largest standard deviation of noise on the student's training images, as a fraction of full range.
+    Each image draws its own standard deviation. QAT uses it too. The teachers see images without this noise."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 
 @dataclass(frozen=True)
 class QuantizationConfig(TrainingConfig):
-    """Quantization-aware training of the distilled student, under the same loss."""
+    """Quantization-aware training (QAT) of the distilled student, with the same loss."""
 
     epochs: Epochs = 5
-    """Passes over the training images; 0 keeps post-training quantization alone."""
+    """Passes over the training images; 0: post-training quantization only."""
     learning_rate: Positive = 2e-4
-    """A tenth of distillation's: the weights only adapt to the int8 grid."""
+    """Peak learning rate of AdamW: low, because the weights only adapt to the int8 grid."""
     calibration_images: Count = 256
-    """Training images that set the ranges of activations, in QAT and in post-training quantization."""
+    """Number of training images that set the activation ranges, in QAT and in post-training quantization."""
 
 
 @dataclass(frozen=True)
 class FirmwareConfig(_Strict):
-    """The C arrays."""
+    """The exported C code."""
 
     symbol: str = defaults.SYMBOL
     """Name of the C array."""
     verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
-    """Images on which TensorFlow Lite Micro and the trained model must agree."""
+    """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
     error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
-    """Part of the classifier's predictions that may be wrong; validation images set the abstention threshold for it."""
+    """Fraction of the classifier's predictions that may be wrong.
+    The abstention threshold for it is found on the validation images."""
 
 
 @dataclass(frozen=True)
 class Config(_Strict):
-    """A whole run."""
+    """All settings of a run."""
 
     data: DataConfig = field(default_factory=DataConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -218,19 +228,19 @@ class Config(_Strict):
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: int = 0
-    """Draws initial weights and the order of images."""
+    """Seed of the initial weights and the order of the images."""
 
 
 def from_dict(values: dict[str, Any], origin: str) -> Config:
-    """The configuration that `values` (nested, as in TOML or JSON) describe; settings left out keep their defaults.
+    """The configuration in `values` (nested, as in TOML or JSON). Missing settings keep their defaults.
 
     Raises:
-        UserError: an unknown setting, a value of the wrong kind or out of its range; `origin` names its source.
+        UserError: a setting is unknown, or a value has the wrong type or is out of range; `origin` names its source.
     """
     try:
         config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
-        raise UserError(f"{origin}: {_first_mistake(error)}") from None
+        raise UserError(f"{origin}: {_first_problem(error)}") from None
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
@@ -249,27 +259,27 @@ def _not_repeatable(origin: str, setting: str) -> UserError:
     )
 
 
-def _first_mistake(error: ValidationError) -> str:
-    mistake = error.errors()[0]
-    where = ".".join(str(part) for part in mistake["loc"])
-    if mistake["type"] == "unexpected_keyword_argument":
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "unexpected_keyword_argument":
         values = to_dict(Config())
         close = difflib.get_close_matches(where, [*values, *flatten(values)], n=1)
         return f"unknown setting {where!r}" + (f": did you mean {close[0]!r}?" if close else "")
-    return f"{where} is {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+    return f"{where} is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def validated(config: Config) -> Config:
-    """`config` itself, once every value is in its range.
+    """`config`, after checking that every value is in its range.
 
     Raises:
-        UserError: one is not.
+        UserError: a value is out of range.
     """
     return from_dict(to_dict(config), "command line")
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """`config` as nested dictionaries of plain values, as they stand in `config.json`."""
+    """`config` as nested dictionaries of plain values, as in `config.json`."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
     return values
 
@@ -283,11 +293,11 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command(config: Config, program: str) -> str:
-    """What to type to have a run of `config`: what differs from the `eurosat` preset, without folders' names.
+    """The command that repeats a run: its differences from the `eurosat` preset, without folder names.
 
     Args:
-        config: of the run.
-        program: module, as in `keras_satkd.distill`.
+        config: settings of the run.
+        program: module, such as `keras_satkd.distill`.
     """
     return shlex.join(["python", "-m", program, *words(config, load("eurosat"))])
 
@@ -296,7 +306,7 @@ def load(name: str) -> Config:
     """The configuration of a preset (`eurosat`, `eurosat_long`, `demo`, `paper`, `study`) or of a TOML file.
 
     Raises:
-        UserError: neither exists, or the file is not TOML, or it holds a setting that is none.
+        UserError: neither exists, the file is not valid TOML, or it contains an unknown setting.
     """
     path = Path(name)
     if path.suffix != ".toml":

@@ -3,7 +3,7 @@
     python -m keras_satkd.distill --data EuroSAT_RGB.zip --workdir runs/eurosat
     python -m keras_satkd.distill --config demo
 
-Repeat the command to resume an interrupted run. `metrics.json` in its folder says which steps are done.
+Repeat the command to resume an interrupted run. `metrics.json` in its folder lists the finished steps.
 """
 
 from typing import NoReturn
@@ -14,7 +14,7 @@ from keras_satkd.run.folder import Run
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.distill", "Distil teachers into a student and export it as C arrays for TFLM.", _work_on)
+    cli.main("keras_satkd.distill", "Distill teachers into a student and export it as C arrays for TFLM.", _work_on)
 
 
 def _work_on(run: Run) -> None:

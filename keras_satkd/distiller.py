@@ -1,4 +1,4 @@
-"""`Distiller`: a Keras model that trains a student under ground truth and any number of teachers."""
+"""`Distiller`: a Keras model that trains a student on ground truth and any number of teachers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,31 +21,31 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
     [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] (`training.teacher_logits` computes
-    them). Where they are missing, the teachers run inside the step. `y` is int [B] or [B, 1] in 0..C-1, or float [B, C]
-    (one-hot or mixed).
+    them). If they are missing, the teachers run inside the training step. `y` is int [B] or [B, 1] in 0..C-1, or float
+    [B, C] (one-hot or mixed).
 
-    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Labels
-    that a `tf.data.Dataset` or a generator gives are checked for their shape only.
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Of
+    labels from a `tf.data.Dataset` or a generator, only the shape is checked.
 
-    Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation
-    a batch without teacher logits is scored on the ground truth alone: no teacher runs to validate a student.
+    Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation,
+    a batch without teacher logits is scored on the ground truth only: no teacher runs to validate a student.
 
     Args:
-        student: images → logits [B, C], e.g. `students.build(...)`, also after `tfmot`'s `quantize_model`.
-        teachers: they see the same images, each resized and normalized its own way. They are neither trained nor saved.
-        teacher_names: names for the metrics when all teacher logits are precomputed and no teacher is given.
+        student: images → logits [B, C], such as `students.build(...)`, also after `tfmot`'s `quantize_model`.
+        teachers: each gets the same images and resizes and normalizes them itself. They are neither trained nor saved.
+        teacher_names: names for the metrics if all teacher logits are precomputed and no teacher is given.
         temperature: τ > 0 of the distillation loss.
-        weighting: rule by which teachers count.
-        calibration: one temperature a teacher for the rules that calibrate; 1 when empty.
+        weighting: rule that weights the teachers.
+        calibration: one temperature per teacher, for the rules that calibrate; 1 if empty.
         normalize: images in 0..255 → the student's input.
-        sensor_noise: largest standard deviation of noise on the images that the student trains on
-            (`augment.sensor_noise`); what the teachers see stays clean.
+        sensor_noise: largest standard deviation of noise on the student's training images (`augment.sensor_noise`); the
+            teachers get images without noise.
         average: momentum in [0, 1) of a moving average of the student's weights and batch statistics, updated after
-            every step; 0: none. `exchange_average` puts it into the student.
+            every step; 0: none. `exchange_average` loads it into the student.
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
-        ValueError: from the methods above: a label is outside 0..C-1, or labels have another shape.
+        ValueError: from the methods above: a label is outside 0..C-1, or the labels have another shape.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
     ) -> None:
         super().__init__(**kwargs)
         self.student = student
-        # In a closure, since Keras would track, train and save any model that it finds in an attribute.
+        # In a closure, because Keras tracks, trains and saves every model that is an attribute.
         self._run_teachers = _in_inference_mode(tuple(teachers))
         self.teacher_names = tuple(teacher.name for teacher in teachers) or tuple(teacher_names)
         self.temperature = temperature
@@ -79,7 +79,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self._weigh = None
         if self.teacher_names:
             self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
-        # Checkpoints restore weights before the first batch, and ask whether there are any.
+        # Checkpoints restore weights before the first batch, and check `built` to see whether there are any.
         self.built = student.built
         self._means = {name: tf_keras.metrics.Mean(name) for name in self._metric_names()}
 
@@ -94,7 +94,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
-        """Own means, then what was given to `compile`; `fit` resets them every epoch."""
+        """The means of this class, then the metrics given to `compile`; `fit` resets them every epoch."""
         return [*self._means.values(), *super().metrics]
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
@@ -105,7 +105,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
 
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
-        """As of any Keras model; labels in arrays are checked first, those of `validation_data` too."""
+        """As for any Keras model. Labels in arrays are checked first, also those of `validation_data`."""
         self._check_labels(y)
         given = settings.get("validation_data")
         if isinstance(given, tuple) and len(given) > 1:
@@ -113,17 +113,17 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         return super().fit(x, y, *arguments, **settings)
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As of any Keras model; labels in arrays are checked first."""
+        """As for any Keras model. Labels in arrays are checked first."""
         self._check_labels(y)
         return super().evaluate(x, y, *arguments, **settings)
 
     def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As of any Keras model; labels in arrays are checked first."""
+        """As for any Keras model. Labels in arrays are checked first."""
         self._check_labels(y)
         return super().train_on_batch(x, y, *arguments, **settings)
 
     def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As of any Keras model; labels in arrays are checked first."""
+        """As for any Keras model. Labels in arrays are checked first."""
         self._check_labels(y)
         return super().test_on_batch(x, y, *arguments, **settings)
 
@@ -133,11 +133,11 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         classes, values = self.student.output_shape[-1], np.asarray(labels)
         if _is_distribution(values.shape, classes):
             return
-        # A condition that NaN fails as well.
+        # This condition rejects NaN as well.
         wrong = values[~((values >= 0) & (values < classes) & (values == np.floor(values)))]
         if wrong.size:
             raise ValueError(
-                f"label {wrong[0]} found, whole numbers in 0..{classes - 1} expected for {classes} classes"
+                f"label {wrong[0]} found: expected whole numbers in 0..{classes - 1} for {classes} classes"
             )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -152,7 +152,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             # The optimizer sums gradients over replicas, and each holds the mean of its own part of the batch.
             objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
         weights = self.student.trainable_variables
-        # Those of gathered weights (a transformer's position biases) come sparse, which costs the optimizer a sort.
+        # Gradients of gathered weights (a transformer's position biases) are sparse, so the optimizer would sort them.
         gradients = [
             gradient if gradient is None else tf.convert_to_tensor(gradient)
             for gradient in tape.gradient(objective, weights)
@@ -181,7 +181,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             average.assign(held)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Metrics of a batch, nothing trained."""
+        """Metrics of a batch, without training."""
         inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
         student_logits = self(inputs, training=False)
         self._loss(labels, student_logits, self._teacher_logits(inputs), sample_weight)
@@ -201,14 +201,14 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         if teacher_logits is not None and self._weigh is not None:
             distillation = distillation_losses(teacher_logits, student_logits, self.temperature)
             weights = self._weigh(teacher_logits)
-            self._note_teachers(losses, distillation, weights, sample_weight)
+            self._update_teacher_metrics(losses, distillation, weights, sample_weight)
             losses = blend(losses, distillation, weights.teachers, weights.share)
         self._means["loss"].update_state(losses, sample_weight)
         if sample_weight is not None:
             losses *= tf.cast(sample_weight, losses.dtype)
         return tf.reduce_mean(losses)
 
-    def _note_teachers(
+    def _update_teacher_metrics(
         self, ground_truth: tf.Tensor, distillation: tf.Tensor, weights: Weights, sample_weight: Any
     ) -> None:
         parts = {
@@ -232,7 +232,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         return {metric.name: metric.result() for metric in self.metrics}
 
     def get_config(self) -> dict[str, Any]:
-        """What `save` keeps: the student and the loss, not the teachers (they never change)."""
+        """What `save` stores: the student and the loss, but not the teachers, which never change."""
         return {
             "student": tf_keras.saving.serialize_keras_object(self.student),
             "teacher_names": self.teacher_names,
@@ -246,7 +246,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
-        """A distiller without teachers: it evaluates, and trains on precomputed teacher logits."""
+        """A distiller without teachers. It can evaluate, and train on precomputed teacher logits."""
         student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
         weighting: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in config.pop("weighting").items()
@@ -266,20 +266,20 @@ def _state(value: Any) -> tf.Variable:
 
 
 def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    # A dataset's labels may have a shape that is known only when it runs.
+    # The shape of a dataset's labels may be known only at run time.
     if labels.shape.rank is not None and _is_distribution(tuple(labels.shape), logits.shape[-1]):
         return tf.cast(labels, tf.float32)
     return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1])
 
 
 def _is_distribution(shape: Sequence[int | None], classes: int) -> bool:
-    """Whether labels of this shape are one-hot or mixed, [B, C], and not class numbers, [B] or [B, 1].
+    """Whether labels of this shape are one-hot or mixed, [B, C], rather than class numbers, [B] or [B, 1].
 
     Raises:
-        ValueError: they are none of these.
+        ValueError: the shape is none of these.
     """
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 != classes):
         return False
     if len(shape) == 2 and shape[1] in (classes, None):
         return True
-    raise ValueError(f"labels of shape {tuple(shape)} found, [B], [B, 1] or [B, {classes}] expected")
+    raise ValueError(f"labels of shape {tuple(shape)} found: expected [B], [B, 1] or [B, {classes}]")

@@ -1,4 +1,4 @@
-"""`python -m keras_satkd.evaluate`: scores of a model on labelled images.
+"""`python -m keras_satkd.evaluate`: score a model on labeled images.
 
 python -m keras_satkd.evaluate runs/eurosat/student_int8.tflite --data EuroSAT_RGB.zip
 python -m keras_satkd.evaluate student.keras --data new_pictures --split all --corruptions --json
@@ -31,22 +31,24 @@ InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
 class Arguments:
     """Score a model on images.
 
-    Accuracy, macro and weighted precision, recall and F1, and the expected calibration error; then each class's recall.
+    Prints accuracy, macro and weighted precision, recall and F1, the expected calibration error, and the recall of each
+    class.
     """
 
     model: tyro.conf.Positional[str]
-    """An int8 .tflite, a Keras model (.keras, .h5), a teacher's folder, or the name of a shipped one. Its classes are
-    the list `class_names` of a JSON file beside it (student.json for student.keras), if there is one."""
+    """An int8 .tflite, a Keras model (.keras, .h5), a teacher folder,
+    or a shipped model (`NAME`, or `shipped:NAME` if a path of that name exists).
+    Class names come from `class_names` in a JSON file beside it (student.json for student.keras), if there is one."""
 
     data: DataConfig = field(default_factory=lambda: DataConfig(source=tyro.MISSING))
-    """As in training: the same seed and fractions give the same split. `data.` may be left out, as in --seed. The image
-    size is for teacher folders only; any other model gets images of its input's size."""
+    """As in training: the same seed and fractions give the same split. The prefix `data.` may be omitted, as in --seed.
+    The image size applies to teacher folders only; any other model gets images of its own input size."""
 
     split: Literal["test", "validation", "train", "all"] = "test"
-    """The part to score, divided as in training by seed and fractions; `all` divides nothing."""
+    """The part to score, split as in training by seed and fractions; `all`: every image, without a split."""
 
     corruptions: bool = False
-    """Score the corrupted images too, in five severities each: noise, motion blur, JPEG, light."""
+    """Also score corrupted images (noise, motion blur, JPEG, light) at five severities each."""
 
     camera: bool = False
     """Score the images under every disturbance of a camera too: noise, optics, detector, radiometry, compression,
@@ -56,13 +58,13 @@ class Arguments:
     """Score the images as a sensor gives them too: its TOML file, or one of the package's (healthy, poor)."""
 
     json: bool = False
-    """Print one JSON object, all values in [0, 1], instead of tables in per cent."""
+    """Print one JSON object with scores in [0, 1] instead of tables in percent."""
 
     input_range: InputRange = "0..1"
-    """The input that a Keras model expects; a teacher's folder and an int8 model know their own."""
+    """Input range that a Keras model expects. Teacher folders and int8 models define their own."""
 
     limit: int | None = None
-    """Score only so many images of the part, a random sample."""
+    """Score at most this many images of the part, chosen at random."""
 
     verbosity: VerbosityFlags = Verbosity()
 
@@ -80,7 +82,7 @@ SHORT_OPTIONS = {
     for name in (setting.name.replace("_", "-") for setting in dataclasses.fields(DataConfig))
     for prefix in ("", "no-")
 }
-"""Options of `data` without their prefix, and what they stand for."""
+"""Options of `data` without their prefix → full names."""
 
 
 def main() -> NoReturn:
@@ -114,7 +116,7 @@ def _result(arguments: Arguments) -> dict[str, Any]:
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
-    # A path says where this machine keeps its files; a TFDS name belongs to the result as it is.
+    # The folder of a path depends on this machine, so only its last part is reported; a TFDS name is reported in full.
     is_path = os.path.exists(os.path.expanduser(arguments.data.source))
     source = Path(arguments.data.source).resolve().name if is_path else arguments.data.source
     return {
@@ -138,7 +140,7 @@ def _images(arguments: Arguments, image_size: int) -> "ImageSet":
         divided = split(images, settings)
         part = {"train": divided.train, "validation": divided.validation, "test": divided.test}[arguments.split]
         return part.take(range(min(limit, len(part)))) if limit else part
-    # Undivided images are in the order of their classes, of which the first few would be but one.
+    # Without a split, images are ordered by class, so the first few would all belong to one class.
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images
 
 

@@ -1,4 +1,4 @@
-"""The distillation loss of arXiv 2411.00209, one pure function a term.
+"""The distillation loss of arXiv 2411.00209: one pure function per term.
 
 `B` images, `T` teachers, `C` classes.
 """
@@ -10,7 +10,7 @@ def ground_truth_loss(labels: tf.Tensor, student_logits: tf.Tensor) -> tf.Tensor
     """Cross-entropy with the labels, on raw logits: `CE_b = −Σ_c y_bc · log softmax(S_b)_c`.
 
     Args:
-        labels: float32 [B, C], one-hot or mixed, rows of sum 1.
+        labels: float32 [B, C], one-hot or mixed; each row sums to 1.
         student_logits: float32 [B, C].
 
     Returns:
@@ -23,7 +23,7 @@ def distillation_losses(teacher_logits: tf.Tensor, student_logits: tf.Tensor, te
     """Divergence of the student from each teacher: `τ² · KL(P_t ‖ P_S)`, `P_t = softmax(T_t/τ)`, `P_S = softmax(S/τ)`.
 
     `KL(P_t ‖ P_S) = Σ_c P_t(c) · (log P_t(c) − log P_S(c))`, from log-softmax, so that a probability that underflows
-    costs nothing instead of infinity. τ² keeps the gradient's size independent of τ (Hinton et al., 2015).
+    adds 0 instead of infinity. τ² keeps the size of the gradient independent of τ (Hinton et al., 2015).
 
     Args:
         teacher_logits: float32 [B, T, C]; no gradient flows into them.
@@ -39,9 +39,9 @@ def distillation_losses(teacher_logits: tf.Tensor, student_logits: tf.Tensor, te
 
 
 def blend(ground_truth: tf.Tensor, distillation: tf.Tensor, teacher_weights: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """The whole loss of each image: `L_b = (1 − s_b) · CE_b + s_b · Σ_t w_bt · D_bt`.
+    """Total loss of each image: `L_b = (1 − s_b) · CE_b + s_b · Σ_t w_bt · D_bt`.
 
-    With the paper's `w = (α, β)` and `s = (α + β)/2` this is its loss.
+    With `w = (α, β)` and `s = (α + β)/2` this is the paper's loss.
 
     Args:
         ground_truth: `CE`, float32 [B].

@@ -1,12 +1,12 @@
 """`python -m keras_satkd.lower`: write a run's next training as a program for a machine with JAX but no TensorFlow.
 
     python -m keras_satkd.lower --data EuroSAT_RGB.zip --workdir runs/eurosat
-    python run_offloaded.py distillation        # there, with the folder runs/eurosat/lowered/distillation
+    python run_offloaded.py distillation   # on that machine, with the folder runs/eurosat/lowered/distillation
     python -m keras_satkd.distill --data EuroSAT_RGB.zip --workdir runs/eurosat
 
-It takes the settings of `keras_satkd.distill` and `keras_satkd.teach`, prepares what the training needs (images,
-teacher logits), and stops before the training. With `trained.npz` back in its folder, the run continues as if it had
-trained. Writing the program needs JAX here too: `pip install "keras_satkd[lowered]"`.
+It takes the settings of `keras_satkd.distill` and `keras_satkd.teach`, prepares the inputs of the training (images,
+teacher logits), and stops before the training. Copy `trained.npz` back into the folder, and the run continues as if it
+had trained here. This machine needs JAX too, to write the program: `pip install "keras_satkd[lowered]"`.
 """
 
 from typing import NoReturn

@@ -1,8 +1,8 @@
-"""`python -m keras_satkd.quantize`: quantization-aware training of a run's student, and stop there.
+"""`python -m keras_satkd.quantize`: run the pipeline up to the int8 student, without an export.
 
     python -m keras_satkd.quantize --config demo
 
-It does what is missing of the steps before: a finished one is not done again.
+Earlier steps that are missing run first. Finished steps are not repeated.
 """
 
 from typing import NoReturn
@@ -13,7 +13,7 @@ from keras_satkd.run.folder import Run
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.quantize", "Distil and quantize a student, without firmware and report.", _work_on)
+    cli.main("keras_satkd.quantize", "Distill and quantize a student, without firmware or report.", _work_on)
 
 
 def _work_on(run: Run) -> None:

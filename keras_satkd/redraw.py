@@ -1,8 +1,8 @@
-"""`python -m keras_satkd.redraw`: a finished run's report, written again from its results.
+"""`python -m keras_satkd.redraw`: write the report of a finished run again, from its results.
 
     python -m keras_satkd.redraw --workdir runs/eurosat
 
-Neither models nor images are read: it takes seconds, and the numbers stay what they were.
+It reads neither models nor images, so it takes seconds and changes no numbers.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""`python -m keras_satkd.ship`: a run's models, each with a JSON beside it that says how it was made.
+"""`python -m keras_satkd.ship`: copy a run's models, each with a JSON file that describes how it was made.
 
     python -m keras_satkd.ship --workdir runs/eurosat --out keras_satkd/pretrained
 
-Of a run of `keras_satkd.distill`: `resnet8_eurosat.keras` (float) and `resnet8_eurosat_int8.tflite`. Of every teacher
-that the run fine-tuned: a folder `efficientvit_m2_eurosat`, which `--teachers.names` takes.
+A run of `keras_satkd.distill` gives `resnet8_eurosat.keras` (float) and `resnet8_eurosat_int8.tflite`. Each teacher
+that the run fine-tuned gives a folder such as `efficientvit_m2_eurosat`, which `--teachers.names` accepts.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from keras_satkd.cli import quiet_imports
 
 @dataclass(frozen=True)
 class Arguments:
-    """Copy what a finished run made to a folder, each file scored again and described."""
+    """Copy the models of a finished run to a folder. Score each copy and describe it in a JSON file."""
 
     workdir: Path
     """The run's folder."""
 
     out: Path
-    """Where the files go; those of the same names are replaced."""
+    """Output folder. Files with the same names are replaced."""
 
     suffix: str = "eurosat"
-    """Ends every name: what the models were trained on."""
+    """End of every name: the data that the models were trained on."""
 
     verbosity: VerbosityFlags = Verbosity()
 

@@ -1,8 +1,8 @@
-"""`python -m keras_satkd.teach`: fine-tune the teachers of a run, and stop there.
+"""`python -m keras_satkd.teach`: fine-tune the teachers of a run, without a student.
 
     python -m keras_satkd.teach --data EuroSAT_RGB.zip --teachers.names efficientvit_m2@128 --workdir runs/teacher
 
-The folder `runs/teacher/teachers/efficientvit_m2@128` is then a teacher for `--teachers.names` of any other run.
+Any other run can then use the folder `runs/teacher/teachers/efficientvit_m2@128` in `--teachers.names`.
 """
 
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""Weighting rules: teacher logits → weights of the teachers. Pure functions, found by name (`RULES`).
+"""Weighting rules: teacher logits → weights of the teachers. Pure functions, by name in `RULES`.
 
 `B` images, `T` teachers, `C` classes. No gradient flows through any weight.
 """
@@ -13,16 +13,16 @@ from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.config import WeightingConfig
 
 PAPER_CASES = ("floor", "both_unsure", "first_unsure", "second_unsure", "both_sure")
-"""The rows of the paper's table, in the order in which they are tried."""
+"""The rows of the paper's table, in the order in which they are checked."""
 
 
 class Weights(NamedTuple):
-    """What a rule decides.
+    """The result of a rule.
 
     Attributes:
         teachers: `w`, float32 [B, T].
         share: `s`, float32 [B] in [0, 1]: the teachers' part of the loss.
-        case: int32 [B], the position in `PAPER_CASES` of the row that ran; None for rules without cases.
+        case: int32 [B], the position in `PAPER_CASES` of the case that applied; None for rules without cases.
     """
 
     teachers: tf.Tensor
@@ -38,14 +38,14 @@ def confidence(teacher_logits: tf.Tensor, temperatures: float | Sequence[float])
 
     Args:
         teacher_logits: float32 [B, T, C].
-        temperatures: τ, one for all teachers or one each.
+        temperatures: τ, one for all teachers or one per teacher.
     """
     scaled = tf.stop_gradient(teacher_logits) / tf.reshape(tf.constant(temperatures, tf.float32), (1, -1, 1))
     return tf.reduce_max(tf.nn.softmax(scaled), axis=-1)
 
 
 def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float) -> Weights:
-    """The paper's Algorithm 1 on confidences `C1`, `C2`; the first case that holds runs (δ threshold, w_min minimum).
+    """The paper's Algorithm 1 for confidences `C1`, `C2`, with threshold δ and minimum w_min. The first match applies.
 
     - C1 < floor and C2 < floor: α = β = 0
     - C1 < δ and C2 < δ: α = max(0.5 − (δ − C1), w_min), β = max(0.5 − (δ − C2), w_min)
@@ -58,7 +58,7 @@ def paper(confidences: tf.Tensor, threshold: float, floor: float, minimum: float
     Args:
         confidences: float32 [B, 2]; for the batch rule, the same row B times.
         threshold: δ.
-        floor: below it a teacher does not count.
+        floor: if both confidences are below it, no teacher counts.
         minimum: w_min.
     """
     first_unsure, second_unsure = tf.unstack(confidences < threshold, axis=1)
@@ -88,7 +88,7 @@ def _paper_rule(config: WeightingConfig, teachers: int, temperature: float, over
 
 
 def _proportional(scores: tf.Tensor, share: float) -> Weights:
-    """`w_t = score_t / Σ score`; equal weights where every score is 0."""
+    """`w_t = score_t / Σ score`; equal weights if every score is 0."""
     total = tf.reduce_sum(scores, axis=1, keepdims=True)
     equal = tf.ones_like(scores) / tf.cast(tf.shape(scores)[1], tf.float32)
     return Weights(tf.where(total > 0, tf.math.divide_no_nan(scores, total), equal), share * tf.ones_like(scores[:, 0]))
@@ -117,25 +117,27 @@ def _constant(weights: Sequence[float], share: float) -> Rule:
 def _static(config: WeightingConfig, teachers: int) -> Rule:
     weights = config.static_weights or (1.0,) * teachers
     if len(weights) != teachers or not sum(weights):
-        raise UserError(f"weighting.static_weights is {weights}: {teachers} numbers are needed, not all of them 0")
+        raise UserError(f"weighting.static_weights is {weights}: give {teachers} numbers, not all of them 0")
     return _constant(weights, config.distillation_share)
 
 
 def _single(config: WeightingConfig, teachers: int) -> Rule:
     if config.single_teacher >= teachers:
-        raise UserError(f"weighting.single_teacher is {config.single_teacher}: there are {teachers} teachers, from 0")
+        raise UserError(
+            f"weighting.single_teacher is {config.single_teacher}: there are {teachers} teachers, numbered from 0"
+        )
     weights = [float(teacher == config.single_teacher) for teacher in range(teachers)]
     return _constant(weights, config.distillation_share)
 
 
 @dataclass(frozen=True)
 class RuleType:
-    """A kind of rule.
+    """A type of rule.
 
     Attributes:
-        make: settings, number of teachers, temperature of the loss, calibration (one temperature a teacher) → rule.
-        has_cases: its `Weights` say which of `PAPER_CASES` ran.
-        uses_teachers: whether any teacher counts.
+        make: settings, number of teachers, temperature of the loss, calibration (one temperature per teacher) → rule.
+        has_cases: whether its `Weights` have a `case`.
+        uses_teachers: whether the teachers affect the loss.
     """
 
     make: Callable[[WeightingConfig, int, float, Sequence[float]], Rule]
@@ -171,9 +173,9 @@ def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibr
 
     Args:
         config: rule and thresholds.
-        teachers: how many there are.
-        temperature: τ of the loss, which the paper's rules also measure confidence at.
-        calibration: one temperature a teacher, fitted on validation data, for `confidence` and `entropy`; 1 when empty.
+        teachers: number of teachers.
+        temperature: τ of the loss; the paper's rules also use it for the confidences.
+        calibration: one temperature per teacher, fitted on validation data, for `confidence` and `entropy`; 1 if empty.
 
     Returns:
         A function float32 [B, T, C] teacher logits → `Weights`.

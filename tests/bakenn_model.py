@@ -1,4 +1,4 @@
-"""bakenn (PyPI), which compiles models to C that holds whole tensors: measured beside the row engine."""
+"""bakenn (PyPI), a compiler from models to C that keeps whole tensors: a reference for the row engine's benchmark."""
 
 import subprocess
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ static void infer(const uint8_t *image, int8_t *out) {
 
 
 class Refused(Exception):
-    """bakenn does not compile the model; its own words."""
+    """bakenn rejects the model, with its own error message."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What it wrote, and the C that calls it as engine_bench_main.c wants."""
+    """The generated sources, and the C that adapts them to engine_bench_main.c."""
 
     sources: tuple[Path, ...]
     include: tuple[Path, ...]
@@ -45,16 +45,16 @@ class Made:
 
 
 def compile_model(python: Path, model: bytes, folder: Path, has_cmsis_nn: bool) -> Made:
-    """Have bakenn compile a model.
+    """Compile a model with bakenn.
 
     Args:
-        python: the interpreter of an environment that has `bakenn[tflite]`.
+        python: the interpreter of an environment with `bakenn[tflite]`.
         model: the bytes of an int8 `.tflite`.
-        folder: to write in; made.
-        has_cmsis_nn: with the CMSIS-NN kernels that it brings, instead of its own portable C.
+        folder: for the output; created here.
+        has_cmsis_nn: use its CMSIS-NN kernels instead of its portable C.
 
     Raises:
-        Refused: the model has operators that bakenn lacks.
+        Refused: the model has operators that bakenn does not support.
     """
     folder.mkdir()
     (folder / "model.tflite").write_bytes(model)

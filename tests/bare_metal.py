@@ -1,4 +1,4 @@
-"""C programs for the cores that `firmware_export.board.emulator` runs, with its startup code and linker script."""
+"""Build C programs for emulated cores, with the startup code and linker script of `firmware_export.board.emulator`."""
 
 import subprocess
 from collections.abc import Sequence
@@ -12,25 +12,25 @@ COMPILER = "arm-none-eabi-gcc"
 FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror")
 HERTZ = {"mps2-an386": 25_000_000, "mps2-an500": 25_000_000, "mps3-an547": 32_000_000}
-"""SysTick's clock. With `counts_instructions` an instruction takes a nanosecond: 40 or 31.25 instructions a tick."""
+"""SysTick frequency. With `counts_instructions`, an instruction takes 1 ns: 40 or 31.25 instructions per tick."""
 
 
 def instructions_per_tick(machine: str) -> float:
-    """How many instructions pass while SysTick counts one down."""
+    """The number of instructions per SysTick count."""
     return 1e9 / HERTZ[machine]
 
 
 def compile_object(source: Path, core: str, out: Path, flags: Sequence[str] = ()) -> Path:
-    """Compile one C file; gcc's words are in the error if it will not."""
+    """Compile one C file; an error contains the output of gcc."""
     command = [COMPILER, *emulator.CORES[core].flags, *FLAGS, *flags, "-c", str(source), "-o", str(out)]
     _check(command)
     return out
 
 
 def link(objects: Sequence[Path], core: str, elf: Path) -> Path:
-    """Link objects, one of which has `main`, with what takes the core there from reset.
+    """Link objects, one of which contains `main`, with the startup code.
 
-    C code can print by `void write_text(const char *text)`.
+    C code can print with `void write_text(const char *text)`.
     """
     support = elf.parent / f"{elf.stem}_support"
     support.mkdir(exist_ok=True)

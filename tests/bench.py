@@ -1,7 +1,7 @@
-"""`make bench`: what the pieces cost against each other, measured in one run.
+"""`make bench`: the relative costs of the parts of training, measured in one run.
 
-Single times mean little on a shared machine. So every kind of step is timed in turn, round after round, and the ratios
-of the medians are printed.
+Absolute times mean little on a shared machine. Every kind of step is therefore timed in turn, round after round, and
+the ratios of the medians are printed.
 """
 
 import os
@@ -38,7 +38,7 @@ TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
 
 def scenes(number: int = 1024) -> ImageSet:
-    """Noise in the shape of EuroSAT: speed does not depend on what the pixels show."""
+    """Noise in the shape of EuroSAT images; speed does not depend on the content."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (number, 64, 64, 3), np.uint8)
     labels = random.integers(0, 10, number, np.int32)
@@ -52,14 +52,14 @@ def view_logits(images: ImageSet, count: int) -> ViewLogits:
 
 
 def stepper(distiller: Distiller, batches: Iterator) -> Callable[[], None]:
-    """One whole step: the next batch of the pipeline, and the optimizer."""
+    """A function that runs one full training step: the next batch of the pipeline, and the optimizer."""
     distiller.compile(optimizer="adam")
     distiller.make_train_function()
     return lambda: distiller.train_function(batches)
 
 
 def seconds_each(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, taken in turn, after one round that traces and is not counted."""
+    """Median seconds of each step, measured in turn, after one uncounted round for tracing."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds + 1):
         for name, step in steps.items():
@@ -69,22 +69,22 @@ def seconds_each(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str,
     return {name: statistics.median(times[1:]) for name, times in taken.items()}
 
 
-def seconds_in_a_process_of_its_own(onednn: str) -> float:
-    """Median seconds of a plain step where TensorFlow uses oneDNN ("1") or not ("0"): decided when it is imported."""
+def seconds_in_new_process(onednn: str) -> float:
+    """Median seconds of a plain step with oneDNN ("1") or without ("0"), which TensorFlow decides at import."""
     command = [sys.executable, "-m", "tests.bench", PLAIN_STEP]
     environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": onednn}
     return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def plain_step() -> None:
-    """Measure one kind of step alone and print its median seconds, for a process that asked for it."""
+    """Measure only a plain step and print its median seconds, for the parent process."""
     distiller = Distiller(students.build("resnet8", 64, 10))
     batches = training_batches(scenes(), batch_size=BATCH, augmentation="satellite", seed=0)
     print(seconds_each({PLAIN_STEP: stepper(distiller, iter(batches.repeat()))}, ROUNDS)[PLAIN_STEP])
 
 
 def seconds_of_help() -> float:
-    """Median wall time of `--help`, the interpreter's start included."""
+    """Median wall time of `--help` in seconds, including the start of the interpreter."""
     command = [sys.executable, "-m", "keras_satkd.distill", "--help"]
     return seconds_each({"help": lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)}, 3)["help"]
 
@@ -115,12 +115,12 @@ def main() -> None:
         "in-loop": stepper(Distiller(student(), frozen), batches(None)),
         "small": stepper(Distiller(student(), teacher_names=names), batches(known, PAPERS_BATCH)),
         "kerascv": stepper(Distiller(student()), batches(None, augmentation="randaugment")),
-        # As the paper trains, and as this project does.
+        # Training as in the paper, and as in this project.
         "before": stepper(Distiller(student(), frozen), batches(None, PAPERS_BATCH, "randaugment")),
         "after": stepper(Distiller(student("auto"), teacher_names=names), batches(known)),
     }
     times = seconds_each(steps, ROUNDS)
-    # The pipeline alone, with nothing that trains beside it; many batches, since it works ahead.
+    # The pipeline without training; many batches, because it prefetches.
     alone = batches(known)
     disturbed = batches(known, PAPERS_BATCH, camera=Mixture())
     inputs = {
@@ -139,11 +139,11 @@ def main() -> None:
         "",
     )
     small = BATCH / PAPERS_BATCH * times["small"] / times["precomputed"]
-    table.add_row(f"images a second in batches of {BATCH} / of {PAPERS_BATCH}", f"{small:.2f}", "")
+    table.add_row(f"images per second in batches of {BATCH} / of {PAPERS_BATCH}", f"{small:.2f}", "")
     table.add_row("step with KerasCV's RandAugment / with array views", f"{times['kerascv'] / times['plain']:.2f}", "")
-    onednn = seconds_in_a_process_of_its_own("0") / seconds_in_a_process_of_its_own("1")
-    table.add_row("step without oneDNN / with it, as the package asks for", f"{onednn:.2f}", "")
-    table.add_row("input images a second / training's", f"{times['precomputed'] / pipeline:.1f}", "≥ 3")
+    onednn = seconds_in_new_process("0") / seconds_in_new_process("1")
+    table.add_row("step without oneDNN / with it, the default", f"{onednn:.2f}", "")
+    table.add_row("images per second, input / training", f"{times['precomputed'] / pipeline:.1f}", "≥ 3")
     ratio = times["small"] / behind_camera
     table.add_row(f"the same in batches of {PAPERS_BATCH}, half of the images disturbed", f"{ratio:.1f}", "≥ 3")
     table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
@@ -164,5 +164,5 @@ if __name__ == "__main__":
     else:
         main()
     sys.stdout.flush()
-    # The endless pipelines work ahead and keep the interpreter from leaving.
+    # The endless pipelines prefetch and would keep the interpreter from exiting.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""A page as a browser lays it out: where its pieces are, and what it looks like."""
+"""The layout of a page in a browser: positions of its elements, and screenshots."""
 
 import html
 import json
@@ -14,7 +14,7 @@ import pytest
 NAMES = ("chromium", "google-chrome")
 INSTALL = "apt-get install --no-install-recommends chromium"
 
-# Elements that hold text or a picture and nothing else that is listed here; in figures, matplotlib's groups of letters.
+# Elements with text or a picture; in figures, the text groups of matplotlib.
 PIECES = "h1, h2, h3, h4, p, a, dt, dd, caption, th, td, figcaption, img, svg, svg g[id*='-text_']"
 
 _MEASURE = """
@@ -51,7 +51,7 @@ onload = () => {
 
 @dataclass(frozen=True)
 class Piece:
-    """A box in CSS pixels from the page's upper left corner; `inside` is the position of the piece around it, or -1."""
+    """A box in CSS pixels from the top left corner of the page; `inside` is the index of the enclosing piece, or -1."""
 
     kind: str
     text: str
@@ -64,7 +64,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Layout:
-    """A page at one width: its extent in CSS pixels, and its pieces in the page's order."""
+    """A page at one width: its size in CSS pixels, and its pieces in document order."""
 
     width: int
     height: int
@@ -72,7 +72,7 @@ class Layout:
 
 
 def find() -> str:
-    """The browser's command; without one the test is skipped, and says what to install."""
+    """The command of the browser. Without a browser, the test is skipped with the command to install one."""
     for name in NAMES:
         if shutil.which(name):
             return name
@@ -81,7 +81,7 @@ def find() -> str:
 
 def layouts(page: Path, widths: tuple[int, ...], folder: Path) -> list[Layout]:
     """The page's layout at each width, in CSS pixels; `folder` is for temporary files."""
-    # A window is never narrower than 500 pixels, a frame is as narrow as it is told.
+    # A window is at least 500 pixels wide; a frame can be narrower.
     frames = "".join(_frame(page, width, 1000) for width in widths)
     script = f"const PIECES = {json.dumps(PIECES)};{_MEASURE}"
     dumped = _browse(_write(folder, f"{frames}<script>{script}</script>"), "--dump-dom", "--hide-scrollbars")
@@ -90,7 +90,7 @@ def layouts(page: Path, widths: tuple[int, ...], folder: Path) -> list[Layout]:
 
 
 def screenshot(page: Path, layout: Layout, picture: Path) -> Path:
-    """Save what the whole page looks like, a pixel a CSS pixel, as PNG."""
+    """Save a screenshot of the whole page as PNG, one pixel per CSS pixel."""
     file = _write(picture.parent, _frame(page, layout.width, layout.height))
     size = f"--window-size={max(500, layout.width)},{layout.height}"
     _browse(file, f"--screenshot={picture}", size, "--hide-scrollbars", "--force-device-scale-factor=1")
@@ -109,7 +109,7 @@ def _write(folder: Path, body: str) -> Path:
 
 
 def _browse(file: Path, *options: str) -> str:
-    # Root may not use the sandbox, and the page is our own.
+    # Root cannot use the sandbox, and the page is trusted.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     done = subprocess.run(
         [find(), "--headless", "--disable-gpu", *sandbox, f"--user-data-dir={file.parent / 'profile'}", *options, file],

@@ -1,4 +1,4 @@
-"""What holds for every test: quiet TensorFlow, two processors for `tf.distribute`, no cache in the user's home."""
+"""Settings of all tests: quiet TensorFlow, two processors for `tf.distribute`, no cache in the home directory."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import keras_satkd  # noqa: F401  (chooses legacy Keras before TensorFlow is imported)
+import keras_satkd  # noqa: F401  (selects legacy Keras before TensorFlow is imported)
 from firmware_export.common.command_line import OURS
 from firmware_export.common.errors import exit_on_user_error
 
@@ -33,7 +33,7 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_log_level():
-    """A command that a test calls sets the level of our loggers; the next test finds it as it was."""
+    """Restore the levels of our loggers, which commands change."""
     loggers = [logging.getLogger(name) for name in OURS]
     levels = [logger.level for logger in loggers]
     yield
@@ -43,7 +43,7 @@ def own_log_level():
 
 @pytest.fixture
 def call_in_process(monkeypatch, capfd):
-    """Run a command's `main` in this process: exit code, standard output, standard error."""
+    """Runs the `main` of a command in this process: exit code, standard output, standard error."""
 
     def call(main, program, *words):
         monkeypatch.setattr(sys, "argv", [program, *map(str, words)])
@@ -63,7 +63,7 @@ def encoded(shade: int, size: int = 8, kind: str = "PNG") -> bytes:
 
 @pytest.fixture
 def image_folder(tmp_path):
-    """Makes a folder from `{"Forest/1.png": bytes or shade}`; a shade becomes a plain image of 8x8 pixels."""
+    """Makes a folder from `{"Forest/1.png": bytes or shade}`; a shade becomes a uniform image of 8x8 pixels."""
 
     def make(contents: dict[str, bytes | int], name: str = "images") -> Path:
         folder = tmp_path / name
@@ -79,7 +79,7 @@ def image_folder(tmp_path):
 
 @pytest.fixture
 def image_zip(tmp_path):
-    """Makes a zip from the same description as `image_folder`."""
+    """Makes a zip file from the same description as `image_folder`."""
 
     def make(contents: dict[str, bytes | int], name: str = "images.zip") -> Path:
         path = tmp_path / name

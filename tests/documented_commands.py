@@ -1,4 +1,4 @@
-"""Commands as documents give them, and each as its own parser reads it, without the work behind it."""
+"""The commands in documents, and their arguments as their own parsers read them, without running the commands."""
 
 import importlib
 import importlib.util
@@ -24,23 +24,23 @@ MAKEFILE = ROOT / "Makefile"
 
 @dataclass(frozen=True)
 class Command:
-    """One line that a reader types."""
+    """One command line in a document."""
 
     page: str
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """The command line."""
         return shlex.join(self.words)
 
     @property
     def module(self) -> str | None:
-        """What `python -m` runs; None for other commands."""
+        """The module that `python -m` runs; None for other commands."""
         return self.words[2] if self.words[:2] == ("python", "-m") else None
 
 
 def commands(page: Path) -> list[Command]:
-    """The commands in a page's `sh` blocks, from top to bottom; a line that ends in a backslash goes on."""
+    """The commands in a page's `sh` blocks, from top to bottom; a backslash at the end of a line continues it."""
     found = []
     for fence in fences(text(page)):
         if fence.language == "sh":
@@ -51,19 +51,19 @@ def commands(page: Path) -> list[Command]:
 
 
 class _ParsedError(BaseException):
-    """Carries what a parser made of a command line; no `except Exception` of the command's own stops it."""
+    """Carries parsed arguments out of a command; `except Exception` in the command does not catch it."""
 
 
 def parsed(module: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a command's own parser makes of its arguments; the work that would follow is not begun.
+    """Parse the arguments of a command with its own parser, without running the command.
 
     Args:
         module: as in `python -m MODULE`.
-        arguments: what follows it.
-        monkeypatch: stops the command when it has read its arguments.
+        arguments: the words after it.
+        monkeypatch: stops the command after it has parsed its arguments.
 
     Raises:
-        SystemExit: the parser refuses them.
+        SystemExit: the parser rejects them.
     """
     is_package = importlib.util.find_spec(module).submodule_search_locations is not None
     main = importlib.import_module(f"{module}.__main__" if is_package else module).main
@@ -71,7 +71,7 @@ def parsed(module: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPa
 
     def stop(*args: Any, **settings: Any) -> Any:
         found = parse(*args, **settings)
-        if settings.get("return_unknown_args"):  # only the preset was looked for
+        if settings.get("return_unknown_args"):  # this call only looks for the preset
             return found
         raise _ParsedError(found)
 
@@ -82,14 +82,14 @@ def parsed(module: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPa
             main()
         except _ParsedError as done:
             return done.args[0]
-    raise AssertionError(f"{module} reads its arguments without tyro")
+    raise AssertionError(f"{module} parses its arguments without tyro")
 
 
 def check(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail unless the command is one that a reader can type; nothing is made, installed or trained.
+    """Check that a command is valid, without building, installing or training anything.
 
     Raises:
-        AssertionError, SystemExit, UserError: it is not, or it is of a kind that nobody here knows how to check.
+        AssertionError, SystemExit, UserError: the command is invalid, or there is no check for its kind.
     """
     first, *rest = command.words
     if command.module:
@@ -103,14 +103,14 @@ def check(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     elif first == "python" and rest[0].endswith(".py"):
         subprocess.run([sys.executable, rest[0], "--help"], cwd=ROOT, check=True, capture_output=True)
     elif first == ".":
-        assert rest == [f"{_makefile_variable('VENV')}/bin/activate"], "another environment than make makes"
+        assert rest == [f"{_makefile_variable('VENV')}/bin/activate"], "not the environment that make creates"
     elif command.words[:2] == ("pip", "install"):
         name, _, extras = rest[1].rstrip("]").partition("[")
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        assert name == ".", f"{name} is in no registry"
+        assert name == ".", f"{name} is not in any registry"
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
     else:
-        pytest.fail(f"{command.page}: `{command}` is neither run nor checked: say here how to check it")
+        pytest.fail(f"{command.page}: `{command}` is not checked: add a check for it here")
 
 
 def _makefile_variable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Draws a figure and checks its text: none is cut off, and none covers another."""
+"""Draw a figure and check its text: nothing is cut off, and nothing overlaps."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from keras_satkd.report.figures.canvas import PANEL, STYLE
 
 
 def drawn(fill, size=PANEL) -> list:
-    """The extents of all visible text in the figure, in pixels, once they are seen to lie apart and inside it."""
+    """Draw a figure and check that its texts lie inside it and do not overlap; return the visible texts."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
@@ -34,7 +34,7 @@ def drawn(fill, size=PANEL) -> list:
 
 
 def _ticks_beyond_the_axes(figure: Figure) -> Iterator[Text]:
-    # They keep their labels and are not drawn.
+    # These ticks have labels but are not drawn.
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):

@@ -1,8 +1,8 @@
-"""`make bench-engine`: what one inference costs in the row engine, counted in QEMU.
+"""`make bench-engine`: the cost of one inference in the row engine, counted in QEMU.
 
-Counts do not depend on this machine: the emulator's clock advances with each instruction and with nothing else. Outputs
-are compared with TensorFlow Lite Micro's on this host. bakenn (PyPI), if its interpreter is named by `--bakenn`, is
-measured beside the engine on the one model of these that it can compile.
+Counts do not depend on this machine, because the emulator's clock advances only with each instruction. Outputs are
+compared with TensorFlow Lite Micro's on this host. With `--bakenn`, bakenn (PyPI) is also measured, on the one model of
+these that it can compile.
 """
 
 import argparse
@@ -50,20 +50,20 @@ static void infer(const uint8_t *image, int8_t *out) {
 
 @dataclass(frozen=True)
 class Program:
-    """A network's C text."""
+    """The C of a network."""
 
     engine: str
     sources: tuple[Path, ...]
     include: tuple[Path, ...]
     call: str
-    """C: `WORKING_BYTES` and `infer`, as engine_bench_main.c has them."""
+    """C that defines `WORKING_BYTES` and `infer` for engine_bench_main.c."""
     optimization: str = "-O2"
     standard: str = "-std=c99"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One network on one machine."""
+    """The measurement of one network on one machine."""
 
     engine: str
     model: str
@@ -72,33 +72,33 @@ class Result:
     core: str
     flags: str
     instructions: int
-    """Of the dearest of the images."""
+    """For the most expensive image."""
     instructions_least: int
     flash_bytes: int
-    """Code, constants and initial values of the network's own objects; library functions are not in it."""
+    """Code, constants and initial values of the network's own objects, without library functions."""
     working_bytes: int
-    """The context or arena; with the input's rows, in the row engine, but without the image."""
+    """The context or arena: in the row engine, with the rows of the input, but without the whole image."""
     static_bytes: int
     """Other static variables."""
     stack_bytes: int
-    """Painted: what one inference was seen to write below `main`'s frame."""
+    """Stack that one inference wrote below the frame of `main`, measured by painting."""
     stack_bound_bytes: int | None
-    """The deepest chain of calls by `-fstack-usage`."""
+    """The deepest chain of calls according to `-fstack-usage`."""
     wrong_outputs: int
 
 
 def measure(
     program: Program, model: bytes, name: str, machine: str, folder: Path, pictures: np.ndarray | None = None
 ) -> Result:
-    """Compile, run and weigh one network on one machine.
+    """Compile, run and measure one network on one machine.
 
     Args:
         program: the network's C.
-        model: the `.tflite` that it was made of, for TFLM on this host.
+        model: the `.tflite` of the network, for TFLM on this host.
         name: of the model.
-        machine: QEMU's name of it.
-        folder: for what is made on the way.
-        pictures: uint8 [N, 64, 64, 3]; one drawn picture unless given.
+        machine: its name in QEMU.
+        folder: for intermediate files.
+        pictures: uint8 [N, 64, 64, 3]; by default one generated picture.
     """
     core = emulator.MACHINES[machine]
     parsed = reader.read(model, name)
@@ -122,7 +122,7 @@ def measure(
         key, value = line.split()
         values.setdefault(key, []).append(int(value))
     per_tick = bare_metal.instructions_per_tick(machine)
-    flash, static = _weigh(own)
+    flash, static = _sizes(own)
     return Result(
         engine=program.engine,
         model=name,
@@ -145,7 +145,7 @@ def _rows(table: np.ndarray) -> str:
     return ",\n".join("  {" + ", ".join(map(str, row.tolist())) + "}" for row in table)
 
 
-def _weigh(objects: Sequence[Path]) -> tuple[int, int]:
+def _sizes(objects: Sequence[Path]) -> tuple[int, int]:
     """Bytes of flash (text and data) and of static RAM (data and bss) of objects."""
     listed = _output(["arm-none-eabi-size", *map(str, objects)]).splitlines()[1:]
     text, data, bss = (sum(int(line.split()[column]) for line in listed) for column in range(3))
@@ -153,9 +153,9 @@ def _weigh(objects: Sequence[Path]) -> tuple[int, int]:
 
 
 def _stack_bound(elf: Path, folder: Path, objects: int) -> int | None:
-    """The deepest chain of calls from `infer` or what it was inlined into, by the compiler's own frame sizes.
+    """The deepest chain of calls from `infer`, or from the function that inlines it, by the compiler's frame sizes.
 
-    None where a frame's size is not known when the program is compiled, or calls go round or through pointers.
+    None if a frame has no static size, or if calls are recursive or through pointers.
     """
     frames: dict[str, int] = {}
     for name in ("main", *map(str, range(objects))):
@@ -187,7 +187,7 @@ def _stack_bound(elf: Path, folder: Path, objects: int) -> int | None:
 
 
 def _without_number(name: str) -> str:
-    """What gcc appends to the name of a part or copy of a function is in its lists of frames, but for the number."""
+    """The name of a part or copy of a function without the final number, as in gcc's lists of frames."""
     return re.sub(r"\.\d+$", "", name)
 
 
@@ -196,14 +196,14 @@ def _output(command: Sequence[str]) -> str:
 
 
 def row_engine(model: bytes, folder: Path) -> Program:
-    """The row engine's C of a model."""
+    """Compile a model with the row engine."""
     for file, text in compile_rows(reader.read(model), "make bench-engine").files.items():
         (folder / file).write_text(text)
     return Program("rows", (folder / "satkd_model.c",), (folder,), _ROWS)
 
 
 def measure_all(bakenn: Path | None) -> list[Result]:
-    """Every engine, model and machine."""
+    """Measure every engine, model and machine."""
     pointwise = {
         "resnet8_pointwise": engine_models.resnet8_with_pointwise_shortcuts(),
         "resnet8_pointwise_average_pool": engine_models.resnet8_with_pointwise_shortcuts(has_mean=False),
@@ -214,7 +214,7 @@ def measure_all(bakenn: Path | None) -> list[Result]:
         for machine in emulator.MACHINES:
             with tempfile.TemporaryDirectory() as path:
                 folder = Path(path)
-                results.append(_told(measure(row_engine(model, folder), model, name, machine, folder)))
+                results.append(_printed(measure(row_engine(model, folder), model, name, machine, folder)))
     if bakenn is None:
         print(
             "bakenn is not measured: python -m venv V && V/bin/pip install 'bakenn[tflite]', then --bakenn V/bin/python"
@@ -228,9 +228,9 @@ def measure_all(bakenn: Path | None) -> list[Result]:
                     try:
                         program = _bakenn_program(bakenn, model, folder, has_cmsis_nn)
                     except bakenn_model.Refused as refusal:
-                        print(f"bakenn refuses {name}: {refusal}")
+                        print(f"bakenn rejects {name}: {refusal}")
                         continue
-                    results.append(_told(measure(program, model, name, machine, folder)))
+                    results.append(_printed(measure(program, model, name, machine, folder)))
     return results
 
 
@@ -240,7 +240,7 @@ def _bakenn_program(bakenn: Path, model: bytes, folder: Path, has_cmsis_nn: bool
     return replace(Program("", made.sources, made.include, made.call, standard="-std=c11"), engine=engine)
 
 
-def _told(result: Result) -> Result:
+def _printed(result: Result) -> Result:
     print(
         f"{result.engine:24s} {result.model:31s} {result.core:11s} {result.instructions / 1e6:7.1f} M instructions, "
         f"flash {result.flash_bytes}, working memory {result.working_bytes}, stack {result.stack_bytes} "
@@ -251,9 +251,9 @@ def _told(result: Result) -> Result:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print and save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bakenn", type=Path, help="the Python of an environment that has bakenn[tflite]")
+    parser.add_argument("--bakenn", type=Path, help="the Python of an environment with bakenn[tflite]")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     found = {

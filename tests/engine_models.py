@@ -12,13 +12,13 @@ SHIPPED = Path(__file__).parent.parent / "keras_satkd" / "pretrained" / "resnet8
 
 
 def resnet8_with_pointwise_shortcuts(*, has_mean: bool = True) -> bytes:
-    """MLPerf Tiny's ResNet8 at 64×64: 50 M multiplications, 1×1 convolutions where a block changes its shape.
+    """MLPerf Tiny's ResNet8 at 64×64: 50 M multiplications, 1×1 convolutions where a block changes shape.
 
-    Untrained; batch norms get values as training gives them, so that no bias is zero and every channel has its range.
+    Untrained. Batch norms get random values, so that no bias is zero and channels have different ranges.
 
     Args:
-        has_mean: end in MEAN and FULLY_CONNECTED; otherwise in AVERAGE_POOL_2D and CONV_2D, for compilers that do not
-            know MEAN.
+        has_mean: end in MEAN and FULLY_CONNECTED; otherwise in AVERAGE_POOL_2D and CONV_2D, for compilers without
+            MEAN.
     """
     keras, _ = convert._libraries()
     keras.utils.set_random_seed(0)
@@ -52,7 +52,7 @@ def _relu(keras, features):
 
 
 def pictures(number: int) -> np.ndarray:
-    """uint8 [number, 64, 64, 3]: smooth random surfaces, as different from one another as photographs are."""
+    """uint8 [number, 64, 64, 3]: smooth random surfaces, as varied as photographs."""
     generator = np.random.default_rng(1)
     coarse = generator.uniform(0, 255, (number, 6, 6, 3))
     places = np.linspace(0, 4, SIZE)

@@ -1,4 +1,4 @@
-"""EuroSAT's images, where the archive is at hand: the repository holds no data."""
+"""EuroSAT's images, if the archive is available: the repository contains no data."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ ARCHIVE = Path(__file__).parents[2] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
 
 
 def divided() -> Split:
-    """The archive as every run with the default settings divides it; skips the test where it is not at hand."""
+    """The split of the archive with the default settings; skips the test if the archive is missing."""
     if not ARCHIVE.exists():
-        pytest.skip(f"{ARCHIVE.name} is not at hand: the shipped models are not tried on its images")
+        pytest.skip(f"{ARCHIVE.name} is missing: the pretrained models are not tested on its images")
     config = DataConfig(source=str(ARCHIVE))
     return split(load(config), config)

@@ -1,4 +1,4 @@
-"""An export whose settings are given as plain keywords."""
+"""An export with its settings as plain keywords."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ _SETTINGS = {field.name for field in dataclasses.fields(Settings)}
 
 
 def export(model, folder, **given):
-    """Export a model, or the bytes of one; keywords are fields of `Evidence` and `Settings`, or `export`'s own."""
+    """Export a `Model` or bytes; keywords are fields of `Evidence` and `Settings`, or parameters of `export`."""
     given = {"images": None, "command": COMMAND} | given
     given |= {name: tuple(given[name]) for name in ("class_names", "formats") if name in given}
     given |= {"engine": Engine(given["engine"])} if "engine" in given else {}

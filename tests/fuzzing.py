@@ -1,7 +1,7 @@
-"""Export damaged models, each in processes of its own: `python tests/fuzzing.py MODELS FIRST END`.
+"""Export damaged models, each in its own processes: `python tests/fuzzing.py MODELS FIRST END`.
 
-Prints a line of JSON for each seed from FIRST to END − 1. The damaged model of a seed is
-`mutations.mutated(model, seed)`, where the models of the folder MODELS take turns in the order of their names.
+Prints one line of JSON for each seed from FIRST to END − 1. The damaged model of a seed is
+`mutations.mutated(model, seed)`; successive seeds use successive models of the folder MODELS, sorted by name.
 """
 
 import json
@@ -17,20 +17,20 @@ from unittest import mock
 import exporting
 import mutations
 
-# What the processes need is imported before they part: a fork takes milliseconds, a start a third of a second.
+# Imported before the forks: a fork takes milliseconds, a new process a third of a second.
 from ai_edge_litert import interpreter, schema_py_generated  # noqa: F401
 from tflite_micro.python.tflite_micro import runtime  # noqa: F401
 
 from firmware_export.common.errors import UserError, exit_on_user_error
 from firmware_export.verify import sandbox
 
-_HANGS = 600  # seconds of real time: a loop runs out of processor time long before
+_HANGS = 600  # seconds of wall time; an endless loop exceeds its processor time long before
 
 
 def outcome(model: bytes) -> tuple[str, str]:
-    """What becomes of a model: ("exported" | "refused" | "died" | "defect", message).
+    """The outcome of an export: ("exported" | "refused" | "died" | "defect", message).
 
-    "died" is a probe that crashed or ran out of time, which users see as a refusal too.
+    "died" means that the sandbox crashed or timed out, which users also see as a rejected model.
     """
     returncode, stdout, stderr = _apart(lambda: sandbox.examine(model, "model"))
     try:
@@ -50,7 +50,7 @@ def outcome(model: bytes) -> tuple[str, str]:
             return "exported", ""
         if returncode == 2 and not out.exists() and len(message.splitlines()) == 1:
             return "refused", message
-    return "defect", f"the export of what the probe let pass ended with {returncode}: {message}"
+    return "defect", f"the export of a model that the sandbox accepted ended with {returncode}: {message}"
 
 
 def _export(model: bytes, out: Path) -> None:
@@ -59,7 +59,7 @@ def _export(model: bytes, out: Path) -> None:
 
 
 def _apart(work: Callable[[], None]) -> tuple[int, bytes, bytes]:
-    """Exit status (minus the signal that ended it), standard output and error of `work` in a limited process."""
+    """Run `work` in a limited process: exit status (or minus the signal), standard output, standard error."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = os.fork()
         if process == 0:

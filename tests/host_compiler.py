@@ -1,4 +1,4 @@
-"""Generated C++ on this machine, under the sanitizers where the compiler has them."""
+"""Compile generated C++ on this machine, with sanitizers if the compiler has them."""
 
 import subprocess
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 @cache
 def flags(cxx: str) -> tuple[str, ...]:
-    """Warnings as errors, and the sanitizers; a compiler may come without their libraries."""
+    """Warnings as errors, and the sanitizers unless their libraries are missing."""
     command = [cxx, *SANITIZERS, "-x", "c++", "-", "-o", "/dev/null"]
     linked = subprocess.run(command, input="int main() {}", capture_output=True, text=True, check=False)
     return FLAGS + (SANITIZERS if linked.returncode == 0 else ())
 
 
 def compile_program(cxx: str, arguments: Sequence[str], program: str) -> None:
-    """Compile and link; a text that does not compile without warnings fails the test."""
+    """Compile and link; the test fails on errors and warnings."""
     done = subprocess.run([cxx, *flags(cxx), *arguments, "-o", program], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.fail(done.stderr)

@@ -1,4 +1,4 @@
-"""The elements and the words of an HTML page."""
+"""The elements and the text of an HTML page."""
 
 import html.parser
 
@@ -6,7 +6,7 @@ VOID = {"br", "img", "meta", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
-    """A page's elements: an end without its beginning, or the other way round, is an error."""
+    """The elements of a page; unbalanced tags raise AssertionError."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small int8 models made directly as flatbuffers, at random, of every operator that the row engine has."""
+"""Small random int8 models with every operator of the row engine, built directly as flatbuffers."""
 
 import math
 from dataclasses import dataclass, field
@@ -94,7 +94,7 @@ class GraphBuilder:
     def convolution(
         self, given, channels, kernel, strides, padding, activation, *, by_channel=True, has_bias=True, multiplier=None
     ):
-        """CONV_2D; with a `multiplier` DEPTHWISE_CONV_2D of `channels` = input channels · multiplier."""
+        """CONV_2D; with a `multiplier`, DEPTHWISE_CONV_2D where `channels` = input channels · multiplier."""
         _, height, width, depth = given.shape
         shape = (channels, *kernel, depth) if multiplier is None else (1, *kernel, channels)
         dimension = 0 if multiplier is None else 3
@@ -118,7 +118,7 @@ class GraphBuilder:
         return self.operator("DEPTHWISE_CONV_2D", inputs, output, options, _OPTIONS.DepthwiseConv2DOptions)
 
     def dense(self, given, units, activation, *, depth=None, by_channel=False, has_bias=True):
-        """FULLY_CONNECTED over `depth` codes at a time, all of them unless told otherwise."""
+        """FULLY_CONNECTED over groups of `depth` codes; by default one group of all codes."""
         size = math.prod(given.shape)
         depth = depth or size
         weights, scales = self._weights((units, depth), units if by_channel else 1)
@@ -137,7 +137,7 @@ class GraphBuilder:
         return self.constant(self.random.integers(-bound, bound, channels).astype(np.int32), scales)
 
     def _range(self, given, scales, taps):
-        """Output codes that spread over their range, and sometimes beyond it."""
+        """A scale and zero point with which outputs fill the int8 range, and sometimes exceed it."""
         spread = 74 * 74 * math.sqrt(taps) * given.scale * float(np.mean(scales))
         return spread / self.random.uniform(10, 100), int(self.random.integers(-128, 128))
 
@@ -209,7 +209,7 @@ _ANY_OPERATORS = ("add", "relu", "relu6", "pad", "softmax", "dense", "rows_dense
 
 @st.composite
 def models(draw, longest=7):
-    """The bytes of a `.tflite`: up to `longest` operators, each reading any tensor so far, mostly the latest."""
+    """The bytes of a `.tflite`: up to `longest` operators, each with an earlier tensor as input, usually the latest."""
     builder = GraphBuilder(draw(st.integers(0, 2**32 - 1)))
     size, channels = st.sampled_from((*range(4, 11), 1, 2, 3)), st.sampled_from((*range(3, 7), 1, 2))
     plane, row = st.tuples(st.just(1), size, size, channels), st.tuples(st.just(1), st.integers(1, 40))

@@ -1,4 +1,4 @@
-"""A finished run that nobody trained: its numbers are drawn, its files are as a run leaves them."""
+"""A simulated finished run: random numbers in the files that a real run writes."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +38,7 @@ IMAGES, SIZE = 400, 32
 def finished(
     workdir: Path, *, class_names: tuple[str, ...] = EUROSAT_CLASSES, teachers: tuple[str, ...] = TEACHERS
 ) -> Run:
-    """A run with everything but its report."""
+    """A run with all files but the report."""
     random = np.random.default_rng(0)
     values = to_dict(load("eurosat"))
     values["data"]["source"] = "pictures/EuroSAT_RGB.zip"
@@ -78,7 +78,7 @@ def _shares(random: np.random.Generator, prefix: str, names: tuple[str, ...]) ->
 
 def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> ImageSet:
     labels = random.integers(0, len(class_names), IMAGES).astype(np.int32)
-    # Every image has a tint of its own and some texture: an empty picture would not be noticed otherwise.
+    # Each image has its own tint and some texture, so that an empty picture in a report is noticed.
     images = random.integers(0, 200, (IMAGES, 1, 1, 3)) + random.integers(0, 56, (IMAGES, SIZE, SIZE, 3))
     files = tuple(f"{class_names[label]}/{position}.jpg" for position, label in enumerate(labels))
     return ImageSet(images.astype(np.uint8), labels, files, class_names)

@@ -1,4 +1,4 @@
-"""Markdown as its reader sees it: headings, links, and fenced code in order."""
+"""Extract headings, links and code from Markdown, in order."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ class Fence:
 
 
 def text(path: Path) -> str:
-    """A page's Markdown; of a notebook, that of its Markdown cells."""
+    """The Markdown of a page, or of the Markdown cells of a notebook."""
     if path.suffix != ".ipynb":
         return path.read_text(encoding="utf-8")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -47,12 +47,12 @@ def links(markdown: str) -> list[str]:
 
 
 def code_spans(markdown: str) -> list[str]:
-    """What stands in single backquotes; an end of line in it is a space."""
+    """The text of code spans; a line break in a span becomes a space."""
     return [token.content for token in _inline(markdown) if token.type == "code_inline"]
 
 
 def anchors(markdown: str) -> set[str]:
-    """What `#…` may name: GitHub's and Sphinx's names of the headings."""
+    """Valid targets of `#…` links: the headings' anchors in GitHub and Sphinx."""
     found, times = set(), Counter()
     tokens = _tokens(markdown)
     for opening, heading in itertools.pairwise(tokens):

@@ -1,4 +1,4 @@
-"""`.tflite` files changed, or written, by way of their object form."""
+"""Change or write `.tflite` files through their object form (ModelT of the schema)."""
 
 import flatbuffers
 import numpy as np
@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 def edited(model, edit):
-    """The bytes of a model, or of bytes of one, after `edit` has changed its object form (schema's ModelT)."""
+    """The bytes of a model after `edit` has changed its object form; `model` is a `Model` or bytes."""
     content = schema.ModelT.InitFromPackedBuf(getattr(model, "content", model))
     edit(content)
     return packed(content)
@@ -20,7 +20,7 @@ def packed(content):
 
 
 def one_convolution(seed=7):
-    """840 bytes: one 4×4 convolution from a 4×4×3 image to three classes; written down, no converter's choice in it."""
+    """840 bytes: one 4×4 convolution from a 4×4×3 image to three classes; built without a converter."""
     generator = np.random.default_rng(seed)
     weights = generator.integers(-127, 128, (3, 4, 4, 3), np.int8)
     bias = generator.integers(-1000, 1000, 3, np.int32)

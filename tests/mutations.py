@@ -1,4 +1,4 @@
-"""Damaged `.tflite` files: the same seed makes the same damage."""
+"""Damaged `.tflite` files; the same seed gives the same damage."""
 
 import random
 import struct
@@ -14,7 +14,7 @@ _NAMES = (b"", b"\xff\xfe", b'two\nlines "*/ ??/', b"x" * 5000)
 
 
 def mutated(model: bytes, seed: int) -> bytes:
-    """The model with a few bytes, or a few of its schema's fields, changed."""
+    """The model with a few changed bytes or schema fields."""
     generator = random.Random(seed)
     if generator.random() < 0.35:
         return _damage_bytes(bytearray(model), generator)
@@ -26,7 +26,7 @@ def mutated(model: bytes, seed: int) -> bytes:
                 _change_field(content, generator)
             builder.Finish(content.Pack(builder), file_identifier=b"TFL3")
         except (struct.error, TypeError, AttributeError, ValueError, OverflowError):
-            continue  # the schema cannot say this: draw again
+            continue  # not representable in the schema: try again
         return bytes(builder.Output())
 
 
@@ -38,7 +38,7 @@ def _damage_bytes(content: bytearray, generator: random.Random) -> bytes:
                 content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
         case 1:
             content[at] = generator.randrange(256)
-        case 2:  # a word: offsets, lengths, indices and sizes are words
+        case 2:  # a 32-bit word, such as an offset, length, index or size
             at = min(at, len(content) - 4) & ~3
             struct.pack_into("<i", content, at, generator.choice(_INTEGERS))
         case 3:

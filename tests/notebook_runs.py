@@ -1,13 +1,13 @@
-"""Notebooks executed anew, and held against what is committed: `python -m tests.notebook_runs` writes them all.
+"""Execute the notebooks and compare their outputs with the committed ones. `python -m tests.notebook_runs` saves them.
 
-A cell's text must come out as it is committed, to the letter; tags in the cell's metadata say where it need not:
+The text output of a cell must equal the committed text, unless a tag in the cell's metadata relaxes this:
 
-- `about`: floating-point results, which differ a little between processors: each number may be a twentieth off, or two
-  in its last digit;
-- `varies`: trainings and what is installed: only the kinds of the outputs (text, picture) must be the same.
+- `about`: floating-point results, which differ slightly between processors. Each number may differ by 5 %, or by two
+  units in its last digit.
+- `varies`: results that depend on training or on installed tools. Only the kinds of outputs (text, picture) must match.
 
-Pictures are not compared. The notebook's metadata holds a digest of its code, which tells at once where someone changed
-a cell and did not run it.
+Pictures are not compared. The notebook's metadata contain a digest of its code, which reveals a cell that was changed
+and not run.
 """
 
 import base64
@@ -30,28 +30,28 @@ ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 DIGEST = "code_sha256"
-"""Where a notebook's metadata hold the digest of the code that gave its outputs."""
+"""Metadata key for the digest of the code that produced the outputs."""
 ABOUT, VARIES = "about", "varies"
 PICTURE = "a picture"
-"""What stands for one among a cell's texts."""
+"""Placeholder for a picture among the texts of a cell."""
 
 _LONGEST_SECONDS = 600
-_CHOSEN_AT_IMPORT = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS")
-"""What importing our packages sets in this process; a kernel of the reader's begins without."""
+_SET_AT_IMPORT = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS")
+"""Variables that importing our packages sets in this process; a reader's kernel starts without them."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook as it lies in the folder."""
+    """Read a notebook file."""
     return nbformat.read(path, as_version=4)
 
 
 def execute(committed: NotebookNode) -> NotebookNode:
-    """The same notebook with the outputs that it has now: in a kernel, a folder and a cache of its own."""
+    """Execute a copy of a notebook, with its own kernel, working folder and cache."""
     notebook = nbformat.from_dict(committed)
     with tempfile.TemporaryDirectory() as folder:
         ours = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        environment = {name: value for name, value in os.environ.items() if name not in _CHOSEN_AT_IMPORT} | ours
+        environment = {name: value for name, value in os.environ.items() if name not in _SET_AT_IMPORT} | ours
         client = NotebookClient(
             notebook,
             timeout=_LONGEST_SECONDS,
@@ -64,7 +64,7 @@ def execute(committed: NotebookNode) -> NotebookNode:
 
 
 def _tidy(notebook: NotebookNode) -> NotebookNode:
-    """Without what belongs to this machine: libraries' log lines on stderr, Python's version, times."""
+    """Remove what is specific to this machine: log lines on stderr, the Python version, times."""
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
@@ -81,7 +81,7 @@ def _tidy(notebook: NotebookNode) -> NotebookNode:
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Pieces of one stream that follow each other as one: where a kernel cuts them is chance."""
+    """Merge consecutive outputs of one stream, because a kernel splits them at random."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
@@ -92,7 +92,7 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _small(png: str) -> str:
-    """A picture in 256 colours, which nobody sees and which takes a third of the bytes; base64 in and out."""
+    """Reduce a picture to 256 colors, which looks the same in a third of the bytes; base64 in and out."""
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
@@ -106,7 +106,7 @@ def code_digest(notebook: NotebookNode) -> str:
 
 
 def texts(cell: NotebookNode) -> list[str]:
-    """The outputs of a code cell as text; of a picture only that it is one."""
+    """The outputs of a code cell as text, with `PICTURE` for each picture."""
     found = []
     for output in cell.outputs:
         data = {"text/plain": output.text} if output.output_type == "stream" else output.get("data", {})
@@ -118,11 +118,11 @@ def texts(cell: NotebookNode) -> list[str]:
 
 
 def differences(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
-    """What a notebook shows and would not show now, a line a cell; none where it is fresh."""
+    """One line for each cell whose outputs differ; empty if the notebook is up to date."""
     found = []
     for number, (before, after) in enumerate(zip(committed.cells, fresh.cells, strict=True)):
         if before.cell_type == "code" and not _alike(texts(before), texts(after), before.metadata.get("tags", ())):
-            found.append(f"cell {number} shows {texts(before)}, now it is {texts(after)}")
+            found.append(f"cell {number}: committed output {texts(before)}, new output {texts(after)}")
     return found
 
 
@@ -147,7 +147,7 @@ def _is_near(before: str, after: str) -> bool:
 
 
 def main() -> None:
-    """Execute the notebooks whose names are given, or all, and write each with its outputs."""
+    """Execute the named notebooks, or all of them, and save each with its outputs."""
     for path in PATHS:
         if not sys.argv[1:] or path.stem in sys.argv[1:]:
             print(f"{path.name} ...", flush=True)

@@ -1,4 +1,4 @@
-"""Small models for the row engine, read."""
+"""Small models for the row engine, parsed."""
 
 from int8_graphs import PIXELS, GraphBuilder
 
@@ -6,14 +6,14 @@ from firmware_export.tflite import reader
 
 
 def model(build, shape, *, seed=0, quantization=None):
-    """A `Model` of what `build` (builder, its input -> its output) appends to an input of `shape`."""
+    """A `Model` with the layers that `build(builder, input) -> output` appends to an input of `shape`."""
     builder = GraphBuilder(seed)
     given = builder.activation(shape, quantization)
     return reader.read(builder.model(given, build(builder, given)))
 
 
 def every_layer(quantization=PIXELS):
-    """A `Model` with every kernel of the row engine in it: [1, 9, 7, 3] to five classes."""
+    """A `Model` that uses every kernel of the row engine: [1, 9, 7, 3] to five classes."""
     return model(_every_layer, (1, 9, 7, 3), seed=5, quantization=quantization)
 
 

@@ -1,4 +1,4 @@
-"""Models of the row engine compiled for this machine, under the sanitizers, and run."""
+"""Compile models of the row engine for this machine, with sanitizers, and run them."""
 
 import subprocess
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 STATUS = {"ok": 0, "null": 1, "not begun": 2, "too many": 3, "too few": 4, "corrupt": 5, "in progress": 6, "wrong": 7}
 """The values of `satkd_status`."""
 
-# Several models in one program: each under names of its own, reading its images from standard input in turn.
+# Several models in one program: each has its own names, and reads its images from standard input in turn.
 _SERVE = """
 #include "{i}/satkd_model.c"
 #include <stdio.h>
@@ -25,7 +25,7 @@ int serve_{i}(void);
 int serve_{i}(void) {{
   enum {{ INPUTS = SATKD_ROWS * SATKD_ROW_BYTES }};
   for (int image = 0; image < {images}; ++image) {{
-    /* Of their exact sizes, so that a sanitizer sees a step beyond them. */
+    /* Exact sizes, so that the sanitizers detect accesses beyond them. */
     void *in = malloc(INPUTS);
     int8_t *out = malloc(SATKD_OUTPUTS);
     satkd_context *context = malloc(SATKD_CONTEXT_BYTES);
@@ -44,16 +44,16 @@ int serve_{i}(void) {{
 def run(
     folder: Path, models: Sequence[RowsModel], inputs: Sequence[np.ndarray], compiler: str = "gcc"
 ) -> list[np.ndarray]:
-    """The outputs of models, one after the other.
+    """Run several models in one program.
 
     Args:
-        folder: to compile in.
-        models: what to compile.
-        inputs: for each, uint8 or int8 [N, …] as its `satkd_run` takes them.
-        compiler: a C compiler that knows gcc's options.
+        folder: for the sources and the program.
+        models: the models to run.
+        inputs: for each model, uint8 or int8 [N, …], as the input of its `satkd_run`.
+        compiler: a C compiler with gcc's options.
 
     Returns:
-        For each model int8 [N, outputs].
+        For each model, int8 [N, outputs].
     """
     sources = []
     for i, (model, images) in enumerate(zip(models, inputs, strict=True)):
@@ -76,10 +76,10 @@ def run(
     given = b"".join(images.tobytes() for images in inputs)
     done = subprocess.run([program], input=given, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
-    answers = np.frombuffer(done.stdout, np.int8)
+    outputs = np.frombuffer(done.stdout, np.int8)
     sizes = [len(images) * _outputs(model) for model, images in zip(models, inputs, strict=True)]
-    assert len(answers) == sum(sizes)
-    parts = np.split(answers, np.cumsum(sizes)[:-1])
+    assert len(outputs) == sum(sizes)
+    parts = np.split(outputs, np.cumsum(sizes)[:-1])
     return [part.reshape(len(images), -1) for part, images in zip(parts, inputs, strict=True)]
 
 

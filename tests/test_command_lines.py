@@ -1,4 +1,4 @@
-"""What every console script does alike; `[project.scripts]` of pyproject.toml lists them."""
+"""Common behavior of all console scripts, which `[project.scripts]` in pyproject.toml lists."""
 
 import os
 import pty
@@ -17,7 +17,7 @@ COLOUR = re.compile(r"\x1b\[(\d+;)*[349]\d")
 
 
 def called(script: str, *words: str) -> list[str]:
-    """The command that an installed script comes down to; it also fails where TensorFlow was imported."""
+    """The command that an installed script runs; it also prints "heavy import" if a heavy library was imported."""
     module, function = SCRIPTS[script].split(":")
     code = (
         "import importlib, sys\n"
@@ -29,7 +29,7 @@ def called(script: str, *words: str) -> list[str]:
 
 
 def on_terminal(command: list[str], **environment: str) -> str:
-    """What a command writes to a terminal."""
+    """The output of a command on a terminal."""
     leader, follower = pty.openpty()
     ours = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with subprocess.Popen(
@@ -40,7 +40,7 @@ def on_terminal(command: list[str], **environment: str) -> str:
         try:
             while part := os.read(leader, 1 << 16):
                 parts.append(part)
-        except OSError:  # what Linux answers when the other end is closed
+        except OSError:  # Linux reports this when the other end is closed
             pass
     os.close(leader)
     return b"".join(parts).decode()

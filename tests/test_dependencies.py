@@ -1,4 +1,4 @@
-"""What pyproject.toml asks for, by whom it is needed, and under which licence it comes."""
+"""The dependencies in pyproject.toml, their groups, and their licenses in THIRD_PARTY.md."""
 
 import importlib.metadata
 import re
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-LICENCES = {
+LICENSES = {
     "0BSD": "0BSD",
     "Apache-2.0": r"Apache",
     "BSD-3-Clause": r"\bBSD\b(?!-2)",
@@ -24,10 +24,10 @@ LICENCES = {
     "PSF": r"\bPSF\b|Python Software Foundation",
     "Zlib": r"Zlib",
 }
-"""How a licence is recognized, in THIRD_PARTY.md and in the many ways that metadata state it."""
+"""Patterns of licenses in THIRD_PARTY.md and in package metadata."""
 
 STATES_NOTHING = {"tflite-micro"}
-"""Wheels that state no licence, neither in their metadata nor in a file."""
+"""Wheels without a license in their metadata or files."""
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -35,36 +35,36 @@ def names(requirements: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(requirement).name) for requirement in requirements}
 
 
-def licences(text: str) -> set[str]:
-    """The licences that a text names."""
-    return {licence for licence, pattern in LICENCES.items() if re.search(pattern, text)}
+def licenses(text: str) -> set[str]:
+    """The licenses that a text names."""
+    return {license for license, pattern in LICENSES.items() if re.search(pattern, text)}
 
 
-def stated_licences(package: str) -> set[str]:
-    """The licences that an installed package states; its most exact statement counts."""
+def stated_licenses(package: str) -> set[str]:
+    """The licenses that an installed package states; the most exact statement counts."""
     distribution = importlib.metadata.distribution(package)
     metadata = distribution.metadata
     classifiers = [text for text in metadata.get_all("Classifier", []) if text.startswith("License ::")]
-    # Some put the whole text there, with that of everything bundled.
+    # In some packages, this is the full text, including licenses of bundled software.
     field = metadata.get("License", "").strip()
     files = [file.read_text() for file in distribution.files or () if file.name == "LICENSE"]
     for statement in (metadata.get("License-Expression", ""), "" if "\n" in field else field, *classifiers, *files):
-        if found := licences(statement):
+        if found := licenses(statement):
             return found
     return set()
 
 
 def third_party() -> list[dict[str, str]]:
-    """The tables of packages in THIRD_PARTY.md, in order, from package to licence."""
+    """The tables of packages in THIRD_PARTY.md, in order, from package to license."""
     text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
-    sections = text.split("| package | licence |\n|---|---|\n")[1:]
+    sections = text.split("| package | license |\n|---|---|\n")[1:]
     return [dict(re.findall(r"^\| ([\w-]+) \| (.+) \|$", section, re.MULTILINE)) for section in sections]
 
 
-LISTED = {package: licence for table in third_party() for package, licence in table.items()}
+LISTED = {package: license for table in third_party() for package, license in table.items()}
 
 
-def test_training_asks_for_all_that_the_customer_named():
+def test_training_requires_all_packages_that_the_customer_named():
     named = {
         "tensorflow",
         "tensorflow-model-optimization",
@@ -76,13 +76,13 @@ def test_training_asks_for_all_that_the_customer_named():
     assert named <= names(PROJECT["dependencies"]) | names(EXTRAS["train"])
 
 
-def test_the_base_asks_for_nothing_of_training():
+def test_the_base_requires_no_training_packages():
     assert EXTRAS["firmware"] == []
     assert not any(re.search("keras|tensorflow|tensorboard|jax", name) for name in names(PROJECT["dependencies"]))
 
 
 @pytest.mark.parametrize(
-    ("table", "asked"),
+    ("table", "required"),
     [
         (0, names(PROJECT["dependencies"])),
         (1, names(EXTRAS["train"])),
@@ -90,15 +90,15 @@ def test_the_base_asks_for_nothing_of_training():
     ],
     ids=["base", "train", "imagenet and lowered"],
 )
-def test_third_party_lists_what_is_asked_for(table, asked):
-    assert list(third_party()[table]) == sorted(asked)
+def test_third_party_lists_the_dependencies(table, required):
+    assert list(third_party()[table]) == sorted(required)
 
 
 @pytest.mark.parametrize("package", sorted(LISTED))
-def test_the_licence_is_the_stated_one(package):
-    listed = licences(LISTED[package])
+def test_the_license_is_the_stated_one(package):
+    listed = licenses(LISTED[package])
     assert listed
-    assert stated_licences(package) == (set() if package in STATES_NOTHING else listed)
+    assert stated_licenses(package) == (set() if package in STATES_NOTHING else listed)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_licence_is_the_stated_one(package):
         ("Proprietary", set()),
     ],
 )
-def test_licences_are_recognized(text, expected):
-    assert licences(text) == expected
+def test_licenses_are_recognized(text, expected):
+    assert licenses(text) == expected
 
 
-def test_the_lock_holds_every_package_that_is_asked_for():
+def test_the_lock_contains_every_dependency():
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     locked = names(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
-    asked = names(PROJECT["dependencies"]).union(*map(names, EXTRAS.values()))
-    assert asked - {"keras-satkd"} <= locked
-    assert "://" not in lock, "the lock names no registry"
+    required = names(PROJECT["dependencies"]).union(*map(names, EXTRAS.values()))
+    assert required - {"keras-satkd"} <= locked
+    assert "://" not in lock, "the lock must not name a registry"

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("firmware_export", "keras_satkd")
 
-COMMAND = "one call of keras_satkd.cli, which tests/test_command_lines.py and tests/keras_satkd/test_cli.py make"
+COMMAND = "one call of keras_satkd.cli, which tests/test_command_lines.py and tests/keras_satkd/test_cli.py test"
 
 WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "firmware_export/common/defaults.py": "constants only",
@@ -23,13 +23,13 @@ WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
 
 
 def needs_tests(module: Path) -> bool:
-    """Whether a module has code of its own; an `__init__.py` often has but a docstring and imports."""
+    """Whether a module has code of its own; an `__init__.py` often has only a docstring and imports."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     return module.name != "__init__.py" or any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
 
 
 def mirrored(module: str) -> str:
-    """Where the tests of a module belong; both paths relative to the repository."""
+    """The path of the tests of a module; both paths are relative to the repository."""
     path = Path(module)
     return str(Path("tests") / path.with_name(f"test_{path.stem.strip('_')}.py"))
 

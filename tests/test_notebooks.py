@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, and shows what it shows when it is run now."""
+"""Every notebook runs from top to bottom, and its committed outputs are up to date."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from nbformat import v4
 
 MACHINE_PATH = re.compile(r"/(home|root|tmp|var|work|usr|opt|mnt|Users)/")
-OUT_OF_DATE = "its code was changed after it was run: `make notebooks`"
+OUT_OF_DATE = "its code was changed after it was run: run `make notebooks`"
 
 
 @pytest.fixture(params=notebook_runs.PATHS, ids=lambda path: path.stem)
@@ -20,13 +20,13 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")  # jupyter_client's and zmq's, which are theirs to mend
+@pytest.mark.filterwarnings("default")  # warnings of jupyter_client and zmq
 def test_it_runs_and_shows_what_is_committed(path):
     committed = notebook_runs.read(path)
     assert notebook_runs.differences(committed, notebook_runs.execute(committed)) == []
 
 
-def test_its_outputs_are_those_of_its_code(path):
+def test_its_outputs_belong_to_its_code(path):
     notebook = notebook_runs.read(path)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert notebook.metadata[notebook_runs.DIGEST] == notebook_runs.code_digest(notebook), OUT_OF_DATE
@@ -34,7 +34,7 @@ def test_its_outputs_are_those_of_its_code(path):
     assert any(notebook_runs.PICTURE in notebook_runs.texts(cell) for cell in cells)
 
 
-def test_it_shows_no_machine_of_ours_and_no_warnings(path):
+def test_it_shows_no_machine_paths_and_no_warnings(path):
     notebook = notebook_runs.read(path)
     for cell in notebook.cells:
         text = "\n".join([cell.source, *(notebook_runs.texts(cell) if cell.cell_type == "code" else [])])
@@ -65,20 +65,20 @@ def notebook(text: str, *tags: str, code: str = "print()"):
         ("varies", "66% right", "12 passed", True),
     ],
 )
-def test_text_that_has_become_another_is_told(tag, before, after, are_alike):
+def test_changed_text_is_reported(tag, before, after, are_alike):
     tags = [tag] if tag else []
-    told = notebook_runs.differences(notebook(before, *tags), notebook(after, *tags))
-    assert (told == []) == are_alike
-    assert all(before in line and after in line for line in told)
+    found = notebook_runs.differences(notebook(before, *tags), notebook(after, *tags))
+    assert (found == []) == are_alike
+    assert all(before in line and after in line for line in found)
 
 
-def test_a_picture_that_is_gone_is_told():
+def test_a_missing_picture_is_reported():
     committed, fresh = notebook("text", "varies"), notebook("text", "varies")
     committed.cells[1].outputs.append(v4.new_output("display_data", {"image/png": "", "text/plain": "<Figure>"}))
     assert len(notebook_runs.differences(committed, fresh)) == 1
 
 
-def test_the_digest_is_that_of_the_code():
+def test_the_digest_depends_on_the_code():
     digests = [
         notebook_runs.code_digest(notebook(text, code=code)) for text, code in (("1", "a"), ("2", "a"), ("1", "b"))
     ]

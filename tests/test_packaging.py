@@ -1,8 +1,8 @@
-"""The wheel and the source archive, built, installed into an environment of their own and used from elsewhere.
+"""Build the wheel and the source archive, install the wheel into a new environment, and use it outside the repository.
 
-The environment of training has this one's libraries by way of a `.pth` file, which installs in a second what takes
-minutes and 2.8 GB; the project itself comes from the wheel alone. `SATKD_FULL_INSTALL=1` has pip install the libraries
-too. The environment of firmware engineers, without extras, is always installed in earnest: 365 MB in 10 s.
+The training environment uses the libraries of the current one through a `.pth` file, because installing them takes
+minutes and 2.8 GB; the project itself comes only from the wheel. With `SATKD_FULL_INSTALL=1`, pip installs the
+libraries too. The environment without extras, for firmware engineers, is always fully installed: 365 MB in 10 s.
 """
 
 import email
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 
 def attempt(command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a command came to, called in `folder` without anything of this tree."""
+    """Run a command in `folder`, isolated from this source tree."""
     left_out = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "100"}
@@ -41,7 +41,7 @@ def attempt(command: list[str | Path], folder: Path) -> subprocess.CompletedProc
 
 
 def run(command: list[str | Path], folder: Path) -> str:
-    """Standard output of a command that must succeed."""
+    """Run a command that must succeed, and return its standard output."""
     done = attempt(command, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -49,7 +49,7 @@ def run(command: list[str | Path], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> dict[str, Path]:
-    """The source archive, and the wheel that was built of it."""
+    """The source archive, and the wheel built from it."""
     folder = tmp_path_factory.mktemp("built")
     source = folder / "source"
     source.mkdir()
@@ -65,7 +65,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def programs(built, tmp_path_factory) -> Path:
-    """The folder of programs of an environment that has the wheel."""
+    """The folder of programs of an environment with the wheel."""
     folder = tmp_path_factory.mktemp("environment")
     venv.EnvBuilder(symlinks=True).create(folder)
     python = folder / "bin" / "python"
@@ -80,19 +80,19 @@ def programs(built, tmp_path_factory) -> Path:
 
 
 def pip_install(python: Path) -> list[str | Path]:
-    """The command, up to its options, that installs into the environment of `python`, which has no pip."""
+    """The start of a command that installs into the environment of `python`, which has no pip."""
     return [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
 
 
 @pytest.fixture(scope="module")
 def base_programs(built, tmp_path_factory) -> Path:
-    """The folder of programs of an environment that has the wheel and what it asks for without an extra."""
+    """The folder of programs of an environment with the wheel and its dependencies, without extras."""
     folder = tmp_path_factory.mktemp("base")
     venv.EnvBuilder(symlinks=True).create(folder)
     done = attempt([*pip_install(folder / "bin" / "python"), f"{built['wheel']}[firmware]"], folder)
-    # What pip says of every package where it reaches no registry.
+    # pip prints this for every package if it cannot reach a registry.
     if "(from versions: none)" in done.stderr:
-        pytest.skip("pip reaches no package registry, so that the base dependencies cannot be installed")
+        pytest.skip("pip cannot reach a package registry, so the base dependencies cannot be installed")
     assert done.returncode == 0, done.stderr
     return folder / "bin"
 
@@ -103,7 +103,7 @@ def call(programs, tmp_path):
     return lambda program, *words: run([programs / program, *words], tmp_path)
 
 
-def test_wheel_and_archive_hold_every_file_of_the_packages(built):
+def test_wheel_and_archive_contain_every_file_of_the_packages(built):
     files = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -111,8 +111,8 @@ def test_wheel_and_archive_hold_every_file_of_the_packages(built):
         if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(built["wheel"]) as wheel:
-        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert held == files
+        contained = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert contained == files
     with tarfile.open(built["archive"]) as archive:
         assert {name.partition("/")[2] for name in archive.getnames()} > files | {"README.md", "LICENSE"}
 
@@ -142,10 +142,10 @@ def test_every_script_is_there(programs, call):
         assert call(script.name, "--help").startswith(f"usage: {script.name} ")
 
 
-def test_the_demo_goes_the_whole_road(call, tmp_path):
+def test_the_demo_runs_end_to_end(call, tmp_path):
     settings = {
         "--data.synthetic-images": 400,
-        # The shipped teachers know the synthetic classes by name, and need no training.
+        # The pretrained teachers have the synthetic classes, and need no training.
         "--teachers.names": "mobilevitv2_100_eurosat",
         "--distillation.weighting.rule": "single",
         "--distillation.epochs": 3,
@@ -155,24 +155,24 @@ def test_the_demo_goes_the_whole_road(call, tmp_path):
         "--quantization.batch-size": 32,
     }
     words = [str(word) for pair in settings.items() for word in pair]
-    said = call("python", "-m", "keras_satkd.distill", "--config", "demo", "--workdir", "run", "--quiet", *words)
-    assert "trainable parameters" in said
+    output = call("python", "-m", "keras_satkd.distill", "--config", "demo", "--workdir", "run", "--quiet", *words)
+    assert "trainable parameters" in output
     for name in ("student_int8.tflite", "report.html", "model_card.md", "firmware/classifier.cc"):
         assert (tmp_path / "run" / name).stat().st_size > 0, name
     assert call("satkd-redraw", "--workdir", "run").strip() == "run/report.html"
 
 
 def test_a_shipped_model_is_scored(call):
-    said = call(
+    output = call(
         "satkd-evaluate", "resnet8_eurosat_int8.tflite", "--data", "synthetic", "--synthetic-images", 100, "--json"
     )
-    assert json.loads(said)["images"] == 20
+    assert json.loads(output)["images"] == 20
 
 
 def test_a_shipped_model_is_exported_for_both_engines(programs, call, tmp_path):
     model = next(programs.parent.rglob("resnet8_eurosat_int8.tflite"))
-    said = call("satkd-export", model, "--out", "firmware", "--engine", "both", "--format", "platformio")
-    assert "row engine" in said
+    output = call("satkd-export", model, "--out", "firmware", "--engine", "both", "--format", "platformio")
+    assert "row engine" in output
     assert json.loads((tmp_path / "firmware" / "library.json").read_text())["version"] == firmware_export.__version__
     for name in ("classifier.cc", "satkd_model.c"):
         assert (tmp_path / "firmware" / name).stat().st_size > 0, name
@@ -180,7 +180,7 @@ def test_a_shipped_model_is_exported_for_both_engines(programs, call, tmp_path):
 
 @pytest.fixture(scope="module")
 def base_export(base_programs, tmp_path_factory) -> Path:
-    """What the base environment makes of a shipped model, for both engines."""
+    """A pretrained model, exported in the base environment for both engines."""
     folder = tmp_path_factory.mktemp("base_export")
     model = next(base_programs.parent.rglob("resnet8_eurosat_int8.tflite"))
     run([base_programs / "satkd-export", model, "--out", "firmware", "--engine", "both"], folder)
@@ -188,9 +188,9 @@ def base_export(base_programs, tmp_path_factory) -> Path:
 
 
 class TestBase:
-    """Without extras: what a firmware engineer installs."""
+    """The installation without extras, for firmware engineers."""
 
-    def test_nothing_of_training_is_there(self, base_programs, tmp_path):
+    def test_no_training_library_is_installed(self, base_programs, tmp_path):
         modules = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "keras_cv", "matplotlib")
         code = f"from importlib.util import find_spec; print([name for name in {modules} if find_spec(name)])"
         assert run([base_programs / "python", "-c", code], tmp_path) == "[]\n"
@@ -201,9 +201,9 @@ class TestBase:
 
     @pytest.mark.skipif(not all(map(shutil.which, EMULATION)), reason=f"{', '.join(EMULATION)} are not all installed")
     def test_the_export_runs_on_the_emulator(self, base_programs, base_export):
-        said = run([base_programs / "satkd-emulate", base_export.name], base_export.parent)
-        assert said.count(" checks passed\n") == 2
-        assert "FAILED" not in said
+        output = run([base_programs / "satkd-emulate", base_export.name], base_export.parent)
+        assert output.count(" checks passed\n") == 2
+        assert "FAILED" not in output
 
     @pytest.mark.parametrize(
         "words",
@@ -220,7 +220,7 @@ class TestBase:
         ],
         ids=lambda words: words[0],
     )
-    def test_a_command_of_training_says_what_to_install(self, words, base_programs, tmp_path):
+    def test_a_training_command_names_what_to_install(self, words, base_programs, tmp_path):
         keras_model = next(base_programs.parent.rglob("resnet8_eurosat.keras"))
         program, *arguments = (keras_model if word == "KERAS" else word for word in words)
         done = attempt([base_programs / program, *arguments], tmp_path)

@@ -1,7 +1,7 @@
-"""What depends on the processor, tried as on processors that this machine is not.
+"""Tests that depend on the processor, run as if on other processors.
 
-The rest of the suite runs with what this machine's processor brings. Mixed precision is tried both ways by the fixture
-`processor` of `tests/keras_satkd`; here it is the instructions that TensorFlow's kernels and XLA use.
+The rest of the suite uses the instructions of this machine's processor. The fixture `processor` of `tests/keras_satkd`
+covers mixed precision; this module limits the instructions that TensorFlow's kernels and XLA use.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROCESSORS = {
     "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
-    "AVX2 alone": {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
+    "AVX2 only": {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
 }
 TRAINING = "tests/keras_satkd/training/test_train.py::test_a_student_trains_under_either_source_of_logits"
 TESTS = (

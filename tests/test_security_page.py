@@ -1,4 +1,4 @@
-"""What SECURITY.md says of files is true."""
+"""The statements of SECURITY.md about files are true."""
 
 import zipfile
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def save_with_lambda(tmp_path):
-    """Saves a model whose Lambda layer leaves a file when it runs; the model's path and that of the file."""
+    """Saves a model whose Lambda layer leaves a file when it runs; returns the paths of the model and of the file."""
 
     def save(ending: str) -> tuple[Path, Path]:
         trace = tmp_path / "trace"
@@ -30,7 +30,7 @@ def save_with_lambda(tmp_path):
 def test_a_lambda_layer_in_an_h5_file_runs(save_with_lambda):
     model, trace = save_with_lambda(".h5")
     load_keras(model)
-    assert trace.exists(), "if Keras refuses it now, SECURITY.md must say so"
+    assert trace.exists(), "if Keras now rejects it, update SECURITY.md"
 
 
 def test_a_lambda_layer_in_a_keras_file_is_refused(save_with_lambda):

@@ -1,4 +1,4 @@
-"""The files that a code host reads: workflows call targets that exist, on the Pythons that pyproject.toml names."""
+"""Files for the code host: workflows call existing targets, on the Python versions of pyproject.toml."""
 
 import os
 import re
@@ -21,23 +21,23 @@ FORMS = sorted(GITHUB.glob("ISSUE_TEMPLATE/*.yml"))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A YAML file, all scalars as strings: `on` and 3.10 stay what they are."""
+    """A YAML file, all scalars as strings: `on` and 3.10 stay unchanged."""
     return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
 
 
 def pythons() -> list[str]:
-    """The Pythons of requires-python, oldest first."""
+    """The Python versions of requires-python, oldest first."""
     supported = SpecifierSet(PROJECT["requires-python"])
     return [f"3.{minor}" for minor in range(50) if f"3.{minor}.0" in supported]
 
 
 def jobs() -> dict[str, dict[str, Any]]:
-    """All jobs of all workflows by name."""
+    """All jobs of all workflows, by name."""
     return {name: job for path in WORKFLOWS for name, job in read(path)["jobs"].items()}
 
 
 def make_targets(commands: str) -> set[str]:
-    """What shell commands have make do, also by way of a script of ours."""
+    """The make targets that shell commands call, directly or through our scripts."""
     called = set(re.findall(r"(?:^|exec|&&|;) *make ([a-z][a-z-]*)", commands, re.MULTILINE))
     for script in re.findall(r"\.ci/[a-z]+", commands):
         called |= make_targets((ROOT / script).read_text(encoding="utf-8"))

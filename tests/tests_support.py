@@ -1,10 +1,10 @@
-"""What several test modules build."""
+"""Models for several test modules."""
 
 import tf_keras
 
 
 def tiny_network(classes: int = 3, size: int = 16, seed: int = 0, activation: str | None = None) -> tf_keras.Model:
-    """A network small enough to be a teacher in a test that takes a moment."""
+    """A network small enough for a teacher in a quick test."""
     tf_keras.utils.set_random_seed(seed)
     layers = tf_keras.layers
     image = layers.Input((size, size, 3))

@@ -1,4 +1,4 @@
-"""Tiny Keras models of the kinds that people put on microcontrollers."""
+"""Tiny Keras models of kinds that are typical of microcontrollers."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def _separable(keras, x, filters, stride, name, ceiling=None):
     return _conv(keras, x, filters, 1, name, kernel=1)
 
 
-def _lived_in(model, seed):
-    """Give biases and batch norms values, as training does: the converter drops those that are still zero."""
+def _randomized(model, seed):
+    """Give biases and batch norms nonzero values, as after training: the converter drops zero ones."""
     generator = np.random.default_rng(seed)
     for weight in model.weights:
         if weight.shape.rank == 1:
@@ -44,7 +44,7 @@ def build_resnet(keras, softmax=False):
     x = keras.layers.ReLU(name="b_out")(keras.layers.Add(name="b_add")([shortcut, y]))
     x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
     x = keras.layers.Dense(CLASSES, name="logits", activation="softmax" if softmax else None)(x)
-    return _lived_in(keras.Model(image, x, name="tiny_resnet"), 1)
+    return _randomized(keras.Model(image, x, name="tiny_resnet"), 1)
 
 
 def build_ds_cnn(keras):
@@ -55,7 +55,7 @@ def build_ds_cnn(keras):
     x = _separable(keras, _separable(keras, x, 8, 1, "one"), 8, 1, "two")
     x = keras.layers.AveragePooling2D((12, 5), name="pool")(x)
     x = keras.layers.Dense(12, activation="softmax", name="words")(keras.layers.Flatten(name="flat")(x))
-    return _lived_in(keras.Model(image, x, name="ds_cnn"), 1)
+    return _randomized(keras.Model(image, x, name="ds_cnn"), 1)
 
 
 def build_mobilenet(keras):
@@ -65,21 +65,21 @@ def build_mobilenet(keras):
     x = _conv(keras, image, 8, 2, "stem")
     x = _separable(keras, _separable(keras, x, 16, 2, "one", 6.0), 16, 1, "two", 6.0)
     x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
-    return _lived_in(keras.Model(image, keras.layers.Dense(2, name="person")(x), name="mobilenet"), 1)
+    return _randomized(keras.Model(image, keras.layers.Dense(2, name="person")(x), name="mobilenet"), 1)
 
 
 def build_autoencoder(keras):
-    """Anomaly detection: a row of samples through dense layers only, each of which may be a step off."""
+    """Anomaly detection: a row of samples through dense layers only, each of which may be one step off TFLM."""
     keras.utils.set_random_seed(4)
     row = keras.Input((64,), name="samples")
     x = row
     for index, units in enumerate((32, 8, 32)):
         x = keras.layers.Dense(units, activation="relu", name=f"dense_{index}")(x)
-    return _lived_in(keras.Model(row, keras.layers.Dense(64, name="rebuilt")(x), name="autoencoder"), 1)
+    return _randomized(keras.Model(row, keras.layers.Dense(64, name="rebuilt")(x), name="autoencoder"), 1)
 
 
 def build_skipping(keras):
-    """Two identity blocks in a row, whose maps are all of one size."""
+    """Two consecutive identity blocks with feature maps of equal size."""
     keras.utils.set_random_seed(5)
     image = keras.Input((SIZE, SIZE, 3), name="image")
 
@@ -102,17 +102,17 @@ BUILDERS = {
     "skipping": build_skipping,
 }
 KINDS = ("resnet", "ds_cnn", "mobilenet", "autoencoder")
-"""MLPerf Tiny's."""
+"""The kinds of MLPerf Tiny."""
 
 
 def quantized(keras, kind):
-    """The int8 bytes of a kind of model."""
+    """The int8 `.tflite` of a kind of model."""
     model = BUILDERS[kind](keras)
     return convert.float_to_int8(model, generated_images(model.input_shape[1:], 32, seed=7))
 
 
 def settle_ranges(model, batch):
-    """One call in training mode moves each range a thousandth of the way: take the whole way at once."""
+    """Move all ranges to their targets at once; a call in training mode moves them by only a thousandth."""
     ends = ("output_min:0", "output_max:0", "activation_min:0", "activation_max:0")
     ranges = [weight for weight in model.weights if weight.name.endswith(ends)]
     before = [weight.numpy() for weight in ranges]

@@ -1,1 +1,1 @@
-"""Microcontrollers: which parts a model fits, and its checks on an emulated one."""
+"""Microcontrollers: which parts a model fits, and checks of a model on an emulated part."""

@@ -1,4 +1,4 @@
-"""Which programs try out an exported folder on a microcontroller: one for each engine that it holds."""
+"""The programs that check an exported folder on a microcontroller: one per engine in the folder."""
 
 import json
 from collections.abc import Mapping
@@ -17,27 +17,27 @@ REMEDY = "give a folder that python -m firmware_export wrote"
 
 @dataclass(frozen=True)
 class Program:
-    """What is compiled of a folder, and what tries it."""
+    """The files of a folder to compile, and the program that checks them."""
 
     sources: tuple[str, ...]
-    """The folder's C++ or C."""
+    """C++ or C files of the folder."""
     headers: tuple[str, ...]
-    """The folder's, which these need."""
+    """Headers of the folder that the sources include."""
     main: str
-    """The template of what tries them."""
+    """The template of the checking program."""
     names: Mapping[str, str]
-    """What that template asks for."""
+    """The variables of that template."""
 
 
 def engines(folder: Path) -> tuple[Engine, ...]:
-    """The engines that a folder holds, each by itself.
+    """The engines whose files a folder contains: `TFLM`, `ROWS`, or these two.
 
     Raises:
-        UserError: no exported folder.
+        UserError: not an exported folder.
     """
-    said = _read(folder)
-    has_tflm = not said.get("rows") or "model_data.cc" in said.get("files", ())
-    return (*([Engine.TFLM] if has_tflm else []), *([Engine.ROWS] if said.get("rows") else []))
+    report = _read(folder)
+    has_tflm = not report.get("rows") or "model_data.cc" in report.get("files", ())
+    return (*([Engine.TFLM] if has_tflm else []), *([Engine.ROWS] if report.get("rows") else []))
 
 
 def find(folder: Path, engine: Engine) -> Program:
@@ -48,52 +48,52 @@ def find(folder: Path, engine: Engine) -> Program:
         engine: one of `engines(folder)`.
 
     Raises:
-        UserError: no exported folder, or one that lacks the engine or a file of it.
+        UserError: not an exported folder, or the engine or one of its files is missing.
     """
-    said = _read(folder)
+    report = _read(folder)
     if engine not in engines(folder):
-        raise UserError(f"folder {str(folder)!r} holds nothing for the engine {engine}: export the model for it")
-    program = _rows(said) if engine.has_rows else _tflm(said)
+        raise UserError(f"folder {str(folder)!r} has no files for engine {engine}: export the model for this engine")
+    program = _rows(report) if engine.has_rows else _tflm(report)
     missing = [name for name in (*program.sources, *program.headers) if not (folder / name).is_file()]
     if missing:
         raise UserError(f"folder {str(folder)!r} lacks {', '.join(missing)}: export the model again")
     return program
 
 
-def _tflm(said: Mapping[str, Any]) -> Program:
-    """`model_ops.h` and the classifier need TensorFlow Lite Micro, and are left out."""
+def _tflm(report: Mapping[str, Any]) -> Program:
+    """Without `model_ops.h` and the classifier, which need TensorFlow Lite Micro."""
     return Program(
         sources=("model_data.cc", "integrity.cc", "golden_vectors.cc"),
         headers=("golden_vectors.h", "integrity.h", "model_data.h"),
         main="main.cc",
-        names={"symbol": said["symbol"], "namespace": namespace(said["symbol"])},
+        names={"symbol": report["symbol"], "namespace": namespace(report["symbol"])},
     )
 
 
-def _rows(said: Mapping[str, Any]) -> Program:
-    prefix = _prefix(said)
+def _rows(report: Mapping[str, Any]) -> Program:
+    prefix = _prefix(report)
     names = ("satkd_model.c", "satkd_golden.c", "satkd_model.h", "satkd_golden.h")
     files = tuple(naming.file_name(name, prefix) for name in names)
     return Program(sources=files[:2], headers=files[2:], main="rows_main.cc", names={"prefix": prefix})
 
 
-def _prefix(said: Mapping[str, Any]) -> str:
-    prefix: str = said["rows"].get("prefix", defaults.ENGINE_PREFIX)
+def _prefix(report: Mapping[str, Any]) -> str:
+    prefix: str = report["rows"].get("prefix", defaults.ENGINE_PREFIX)
     return prefix
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
-    """What `export.json` says, with names that can be put into C."""
+    """The content of `export.json`, whose names are checked to be valid in C."""
     if not folder.is_dir():
         raise UserError(f"folder {str(folder)!r} not found: {REMEDY}")
     path = folder / "export.json"
     try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        check_symbol(said["symbol"])
-        if said.get("rows"):
-            naming.check_prefix(_prefix(said))
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        check_symbol(report["symbol"])
+        if report.get("rows"):
+            naming.check_prefix(_prefix(report))
     except FileNotFoundError as error:
-        raise UserError(f"folder {str(folder)!r} holds no export.json: {REMEDY}") from error
+        raise UserError(f"folder {str(folder)!r} has no export.json: {REMEDY}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{str(path)!r} names no symbol: {REMEDY}") from error
-    return said
+        raise UserError(f"{str(path)!r} has no valid symbol: {REMEDY}") from error
+    return report

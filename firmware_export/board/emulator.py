@@ -1,7 +1,7 @@
-"""An exported folder cross-compiled for a microcontroller's core, and run on an emulated one.
+"""Cross-compile an exported folder for a microcontroller's core, and run it in an emulator.
 
-Needs Debian's or Ubuntu's `gcc-arm-none-eabi` and `qemu-system-arm`, and no C library: the startup code, the linker
-script and the calls to the emulator (semihosting) are in `templates/emulator`.
+Requires the Debian or Ubuntu packages `gcc-arm-none-eabi` and `qemu-system-arm`, but no C library: the startup code,
+the linker script and the calls to the emulator (semihosting) are in `templates/emulator`.
 """
 
 import shutil
@@ -27,10 +27,10 @@ _COMMON = (
     *("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"),
 )
 FLAGS = ("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *_COMMON)
-"""For C++."""
+"""Compiler flags for C++."""
 C_FLAGS = ("-std=c99", "-O2", *_COMMON)
-"""For the row engine's C."""
-# memset's own loop would otherwise be replaced by a call of memset.
+"""Compiler flags for the row engine's C."""
+# Without this flag, the compiler replaces the loop in memset by a call of memset.
 _OWN_LOOPS = "-fno-tree-loop-distribute-patterns"
 _LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections")
 _SUPPORT = ("startup.cc", "semihosting.h", "checks.h", "memory.ld")
@@ -42,7 +42,7 @@ class Core:
     """A processor and the memory of the machine that emulates it."""
 
     flags: tuple[str, ...]
-    """The compiler's."""
+    """Compiler flags."""
     flash_origin: int = 0x00000000
     flash_bytes: int = 4 << 20
     ram_origin: int = 0x20000000
@@ -57,29 +57,30 @@ CORES: Mapping[str, Core] = {
     "cortex-m7": Core(("-mcpu=cortex-m7", "-mfpu=fpv5-d16", _HARD_FLOAT)),
     "cortex-m55": Core(("-mcpu=cortex-m55", _HARD_FLOAT), flash_bytes=512 << 10, ram_origin=0x21000000),
 }
-"""What can be compiled for. QEMU has no Cortex-M0+ with room for a model: that one is compiled only."""
+"""Cores to compile for. QEMU has no Cortex-M0+ with enough memory for a model, so that core is compiled only."""
 
 MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-m7", "mps3-an547": "cortex-m55"}
-"""What can be run on: QEMU's name of an Arm evaluation board -> its core."""
+"""Emulated boards: QEMU's name of an Arm evaluation board -> its core."""
 
 
 def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> Path:
-    """Cross-compile a folder's model, integrity checks and golden vectors with a program that tries them all.
+    """Cross-compile a folder's model, integrity checks and golden vectors with a program that checks them.
 
-    In the row engine the model is run, too: its answers to the golden vectors must be TensorFlow Lite Micro's.
+    For the row engine, the program also runs the model: its outputs for the golden vectors must equal those of
+    TensorFlow Lite Micro.
 
     Args:
         folder: as `firmware_export` writes it.
         core: one of `CORES`.
-        out: the ELF file to write; appears whole or not at all.
+        out: the ELF file to write, atomically.
         engine: one of `check_programs.engines(folder)`.
 
     Returns:
         `out`.
 
     Raises:
-        UserError: an unknown core, no exported folder, none for this engine, no cross-compiler, text that does not
-            compile without warnings, or a model too large for the emulated memory.
+        UserError: the core is unknown, the folder is not an exported one or lacks this engine, the cross-compiler is
+            missing, the text does not compile without warnings, or the model is too large for the emulated memory.
     """
     if core not in CORES:
         raise unknown_name("core", core, CORES)
@@ -103,24 +104,25 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> P
 
 
 def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instructions: bool = False) -> str:
-    """Run a program that `build` made.
+    """Run a program made by `build`.
 
     Args:
         elf: the program, built for the machine's core.
         machine: one of `MACHINES`.
-        timeout_seconds: how long, in seconds, the emulator may take; a model of 100 kB takes about one.
-        counts_instructions: let the machine's clock advance with each instruction and with nothing else (`-icount
-            shift=0`: one nanosecond an instruction), so that SysTick counts the same every time; slower.
+        timeout_seconds: time limit in seconds; a model of 100 kB takes about one second.
+        counts_instructions: advance the machine's clock by one nanosecond per instruction (`-icount shift=0`), so that
+            SysTick counts are reproducible; slower.
 
     Returns:
         What the program printed: a line `ok NAME` or `FAILED NAME` for each check.
 
     Raises:
-        UserError: an unknown machine, no emulator, or a program that prints no result or does not end in time.
+        UserError: the machine is unknown, the emulator is missing, or the program prints no result or exceeds the time
+            limit.
     """
     if machine not in MACHINES:
         raise unknown_name("machine", machine, MACHINES)
-    # Standard output and error are the program's and QEMU's own.
+    # The program writes to standard output, QEMU itself to standard error.
     command = [_tool(EMULATOR), "-machine", machine, "-nographic", "-monitor", "none", "-serial", "none"]
     command += ["-chardev", "stdio,id=console", "-kernel", str(elf)]
     command += ["-semihosting-config", "enable=on,target=native,chardev=console"]
@@ -130,17 +132,17 @@ def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instr
             command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds
         )
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"{elf.name} does not end on {machine} in {timeout_seconds:g} s: build it again") from error
+        raise UserError(f"{elf.name} did not end on {machine} in {timeout_seconds:g} s: build it again") from error
     printed = done.stdout.decode(errors="replace")
     if done.returncode != int(has_failed(printed)) or not printed:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = next((line for line in said if line.startswith("qemu")), f"exit code {done.returncode}")
-        raise UserError(f"{elf.name} gives no result on {machine} ({reason}): build it for {MACHINES[machine]}")
+        messages = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = next((line for line in messages if line.startswith("qemu")), f"exit code {done.returncode}")
+        raise UserError(f"{elf.name} gave no result on {machine} ({reason}): build it for {MACHINES[machine]}")
     return printed
 
 
 def has_failed(printed: str) -> bool:
-    """Whether any line of `run`'s answer is a check that failed."""
+    """Whether any line of `run`'s result is a failed check."""
     return any(line.startswith("FAILED ") for line in printed.splitlines())
 
 
@@ -155,9 +157,9 @@ def _compile(command: list[str], folder: Path, core: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_COMPILE_SECONDS)
     except (subprocess.SubprocessError, OSError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
-        if any("overflowed" in line for line in said):
-            room = f"{CORES[core].flash_bytes >> 10} KiB of flash and {CORES[core].ram_bytes >> 10} KiB of RAM"
-            raise UserError(f"{str(folder)!r} does not fit {core}'s emulated {room}: try another machine") from error
-        reason = next((line.strip() for line in said if "error" in line), str(error))
-        raise UserError(f"{COMPILER} fails for {core} ({reason}): export the model again") from error
+        messages = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
+        if any("overflowed" in line for line in messages):
+            memory = f"{CORES[core].flash_bytes >> 10} KiB of flash and {CORES[core].ram_bytes >> 10} KiB of RAM"
+            raise UserError(f"{str(folder)!r} does not fit {core}'s emulated {memory}: try another machine") from error
+        reason = next((line.strip() for line in messages if "error" in line), str(error))
+        raise UserError(f"{COMPILER} failed for {core} ({reason}): export the model again") from error

@@ -1,6 +1,7 @@
-"""Whether a model fits a part, run by TensorFlow Lite Micro or by the row engine, and what would fit where it does not.
+"""Whether a model fits a part with TensorFlow Lite Micro or with the row engine, and what fits if it does not.
 
-All sizes are in bytes. Memory for data and constants is known; code and stack are estimates, which say of what.
+All sizes are in bytes. The memory for data and constants is exact; code and stack sizes are estimates, with their
+source stated.
 """
 
 import math
@@ -31,26 +32,26 @@ CODE_BYTES = MappingProxyType(
 )
 """Bytes of flash for TFLM's interpreter (with start-up code and the C library) and each operator's kernel.
 
-The sum was measured on a bare-metal Cortex-M4 program with ADD, CONV_2D, FULLY_CONNECTED and MEAN, TFLM's reference
-kernels and GCC 12: 143,632 bytes with a model of 97,744, so 45,888 without it. The operators were measured on a second
-one (TFLM 90b983c of 20 August 2026, GCC 12.2, -Os, hard float, kernels without their error strings), linked with and
-without each: those four by what the program loses without them, the others by what it gains. It took 39,164 bytes with
-the four; the difference stays with the interpreter. The same sums came within 4 % of a linked dense autoencoder's,
-DS-CNN's and MobileNet's. Speed-optimized builds take more; nothing is counted for the application around it.
+The total was measured on a bare-metal Cortex-M4 program with ADD, CONV_2D, FULLY_CONNECTED and MEAN, TFLM's reference
+kernels and GCC 12: 143,632 bytes with a model of 97,744, so 45,888 without it. Each operator was measured on a second
+program (TFLM 90b983c of 20 August 2026, GCC 12.2, -Os, hard float, kernels without error strings) that was linked with
+and without it. With the same four operators, the second program took 39,164 bytes; the difference is counted as part of
+the interpreter. These sums were within 4 % of the linked size of a dense autoencoder, a DS-CNN and a MobileNet. Builds
+optimized for speed take more. The application's own code is not included.
 """
 OTHER_KERNEL_BYTES = 4_000
-"""Estimate for an operator that `CODE_BYTES` does not list: above the mean of those it does, 3,014."""
+"""Estimate for an operator that `CODE_BYTES` does not list; the mean of the listed ones is 3,014."""
 CMSIS_NN_BYTES = 4_568
-"""What CMSIS-NN's kernels add to the first program: 148,200 bytes instead of 143,632."""
+"""Additional size of the first program with CMSIS-NN's kernels: 148,200 bytes instead of 143,632."""
 
 STACK_BYTES = 4 * KB
-"""Assumed, with room for interrupts and the application: a ResNet8 on TFLM's reference kernels took 984 bytes on an
-emulated Cortex-M4, in the row engine 268."""
+"""Assumed stack, including interrupts and the application. A ResNet8 on an emulated Cortex-M4 took 984 bytes with
+TFLM's reference kernels and 268 bytes with the row engine."""
 OBJECTS_BYTES = 2 * KB
-"""Assumed, for the classifier (404 bytes with four operators on a Cortex-M4) and the C library's data."""
+"""Assumed size of the classifier (404 bytes with four operators on a Cortex-M4) and the C library's data."""
 
 _ROWS_CODE_BYTES, _ROWS_CODE_BYTES_A_LAYER = 1_530, 324
-"""The row engine's code: a line through two measured students, 6,064 bytes with 14 operators and 8,976 with 23
+"""The row engine's code size, interpolated linearly from two students: 6,064 bytes with 14 operators and 8,976 with 23
 (`arm-none-eabi-size` of `satkd_model.o` without its constants, Cortex-M4, GCC 12.2, -O2)."""
 
 _KERNELS = MappingProxyType(
@@ -60,7 +61,7 @@ _KERNELS = MappingProxyType(
 
 @dataclass(frozen=True)
 class Fit:
-    """What a model needs of a part, in bytes; what is left is negative where it is short."""
+    """What a model needs on a part, in bytes; `flash_left` and `ram_left` are negative if memory is short."""
 
     target: Target
     flash_needed: int
@@ -70,7 +71,7 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether neither flash nor RAM is short."""
+        """Whether both flash and RAM are large enough."""
         return self.flash_left >= 0 and self.ram_left >= 0
 
 
@@ -79,20 +80,20 @@ def code_bytes(operators: Iterable[str], *, has_cmsis_nn: bool = True) -> int:
 
     Args:
         operators: the schema's names, such as CONV_2D; each is counted once.
-        has_cmsis_nn: built with CMSIS-NN's kernels, otherwise with the reference ones.
+        has_cmsis_nn: whether CMSIS-NN's kernels are used, or the reference kernels.
     """
     kernels = sum(CODE_BYTES.get(name, OTHER_KERNEL_BYTES) for name in set(operators))
     return CODE_BYTES["interpreter"] + kernels + (CMSIS_NN_BYTES if has_cmsis_nn else 0)
 
 
 def fit(target: Target, *, model_bytes: int, code_bytes: int, arena_bytes: int) -> Fit:
-    """What a model needs of a part.
+    """What a model needs on a part with TensorFlow Lite Micro.
 
     Args:
         target: the part.
-        model_bytes: of the `.tflite`, which firmware keeps in flash.
-        code_bytes: of everything else in flash, as the function of that name estimates it.
-        arena_bytes: TFLM's arena, with its margin.
+        model_bytes: size of the `.tflite`, which firmware keeps in flash.
+        code_bytes: everything else in flash, as estimated by the function `code_bytes`.
+        arena_bytes: TFLM's arena, including its margin.
     """
     flash_needed = model_bytes + code_bytes
     ram_needed = arena_bytes + STACK_BYTES + OBJECTS_BYTES
@@ -100,12 +101,12 @@ def fit(target: Target, *, model_bytes: int, code_bytes: int, arena_bytes: int) 
 
 
 def fit_rows(target: Target, *, rows: RowsReport, operators: int) -> Fit:
-    """What the same model needs of a part in the row engine, its image arriving row by row.
+    """What a model needs on a part with the row engine, if the image arrives row by row.
 
     Args:
         target: the part.
-        rows: what the compiler says of the model.
-        operators: how many the model has.
+        rows: the row engine compiler's report on the model.
+        operators: number of operators in the model.
     """
     flash_needed = rows.constants_bytes + _ROWS_CODE_BYTES + _ROWS_CODE_BYTES_A_LAYER * operators
     ram_needed = rows.context_bytes + rows.scratch_bytes[_KERNELS.get(target.core, "portable")] + STACK_BYTES
@@ -113,7 +114,7 @@ def fit_rows(target: Target, *, rows: RowsReport, operators: int) -> Fit:
 
 
 def suggest(needs: Fit) -> list[Target]:
-    """The parts of the table that have enough flash and RAM, smallest RAM first, then smallest flash."""
+    """The parts of the table with enough flash and RAM, sorted by RAM, then by flash, smallest first."""
     enough = [t for t in TARGETS.values() if t.flash_bytes >= needs.flash_needed and t.ram_bytes >= needs.ram_needed]
     return sorted(enough, key=lambda target: (target.ram_bytes, target.flash_bytes))
 
@@ -123,15 +124,15 @@ def check_fits(fit: Fit, rows: Fit | None = None) -> None:
 
     Args:
         fit: the model on the part.
-        rows: the same in the row engine, if that is to be suggested where it fits.
+        rows: the same model with the row engine, to be suggested if it fits; None for no such suggestion.
 
     Raises:
-        UserError: by how many bytes flash or RAM is short, and what would fit.
+        UserError: flash or RAM is too small; the message states the missing bytes and what would fit.
     """
     if fit.fits:
         return
     short = [
-        f"{kind} is {-left:,} bytes short ({needed:,} needed, {available:,} there)"
+        f"{kind} is {-left:,} bytes short ({needed:,} needed, {available:,} available)"
         for kind, needed, left, available in (
             ("flash", fit.flash_needed, fit.flash_left, fit.target.flash_bytes),
             ("RAM", fit.ram_needed, fit.ram_left, fit.target.ram_bytes),
@@ -144,11 +145,9 @@ def check_fits(fit: Fit, rows: Fit | None = None) -> None:
 def _remedies(fit: Fit, rows: Fit | None) -> list[str]:
     remedies = []
     if rows is not None and rows.fits:
-        remedies.append(
-            f"take --engine rows, which needs {rows.flash_needed:,} of flash and {rows.ram_needed:,} of RAM"
-        )
+        remedies.append(f"use --engine rows, which needs {rows.flash_needed:,} of flash and {rows.ram_needed:,} of RAM")
     if fitting := suggest(fit):
-        remedies.append(f"take {' or '.join(target.name for target in fitting)}")
+        remedies.append(f"use {' or '.join(target.name for target in fitting)}")
     side = _side_that_fits(fit)
     if fit.ram_left >= 0:
         remedies.append("train a smaller student")
@@ -159,18 +158,18 @@ def _remedies(fit: Fit, rows: Fit | None) -> list[str]:
     return remedies
 
 
-_LEAST_SIDE = 25  # per cent; the arena's part that does not shrink with the input falsifies the rule below that
+_LEAST_SIDE = 25  # percent; below that, the part of the arena that does not shrink with the input dominates
 
 
 def _side_that_fits(fit: Fit) -> int:
-    """Per cent of height and width, 0 if none would do: activations, hence the arena, grow with the input's area."""
+    """Percent of height and width that fits, or 0: activations, hence the arena, grow with the input's area."""
     besides = STACK_BYTES + OBJECTS_BYTES
     return math.floor(100 * math.sqrt(max(fit.target.ram_bytes - besides, 0) / (fit.ram_needed - besides)))
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What one engine needs of a part, in bytes; what is left is negative where it is short."""
+    """What one engine needs on a part, in bytes; `flash_left` and `ram_left` are negative if memory is short."""
 
     flash_needed: int
     flash_left: int
@@ -181,7 +180,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class PartNeeds:
-    """A known part, and what a model needs of it: in TensorFlow Lite Micro and, in `rows`, in the row engine.
+    """A known part, and what a model needs on it with TensorFlow Lite Micro and, in `rows`, with the row engine.
 
     Sizes are in bytes.
     """
@@ -198,19 +197,19 @@ class PartNeeds:
     ram_left: int
     fits: bool
     rows: Needs | None
-    """None where the row engine does not take the model."""
+    """None if the row engine does not support the model."""
 
 
 def table(
     *, model_bytes: int, code_bytes: int, arena_bytes: int, rows: RowsReport | None, operators: int
 ) -> list[PartNeeds]:
-    """One row for each known part, in the table's order, for a report or JSON.
+    """What a model needs on each known part, in the table's order, for a report or JSON.
 
     Args:
         model_bytes: as for `fit`.
         code_bytes: as for `fit`.
         arena_bytes: as for `fit`.
-        rows: as for `fit_rows`; None where the row engine does not take the model.
+        rows: as for `fit_rows`; None if the row engine does not support the model.
         operators: as for `fit_rows`.
     """
     return [

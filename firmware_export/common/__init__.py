@@ -1,1 +1,1 @@
-"""Tools that every other folder of both packages uses: errors, files, command lines, C text, tables."""
+"""Tools for all other folders of both packages: errors, files, command lines, C text, tables."""

@@ -1,4 +1,4 @@
-"""Text that C and C++ compilers take: identifiers, strings, arrays, comments."""
+"""Text for C and C++ compilers: identifiers, strings, arrays, comments."""
 
 import re
 import textwrap
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 
-_BYTES_A_LINE = 12  # as TFLM's own generated arrays have it
+_BYTES_A_LINE = 12  # as in the arrays that TFLM generates
 
 
 _KEYWORDS = """
@@ -25,19 +25,21 @@ _RESERVED = frozenset(_KEYWORDS.split())
 
 
 def check_symbol(symbol: str) -> None:
-    """Refuse a name that no C++ variable can have.
+    """Refuse a name that a C++ variable cannot have.
 
     Raises:
-        UserError: no C identifier, a keyword, or reserved for the compiler.
+        UserError: the name is not a C identifier, is a keyword, or is reserved for the compiler.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _RESERVED:
-        raise UserError(f"symbol {symbol!r} is no C identifier: give letters, digits and _, such as {defaults.SYMBOL}")
+        raise UserError(
+            f"symbol {symbol!r} is not a C identifier: use letters, digits and _, such as {defaults.SYMBOL}"
+        )
     if symbol.startswith("_") or "__" in symbol:
-        raise UserError(f"symbol {symbol!r} is reserved for the compiler: drop the leading or double underscore")
+        raise UserError(f"symbol {symbol!r} is reserved for the compiler: remove the leading or double underscore")
 
 
 def namespace(symbol: str) -> str:
-    """The namespace beside the array.
+    """The C++ namespace for an array's name.
 
     >>> namespace("g_student_model_data"), namespace("weights")
     ('student_model', 'weights_info')
@@ -48,7 +50,7 @@ def namespace(symbol: str) -> str:
 
 
 def c_string(text: str) -> str:
-    r"""A C string literal; every byte outside printable ASCII in octal, which no following digit can prolong.
+    r"""A C string literal. Bytes outside printable ASCII are written as three octal digits, which end unambiguously.
 
     >>> print(c_string('say "é"'))
     "say \"\303\251\""
@@ -58,13 +60,13 @@ def c_string(text: str) -> str:
 
 def _escaped(byte: int) -> str:
     character = chr(byte)
-    if character in '"\\?':  # ?: trigraphs, where a compiler still has them
+    if character in '"\\?':  # ?: some compilers still replace trigraphs
         return "\\" + character
     return character if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
 
 
 def hex_lines(content: bytes) -> Iterator[str]:
-    """The bytes as C literals, twelve a line, without the last comma.
+    """The bytes as C literals, twelve per line, without a trailing comma.
 
     >>> list(hex_lines(bytes(range(9, 23))))[-1]
     '0x15, 0x16'
@@ -74,11 +76,11 @@ def hex_lines(content: bytes) -> Iterator[str]:
 
 
 def paragraph(text: str) -> str:
-    """`text` as a C++ comment of lines that fit a page; what could end the comment is taken out."""
+    """`text` as a C++ comment of at most 100 columns, without characters that could end the comment."""
     return textwrap.fill(as_comment(text), 100, initial_indent="// ", subsequent_indent="//   ", break_long_words=False)
 
 
 def as_comment(text: str) -> str:
-    """`text` with everything taken out that could end a `//` comment or prolong it."""
-    # A line break would end a // comment, and a backslash at its end would swallow the next line.
+    """`text` with `?` for every character that could end or extend a `//` comment."""
+    # A line break would end the comment, and a backslash at its end would continue it on the next line.
     return "".join(c if c.isprintable() and c != "\\" else "?" for c in text)

@@ -1,4 +1,4 @@
-"""What all command lines have in common: how they are read and written, their colours, and their log."""
+"""What all command lines share: parsing and formatting, colors, and the log."""
 
 import dataclasses
 import logging
@@ -15,7 +15,7 @@ from firmware_export.common import invocation
 from firmware_export.common.errors import UserError
 
 OURS = ("keras_satkd", "firmware_export")
-"""Whose steps are logged."""
+"""Packages whose steps are logged."""
 
 Shape = TypeVar("Shape")
 
@@ -25,25 +25,25 @@ class Verbosity:
     """How much is logged on stderr."""
 
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
-    """Show warnings and the results only."""
+    """Show only warnings and results."""
 
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
-    """Show the libraries' messages too, with times."""
+    """Also show the libraries' messages, and the time of each message."""
 
     @property
     def level(self) -> int:
-        """`logging`'s: WARNING, INFO or DEBUG.
+        """The level for `logging`: WARNING, INFO or DEBUG.
 
         Raises:
             UserError: both flags were given.
         """
         if self.quiet and self.verbose:
-            raise UserError("--quiet and --verbose contradict each other: leave one of them out")
+            raise UserError("--quiet and --verbose contradict each other: leave one out")
         return logging.WARNING if self.quiet else logging.DEBUG if self.verbose else logging.INFO
 
 
 VerbosityFlags = Annotated[Verbosity, tyro.conf.arg(name=""), tyro.conf.FlagCreatePairsOff]
-"""The type of a command line's field for it: `--quiet`, neither `--verbosity.quiet` nor `--no-quiet`."""
+"""`Verbosity` as a field of a command line: the options are `--quiet` and `--verbose`, without prefix or `--no-`."""
 
 
 def read(
@@ -54,19 +54,19 @@ def read(
     short_options: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Shape:
-    """The command line as `shape` describes it; see `tyro.cli`, which `settings` go to.
+    """Parse the command line with `tyro.cli`.
 
     Args:
         shape: a dataclass, or a function whose result is returned.
-        module: the program, as in `keras_satkd.distill`, for the help text.
-        arguments: the command line; `sys.argv[1:]` when not given.
-        short_options: other spellings of options, and what they stand for.
-        settings: of `tyro.cli`.
+        module: the program's module, such as `keras_satkd.distill`, for the help text.
+        arguments: the command line; default `sys.argv[1:]`.
+        short_options: alternative spellings of options, mapped to the full options.
+        settings: passed to `tyro.cli`.
 
     Raises:
-        SystemExit: `--help` was asked for, or a flag is unknown.
+        SystemExit: `--help` was given, or an option is unknown.
     """
-    # tyro asks neither NO_COLOR (no-color.org) nor where its errors go.
+    # tyro ignores NO_COLOR (no-color.org) and whether stderr is a terminal.
     is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
     tyro._experimental_options["ansi_codes"] = is_terminal and not os.environ.get("NO_COLOR")
     if short_options:
@@ -81,18 +81,18 @@ def _expanded(word: str, short_options: Mapping[str, str]) -> str:
 
 
 class MayBePath:
-    """Marks a text setting that may name a file, as in `Annotated[str, MayBePath]`: `words` leaves its folders out."""
+    """Marks a string that may be a path, as in `Annotated[str, MayBePath]`: `words` then omits its folders."""
 
 
 def words(given: Any, defaults: Any = None) -> list[str]:
-    """The words of a command line that turn `defaults` into `given`: `read` of them gives `given` back.
+    """The command-line words for every field of `given` that differs from `defaults`: the inverse of `read`.
 
-    Paths are shortened to their names, so that the words tell nothing about this machine's folders.
+    Paths are shortened to their last component, so that the words do not reveal this machine's folders.
 
     Args:
-        given: a dataclass instance, as `read` makes it.
-        defaults: another of the same class; the defaults of its fields when not given. A field without a default is
-            always written.
+        given: a dataclass instance, as `read` returns it.
+        defaults: an instance of the same class; by default the fields' default values. A field without a default value
+            is always written.
 
     >>> words(Verbosity(quiet=True))
     ['--quiet']
@@ -110,7 +110,7 @@ def words(given: Any, defaults: Any = None) -> list[str]:
 
 
 def _changed(given: Any, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-    """Names as on the command line, values and annotated types of the fields that are to be written."""
+    """Command-line name, value and annotated type of each field that differs from its default."""
     hints = get_type_hints(type(given), include_extras=True)
     for field in dataclasses.fields(given):
         value, name, hint = getattr(given, field.name), prefix + field.name, hints[field.name]
@@ -136,15 +136,15 @@ def _option(name: str) -> str:
 
 def _text(value: Any, hint: Any) -> str:
     is_path = isinstance(value, Path) or (isinstance(value, str) and MayBePath in _metadata(hint))
-    # The folder that a path names may be the working directory itself.
+    # The path of the working directory has an empty name.
     return Path(value).name or "." if is_path else str(value)
 
 
 def show_log(level: int = logging.INFO) -> None:
-    """Log to stderr: each step of ours as it begins, and only warnings of others.
+    """Log to stderr: each step of `OURS` when it starts, and only warnings from other packages.
 
     Args:
-        level: `logging`'s; WARNING hides steps and epochs, DEBUG shows the libraries' messages and times.
+        level: a level of `logging`: WARNING hides steps and epochs, DEBUG adds the libraries' messages and times.
     """
     is_verbose = level <= logging.DEBUG
     logging.basicConfig(

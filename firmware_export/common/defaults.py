@@ -1,13 +1,13 @@
-"""What command lines must know before anything heavy is imported."""
+"""Defaults of the command lines; importing them loads no large library."""
 
 SYMBOL = "g_student_model_data"
 """C identifier of the model's array."""
 
 LEAST_IMAGES = 256
-"""Images on which a model must be verified."""
+"""Minimum number of images on which a model must be verified."""
 
 ERROR_RATE = 0.01
-"""Part of the answers that may be wrong, for which the classifier's "unsure" margin is chosen."""
+"""Highest error rate allowed among the classifier's answers; determines the abstention threshold."""
 
 ENGINE_PREFIX = "satkd"
-"""What the row engine's names and files begin with."""
+"""Prefix of the row engine's names and files."""

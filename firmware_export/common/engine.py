@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """Whose files an export writes: TensorFlow Lite Micro's, the row engine's, or both."""
+    """The engines to write files for: TensorFlow Lite Micro, the row engine, or both."""
 
     TFLM = "tflm"
     ROWS = "rows"
@@ -12,10 +12,10 @@ class Engine(StrEnum):
 
     @property
     def has_tflm(self) -> bool:
-        """Whether TensorFlow Lite Micro's files are among them."""
+        """Whether files for TensorFlow Lite Micro are written."""
         return self is not Engine.ROWS
 
     @property
     def has_rows(self) -> bool:
-        """Whether the row engine's files are among them."""
+        """Whether files for the row engine are written."""
         return self is not Engine.TFLM

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one line, exit code 2, no traceback."""
+"""Errors that the user can fix: one line, exit code 2, no traceback."""
 
 import difflib
 import errno
@@ -12,29 +12,29 @@ from firmware_export.common import invocation
 
 
 class UserError(Exception):
-    """Something the person at the keyboard can mend.
+    """An error that the user can fix.
 
     The message is one line: the bad value, what was expected, what to do.
     """
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that is none of `known`, with the nearest match suggested."""
+    """The error for a name that is not in `known`; suggests the nearest match."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return UserError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+    return UserError(f"unknown {kind} {name!r}: {hint}choose from {', '.join(known)}")
 
 
 def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) -> NoReturn:
-    """Run a command line's `main`; what is the user's to mend becomes one line on stderr and exit code 2.
+    """Run `main` and exit; print a `UserError` as one line on stderr and exit with code 2.
 
-    Ctrl-C exits with 130, as a shell expects, and one line says what to type next. A reader that leaves early ends us
-    with 141, silently. Every other exception is a defect of ours and keeps its traceback.
+    Ctrl-C exits with 130, as a shell expects, and prints the command to type next. If the reader of a pipe closes it,
+    the exit code is 141, without a message. Any other exception is a defect of this program and keeps its traceback.
 
     Args:
-        main: does the work.
-        is_resumable: the same command goes on where it was interrupted; otherwise it begins again.
+        main: the program.
+        is_resumable: whether the same command resumes after an interruption; otherwise it starts over.
     """
     try:
         main()
@@ -43,11 +43,11 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
         _fail(str(error))
     except KeyboardInterrupt:
         if sys.stderr.isatty():
-            print(file=sys.stderr)  # behind the terminal's ^C and what stood there, such as half a bar
-        print(f"interrupted; to {'go on' if is_resumable else 'begin again'}: {invocation.command()}", file=sys.stderr)
+            print(file=sys.stderr)  # the line holds the terminal's ^C and perhaps an unfinished progress bar
+        print(f"interrupted; to {'resume' if is_resumable else 'start over'}: {invocation.command()}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # Who read our output has seen enough, as `head` has; Python would try once more to write it, and complain.
+        # The reader, such as `head`, has closed the pipe. Python would flush stdout again at exit and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
@@ -64,5 +64,5 @@ def _fail(message: str) -> NoReturn:
 
 
 def _is_disk_full(error: Exception) -> bool:
-    # TensorFlow and h5py wrap ENOSPC in classes of their own and keep only its text.
+    # TensorFlow and h5py raise their own exceptions for ENOSPC, which keep only its text.
     return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)

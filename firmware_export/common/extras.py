@@ -1,4 +1,4 @@
-"""What only the extra `train` installs: a package of it that is missing becomes an error with the line to type."""
+"""Packages of the extra `train`: if one is missing, the error says how to install it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,11 @@ _OUR_PACKAGES = ("firmware_export", "keras_satkd")
 
 @contextmanager
 def training_packages() -> Iterator[None]:
-    """Around imports of TensorFlow, of its add-ons, and of modules of ours that import them.
+    """Wraps imports of TensorFlow, its add-ons, and this project's modules that import them.
 
     Raises:
-        UserError: a package is not installed. A missing module of ours is a defect, and passes as it is.
+        UserError: a package is not installed.
+        ModuleNotFoundError: a module of this project is missing, which is a defect.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: written under a temporary name, then renamed. Texts are read as UTF-8."""
+"""Atomic file writes: each file is written under a temporary name, then renamed. Text is read as UTF-8."""
 
 import contextlib
 import json
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically; missing parent folders are made.
+    """Write `content` to `path` atomically; create missing parent folders.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; `path` is then as it was before.
+        OSError: the disk is full or the folder cannot be written; `path` is unchanged.
     """
     write_with(path, lambda temporary: temporary.write_bytes(content))
 
@@ -29,24 +29,25 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def as_json(value: Any) -> str:
-    """`value` as indented JSON with a final line break. NaN is an error, since JSON has none."""
+    """`value` as indented JSON with a final line break. NaN is an error, because JSON cannot represent it."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, without the byte-order mark that some editors put before it.
+    """The UTF-8 text of a file, without the byte-order mark that some editors add.
 
     Raises:
         OSError: the file cannot be read.
-        UnicodeDecodeError: it is no UTF-8.
+        UnicodeDecodeError: the file is not UTF-8.
     """
     return path.read_text(encoding="utf-8-sig")
 
 
 def write_with(path: Path, save: Callable[[Path], Any]) -> None:
-    """Let `save` write a temporary file that keeps `path`'s suffix (savers choose the format by it), then rename it.
+    """Call `save` with a temporary path, then rename that file to `path`.
 
-    The content is on the disk before the name is: after a power failure `path` is the old file or the new one.
+    The temporary path keeps the suffix of `path`, because some writers choose the format by it. The content reaches
+    the disk before the rename: after a power failure, `path` is either the old file or the complete new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:])
@@ -65,7 +66,7 @@ def write_with(path: Path, save: Callable[[Path], Any]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk; does nothing on systems that cannot tell (Windows)."""
+    """Wait until the names in `folder` are on the disk; does nothing on systems without this function (Windows)."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Hold back what C++ libraries write straight to file descriptor 2, and keep it for an error message."""
+"""Capture what C++ libraries write directly to file descriptor 2, for use in error messages."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def captured_stderr() -> Iterator[Callable[[], str]]:
-    """Within the block, descriptor 2 of the whole process goes to a temporary file.
+    """Within the block, redirect file descriptor 2 of the whole process to a temporary file.
 
-    TFLM and TensorFlow's converter log there from C++, past `sys.stderr`. Keep the block short: other threads are
-    silenced too.
+    TFLM and TensorFlow's converter write to it from C++, bypassing `sys.stderr`. Keep the block short: the output of
+    other threads is captured too.
 
     Yields:
-        A function that returns everything written so far.
+        A function that returns everything captured so far.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""Tables to read: on the terminal, and in Markdown."""
+"""Tables for the terminal and for Markdown."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from rich.table import Table
 
 
 def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose first column is folded where the terminal is narrow, and whose numbers never are."""
+    """A table whose first column wraps on a narrow terminal; the other columns, which hold numbers, never wrap."""
     table = Table()
     for heading in headings:
         first = heading == headings[0]
@@ -17,6 +17,6 @@ def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Ta
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in GitHub's Markdown: the first column to the left, numbers to the right."""
+    """A table in GitHub's Markdown: the first column is left-aligned, the others are right-aligned."""
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

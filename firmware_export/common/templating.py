@@ -1,4 +1,4 @@
-"""The templates, filled."""
+"""Render the templates."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def render_template(name: str, context: Mapping[str, Any], package: str = "firmware_export") -> str:
-    """A file of a package's `templates/` with `context` put in; a name that `context` lacks is an error.
+    """Render a file of a package's `templates/` folder.
 
     Args:
-        name: of the file; in one that ends in `.html`, text is escaped.
-        context: what the template asks for.
-        package: which one's.
+        name: the file's name; if it ends in `.html`, text is escaped.
+        context: values by variable name; a variable that it lacks is an error.
+        package: the package that contains the template.
     """
     text: str = _environment(package).get_template(name).render(context)
     return text
@@ -27,5 +27,5 @@ def _environment(package: str) -> Any:
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=jinja2.select_autoescape(["html"]),  # the others are C++, build files and Markdown
+        autoescape=jinja2.select_autoescape(["html"]),  # other templates are C, C++, build files and Markdown
     )

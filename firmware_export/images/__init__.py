@@ -1,1 +1,1 @@
-"""The one reader of images: folders, zips and arrays, decoded the same way for every purpose."""
+"""Reads images for both packages: folders, zips and arrays, decoded in one way for all purposes."""

@@ -9,41 +9,41 @@ from firmware_export.common.errors import UserError
 
 
 def load_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The images of a `.npy` file.
+    """Read the images of a `.npy` file.
 
     Args:
-        path: of the file.
+        path: the file.
         shape: one image, without the batch.
 
     Returns:
         uint8 (or int8: the model's codes) [N, …shape], N ≥ 1, as a read-only memory map.
 
     Raises:
-        UserError: the file does not exist, is damaged, or holds something else.
+        UserError: the file does not exist, is damaged, or contains an array of another type or shape.
     """
     if not path.is_file():
         raise UserError(f"images {str(path)!r} not found: give a folder of images, a zip of one or a .npy file")
     try:
         images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise UserError(f"images {str(path)!r} is truncated or no .npy array ({error}): save it again") from error
+        raise UserError(f"images {str(path)!r} is truncated or not a .npy array ({error}): save it again") from error
     if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape or len(images) == 0:
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(
             f"images {str(path)!r} are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: save pixels "
-            "from 0 to 255 of the model's input size"
+            "from 0 to 255 in the model's input size"
         )
     return images
 
 
 def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays `images` and `labels` of a `.npz` file.
+    """Read the arrays `images` and `labels` of a `.npz` file.
 
     Returns:
-        images as saved, and int64 [N].
+        The images as saved, and the labels, int64 [N].
 
     Raises:
-        UserError: the file does not exist, is damaged, or lacks one of the arrays; or labels are no integers.
+        UserError: the file does not exist, is damaged, or lacks one of the arrays; or the labels are not integers.
     """
     if not path.is_file():
         raise UserError(
@@ -54,5 +54,5 @@ def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return saved["images"], saved["labels"].astype(np.int64, casting="same_kind")
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"labelled images {str(path)!r} hold no arrays images and labels ({error}): save both with numpy.savez"
+            f"labelled images {str(path)!r} lack the arrays images and labels ({error}): save both with numpy.savez"
         ) from error

@@ -1,4 +1,4 @@
-"""Encoded images (JPEG, PNG, TIFF, whatever Pillow reads) -> one uint8 array."""
+"""Decode images (JPEG, PNG, TIFF and all other formats that Pillow reads) into one uint8 array."""
 
 import functools
 import io
@@ -17,16 +17,16 @@ from tqdm import tqdm
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import ImageSet
 
-# Pillow identifies these but decodes them only with programs or handlers that few people have.
+# Pillow identifies these formats but needs external programs or handlers to decode them.
 _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
-# Images in flight: enough to keep every core busy, few enough that undecoded bytes stay small.
+# Images decoded at a time: enough to keep all cores busy, few enough to limit the memory for undecoded bytes.
 _CHUNK = 1024
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An image not yet read: its name in the set, its class, and where its bytes come from."""
+    """An image that is not yet read: its name in the set, its class, and a function that reads its bytes."""
 
     file: str
     label: int
@@ -35,12 +35,12 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What decoding gave.
+    """The result of decoding.
 
     Attributes:
         image_set: the readable images.
-        unreadable: `file: reason` of every image that could not be decoded.
-        sizes: how many images had which size before resizing, as `{"64x64": 24300}` (width x height).
+        unreadable: `file: reason` for every image that could not be decoded.
+        sizes: number of images by size before resizing (width x height), such as `{"64x64": 24300}`.
     """
 
     image_set: ImageSet
@@ -50,7 +50,7 @@ class Decoded:
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Lower-case file name endings, with their dot, that Pillow can decode."""
+    """File name extensions of all formats that Pillow can decode, in lower case and with the dot."""
     Image.init()
     formats = set(Image.OPEN) - _FORMATS_WITHOUT_DECODER
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
@@ -59,18 +59,18 @@ def image_extensions() -> frozenset[str]:
 def decode_all(
     images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], shape: tuple[int, int, int]
 ) -> Decoded:
-    """Decode `images` (`total` of them at most) to `shape`, in threads, with a progress bar on a terminal.
+    """Decode images in threads and resize them to `shape`, with a progress bar on a terminal.
 
-    An image that cannot be read or decoded is left out and named in `unreadable`.
+    An image that cannot be read or decoded is left out and listed in `unreadable`.
 
     Args:
-        images: in the order that the result has.
-        total: how many to make room for.
-        class_names: that the images' labels are positions in.
+        images: the images; the result keeps their order.
+        total: upper bound on the number of images.
+        class_names: the labels are positions in this tuple.
         shape: height, width, and 3 channels (RGB) or 1 (gray).
 
     Raises:
-        UserError: the decoded images do not fit into memory.
+        UserError: the decoded images do not fit in memory.
     """
     pixels = empty_images(total, shape)
     files: list[str] = []
@@ -94,16 +94,16 @@ def decode_all(
 
 
 def count_unreadable(unreadable: Sequence[str]) -> str:
-    """`2 unreadable images, the first is Forest/8.jpg: cut short`, of `Decoded.unreadable` (not empty)."""
+    """A summary of a non-empty `Decoded.unreadable`, such as `2 unreadable images, the first is Forest/8.jpg: …`."""
     plural = "s" if len(unreadable) > 1 else ""
     return f"{len(unreadable)} unreadable image{plural}, the first is {unreadable[0]}"
 
 
 def empty_images(number: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Room for images: uint8 [number, height, width, channels], not yet filled.
+    """Allocate memory for images: uint8 [number, height, width, channels], uninitialized.
 
     Raises:
-        UserError: so much memory is not to be had.
+        UserError: the memory cannot be allocated.
     """
     try:
         return np.empty((number, *shape), np.uint8)
@@ -119,25 +119,25 @@ def _attempt(image: EncodedImage, shape: tuple[int, int, int]) -> tuple[np.ndarr
     try:
         return decode(image.read(), shape)
     except UnidentifiedImageError:
-        return "no image of a known kind"
-    # Broken files make Pillow's plugins and zipfile raise nearly anything: struct.error, SyntaxError, RuntimeError.
+        return "not an image of a known format"
+    # On damaged files, Pillow's plugins and zipfile raise almost any exception, even struct.error or SyntaxError.
     except Exception as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def decode(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
-    """One encoded image as uint8 of `shape`, and its size before resizing (`"64x64"`, width x height).
+    """Decode one image to uint8 of `shape`; also return its size before resizing (`"64x64"`, width x height).
 
-    Other sizes are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is brought to 8 by
-    leaving out the lower 8 bits. Transparency is left out.
+    Images of another size are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is
+    converted to 8 bits by dropping the lower 8 bits. Transparency is dropped.
 
     Args:
         content: the file's bytes.
         shape: height, width, and 3 channels (RGB) or 1 (gray).
 
     Raises:
-        Exception: whatever Pillow raises when the bytes are no image or stop too early.
-        ValueError: pixels of 32 bits that are not in 0..255.
+        Exception: any exception of Pillow, if the bytes are not an image or are truncated.
+        ValueError: 32-bit pixels outside 0..255, or in 0..1.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
@@ -151,8 +151,8 @@ def decode(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, str
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion of deep gray clips at 255, which leaves a white image.
-    is_wide_pgm = image.mode == "I" and image.format == "PPM"  # Pillow spreads its values over 16 bits
+    # Pillow's own conversion of 16-bit gray clips at 255, which results in a white image.
+    is_wide_pgm = image.mode == "I" and image.format == "PPM"  # Pillow scales its values to 16 bits
     if image.mode.startswith("I;16") or is_wide_pgm:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
@@ -164,6 +164,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _check_range(image: Image.Image) -> None:
     low, high = cast("tuple[float, float]", image.getextrema())
-    # Values up to 1 are reflectances: as 8 bits they would all be black.
+    # Values up to 1 are reflectances: converted to 8 bits, they would all be black.
     if low < 0 or high > 255 or 0 < high <= 1:
-        raise ValueError(f"its 32-bit pixels are {low:g} to {high:g}, 0 to 255 expected: save it with 8 or 16 bits")
+        raise ValueError(f"32-bit pixels are {low:g} to {high:g}, 0 to 255 expected: save it with 8 or 16 bits")

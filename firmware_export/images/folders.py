@@ -1,4 +1,4 @@
-"""Image folders and zips of them: which files are images, and which class each belongs to."""
+"""Image folders and zips: which files are images, and the class of each image."""
 
 import logging
 import os
@@ -17,18 +17,18 @@ logger = logging.getLogger("firmware_export")
 
 LAYOUT = "expected one subfolder per class (Forest/…, River/…)"
 
-# Data sets that come divided: their parts are put together and divided anew, as TFDS's are.
+# Folder names of data sets that come split. The parts are merged and split again, as with TFDS.
 _PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(frozen=True)
 class FoundImages:
-    """The image files below a folder or inside a zip, unread.
+    """The image files below a folder or inside a zip, not yet read.
 
     Attributes:
-        readers: by name, the path below the folder or inside the zip with `/`: gives the file's bytes.
-        folders: names of all folders that are not hidden, with images or without.
-        fingerprint: of the files' names, sizes and times: changes when they do.
+        readers: functions that return a file's bytes, by its path below the folder or inside the zip, with `/`.
+        folders: paths of all folders that are not hidden, with or without images.
+        fingerprint: changes when the files' names, sizes or times change.
     """
 
     readers: dict[str, Callable[[], bytes]]
@@ -38,13 +38,13 @@ class FoundImages:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The images of a folder with one subfolder per class, unread.
+    """The images of a folder with one subfolder per class, not yet read.
 
     Attributes:
         images: sorted by name.
         class_names: sorted.
         fingerprint: as `FoundImages.fingerprint`.
-        parts: names of the folders (`train`, `test`) that the set came divided into; empty where it did not.
+        parts: folder names of the splits (`train`, `test`) that the data set came with; empty if it was not split.
     """
 
     images: tuple[EncodedImage, ...]
@@ -54,7 +54,7 @@ class ImageFiles:
 
 
 def is_folder_or_zip(path: Path) -> bool:
-    """Whether `find_images` is the one to read `path`: a folder, or a file that is or should be a zip of images."""
+    """Whether to read `path` with `find_images`: a folder, or a file that is a zip or has the extension `.zip`."""
     if path.is_dir():
         return True
     is_array = path.suffix.lower() == ".npz"  # a zip too, but of arrays
@@ -62,36 +62,36 @@ def is_folder_or_zip(path: Path) -> bool:
 
 
 def find_images(path: Path) -> FoundImages:
-    """All images of `path`, a folder (searched recursively, through links too) or a zip.
+    """Find all images in `path`, a folder (searched recursively, including links) or a zip.
 
-    A file is an image by its ending. What is hidden (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) is ignored. Each
-    folder is searched once, however many links lead to it.
+    Images are recognized by their extension. Hidden files and folders (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`)
+    are ignored. Each folder is searched once, even if several links lead to it.
 
     Raises:
-        UserError: `path` is no zip, or cannot be read.
+        UserError: `path` is not a zip, or cannot be read.
     """
     return _search_folder(path) if path.is_dir() else _search_zip(path)
 
 
 def open_images(path: Path) -> ImageFiles:
-    """The images of `path`, a folder with one subfolder per class or a zip of one.
+    """Find the images of `path`, a folder with one subfolder per class or a zip of one, and their classes.
 
-    Folders that merely wrap the class folders are passed over. Images in folders below a class folder belong to the
-    class. Class folders without images are no classes, with a warning.
+    Outer folders that contain nothing but the class folders are skipped. Images in folders below a class folder belong
+    to that class. A class folder without images does not count as a class, and a warning is logged.
 
     Raises:
-        UserError: `path` is empty, is no zip, cannot be read, or holds fewer than two classes.
+        UserError: `path` is empty, is not a zip, cannot be read, or contains fewer than two classes.
     """
     found = find_images(path)
     if not found.readers:
-        raise UserError(f"{path} holds no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
+        raise UserError(f"{path} contains no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
     wrapping, class_depth = _class_level(path, list(found.readers))
     members = [(name, name.split("/")) for name in sorted(found.readers)]
-    # Images that lie beside the class folders (an overview, a legend) have no class.
+    # Images next to the class folders (an overview, a legend) have no class.
     members = [(name, parts) for name, parts in members if len(parts) > class_depth + 1]
     class_names = tuple(sorted({parts[class_depth] for _, parts in members}))
     if len(class_names) < 2:
-        raise UserError(f"{path} has images of one class only ({class_names[0]!r}): {LAYOUT}, at least two")
+        raise UserError(f"{path} has images of only one class ({class_names[0]!r}): {LAYOUT}, at least two")
     _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
     label = {name: position for position, name in enumerate(class_names)}
     images = tuple(
@@ -106,14 +106,14 @@ def _search_folder(root: Path) -> FoundImages:
     sizes_and_times: dict[str, tuple[int, int]] = {}
     folders: set[str] = set()
     seen: set[tuple[int, int]] = set()
-    # Links come last, so that a folder has its own name where a link leads to it as well.
+    # Links come last, so that a folder is listed under its own path even if a link leads to it.
     pending: list[Path] = [root]
     links: list[Path] = []
     while pending or links:
         folder = pending.pop() if pending else links.pop(0)
         try:
             status = folder.stat()
-            if (status.st_dev, status.st_ino) in seen:  # links may lead in circles
+            if (status.st_dev, status.st_ino) in seen:  # links may form a cycle
                 continue
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -127,7 +127,7 @@ def _search_folder(root: Path) -> FoundImages:
             path = Path(entry.path)
             try:
                 status = path.stat()
-            except OSError:  # a link to nowhere
+            except OSError:  # a broken link
                 continue
             if stat.S_ISDIR(status.st_mode):
                 (links if entry.is_symlink() else pending).append(path)
@@ -142,7 +142,7 @@ def _search_zip(path: Path) -> FoundImages:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
-        remedy = "download it again if it was cut short; unpack another kind of archive and give its folder"
+        remedy = "download it again if it is truncated; unpack other archive types and give the folder"
         raise UserError(f"{path} is not a complete zip: {remedy}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
@@ -175,7 +175,7 @@ def _has_image_ending(name: str) -> bool:
 
 
 def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
-    """How many folders wrap all images, and the depth at which folder names are class names."""
+    """The number of outer folders common to all images, and the depth of the class folders."""
     folders = [name.split("/")[:-1] for name in names]
     depth = 0
     while len(below := {parts[depth] for parts in folders if len(parts) > depth}) == 1:
@@ -186,7 +186,7 @@ def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
     if depth == 0:
         raise UserError(f"{path} has images but no class folders: {LAYOUT}")
     deepest = max(folders, key=len)[-1]
-    raise UserError(f"{path} has images of one class only ({deepest!r}): {LAYOUT}, at least two")
+    raise UserError(f"{path} has images of only one class ({deepest!r}): {LAYOUT}, at least two")
 
 
 def _warn_of_empty(path: Path, folders: set[str], images: Iterable[list[str]], class_depth: int) -> None:
@@ -196,4 +196,4 @@ def _warn_of_empty(path: Path, folders: set[str], images: Iterable[list[str]], c
     empty = {parts for parts in beside - with_images if len(parts) == class_depth + 1 and parts[:-1] in wrappers}
     if empty:
         listed = ", ".join(sorted("/".join(parts) for parts in empty))
-        logger.warning("%s: folders without images are no classes: %s", path, listed)
+        logger.warning("%s: folders without images are not used as classes: %s", path, listed)

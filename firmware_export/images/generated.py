@@ -1,16 +1,17 @@
-"""Generated images, for a model that comes without real ones to verify it on."""
+"""Generated images, to verify a model for which no real images are given."""
 
 import numpy as np
 
 
 def generated_images(shape: tuple[int, ...], count: int, seed: int = 0) -> np.ndarray:
-    """Random scenes: smooth shading with rectangles on it, some noisy, some saturated, and one black and one white.
+    """Generate random scenes: smooth shading with rectangles, some noisy, some saturated; one black and one white.
 
-    Noise alone would excite a network's first layer evenly and leave every later one near its mean.
+    Noise alone would excite a network's first layer evenly and leave every later layer near its mean.
 
     Args:
-        shape: one image, without the batch. Anything but height, width, channels is treated as a row of samples.
-        count: how many.
+        shape: one image, without the batch. Any shape other than height, width, channels is treated as a row of
+            samples.
+        count: number of images.
         seed: the same seed gives the same images.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A labelled set of decoded images, whatever they came from."""
+"""A labelled set of decoded images, independent of their source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ImageSet:
-    """N images of one size with their classes and the names of the files they came from.
+    """N images of one size, with their classes and file names.
 
     Attributes:
         images: uint8 [N, H, W, C] in 0..255, RGB or (C = 1) gray; may be a read-only memory map.
         labels: int32 [N], positions in `class_names`.
-        files: N unique names that stay the same wherever the images lie: the path from the class folder on
-            (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
+        files: N unique names that do not depend on where the data set is stored: the path that starts at the class
+            folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
         class_names: sorted.
     """
 

@@ -1,4 +1,4 @@
-"""The images of a model's verification and validation, at the size of its input."""
+"""Load the images to verify and validate a model, resized to its input."""
 
 import logging
 from collections.abc import Sequence
@@ -14,31 +14,32 @@ logger = logging.getLogger("firmware_export")
 
 
 def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
-    """Read images evenly spread over a file or folder.
+    """Read images that are evenly spread over a file or folder.
 
-    An unreadable image is replaced by another one and counted in a warning.
+    An unreadable image is replaced by another one; a warning states how many.
 
     Args:
         path: a `.npy` with uint8 [N, …shape] (or int8: the model's codes), or a folder, searched recursively, or a zip
             of one.
         shape: one image, without the batch: height, width, channels.
-        count: how many to take at most, evenly spread in the order of the file or of sorted names.
+        count: maximum number of images, evenly spread in the order of the file or of the sorted names.
 
     Returns:
         uint8 (or int8) [count or fewer, …shape].
 
     Raises:
-        UserError: nothing there, images of another kind, or fewer than `count` because some are unreadable.
+        UserError: `path` does not exist or has no images, an array has another type or shape, or fewer than `count`
+            images are readable because some are damaged.
     """
     if not folders.is_folder_or_zip(path):
         if path.suffix.lower() != ".npy":
-            raise UserError(f"images {str(path)!r} is neither a folder, a zip nor a .npy file: give one of the three")
+            raise UserError(f"images {str(path)!r} is not a folder, a zip or a .npy file: give one of the three")
         saved = arrays.load_array(path, shape)
         return np.array(saved[_spread(len(saved), count)])
     size = _image_shape(shape)
     found = folders.find_images(path)
     if not found.readers:
-        raise UserError(f"{path} holds no images: give a folder of JPEG, PNG or TIFF files, a zip of one or a .npy")
+        raise UserError(f"{path} contains no images: give a folder of JPEG, PNG or TIFF files, a zip of one or a .npy")
     images = [EncodedImage(name, 0, found.readers[name]) for name in sorted(found.readers)]
     spread = _spread(len(images), count).tolist()
     rest = sorted(set(range(len(images))) - set(spread))
@@ -48,67 +49,67 @@ def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
 def load_labelled(
     path: Path, shape: tuple[int, ...], class_names: Sequence[str], outputs: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read all images of a file or folder with their classes.
+    """Read all images of a file or folder, with their classes.
 
-    Unreadable images are left out and counted in a warning.
+    Unreadable images are left out; a warning states how many.
 
     Args:
         path: a `.npz` with `images`, uint8 [N, …shape] (or int8: the model's codes), and `labels`, int [N]; or a folder
-            with one subfolder a class, named as in `class_names`, or a zip of one.
+            with one subfolder per class, named as in `class_names`, or a zip of one.
         shape: one image, without the batch.
-        class_names: in output order; may be empty for a `.npz`, and for a folder if its subfolders' sorted names are
-            the classes in output order.
-        outputs: how many classes the model tells apart.
+        class_names: in output order; may be empty for a `.npz`, and for a folder whose sorted subfolder names are the
+            classes in output order.
+        outputs: the model's number of classes.
 
     Returns:
-        uint8 (or int8) [N, …shape] and int64 [N].
+        The images, uint8 (or int8) [N, …shape], and the labels, int64 [N].
 
     Raises:
-        UserError: nothing there, images of another kind, none that is readable, a subfolder that is no class, or other
-            images beside those of validation.
+        UserError: `path` does not exist or has no readable image, a subfolder is not a class, or the folder is split
+            into training and other images.
     """
     if not folders.is_folder_or_zip(path):
         if path.suffix.lower() != ".npz":
             raise UserError(
-                f"labelled images {str(path)!r} are neither a folder, a zip nor a .npz file: give one of the three"
+                f"labelled images {str(path)!r} is not a folder, a zip or a .npz file: give one of the three"
             )
         return arrays.load_labelled_arrays(path)
     size = _image_shape(shape)
     found = folders.open_images(path)
     if found.parts:
         raise UserError(
-            f"labelled images {str(path)!r} come divided ({', '.join(found.parts)}): give the part that trained nothing"
+            f"labelled images {str(path)!r} are split ({', '.join(found.parts)}): give a part not used for training"
         )
     outputs_of = _outputs_of(found.class_names, class_names, outputs, path)
     decoded = decode_all(found.images, len(found.images), found.class_names, size)
     if decoded.unreadable:
         problem = count_unreadable(decoded.unreadable)
         if not len(decoded.image_set):
-            raise UserError(f"{path}: no readable image, {problem}; give images that Pillow opens")
+            raise UserError(f"{path}: no readable image, {problem}; give images that Pillow can open")
         logger.warning("%s: %s; skipped", path, problem)
     return decoded.image_set.images, outputs_of[decoded.image_set.labels]
 
 
 def _outputs_of(found: Sequence[str], class_names: Sequence[str], outputs: int, path: Path) -> np.ndarray:
-    """The output of each class that has a folder: int64."""
+    """The output index of each class folder: int64."""
     if not class_names and len(found) != outputs:
         raise UserError(
-            f"labelled images {str(path)!r} are of {len(found)} classes, the model tells {outputs} apart: name them in "
+            f"labelled images {str(path)!r} have {len(found)} classes, the model has {outputs}: name all classes in "
             "output order with --class-names"
         )
     names = list(class_names or found)
-    strange = [name for name in found if name not in names]
-    if strange:
+    unknown = [name for name in found if name not in names]
+    if unknown:
         raise UserError(
-            f"labelled images {str(path)!r} hold {strange[0]!r}, which is no class: give one subfolder a class, of "
-            f"{', '.join(names)}"
+            f"labelled images {str(path)!r} contain {unknown[0]!r}, which is not a class: give one subfolder for each "
+            f"of {', '.join(names)}"
         )
     return np.array([names.index(name) for name in found], np.int64)
 
 
 def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) != 3 or shape[2] not in (1, 3):
-        raise UserError(f"the model reads {list(shape)}, no image of 1 or 3 channels: give arrays of that shape")
+        raise UserError(f"the model's input is {list(shape)}, not an image of 1 or 3 channels: give arrays of it")
     height, width, channels = shape
     return height, width, channels
 
@@ -132,6 +133,6 @@ def _decode_first(images: Sequence[EncodedImage], shape: tuple[int, int, int], c
     if unreadable:
         problem = count_unreadable(unreadable)
         if readable < count:
-            raise UserError(f"{path}: {problem}; {readable} readable, {count} needed: mend them or give more")
+            raise UserError(f"{path}: {problem}; {readable} readable, {count} needed: repair them or give more")
         logger.warning("%s: %s; skipped", path, problem)
     return np.concatenate(batches)

@@ -1,1 +1,1 @@
-"""The memory that TensorFlow Lite Micro works in: the smallest arena, and an offline memory plan."""
+"""TensorFlow Lite Micro's working memory: the smallest arena, and an offline memory plan."""

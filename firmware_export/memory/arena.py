@@ -1,4 +1,4 @@
-"""The memory that TensorFlow Lite Micro works in: how little is enough, under whose plan, and what to add to it."""
+"""TensorFlow Lite Micro's arena: the smallest size that works, the memory plan to use, and the margin to add."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from firmware_export.tflite.model import Model
 
 @dataclass(frozen=True)
 class Arena:
-    """What a model needs; sizes in bytes, multiples of 16.
+    """The arena of a model; sizes in bytes, multiples of 16.
 
     Attributes:
-        model: the model as it is to be shipped: as it was given, or with a memory plan of ours.
-        least_bytes: the least with which TFLM prepares `model` on this 64-bit host.
-        given_bytes: the same for the model as it was given.
-        margin_bytes: what to add for other hosts and kernels.
+        model: the model to export: the input model, or the same with an added memory plan.
+        least_bytes: the smallest arena with which TFLM prepares `model` on this 64-bit host.
+        given_bytes: the same for the input model.
+        margin_bytes: to be added for other hosts and kernels.
     """
 
     model: Model
@@ -26,30 +26,30 @@ class Arena:
 
     @property
     def has_our_plan(self) -> bool:
-        """Whether `model` carries offsets that were found here (`offline_plan`)."""
+        """Whether the export added a memory plan to `model` (`offline_plan`)."""
         return self.least_bytes < self.given_bytes
 
     @property
     def margin_rule(self) -> str:
-        """What the margin is, in words."""
+        """How the margin is computed, in words."""
         return "the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up to 16 bytes"
 
     @property
     def bytes_with_margin(self) -> int:
-        """What firmware reserves."""
+        """The arena size that firmware reserves."""
         return self.least_bytes + self.margin_bytes
 
 
 def find(model: Model) -> Arena:
-    """The least arena, with a memory plan of our own where TFLM's planner needs more than that.
+    """Find the smallest arena; add a memory plan if that makes the arena smaller than TFLM's own planner does.
 
-    Whether the plan leaves every answer as it was is for `kernel_parity.check_least_arena` to see.
+    `kernel_parity.check_least_arena` checks that the outputs stay the same.
 
     Args:
         model: int8, with one subgraph.
 
     Raises:
-        UserError: TFLM refuses the model whatever the arena.
+        UserError: TFLM refuses the model with an arena of any size.
     """
     given = interpreters.least_arena(model)
     planned = offline_plan.with_offline_plan(model)
@@ -60,10 +60,10 @@ def find(model: Model) -> Arena:
 
 
 def margin(graph: Graph, least_bytes: int) -> int:
-    """What to add to the least arena, in bytes, a multiple of 16: `Arena.margin_rule`.
+    """The margin for the smallest arena in bytes, a multiple of 16, as stated by `Arena.margin_rule`.
 
-    A sixteenth covers differences between TFLM versions and parts; a small model's sixteenth would not cover CMSIS-NN's
-    scratch buffer, which unfolds two output positions' windows of a convolution into 16-bit values
+    One sixteenth covers differences between TFLM versions and parts. For a small model, it would not cover CMSIS-NN's
+    scratch buffer, which holds the convolution windows of two output positions as 16-bit values
     (`arm_convolve_s8_get_buffer_size`).
     """
     scratch = 4 * max((_window(operator) for operator in graph.operators), default=0)

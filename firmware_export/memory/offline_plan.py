@@ -1,21 +1,21 @@
-"""A memory plan made on the host, where TensorFlow Lite Micro's own planner wastes memory.
+"""A memory plan computed on the host, for models where TensorFlow Lite Micro's own planner wastes memory.
 
-TFLM packs activations with a greedy planner, largest first (`micro/memory_planner/greedy_memory_planner.cc`). For some
-graphs that leaves gaps: of a ResNet16's 272,416 bytes of arena at 64×64, 65,536 hold nothing. A model can bring a plan
-of its own instead, as metadata named `OfflineMemoryAllocation` (`micro/docs/memory_management.md`, "Offline planned
-tensor allocations"); it costs 4 bytes of flash for each tensor, and no other code.
+TFLM places activations with a greedy planner, largest first (`micro/memory_planner/greedy_memory_planner.cc`). For some
+graphs this leaves gaps: of a ResNet16's arena of 272,416 bytes at 64×64, 65,536 bytes are unused. Instead, a model can
+contain its own plan as metadata named `OfflineMemoryAllocation` (`micro/docs/memory_management.md`, "Offline planned
+tensor allocations"). It costs 4 bytes of flash per tensor, and no additional code.
 
-Tensors never share memory in place here: an operator's inputs and outputs live at the same time, as TFLM has it.
+Operators never work in place here: as in TFLM, an operator's inputs and outputs exist at the same time.
 
-Scratch buffers (CMSIS-NN's, which the host's reference kernels do not ask for) are unknown here: TFLM places them
-around the plan when it prepares the model. Each lives during one operator only, so they add to the peak at most what
-the greediest operator asks for, which is what the export's arena margin is for.
+The plan does not include scratch buffers (those of CMSIS-NN; the host's reference kernels use none): TFLM places them
+around the plan when it prepares the model. Each buffer exists during one operator only, so together they raise the peak
+by at most the largest request of one operator. The arena margin covers this.
 
-Whether a plan pays is decided by `arena.find`.
+`arena.find` decides whether a plan is worth using.
 
-A planned model cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`): the planner TFLM uses
-then (`linear_memory_planner.cc`) refuses offline offsets. `offline_metadata.without_plan` gives the model to
-compare with.
+A model with a plan cannot run with every tensor kept (`TflmInterpreter(…, keeps_tensors=True)`), because the planner
+that TFLM then uses (`linear_memory_planner.cc`) refuses offline offsets. `offline_metadata.without_plan` returns
+the model for that comparison.
 """
 
 import random
@@ -34,13 +34,13 @@ ALIGNMENT = interpreters.ARENA_STEP
 """Bytes: TFLM rounds sizes up to this before it plans (`MicroArenaBufferAlignment`)."""
 
 _NEVER_USED = -1  # TFLM's kUninitializedLifetime
-_TRIALS = 1000  # a hundred tensors take a second or two; graphs that reach the lower bound take none
+_TRIALS = 1000  # takes a second or two with a hundred tensors; the search ends early at the lower bound
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Block:
-    """Memory that is needed from operator `first` to operator `last`, both included; `size` in bytes."""
+    """Memory that is in use from operator `first` to operator `last`, both inclusive; `size` in bytes."""
 
     first: int
     last: int
@@ -49,13 +49,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where each tensor lies.
+    """The place of each tensor.
 
     Attributes:
-        offsets: bytes from the start of the arena, one for each tensor of the graph, multiples of 16; −1 for constants,
-            variables (which must outlive an inference) and tensors of no fixed size.
-        peak_bytes: what all planned tensors need together.
-        lower_bound_bytes: the most that is alive at any one operator; no plan can need less.
+        offsets: bytes from the start of the arena, one per tensor of the graph, multiples of 16; −1 for constants,
+            variables (which must outlive an inference) and tensors without a fixed size.
+        peak_bytes: size of the memory that contains all planned tensors.
+        lower_bound_bytes: the largest sum of the tensors in use at any operator; no plan can need less.
     """
 
     offsets: tuple[int, ...]
@@ -64,13 +64,13 @@ class Plan:
 
 
 def plan(model: Model) -> Plan:
-    """Pack a model's activations as tightly as a short search finds; the same model always gives the same plan.
+    """Search for a compact placement of a model's activations; the same model always gets the same plan.
 
     Args:
-        model: one with one subgraph. A plan it already has is not looked at.
+        model: with one subgraph. An existing plan is ignored.
 
     Raises:
-        UserError: several subgraphs.
+        UserError: the model has several subgraphs.
     """
     graph = model.graph
     blocks = _blocks(graph)
@@ -82,29 +82,30 @@ def plan(model: Model) -> Plan:
 
 
 def with_offline_plan(model: Model) -> Model:
-    """The same model with `plan`'s offsets as metadata, in place of any it had.
+    """The same model with `plan`'s offsets as metadata; they replace an existing plan.
 
     Args:
-        model: one with one subgraph.
+        model: with one subgraph.
 
     Raises:
-        UserError: several subgraphs.
+        UserError: the model has several subgraphs.
     """
     return with_offsets(model, plan(model).offsets)
 
 
 def place(blocks: Sequence[Block]) -> list[int]:
-    """Offsets at which blocks that are needed at the same time do not overlap.
+    """Find offsets at which blocks that are in use at the same time do not overlap.
 
-    First fit in several orders, among them the given one and TFLM's own, so that the result is never worse than
-    either. Then the best order is changed at random, a block on the peak moved forward, and kept if it became no worse
-    (as the hill climbing of Arm's Vela does); fixed seed. Stops where the lower bound is reached.
+    First fit is tried in several orders, including the given one and TFLM's, so the result is never worse than with
+    either of these. Then hill climbing, as in Arm's Vela, improves the best order: each trial moves one block to a
+    random position, and the change is kept if the peak does not rise. The seed is fixed. The search ends early at the
+    lower bound.
 
     Args:
         blocks: what to place; sizes are rounded up to 16 bytes.
 
     Returns:
-        Bytes, one for each block, multiples of 16.
+        Offsets in bytes, one per block, multiples of 16.
     """
     neighbours = [
         [j for j, other in enumerate(blocks) if j != i and block.first <= other.last and other.first <= block.last]
@@ -123,8 +124,8 @@ def peak(blocks: Sequence[Block], offsets: Sequence[int]) -> int:
 
 
 def lower_bound(blocks: Sequence[Block]) -> int:
-    """The most bytes, in blocks rounded up to 16, that are needed at any one operator."""
-    # The sum only rises where a block begins.
+    """The largest sum of the blocks in use at any operator, in bytes, with sizes rounded up to 16."""
+    # The sum rises only where a block begins.
     return max(
         (sum(_aligned(b.size) for b in blocks if b.first <= now <= b.last) for now in {b.first for b in blocks}),
         default=0,
@@ -139,7 +140,7 @@ def _orders(blocks: Sequence[Block]) -> list[list[int]]:
         lambda i: (blocks[i].size * (blocks[i].first - blocks[i].last - 1),),
         lambda i: (blocks[i].first, -blocks[i].last),
     ]
-    # TFLM sorts stably, largest first, a list that it has filled from the back.
+    # TFLM fills its list from the back, then sorts it stably, largest first.
     tflm = sorted(reversed(given), key=lambda i: -_aligned(blocks[i].size))
     return [given, tflm, *(sorted(given, key=key) for key in keys)]
 
@@ -164,7 +165,7 @@ def _climb(blocks: Sequence[Block], order: Sequence[int], fit: Callable[[Sequenc
         if least == bound:
             break
         tops = [at for at, i in enumerate(order) if best[i] + _aligned(blocks[i].size) == least]
-        # Moving only what lies on the peak would never rearrange what lies below it.
+        # If only blocks at the peak were moved, the blocks below would never be rearranged.
         source = generator.choice(tops) if trial % 2 else generator.randrange(len(order))
         changed = list(order)
         changed.insert(generator.randrange(len(order)), changed.pop(source))
@@ -179,7 +180,7 @@ def _aligned(size: int) -> int:
 
 
 def _blocks(graph: Graph) -> dict[int, Block]:
-    """What TFLM's planner would be given, by tensor index; as `AllocationInfoBuilder::MarkAllocationLifetimes`."""
+    """The blocks for TFLM's planner by tensor index, as in `AllocationInfoBuilder::MarkAllocationLifetimes`."""
     if graph.subgraphs != 1:
         raise UserError(f"{graph.name} has {graph.subgraphs} subgraphs, 1 expected: remove control flow and variables")
     first, last = _lifetimes(graph)
@@ -194,7 +195,7 @@ def _blocks(graph: Graph) -> dict[int, Block]:
 
 
 def _lifetimes(graph: Graph) -> tuple[dict[int, int], dict[int, int]]:
-    """First and last use by tensor index: 0 is before the first operator, n the n-th of them."""
+    """First and last use by tensor index: 0 is before the first operator, n is the n-th operator."""
     first = {tensor.index: 0 for tensor in graph.inputs}
     last = dict(first)
     for now, operator in enumerate(graph.operators, start=1):
@@ -212,5 +213,5 @@ def _lifetimes(graph: Graph) -> tuple[dict[int, int], dict[int, int]]:
 def _bytes(tensor: Tensor) -> int:
     try:
         return tensor.size * np.dtype(tensor.dtype).itemsize
-    except TypeError:  # strings, resources and half bytes: TFLM places these itself
+    except TypeError:  # strings, resources and 4-bit types: TFLM places these itself
         return 0

@@ -1,1 +1,1 @@
-"""What an export writes beside the C: reports, metadata of build systems, the folder itself."""
+"""Output of an export besides the C: reports, metadata for build systems, and the folder itself."""

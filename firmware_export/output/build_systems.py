@@ -1,7 +1,7 @@
-"""What each firmware build system wants beside the sources: a few lines of metadata.
+"""Metadata files for firmware build systems.
 
-One flat folder serves all of them, so that nothing is copied: CMake and ESP-IDF read the same `CMakeLists.txt`, Zephyr
-finds its own through `zephyr/module.yml`, Arduino and PlatformIO compile whatever lies in the folder.
+All of them use the same flat folder, without copies of the sources: CMake and ESP-IDF read the same `CMakeLists.txt`,
+Zephyr finds its own through `zephyr/module.yml`, Arduino and PlatformIO compile every source file in the folder.
 """
 
 import re
@@ -28,21 +28,21 @@ FORMATS: dict[str, dict[str, str]] = {
     "arduino": {"library.properties": "build_systems/library.properties"},
     "platformio": {"library.json": "build_systems/library.json"},
 }
-"""File by template, for every `--format`."""
+"""For each `--format`: file names, and the template of each."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """What the metadata say of the folder: TensorFlow Lite Micro's sources, the row engine's, or both.
+    """The content of the metadata: sources for TensorFlow Lite Micro, for the row engine, or for both.
 
     Attributes:
-        name: C identifier, the folder's name in every build system; with `sources` also their library's.
-        version: of the program that made the folder, three numbers such as `0.1.0`.
+        name: C identifier, the folder's name in every build system; also the library name of `sources`, if any.
+        version: version of the program that wrote the folder, three numbers such as `0.1.0`.
         provenance: one line: program and version, the model's SHA-256, the command.
-        sources: files to be compiled with TensorFlow Lite Micro, in the folder itself.
-        rows_name: C identifier, the row engine's library.
-        rows_sources: files of the row engine to be compiled, by any C99 compiler and with nothing else.
-        headers: what an application includes.
+        sources: files to compile with TensorFlow Lite Micro.
+        rows_name: C identifier, the row engine's library name.
+        rows_sources: files of the row engine, to compile with any C99 compiler and no other library.
+        headers: the headers that an application includes.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Library:
 
     @property
     def summary(self) -> str:
-        """One sentence on the whole folder."""
+        """One sentence that describes the folder."""
         if self.sources and self.rows_sources:
             return "An image classifier for TensorFlow Lite Micro, and in C99, evaluated row by row."
         return _TFLM if self.sources else _ROWS
@@ -66,28 +66,28 @@ _ROWS = "An image classifier in C99, evaluated row by row."
 
 
 def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library:
-    """What the metadata say of an export.
+    """The metadata for an export.
 
     Args:
         facts: about the model.
-        texts: the generated files by name, of which the `.cc` and `.c` are compiled.
+        texts: the generated files by name; the `.cc` and `.c` files are compiled.
         prefix: of the row engine's names.
 
     Raises:
-        UserError: both engines are there, and symbol and prefix lead to the same name.
+        UserError: the export has files for both engines, and symbol and prefix give the same library name.
     """
     sources, rows_sources = (tuple(name for name in sorted(texts) if name.endswith(end)) for end in (".cc", ".c"))
     tflm_name, rows_name = namespace(facts.symbol), f"{prefix}_model"
     if sources and rows_sources and tflm_name.upper() == rows_name.upper():
         raise UserError(
-            f"symbol {facts.symbol!r} and engine prefix {prefix!r} both name a library {rows_name}: give another"
+            f"symbol {facts.symbol!r} and engine prefix {prefix!r} both name a library {rows_name}: change one of them"
         )
     version = package_version()
     provenance = f"keras_satkd {version}, model SHA-256 {facts.model.sha256}, made by {facts.command}"
     return Library(
         name=tflm_name if sources else rows_name,
         version=_three_numbers(version),
-        # A line break would end the comment that it stands in.
+        # A line break would end the comment that contains this text.
         provenance="".join(c if c.isprintable() else "?" for c in provenance),
         sources=sources,
         rows_name=rows_name,
@@ -100,7 +100,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
 
 
 def _three_numbers(version: str) -> str:
-    """A version as all these tools take it; releases of ours may carry less or more.
+    """A version as three numbers, which all these tools accept, made from any Python version.
 
     >>> _three_numbers("1.2"), _three_numbers("0.1.0.dev3+g12ab"), _three_numbers("(not installed)")
     ('1.2.0', '0.1.0', '0.0.0')
@@ -111,7 +111,7 @@ def _three_numbers(version: str) -> str:
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Refuse a build system that is not known.
+    """Refuse an unknown build system.
 
     Raises:
         UserError: a name is not one of `FORMATS`.

@@ -1,4 +1,4 @@
-"""The export's findings as a document that can be pasted into a flight-software file."""
+"""The export's results as a document for the flight software's documentation."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from firmware_export.verify.kernel_parity import TensorParity
 
 FILE = "fitting_report.md"
 
-_CURVE_ROWS = 12  # a table is read, and export.json has every margin
+_CURVE_ROWS = 12  # keeps the table readable; export.json has every threshold
 
 
 def render(report: ExportReport) -> str:
@@ -26,26 +26,26 @@ def render(report: ExportReport) -> str:
 
 def _kernel_result(parity: Sequence[TensorParity]) -> str:
     elements, differing = sum(tensor.elements for tensor in parity), sum(tensor.differing for tensor in parity)
-    outcome = f"{differing:,} differ, all by one step, where it is allowed" if differing else "identical"
+    outcome = f"{differing:,} differ, all by the one step allowed there" if differing else "identical"
     return f"{len(parity)} tensors, {elements:,} values: {outcome}"
 
 
 def _keras_result(parity: KerasParity | None) -> str:
     if parity is None:
-        return "not done: no such model was given"
+        return "not done: no quantization-aware model was given"
     return (
         f"{parity.differing:,} of {parity.elements:,} outputs differ, {parity.beyond_one_step:,} by more than one "
-        f"step, none by more than {parity.largest_difference}; {parity.class_changes:,} other classes"
+        f"step, none by more than {parity.largest_difference}; the class differs in {parity.class_changes:,} images"
     )
 
 
 def _curve(abstention: AbstentionReport) -> list[CurvePoint]:
-    """Points evenly spread in coverage, the first, the last and the chosen one among them."""
+    """Points that are evenly spread in coverage, including the first, the last and the chosen one."""
     points = abstention.curve
     if not points:
         return []
     span = points[0].coverage - points[-1].coverage
-    wanted = [points[0].coverage - span * step / (_CURVE_ROWS - 1) for step in range(_CURVE_ROWS)]
-    nearest = {min(range(len(points)), key=lambda at: abs(points[at].coverage - one)) for one in wanted}
+    targets = [points[0].coverage - span * step / (_CURVE_ROWS - 1) for step in range(_CURVE_ROWS)]
+    nearest = {min(range(len(points)), key=lambda at: abs(points[at].coverage - target)) for target in targets}
     chosen = {at for at, point in enumerate(points) if point.margin == abstention.least_margin}
     return [points[at] for at in sorted(nearest | chosen)]

@@ -1,4 +1,4 @@
-"""A folder of generated files that appears whole or not at all."""
+"""Write a folder of generated files atomically."""
 
 import json
 import shutil
@@ -11,11 +11,11 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text, sync_folder, write_bytes
 
 REPORT_FILE = "export.json"
-"""Lists, under `files`, what an export has written."""
+"""Lists, under `files`, the files that an export has written."""
 
 
 def check(out_dir: Path) -> None:
-    """Refuse what can be no folder.
+    """Refuse a path that cannot be a folder.
 
     Raises:
         UserError: `out_dir` is a file.
@@ -25,10 +25,10 @@ def check(out_dir: Path) -> None:
 
 
 def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
-    """Refuse to overwrite what no export has written.
+    """Refuse to overwrite files that no export has written.
 
     Raises:
-        UserError: one of the files `names` is there, and the folder's `export.json` does not list it.
+        UserError: one of the files `names` exists, and the folder's `export.json` does not list it.
     """
     foreign = sorted({name for name in names if (out_dir / name).exists()} - _written_before(out_dir))
     if foreign:
@@ -47,20 +47,20 @@ def _written_before(out_dir: Path) -> set[str]:
 
 
 def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
-    """Write all files or none: aside first, then moved in; on failure what was there is moved back.
+    """Write all files or none: into a temporary folder first, then moved; on failure, the old files are moved back.
 
-    What an earlier export wrote and this one does not is removed: it may be of another model, and build systems that
-    compile whatever lies in a folder would compile it.
+    Files of an earlier export that this one does not write are removed: they may belong to another model, and some
+    build systems compile every source file in a folder.
 
     Args:
-        out_dir: made if it is not there; other files in it are left alone.
-        contents: by file name, with a folder before it or not; text is written as UTF-8.
+        out_dir: created if missing; other files in it stay as they are.
+        contents: by file name or relative path; text is written as UTF-8.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    # Beside a new folder, but inside an existing one: that may be a mount point, which renames cannot cross.
+    # An existing folder may be a mount point, which renames cannot cross, so the stage must be inside it.
     stage = Path(tempfile.mkdtemp(dir=out_dir if out_dir.is_dir() else out_dir.parent, prefix=".firmware_export-"))
     try:
         new, old = stage / "new", stage / "old"

@@ -1,4 +1,4 @@
-"""A verified model as the files of a folder, compiled and compared on this host where that is possible."""
+"""Render a verified model as the files of a folder, and compile and compare them if the host has a compiler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,39 +26,39 @@ from firmware_export.verify.verify import Progress, Stage, Verified
 
 @dataclass(frozen=True)
 class Settings:
-    """Which files are written of a model, and what they say."""
+    """Which files are written for a model, and the names in them."""
 
     command: str
-    """What to type to make the files again, without machine paths; the files quote it."""
+    """The command line that reproduces the files, without machine paths; the files quote it."""
     class_names: tuple[str, ...] = ()
-    """One for each output, in order; may be left out."""
+    """One per output, in order; may be empty."""
     symbol: str = defaults.SYMBOL
     """The array's C identifier."""
     target: Target | None = None
     """Refuse a model that does not fit this part."""
     formats: tuple[str, ...] = ()
-    """Build systems (`build_systems.FORMATS`) whose metadata go along."""
+    """Build systems (`build_systems.FORMATS`) to write metadata for."""
     engine: Engine = Engine.TFLM
-    """Whose files to write."""
+    """The engines to write files for."""
     engine_prefix: str = defaults.ENGINE_PREFIX
-    """What the row engine's names and files begin with."""
+    """Prefix of the row engine's names and files."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A folder's content, and what is known of it."""
+    """A folder's content, and the report on it."""
 
     contents: Mapping[str, str | bytes]
-    """By file name, with a folder before it or not."""
+    """By file name or relative path."""
     report: ExportReport
 
 
 def check(settings: Settings, model: Model) -> None:
-    """Refuse settings that do not fit a model, before the long work begins.
+    """Refuse settings that do not fit a model, before the time-consuming steps start.
 
     Raises:
-        UserError: a name that is no C identifier, an unknown build system, class names that do not fit the output, or
-            files of the row engine are asked for, which lacks an operator of the model.
+        UserError: a name is not a C identifier, a build system is unknown, class names do not match the output, or the
+            row engine is selected but lacks an operator of the model.
     """
     check_symbol(settings.symbol)
     check_class_names(settings.class_names, model.graph)
@@ -73,12 +73,12 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
 
     Args:
         verified: the model.
-        settings: what to write of it.
-        progress: called as the work goes on.
+        settings: which files to write.
+        progress: called repeatedly with the progress of each stage.
 
     Raises:
         UserError: the text does not compile, or the model does not fit the part.
-        RuntimeError: the row engine's C computes something else than TensorFlow Lite Micro: a defect of ours.
+        RuntimeError: the row engine's outputs differ from TensorFlow Lite Micro's, a defect of this program.
     """
     facts, rows = _facts(verified, settings), _compile_rows(verified.model, settings)
     progress(Stage.COMPILE, 0, 1)
@@ -117,7 +117,11 @@ def _facts(verified: Verified, settings: Settings) -> ModelFacts:
 
 
 def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
-    """The model in the row engine, also where it is only to be weighed; None where that does not take it."""
+    """The model compiled for the row engine, even if only its size is needed; None if the engine does not support it.
+
+    Raises:
+        UserError: the row engine's files are to be written, but it does not support the model.
+    """
     try:
         return compile_rows(model, settings.command, settings.engine_prefix)
     except UserError:
@@ -127,7 +131,7 @@ def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
 
 
 def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None) -> list[PartNeeds]:
-    """What is needed of each known part; a target that is too small is refused."""
+    """What the model needs on each known part; refuses a target that is too small."""
     graph, target = verified.model.graph, settings.target
     needs = {
         "model_bytes": verified.model.size,
@@ -151,11 +155,11 @@ def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:
         f"TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in all {len(parity.tensors)} tensors "
         f"({elements} values)"
     )
-    text += f", save {differing} FULLY_CONNECTED outputs that are one step off" if differing else ""
+    text += f", except {differing} FULLY_CONNECTED outputs that differ by one step" if differing else ""
     if keras is not None:
         text += (
-            f"; the quantization-aware Keras model agrees within {max(1, keras.largest_difference)} output steps (of "
-            f"{keras.elements} outputs {keras.differing} are off, {keras.beyond_one_step} by more than one) and in the "
-            f"class, save {keras.class_changes} images whose two best classes lie that close"
+            f"; the quantization-aware Keras model agrees within {max(1, keras.largest_difference)} output steps "
+            f"({keras.differing} of {keras.elements} outputs differ, {keras.beyond_one_step} by more than one step) "
+            f"and in the class, except for {keras.class_changes} images whose two highest outputs are that close"
         )
     return text

@@ -1,4 +1,4 @@
-"""What an export knows when it is done: the content of `export.json`."""
+"""The results of an export: the content of `export.json`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from firmware_export.verify.verify import Verified
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator, and the tensor that it writes."""
+    """One operator and its output tensor."""
 
     operator: str
     output: str
@@ -31,16 +31,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One threshold, and what it does on the validation images."""
+    """One threshold, and its effect on the validation images."""
 
     margin: int
     """The threshold, in output codes."""
     coverage: float
-    """Part of the images that are answered."""
+    """Fraction of the images that are answered."""
     risk: float
-    """Part of the answers that are wrong."""
+    """Fraction of the answers that are wrong."""
     risk_bound: float
-    """What the error rate stays below, with the stated confidence."""
+    """Upper bound of the error rate, with the stated confidence."""
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,22 @@ class AbstentionReport:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was exported and what is known about it; `export.json` holds the same."""
+    """What was exported, and the results; `export.json` has the same content."""
 
     command: str
     version: str
     symbol: str
     sha256: str
-    """Of the model that is shipped."""
+    """SHA-256 of the exported model."""
     given_sha256: str
-    """Of the model as it was given: another one where the shipped one carries a memory plan of ours."""
+    """SHA-256 of the input model; differs from `sha256` if the export added a memory plan."""
     crc32: str
     flash_bytes: int
-    """The model's, which is all that the array adds to flash; kernels come on top."""
+    """Size of the exported model, without the kernels."""
     arena_bytes: int
-    """The least with which TFLM prepares the model on this 64-bit host."""
+    """The smallest arena with which TFLM prepares the exported model on this 64-bit host."""
     given_arena_bytes: int
-    """The same for the model as it was given."""
+    """The same for the input model."""
     arena_bytes_with_margin: int
     arena_margin_rule: str
     macs: int
@@ -86,7 +86,7 @@ class ExportReport:
     input_scale: float
     input_zero_point: int
     has_unit_input: bool
-    """Whether firmware feeds `pixel ^ 0x80`; otherwise it must quantize its input itself."""
+    """Whether the input is `pixel ^ 0x80`; otherwise firmware must quantize its input itself."""
     output_shape: tuple[int, ...]
     output_scale: float
     output_zero_point: int
@@ -94,23 +94,24 @@ class ExportReport:
     verified_images: int
     images_are_real: bool
     kernel_parity: tuple[TensorParity, ...]
-    """For each operator's output: elements compared, how many differ between TFLM and TFLite's reference kernels."""
+    """For each operator's output: how many elements were compared, and how many differ between TFLM and TFLite's
+    reference kernels."""
     keras_parity: KerasParity | None
     golden_vectors: GoldenSummary
     unsure: AbstentionReport
     compiled_with: str | None
-    """None: no C++ compiler was found, and the array was read back from its text alone; or no array was asked for."""
+    """None if no C++ compiler was found, so that only the array's text was read back, or if no array was written."""
     files: tuple[str, ...]
     targets: tuple[PartNeeds, ...]
-    """What each known part has and what is needed of it; code is an estimate (`fitting.CODE_BYTES`)."""
+    """What each known part has, and what the model needs on it; code size is an estimate (`fitting.CODE_BYTES`)."""
     rows: CheckedRowsReport | None
-    """None where the row engine's files were not asked for."""
+    """None if the row engine's files were not written."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of `export.json`. What `unsure` does not know is left out there."""
-        said = asdict(self)
-        said["unsure"] = {key: value for key, value in said["unsure"].items() if value not in (None, ())}
-        return said
+        """The content of `export.json`; unknown values of `unsure` are left out."""
+        content = asdict(self)
+        content["unsure"] = {key: value for key, value in content["unsure"].items() if value not in (None, ())}
+        return content
 
 
 def make(
@@ -122,7 +123,7 @@ def make(
     parts: Sequence[PartNeeds],
     rows: CheckedRowsReport | None,
 ) -> ExportReport:
-    """Put together what the steps of an export found."""
+    """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph
     source, sink = graph.inputs[0], graph.outputs[0]
     return ExportReport(

@@ -1,5 +1,5 @@
-"""The row engine: an int8 model as one C99 file that evaluates it row by row, with TensorFlow Lite Micro's answers.
+"""The row engine: an int8 model as one C99 file that runs it row by row, with the outputs of TensorFlow Lite Micro.
 
-`lowering` turns a `.tflite` into `layers`, `plan` finds the rings of rows they need and the order in which they run,
-and `emit` writes the C.
+`lower` turns a `.tflite` into `layers`, `plan` sizes the ring buffers of rows and schedules the layers, `emit` writes
+the C, and `compile` calls them in turn.
 """

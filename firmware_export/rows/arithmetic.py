@@ -1,4 +1,4 @@
-"""TensorFlow Lite Micro's int8 arithmetic on the host: what the generated C takes as constants and tables.
+"""TensorFlow Lite Micro's int8 arithmetic on the host: it computes the constants and tables of the generated C.
 
 Sources are TFLM's: `kernels/internal/quantization_util.cc` (multipliers), `kernels/internal/common.cc` (requantization
 with double rounding), `kernels/kernel_util.cc` (activation ranges), `reference/softmax.h` with gemmlowp's
@@ -14,14 +14,14 @@ _INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """A multiplier as TFLM's `QuantizeMultiplier` has it.
+    """The fixed-point form of a multiplier, as TFLM's `QuantizeMultiplier` computes it.
 
     Args:
         real: ≥ 0.
 
     Returns:
-        `(multiplier, shift)`: real ≈ multiplier · 2^(shift − 31), the multiplier 0 or in [2^30, 2^31), the shift
-        positive to the left; (0, 0) where everything would be shifted out.
+        `(multiplier, shift)`: real ≈ multiplier · 2^(shift − 31), the multiplier 0 or in [2^30, 2^31); a positive
+        shift is to the left; (0, 0) if every bit would be shifted out.
 
     >>> quantize_multiplier(0.75), quantize_multiplier(2.0), quantize_multiplier(2.0**-40)
     ((1610612736, 0), (1073741824, 2), (0, 0))
@@ -36,22 +36,22 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def requantize(x: int, multiplier: int, shift: int) -> int:
-    """TFLM's `MultiplyByQuantizedMultiplier` with double rounding, int32 throughout.
+    """TFLM's `MultiplyByQuantizedMultiplier` with double rounding, in int32.
 
     Args:
-        x: int32, small enough that `x << shift` is one too.
-        multiplier: of `quantize_multiplier`.
-        shift: of `quantize_multiplier`.
+        x: int32; `x << shift` must also fit in int32.
+        multiplier: from `quantize_multiplier`.
+        shift: from `quantize_multiplier`.
     """
     return _divide_by_power_of_two(_high_product(x << max(shift, 0), multiplier), max(-shift, 0))
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """The lowest and the highest int8 code that a fused activation lets through.
+    """The lowest and the highest int8 output code under a fused activation.
 
     Args:
         activation: the schema's name: NONE, RELU, RELU6 or RELU_N1_TO_1.
-        scale: of the output, a float32's value.
+        scale: of the output; a float32 value.
         zero_point: of the output.
 
     >>> activation_range("RELU", 0.1, -20), activation_range("RELU6", 0.05, -128)
@@ -77,22 +77,22 @@ def quantized(real: float, scale: float) -> int:
 
 
 def exponentials(input_scale: float, beta: float) -> list[int]:
-    """What softmax needs of e^x, for every difference that two int8 codes can have.
+    """The exponentials that softmax needs, one for each difference between two int8 codes.
 
     Args:
         input_scale: of the softmax's input.
-        beta: its option, 1 nearly always.
+        beta: the option of the softmax, usually 1.
 
     Returns:
-        256 integers in [0, 2^31): entry d is exp(−d · input_scale · beta) in Q0.31, and 0 from the difference on that
-        TFLM leaves out (`diff_min`).
+        256 integers in [0, 2^31): entry d is exp(−d · input_scale · beta) in Q0.31; it is 0 for differences
+        beyond the limit of TFLM (`diff_min`).
 
     Raises:
-        ValueError: `beta * input_scale` is at most 2^−26, which TFLM refuses.
+        ValueError: `beta * input_scale` is at most 2^−26; TFLM rejects this.
     """
     real = min(beta * input_scale * (1 << (31 - _EXPONENT_BITS)), float((1 << 31) - 1))
     if real <= 1:
-        raise ValueError(f"softmax of scale {input_scale:g} and beta {beta:g}: larger than 2^-26 expected")
+        raise ValueError(f"scale {input_scale:g} times beta {beta:g}, expected more than 2^-26")
     multiplier, shift = quantize_multiplier(real)
     radius = math.floor(1.0 * ((1 << _EXPONENT_BITS) - 1) * (1 << (31 - _EXPONENT_BITS)) / (1 << shift))
     return [exp_on_negative(requantize(-d, multiplier, shift)) if d <= radius else 0 for d in range(256)]
@@ -103,7 +103,7 @@ _QUARTER = 1 << (31 - _EXPONENT_BITS - 2)
 _EIGHTH = 1 << 28  # 1/8 in Q0.31
 _EXP_OF_MINUS_EIGHTH = 1895147668
 _THIRD = 715827883
-# exp(-1/4), exp(-1/2), … exp(-16) in Q0.31, and the bit of a Q5.26 number that asks for each.
+# exp(-1/4), exp(-1/2), … exp(-16) in Q0.31, and the bit of a Q5.26 number that selects each.
 _EXP_FACTORS = tuple(
     enumerate((1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242), start=31 - _EXPONENT_BITS - 2)
 )

@@ -1,6 +1,6 @@
-"""A plan carried out on labels instead of codes: proof that no row is read before it is made or after it is gone.
+"""Check a plan: simulate its schedule to prove that no row is read before it is written or after it is overwritten.
 
-It knows nothing of how plans are found: slots hold the name of what was last written to them.
+The simulation is independent of the planner. Each slot holds the identity of the row last written to it.
 """
 
 from firmware_export.rows.layers import Tensor
@@ -8,11 +8,11 @@ from firmware_export.rows.plan import SOURCE, Plan
 
 
 def check(plan: Plan) -> None:
-    """Carry out a schedule.
+    """Simulate a schedule.
 
     Raises:
-        RuntimeError: a layer would read another row than it should, or the outputs are not all there at the end. That
-            is a defect of the planner, never the user's.
+        RuntimeError: a layer would read a wrong row, or output rows are missing at the end. This is a defect of the
+            planner, not a user error.
     """
     network = plan.network
     slots: dict[tuple[int, int], tuple[Tensor, int, bool]] = {}

@@ -1,4 +1,4 @@
-"""The row engine's two files, and what is known about them."""
+"""Compile a model to the two files of the row engine, and report their costs."""
 
 import re
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 
 FILES = ("satkd_model.c", "satkd_model.h")
-"""What `compile_rows` makes, sorted, under the default prefix."""
+"""The files that `compile_rows` generates, sorted, with the default prefix."""
 
 _WORD = 4
 
 
 @dataclass(frozen=True)
 class RingReport:
-    """One ring: the tensors that lie in it one after the other, and how much of them it holds."""
+    """One ring buffer: the tensors that share it in turn, and how many of their rows it holds."""
 
     tensors: tuple[str, ...]
     rows: int
     of_rows: int
     bytes: int
     is_whole: bool
-    """Whether a tensor of several rows is held as a whole, because a layer asks for it."""
+    """Whether all rows of a tensor with several rows are held, because a layer needs them."""
 
 
 @dataclass(frozen=True)
 class RowsReport:
-    """What a model costs in the row engine, in bytes."""
+    """The costs of a model in the row engine, in bytes."""
 
     prefix: str
-    """What every name and file of the generated C begins with."""
+    """The prefix of every name and file of the generated C."""
 
     context_bytes: int
-    """Rings and counters; what the core's kernels work in comes on top."""
+    """Rings and counters, without `scratch_bytes`."""
     scratch_bytes: dict[str, int]
-    """What that is, by kernels: `portable`, `dsp` (Cortex-M4, M7) and `mve` (M55)."""
+    """Scratch memory of the kernels: `portable`, `dsp` (Cortex-M4, M7) and `mve` (M55)."""
     constants_bytes: int
-    """Weights, biases, multipliers, tables and schedule; code comes on top."""
+    """Weights, biases, multipliers, tables and schedule, without code."""
     constants_crc32: int
     steps: int
     """Length of the schedule."""
@@ -55,10 +55,10 @@ class RowsReport:
 
 @dataclass(frozen=True)
 class CheckedRowsReport(RowsReport):
-    """The same, of C that was compiled on this host and compared with TensorFlow Lite Micro."""
+    """A report on C that was compiled on this host and compared with TensorFlow Lite Micro."""
 
     compiled_with: str | None
-    """The compiler's first line of `--version`; None where none was found and nothing was compared."""
+    """First line of the compiler's `--version`; None if no compiler was found and nothing was compared."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class RowsModel:
 
 
 def provenance(model: Model, command: str) -> dict[str, Any]:
-    """What the head of every generated file says."""
+    """The template values for the header comment of every generated file."""
     return {
-        # Nothing in it may end the comment or the line that it stands in.
+        # It must not end the comment or the line that contains it.
         "command": "".join(c if c.isprintable() else "?" for c in command).replace("*/", "* /"),
         "version": package_version(),
         "size": model.size,
@@ -81,15 +81,15 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
 
 
 def compile_rows(model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX) -> RowsModel:
-    """Turn a model into C99 that evaluates it row by row.
+    """Turn a model into C99 that runs it row by row.
 
     Args:
         model: int8, with batch 1.
-        command: what to type to make the files again; they quote it.
-        prefix: what every name and file of the C begins with.
+        command: the command that regenerates the files, quoted in them.
+        prefix: of every name and file of the C.
 
     Raises:
-        UserError: the model cannot run on a microcontroller, or not by the row engine; or the prefix begins no C
+        UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
             identifier.
     """
     naming.check_prefix(prefix)
@@ -141,7 +141,7 @@ def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
         "constants_bytes": len(arrays.content),
         "crc32": arrays.crc32,
         "layers": [_layer(planned, position, layer) for position, layer in enumerate(network.layers, start=1)],
-        "begun": arrays.crc32 | 1,  # never what cleared memory holds
+        "begun": arrays.crc32 | 1,  # never 0, the value of cleared memory
         "schedule": len(planned.schedule),
         "pads": [
             emit.call("satkd_fill", f"context->rows_{i}", ring.bytes, ring.tensor.zero_point)
@@ -156,7 +156,7 @@ def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
 
 
 def _scratch_bytes(network: Network) -> dict[str, int]:
-    asked = [
+    sizes = [
         fast_kernels.conv_scratch_bytes(
             w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels
         )
@@ -164,11 +164,11 @@ def _scratch_bytes(network: Network) -> dict[str, int]:
         if isinstance(layer, Convolution) and emit.has_fast_kernel(layer)
         for w in [layer.window]
     ]
-    return {kernels: max((sizes[kernels] for sizes in asked), default=0) for kernels in ("portable", "dsp", "mve")}
+    return {kernels: max((size[kernels] for size in sizes), default=0) for kernels in ("portable", "dsp", "mve")}
 
 
 def _members(planned: Plan) -> tuple[list[str], int]:
-    """The context's members behind its two first words, and the size of all."""
+    """The members of the context after its first two words, and the size of the whole context."""
     steps = len(planned.network.layers) + 1
     steps += steps % 2
     members = [f"uint16_t steps[{steps}]; /* done: rows of the image, then steps of each layer */"]

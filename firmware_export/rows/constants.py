@@ -1,4 +1,4 @@
-"""The model's constants as one C structure, so that one checksum covers them and nothing else."""
+"""The model's constants as one C structure, so that one checksum covers exactly these."""
 
 import textwrap
 import zlib
@@ -16,15 +16,15 @@ _TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "
 
 @dataclass
 class Constants:
-    """Arrays by name, each filled up with zeros to a multiple of 4 bytes: no compiler then puts gaps between them."""
+    """Arrays by name, each zero-padded to a multiple of 4 bytes, so that compilers insert no padding between them."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, name: str, values: np.ndarray) -> None:
-        """Put an array of int8, uint8, uint16 or int32 behind those there are.
+        """Append an array of int8, uint8, uint16 or int32.
 
         Raises:
-            ValueError: the name is taken.
+            ValueError: the name is already used.
         """
         if name in self.arrays:
             raise ValueError(f"two constants are named {name}")
@@ -54,12 +54,12 @@ class Constants:
 
 
 def _literal(value: int) -> str:
-    # −2147483648 is no literal in C: the minus sign applies to a number that int32_t lacks.
+    # −2147483648 is not a literal in C: the minus sign applies to a number outside int32_t.
     return "-2147483647 - 1" if value == -(1 << 31) else str(value)
 
 
 def constants(plan: Plan) -> Constants:
-    """Everything that stays in flash: the layers' arrays, rows of zero points, and the schedule."""
+    """All constants in flash: the arrays of the layers, rows of zero points, and the schedule."""
     found = Constants()
     for position, layer in enumerate(plan.network.layers, start=1):
         for name, values in _arrays(layer).items():
@@ -71,7 +71,7 @@ def constants(plan: Plan) -> Constants:
 
 
 def outside_name(zero_point: int) -> str:
-    """The row of zero points that convolutions see above and below an image.
+    """The name of the row of zero points that convolutions read above and below an image.
 
     >>> outside_name(-128), outside_name(3)
     ('outside_minus_128', 'outside_3')
@@ -96,7 +96,7 @@ def _arrays(layer: Layer) -> dict[str, np.ndarray]:
 
 
 def _outside_lengths(plan: Plan) -> dict[int, int]:
-    """How long the row of zero points must be, by zero point."""
+    """The required length of the row of zero points, by zero point."""
     longest: dict[int, int] = {}
     for layer in plan.network.layers:
         if isinstance(layer, Convolution) and layer.sees_outside:

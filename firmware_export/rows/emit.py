@@ -1,6 +1,6 @@
-"""The C text of each layer: a call of its kernel with its constants as literals.
+"""The C text of each layer: a call of its kernel with its parameters as literals.
 
-Rings are the context's members `rows_<i>`, sums its `sums_<position>`; arrays are those of `satkd_constants`.
+The context holds the rings as `rows_<i>` and the sums as `sums_<position>`; arrays are in `satkd_constants`.
 """
 
 import textwrap
@@ -29,14 +29,14 @@ _LINE = 118  # after an indent of two
 
 
 def ring_address(plan: Plan, tensor: Tensor, *, pads: int = 0) -> str:
-    """Where a tensor's ring begins, in C: its first pixel, or `pads` pixels of padding before that."""
+    """C address where a tensor's ring begins: its first pixel, or `pads` pixels of padding before it."""
     ring = plan.ring_of[tensor]
     start = (ring.pad_left - pads) * tensor.channels
     return f"context->rows_{plan.rings.index(ring)}" + (f" + {start}" if start else "")
 
 
 def row_address(plan: Plan, tensor: Tensor, row: str) -> str:
-    """Where the first pixel of a row lies, in C; `row` is its number in C."""
+    """C address of the first pixel of a row; `row` is a C expression for the row number."""
     ring = plan.ring_of[tensor]
     if ring.depth == 1:
         return ring_address(plan, tensor)
@@ -45,14 +45,14 @@ def row_address(plan: Plan, tensor: Tensor, row: str) -> str:
 
 
 def call(name: str, *arguments: Any) -> str:
-    """A statement that calls a function, in lines that fit a page."""
+    """A statement that calls a function, wrapped to the line length."""
     statement = f"{name}({', '.join(map(str, arguments))});"
     return textwrap.fill(statement, _LINE, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
 
 
 @singledispatch
 def body(layer: Layer, plan: Plan, position: int) -> list[str]:
-    """The statements of one step of a layer; `step` is its number in C."""
+    """The statements of one step of a layer; in C, `step` is the step number."""
     raise NotImplementedError(type(layer))
 
 
@@ -85,7 +85,7 @@ def _(layer: Convolution, plan: Plan, position: int) -> list[str]:
 
 
 def has_fast_kernel(layer: Layer) -> bool:
-    """Whether a core's own kernel may work a layer: a convolution whose sums it computes exactly."""
+    """Whether a core-specific kernel can run a layer: a convolution whose sums it computes exactly."""
     return (
         isinstance(layer, Convolution)
         and layer.depth_multiplier is None
@@ -141,7 +141,7 @@ def _find_rows(layer: Windowed, plan: Plan, count: Any, first: str, pads: int) -
 
 
 def _across(window: Any, given: Tensor, output: Tensor) -> tuple[int, ...]:
-    """What a pooling kernel needs to know of a row."""
+    """The arguments of a pooling kernel that describe a row."""
     return window.kernel_width, window.stride_width, window.pad_left, given.width, given.channels, output.width
 
 

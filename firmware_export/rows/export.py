@@ -9,19 +9,19 @@ from firmware_export.verify.verify import Verified
 
 
 def files(rows: RowsModel, facts: ModelFacts, verified: Verified) -> tuple[dict[str, str], CheckedRowsReport]:
-    """What goes into the folder, and what `export.json` says of it.
+    """The row engine's files of an exported folder, and its entry in `export.json`.
 
     Args:
         rows: the compiled model.
         facts: about the same model.
-        verified: the same model; its images are run through the generated C on this host.
+        verified: the same model; the generated C runs its images on this host.
 
     Returns:
-        Text by file name; and the report on it.
+        Text by file name, and the report.
 
     Raises:
-        UserError: the compiler refuses the text.
-        RuntimeError: an answer differs: a defect of the row engine.
+        UserError: the compiler rejects the generated C.
+        RuntimeError: an output differs from TFLM's, which is a defect of the row engine.
     """
     codes = verified.codes
     inputs = codes.view(np.uint8) ^ np.uint8(0x80) if facts.graph.has_unit_input else codes

@@ -1,7 +1,7 @@
-"""What the row engine's fast kernels ask of a layer: room to work in, and sums that stay within bounds.
+"""Requirements of the row engine's fast kernels: scratch memory, and sums within bounds.
 
 The kernels are `kernels_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `kernels_mve.h` (Helium) in
-`templates/rows`. They read weights as TensorFlow Lite has them.
+`templates/rows`. They read weights in the layout of TensorFlow Lite.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _LARGEST_FAST_SUM = 1 << 30
 
 
 def conv_scratch_bytes(kernel_height: int, kernel_width: int, channels_in: int, channels_out: int) -> Mapping[str, int]:
-    """The bytes that `satkd_conv_row` may write behind its last argument, aligned to 4.
+    """The size of the scratch memory that `satkd_conv_row` gets as its last argument, in bytes, aligned to 4.
 
     Returns:
-        By kernel: `portable` (always 0), `dsp` and `mve`; multiples of 4.
+        By kernels: `portable` (always 0), `dsp` and `mve`; multiples of 4.
     """
     row_bytes = kernel_width * channels_in
     depth = kernel_height * row_bytes
@@ -30,9 +30,9 @@ def conv_scratch_bytes(kernel_height: int, kernel_width: int, channels_in: int, 
 
 
 def _dsp_scratch_bytes(row_bytes: int, depth: int, channels_out: int) -> int:
-    """Four pixels, widened to int16: their patches, or one kernel row of them and int32 sums."""
+    """Four pixels, widened to int16: their whole patches, or one kernel row of each and int32 sums."""
     if row_bytes % 4:
-        return (4 * 2 + 4) * _round_up(depth, 4)  # and put together before they are widened
+        return (4 * 2 + 4) * _round_up(depth, 4)  # plus the patch, assembled before it is widened
     if 4 * 2 * depth > _WHOLE_PATCHES_BYTES:
         return 4 * 2 * row_bytes + 4 * 4 * channels_out
     return 4 * 2 * depth
@@ -43,14 +43,14 @@ def _round_up(number: int, multiple: int) -> int:
 
 
 def fits_fast_sums(weights: np.ndarray, bias: np.ndarray) -> bool:
-    """Whether the DSP kernels compute a layer exactly: no sum of products leaves −2³⁰ … 2³⁰.
+    """Whether the DSP kernels compute a layer exactly: every sum of products lies within ±2³⁰.
 
-    Where it is false (a bias of a channel whose weights are next to nothing), the layer takes the portable kernel. The
-    Helium kernels are exact for every sum that int32 holds.
+    Otherwise, which occurs for a large bias of a channel with nearly zero weights, the layer uses the portable kernel.
+    The Helium kernels are exact for every sum within int32.
 
     Args:
         weights: int8, output channels first.
-        bias: int32 [output channels], as the kernel gets it.
+        bias: int32 [output channels], as passed to the kernel.
     """
     products = 128 * np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)
     return bool((np.abs(bias.astype(np.int64)) + products < _LARGEST_FAST_SUM).all())

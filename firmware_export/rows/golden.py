@@ -1,4 +1,4 @@
-"""Golden vectors for the row engine: inputs with TensorFlow Lite Micro's answers, and a function that runs them."""
+"""Golden vectors for the row engine: inputs with TensorFlow Lite Micro's outputs, and a function that runs them."""
 
 import textwrap
 
@@ -11,25 +11,25 @@ from firmware_export.tflite.model import Model
 from firmware_export.verify.golden_vectors import GoldenVectors
 
 FILES = ("satkd_golden.c", "satkd_golden.h")
-"""What `render` makes, sorted, under the default prefix."""
+"""The files that `render` generates, sorted, with the default prefix."""
 
 
 def render(
     model: Model, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
 ) -> dict[str, str]:
-    """The generated files, by name; they need those of `compile_rows`.
+    """The generated files, by name; they `#include` those of `compile_rows`.
 
     Args:
-        model: what was compiled.
-        command: what to type to make the files again.
+        model: the compiled model.
+        command: the command that regenerates the files.
         rows: of the same model.
         golden: of the same model.
-        images_are_real: whether the inputs are photographs; the header says so.
+        images_are_real: whether the inputs are photographs; the header states it.
     """
     kind = "real images" if images_are_real else "GENERATED images (no real ones were given)"
     has_pixels = golden.inputs.dtype == np.uint8
     form = "pixels as the camera gives them" if has_pixels else "the model's input codes"
-    text = f"{len(golden.inputs)} {kind}, {form}, and the answers of TensorFlow Lite Micro's reference kernels to them."
+    text = f"{len(golden.inputs)} {kind}, {form}, and the outputs of TensorFlow Lite Micro's reference kernels."
     context = {
         **provenance(model, command),
         "crc32": rows.report.constants_crc32,

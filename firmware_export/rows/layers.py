@@ -1,7 +1,7 @@
-"""A model as layers that work step by step on rows, each with its constants.
+"""A model as layers that process rows step by step, each with its constants.
 
-A tensor is rows of pixels of channels. Most layers emit one row of output a step; some take in one row of input a step
-and emit when they have seen enough. Which rows a step reads and writes is all that the planner needs to know.
+A tensor consists of rows of pixels of channels. Most layers write one output row per step. Others read one input row
+per step and write once they have enough rows. The planner uses only which rows each step reads and writes.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Tensor:
     """An activation, int8: `height` rows of `width` pixels of `channels` codes."""
 
     index: int
-    """In the `.tflite`'s list of tensors; below 0 where the lowering put one in between."""
+    """Position in the tensor list of the `.tflite`; negative for tensors that the lowering inserts."""
     name: str
     height: int
     width: int
@@ -29,7 +29,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Window:
-    """What a convolution or a pooling sees of its input; padding may be larger than the window needs."""
+    """The window of a convolution or a pooling; padding may be larger than the window needs."""
 
     kernel_height: int
     kernel_width: int
@@ -39,7 +39,7 @@ class Window:
     pad_left: int = 0
 
     def right_overhang(self, width_in: int, width_out: int) -> int:
-        """By how many pixels the last window reaches beyond a row."""
+        """The number of pixels by which the last window extends beyond a row."""
         return max(0, (width_out - 1) * self.stride_width + self.kernel_width - self.pad_left - width_in)
 
 
@@ -53,11 +53,11 @@ class Layer:
     output: Tensor
 
     is_elementwise = False
-    """Whether a row of output may be written over the row of input that it is made of."""
+    """Whether an output row may overwrite the input row from which it is computed."""
 
     @property
     def steps(self) -> int:
-        """How many steps the layer takes."""
+        """The number of steps of the layer."""
         return self.output.height
 
     def reads(self, step: int) -> range:
@@ -65,38 +65,38 @@ class Layer:
         return range(step, step + 1)
 
     def begun(self, step: int) -> int:
-        """How many rows of output have been begun when a step is over."""
+        """The number of output rows begun at the end of a step."""
         return step + 1
 
     def finished(self, step: int) -> int:
-        """How many rows of output are complete when a step is over."""
+        """The number of output rows complete at the end of a step."""
         return step + 1
 
     @property
     def pads(self) -> tuple[int, int]:
-        """How many pixels of zero points it reads to the left and to the right of every input row."""
+        """The number of zero-point pixels read to the left and to the right of every input row."""
         return 0, 0
 
     @property
     def sums(self) -> int:
-        """How many int32 sums it keeps from step to step."""
+        """The number of int32 sums kept between steps."""
         return 0
 
 
 @dataclass(frozen=True, eq=False)
 class Windowed(Layer):
-    """A layer that sees its input through a window."""
+    """A layer that reads its input through a window."""
 
     window: Window
 
     def reads(self, step: int) -> range:
-        """The rows under the window, those outside the image left out."""
+        """The rows under the window, without those outside the image."""
         top = step * self.window.stride_height - self.window.pad_top
         return range(max(top, 0), min(top + self.window.kernel_height, self.inputs[0].height))
 
     @property
     def sees_outside(self) -> bool:
-        """Whether its window reaches above or below the image."""
+        """Whether the window extends above or below the image."""
         return any(len(self.reads(step)) < self.window.kernel_height for step in range(self.steps))
 
 
@@ -105,13 +105,13 @@ class Convolution(Windowed):
     """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED.
 
     Attributes:
-        weights: int8, as TFLM has them: [out, height, width, in], depthwise [height, width, out].
-        bias: int32 [out], the model's plus −(input's zero point) · sum of weights, so that raw codes are multiplied.
+        weights: int8, in TFLM's layout: [out, height, width, in], depthwise [height, width, out].
+        bias: int32 [out], the model's bias − input zero point · sum of weights, so that kernels multiply raw codes.
         multiplier: int32 [out].
-        shift: int8 [out], positive to the left.
-        lowest: the least output code.
-        highest: the largest.
-        depth_multiplier: outputs of each input channel, for a depthwise convolution; otherwise None.
+        shift: int8 [out], positive is a left shift.
+        lowest: the lowest output code.
+        highest: the highest output code.
+        depth_multiplier: output channels per input channel of a depthwise convolution; otherwise None.
     """
 
     weights: np.ndarray
@@ -124,13 +124,13 @@ class Convolution(Windowed):
 
     @property
     def pads(self) -> tuple[int, int]:
-        """As the window asks for."""
+        """The padding of the window."""
         return self.window.pad_left, self.window.right_overhang(self.inputs[0].width, self.output.width)
 
 
 @dataclass(frozen=True, eq=False)
 class Pool(Windowed):
-    """AVERAGE_POOL_2D or MAX_POOL_2D; what lies outside the image does not count."""
+    """AVERAGE_POOL_2D or MAX_POOL_2D; pixels outside the image are excluded."""
 
     lowest: int
     highest: int
@@ -138,7 +138,7 @@ class Pool(Windowed):
 
 @dataclass(frozen=True, eq=False)
 class Add(Layer):
-    """ADD of two tensors of one shape: `(multiplier, shift)` of each input and of the output, as TFLM has them."""
+    """ADD of two tensors of equal shape; `scalings` are TFLM's `(multiplier, shift)` of each input and the output."""
 
     scalings: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     lowest: int
@@ -149,7 +149,7 @@ class Add(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Layer):
-    """A function of one code: RELU and RELU6 on their own. `table` is int8 [256], entry 0 for the code −128."""
+    """A function of one code: RELU or RELU6 as an operator. `table` is int8 [256], entry 0 for the code −128."""
 
     table: np.ndarray
 
@@ -158,7 +158,7 @@ class Lookup(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Softmax(Layer):
-    """SOFTMAX over channels; `exponentials` is int32 [256], as `arithmetic.exponentials` makes them."""
+    """SOFTMAX over channels; `exponentials` is int32 [256], from `arithmetic.exponentials`."""
 
     exponentials: np.ndarray
 
@@ -175,28 +175,28 @@ class Pad(Layer):
     value: int
 
     def reads(self, step: int) -> range:
-        """One row, or none where the whole row is padding."""
+        """One row, or none if the whole output row is padding."""
         row = step - self.top
         return range(row, row + 1) if 0 <= row < self.inputs[0].height else range(0)
 
 
 @dataclass(frozen=True, eq=False)
 class RowByRow(Layer):
-    """A layer that takes in a row of its one input a step."""
+    """A layer that reads one row of its single input per step."""
 
     @property
     def steps(self) -> int:
-        """As many as the input has rows."""
+        """One for each input row."""
         return self.inputs[0].height
 
     def finished(self, step: int) -> int:
-        """As many as have been begun, unless a subclass knows better."""
+        """The number begun, unless a subclass overrides it."""
         return self.begun(step)
 
 
 @dataclass(frozen=True, eq=False)
 class Reshape(RowByRow):
-    """RESHAPE: the same codes in other rows."""
+    """RESHAPE: the same codes in rows of another length."""
 
     def begun(self, step: int) -> int:
         """The input so far, in rows of output rounded up."""
@@ -209,7 +209,7 @@ class Reshape(RowByRow):
 
 @dataclass(frozen=True, eq=False)
 class Mean(RowByRow):
-    """MEAN over rows and columns; `multiplier` and `shift` have the division by their number in them."""
+    """MEAN over rows and columns; `multiplier` and `shift` include the division by the number of pixels."""
 
     multiplier: int
     shift: int
@@ -226,14 +226,14 @@ class Mean(RowByRow):
 
 @dataclass(frozen=True, eq=False)
 class AveragePoolByRow(RowByRow):
-    """AVERAGE_POOL_2D whose windows do not overlap from row to row, so that sums do instead of rows."""
+    """AVERAGE_POOL_2D with windows that do not overlap vertically, so that sums are kept instead of rows."""
 
     window: Window
     lowest: int
     highest: int
 
     def begun(self, step: int) -> int:
-        """As many windows as end with this row or above it."""
+        """The number of windows that end at this row or above it."""
         ends = (step + 1 + self.window.pad_top - self.window.kernel_height) // self.window.stride_height + 1
         return self.output.height if step == self.steps - 1 else min(max(ends, 0), self.output.height)
 
@@ -245,7 +245,7 @@ class AveragePoolByRow(RowByRow):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in an order in which each finds its inputs made, from one input to one output."""
+    """Layers in topological order, from one input to one output."""
 
     input: Tensor
     output: Tensor

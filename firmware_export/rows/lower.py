@@ -1,4 +1,4 @@
-"""From an int8 `.tflite` to `layers`, each operator's constants as TensorFlow Lite Micro's `Prepare` derives them."""
+"""Lower an int8 `.tflite` to `layers`, with the constants that TensorFlow Lite Micro's `Prepare` functions derive."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,8 +37,8 @@ def lower(model: Model) -> Network:
         model: int8, with batch 1.
 
     Raises:
-        UserError: the model cannot run on a microcontroller at all (`reader.check_deployable`), or the row engine
-            lacks an operator or an option of it.
+        UserError: the model cannot run on a microcontroller (`reader.check_deployable`), or the row engine lacks an
+            operator or one of its options.
     """
     graph = model.graph
     reader.check_deployable(graph)
@@ -47,7 +47,7 @@ def lower(model: Model) -> Network:
     for operator in graph.operators:
         convert = _OPERATORS.get(operator.name)
         if convert is None:
-            raise source.refuse(operator, f"is none of the row engine's {', '.join(sorted(_OPERATORS))}")
+            raise source.refuse(operator, f"is not an operator of the row engine ({', '.join(sorted(_OPERATORS))})")
         layers += convert(source, operator, layers)
     first, last = source.tensor(graph.inputs[0]), source.tensor(graph.outputs[0])
     layers = _needed(layers, last)
@@ -70,7 +70,7 @@ def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     window = source.window(operator, (options["filterHeight"], options["filterWidth"]))
     if given.zero_point != output.zero_point:
         raise source.refuse(operator, "changes the zero point")
-    if output.height == 1:  # then the stride goes nowhere
+    if output.height == 1:  # then the stride has no effect
         window = replace(window, stride_height=max(window.stride_height, window.kernel_height))
     has_disjoint_rows = window.stride_height >= window.kernel_height
     saves_memory = 4 * output.row_codes < window.kernel_height * given.row_codes
@@ -83,7 +83,7 @@ def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
     (_, output), first, second = source.ends(operator), operator.given(0), operator.given(1)
     if second.is_constant or not first.shape == second.shape == operator.outputs[0].shape:
         raise source.refuse(
-            operator, f"adds {list(second.shape)} to {list(first.shape)}: a layer of equal shape expected"
+            operator, f"adds {list(second.shape)} to {list(first.shape)}, expected two activations of equal shape"
         )
     twice_largest = 2 * max(first.scale, second.scale)
     of_output = twice_largest / ((1 << 20) * operator.outputs[0].scale)
@@ -108,7 +108,7 @@ def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
 
 
 def _relu6(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)  # TFLM looks at the input's quantization alone
+    given, output = source.ends(operator)  # TFLM uses only the quantization of the input
     highest = min(127, given.zero_point + arithmetic.quantized(6.0, operator.given(0).scale))
     table = np.clip(_CODES, given.zero_point, highest)
     return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
@@ -117,11 +117,11 @@ def _relu6(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list
 def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
     if output.channels > _MOST_SUMMANDS:
-        raise source.refuse(operator, f"is over {output.channels} channels, at most {_MOST_SUMMANDS} expected")
+        raise source.refuse(operator, f"has {output.channels} channels, expected at most {_MOST_SUMMANDS}")
     scale = operator.outputs[0].scale
     if (scale, output.zero_point) != _SOFTMAX_OUTPUT:
         raise source.refuse(
-            operator, f"has the output scale {scale:g} and zero point {output.zero_point}, not 1/256, -128"
+            operator, f"has the output scale {scale:g} and zero point {output.zero_point}, expected 1/256 and -128"
         )
     try:
         table = arithmetic.exponentials(operator.given(0).scale, source.options(operator, "beta")["beta"])
@@ -135,10 +135,12 @@ def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     rank = len(operator.given(0).shape)
     axes = sorted({int(axis) % rank for axis in source.constant(operator, 1, "int32").reshape(-1)})
     if rank != 4 or axes != [1, 2]:
-        raise source.refuse(operator, f"is over the axes {axes} of {rank}, height and width (1, 2 of 4) expected")
+        raise source.refuse(
+            operator, f"averages the axes {axes} of {rank} dimensions, expected height and width ([1, 2] of 4)"
+        )
     pixels = given.height * given.width
     multiplier, shift = arithmetic.quantize_multiplier(operator.given(0).scale / operator.outputs[0].scale)
-    # `reference/reduce.h`: as much of the division as the multiplier has room for goes into the shift.
+    # `reference/reduce.h` shifts the multiplier left as far as it has room, before it divides by the number of pixels.
     down = min(pixels.bit_length() - 1, 32, 31 + shift)
     return [Mean(operator.name, (given,), output, (multiplier << down) // pixels, shift - down)]
 
@@ -152,7 +154,9 @@ def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
     given, output = source.ends(operator)
     amounts, rank = source.constant(operator, 1, "int32").reshape(-1, 2), len(operator.given(0).shape)
     if amounts.min() < 0 or (rank > 2 and amounts[0].any()):
-        raise source.refuse(operator, f"pads by {amounts.tolist()}: no batches, and none of it negative, expected")
+        raise source.refuse(
+            operator, f"pads by {amounts.tolist()}, expected no negative amounts and no padding of the batch"
+        )
     before = [int(amount) for amount in amounts[:, 0]]
     top, left, front = before[1:] if rank == 4 else (before[-2] if rank > 1 else 0, 0, before[-1])
     has_value = len(operator.inputs) > 2

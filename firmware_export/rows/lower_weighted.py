@@ -16,7 +16,7 @@ def convolution(source: Source, operator: Operator, earlier: Sequence[Layer]) ->
     """CONV_2D."""
     weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
     if weights.shape[3] != given.channels:
-        raise source.refuse(operator, f"is grouped: weights for {weights.shape[3]} of {given.channels} channels")
+        raise source.refuse(operator, f"is grouped (weights for {weights.shape[3]} of {given.channels} input channels)")
     window = source.window(operator, weights.shape[1:3])
     return [_layer(source, operator, *_unpadded(given, window, earlier), output, weights, _scales(source, operator, 0))]
 
@@ -26,14 +26,17 @@ def depthwise(source: Source, operator: Operator, earlier: Sequence[Layer]) -> l
     weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
     multiplier, rest = divmod(output.channels, given.channels)
     if rest:
-        raise source.refuse(operator, f"makes {output.channels} channels of {given.channels}")
+        raise source.refuse(
+            operator,
+            f"has {output.channels} output channels, expected a multiple of its {given.channels} input channels",
+        )
     window, scales = source.window(operator, weights.shape[1:3]), _scales(source, operator, 3)
     place = _unpadded(given, window, earlier)
     return [_layer(source, operator, *place, output, weights[0], scales, depth_multiplier=multiplier)]
 
 
 def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    """FULLY_CONNECTED: a 1×1 convolution over pixels that have as many channels as there are weights for a unit."""
+    """FULLY_CONNECTED: a 1×1 convolution over pixels with as many channels as each unit has weights."""
     weights, (given, output) = source.constant(operator, 1, "int8"), source.ends(operator)
     weights_format = source.options(operator, "weightsFormat")["weightsFormat"]
     if enum_name("FullyConnectedOptionsWeightsFormat", weights_format) != "DEFAULT":
@@ -41,14 +44,17 @@ def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     units, depth = weights.shape
     pixels = output.height * output.width
     if (pixels * depth, output.channels) != (given.height * given.row_codes, units):
-        raise source.refuse(operator, f"multiplies {list(weights.shape)} weights by {list(operator.given(0).shape)}")
+        raise source.refuse(
+            operator,
+            f"has weights of shape {list(weights.shape)}, which do not match its input {list(operator.given(0).shape)}",
+        )
     layers: list[Layer] = []
     if (given.height, given.width, given.channels) != (output.height, output.width, depth):
         flat = replace(given, index=-1 - operator.index, height=output.height, width=output.width, channels=depth)
         layers.append(Reshape("RESHAPE", (given,), flat))
         given = flat
     scales = _scales(source, operator, 0)
-    if len(operator.given(1).scales) == 1:  # then TFLM multiplies the two scales in float32
+    if len(operator.given(1).scales) == 1:  # TFLM then multiplies the two scales in float32
         product = np.float32(operator.given(0).scale) * np.float32(operator.given(1).scale)
         scales = np.full(units, float(product) / operator.outputs[0].scale)
     weights = weights.reshape(units, 1, 1, depth)
@@ -60,13 +66,15 @@ def _scales(source: Source, operator: Operator, dimension: int) -> np.ndarray:
     weights = operator.given(1)
     channels = weights.shape[dimension]
     if any(weights.zero_points) or len(weights.scales) not in (1, channels):
-        raise source.refuse(operator, "has weights that are not quantized symmetrically by output channel")
+        raise source.refuse(
+            operator, "has weights that are not quantized symmetrically per tensor or per output channel"
+        )
     scales = np.resize(np.array(weights.scales, np.float64), channels)
     return operator.given(0).scale * scales / operator.outputs[0].scale
 
 
 def _unpadded(given: Tensor, window: Window, earlier: Sequence[Layer]) -> tuple[Tensor, Window]:
-    """After a PAD with zero points: what was padded, and a window with more padding."""
+    """Merge a preceding PAD with zero points into the window: the input of the PAD, and a window with more padding."""
     pad = next((layer for layer in earlier if layer.output == given), None)
     if not isinstance(pad, Pad) or pad.inputs[0].channels != given.channels:
         return given, window
@@ -91,7 +99,7 @@ def _layer(
     bias = source.constant(operator, 2, "int32").reshape(-1) if has_bias else np.zeros(output.channels, np.int32)
     bias = bias.astype(np.int64) - given.zero_point * by_channel.sum(axis=1)
     if (np.abs(bias) + 128 * np.abs(by_channel).sum(axis=1)).max() >= 1 << 31:
-        raise source.refuse(operator, "has sums that 32 bits cannot hold")
+        raise source.refuse(operator, "has sums that overflow 32 bits")
     multiplier, shift = np.array([arithmetic.quantize_multiplier(float(scale)) for scale in scales]).T
     lowest, highest = source.activation(operator)
     return Convolution(

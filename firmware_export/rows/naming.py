@@ -1,4 +1,4 @@
-"""Names of the row engine's C: a prefix of its own for each of several models in one firmware."""
+"""Names in the row engine's C: each of several models in one firmware has its own prefix."""
 
 import re
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from firmware_export.common.errors import UserError
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse what would give names that C or C++ reserves, or macros that differ from another prefix's in case alone.
+    """Reject a prefix that gives names reserved in C or C++, or whose macros could equal those of another prefix.
 
     Raises:
-        UserError: anything but lower-case letters, digits and single underscores between them, a letter first.
+        UserError: the prefix is not a letter followed by letters, digits and single underscores, all in lower case.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix):
         raise UserError(
-            f"engine prefix {prefix!r} begins no C identifier: give lower-case letters, digits and single _ between "
-            f"them, such as {defaults.ENGINE_PREFIX}"
+            f"engine prefix {prefix!r} is not a valid start of C identifiers: use lower-case letters, digits and "
+            f"single _ between them, such as {defaults.ENGINE_PREFIX}"
         )
 
 
@@ -30,9 +30,9 @@ def file_name(name: str, prefix: str) -> str:
 
 
 def rename(files: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """The generated files under another prefix: their names, and every function, type and macro in them.
+    """The generated files with another prefix in their names and in every function, type and macro.
 
-    The comment at a file's head stays: it quotes the command.
+    The header comment of a file is unchanged, since it quotes the command.
 
     >>> rename({"satkd_model.h": "/* satkd_x */ int satkd_begin(void); /* SATKD_OK */"}, "cloud")
     {'cloud_model.h': '/* satkd_x */ int cloud_begin(void); /* CLOUD_OK */'}

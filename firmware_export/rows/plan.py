@@ -1,11 +1,12 @@
-"""How many rows of each tensor are kept, and in which order the layers work.
+"""Plan the memory and the schedule: how many rows of each tensor are kept, and in which order the layers run.
 
-Rows live in rings: row y of a tensor lies in slot y mod depth, until every layer that reads it has gone past. A layer
-may work when its rows are there and the slot that it writes to is free; the image's next row comes when no layer may.
-Whether a set of depths suffices does not depend on who of several goes first (layers with rings between them are a
-Kahn process network), so the depths are searched by running exactly that, and the order is written down as a table.
+Ring buffers hold the rows. Row y of a tensor is in slot y mod depth until every layer that reads it no longer needs it.
+A layer can run when its input rows are available and its output slot is free. The next row of the image is read when no
+layer can run. Whether a set of depths suffices does not depend on which of several ready layers runs first (layers
+connected by rings form a Kahn process network). The planner therefore simulates the network to search for the smallest
+depths, and records the order as a table.
 
-An elementwise layer writes over the row that it has read: its input then has no ring of its own.
+An elementwise layer may overwrite the row that it reads; its input then shares the ring of its output.
 """
 
 import heapq
@@ -16,49 +17,49 @@ from functools import cached_property
 from firmware_export.rows.layers import Layer, Network, Tensor
 
 SOURCE = 0
-"""In a schedule: the next row of the image. Layer i is i + 1."""
+"""Schedule entry for the next row of the image; the entry of layer i is i + 1."""
 _ALIGNMENT = 4
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Memory for `depth` rows, shared by tensors of one shape each of which is written over the one before."""
+    """Memory for `depth` rows, shared by tensors of the same shape, each of which overwrites the previous one."""
 
     tensors: tuple[Tensor, ...]
     depth: int
     pad_left: int
-    """Pixels of zero points before each row, as much as any reader needs."""
+    """Zero-point pixels before each row: the most that any reader needs."""
     pad_right: int
 
     @property
     def tensor(self) -> Tensor:
-        """The last of the tensors: the one that others read."""
+        """The last of the tensors, which other layers read."""
         return self.tensors[-1]
 
     @property
     def row_bytes(self) -> int:
-        """From one row to the next, a multiple of 4."""
+        """The distance between rows, a multiple of 4."""
         tensor = self.tensor
         codes = (self.pad_left + tensor.width + self.pad_right) * tensor.channels
         return -(-codes // _ALIGNMENT) * _ALIGNMENT
 
     @property
     def bytes(self) -> int:
-        """Of all rows."""
+        """The size of all rows."""
         return self.depth * self.row_bytes
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds a tensor of several rows as a whole."""
+        """Whether it holds all rows of a tensor with several rows."""
         return self.depth == self.tensor.height > 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where rows are kept, and who works when.
+    """The memory for rows, and the order of steps.
 
     Attributes:
-        network: what was planned.
+        network: the planned network.
         rings: in the order in which they are first written.
         schedule: `SOURCE` for a row of the image, i + 1 for a step of layer i.
     """
@@ -69,20 +70,20 @@ class Plan:
 
     @cached_property
     def ring_of(self) -> dict[Tensor, Ring]:
-        """The ring in which each tensor lies."""
+        """The ring of each tensor."""
         return {tensor: ring for ring in self.rings for tensor in ring.tensors}
 
     @property
     def ring_bytes(self) -> int:
-        """Of all rings together."""
+        """The size of all rings."""
         return sum(ring.bytes for ring in self.rings)
 
 
 def plan(network: Network) -> Plan:
-    """The smallest rings that a search finds, with their schedule; the same network always gives the same plan.
+    """Search for the smallest rings, and their schedule. The search is deterministic.
 
-    An elementwise layer writes over that one of its inputs which makes the rings smaller. From depths that suffice, the
-    rings with the longest rows are made one row shorter as often as the network still runs.
+    An elementwise layer overwrites the input that saves the most memory. The search starts from sufficient depths and
+    shortens each ring row by row, longest rows first, as long as the network still runs.
     """
     shared: dict[int, Tensor] = {}
     best = _plan(network, shared)
@@ -96,7 +97,7 @@ def plan(network: Network) -> Plan:
 
 
 def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
-    """Inputs that an elementwise layer alone reads, and once."""
+    """Inputs of an elementwise layer that it reads once and no other layer reads."""
     if not layer.is_elementwise:
         return []
     return [
@@ -114,7 +115,7 @@ def _plan(network: Network, shared: dict[int, Tensor]) -> Plan:
     rings = _rings(network, shared)
     traffic = _Traffic(network, rings)
     schedule, depths = traffic.run([None] * len(rings))
-    assert schedule is not None  # without limits every network runs
+    assert schedule is not None  # every network runs without limits
     order = sorted(range(len(rings)), key=lambda i: -rings[i].row_bytes)
     for ring in order:
         while depths[ring] > 1:
@@ -141,21 +142,21 @@ def _rings(network: Network, shared: dict[int, Tensor]) -> list[Ring]:
 
 
 class _Traffic:
-    """The network's steps as numbers, to run it for many sets of depths."""
+    """A simulation of the network on row numbers, to try many sets of depths."""
 
     def __init__(self, network: Network, rings: Sequence[Ring]) -> None:
         layers = network.layers
         index_of = {tensor: i for i, ring in enumerate(rings) for tensor in ring.tensors}
         writer_of = {network.input: SOURCE, **{layer.output: i for i, layer in enumerate(layers, start=1)}}
         height = network.input.height
-        # Of the source and of every layer, by step; the last entry is for a layer that is through.
+        # Lists over the source and the layers; inner lists are by step, some with an entry for a layer that is done.
         self.steps = [height, *(layer.steps for layer in layers)]
         self.begun = [list(range(1, height + 1)), *([layer.begun(s) for s in range(layer.steps)] for layer in layers)]
         self.finished = [
             [0, *range(1, height + 1)],
             *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
         ]
-        # A row of nothing but padding waits for the first row all the same: nothing works before the image's.
+        # A row that is only padding also waits for the first row: no layer runs before the image begins.
         self.needs = [[0] * height, *([max(1, layer.reads(s).stop) for s in range(layer.steps)] for layer in layers)]
         self.oldest = [[], *(_oldest(layer) for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
@@ -164,13 +165,13 @@ class _Traffic:
             for writer in set(writers):
                 self.readers[writer].append(i)
         self.ring = [index_of[network.input], *(index_of[layer.output] for layer in layers)]
-        # A row is free when every reader of every tensor in its ring has gone past it.
+        # A row is free once no reader of any tensor in its ring needs it.
         self.releasing = [
             [i for i, layer in enumerate(layers, start=1) if any(index_of[t] == ring for t in layer.inputs)]
             for ring in range(len(rings))
         ]
         self.kept = index_of[network.output]
-        # Who writes over what it has read finds its slot free.
+        # A layer that overwrites its input always has a free slot.
         self.in_place = [
             False,
             *(any(index_of[t] == self.ring[i] for t in layer.inputs) for i, layer in enumerate(layers, start=1)),
@@ -180,13 +181,13 @@ class _Traffic:
         ]
 
     def run(self, depths: Sequence[int | None]) -> tuple[list[int] | None, list[int]]:
-        """Run the network, the layers nearest the output first.
+        """Run the network; among ready layers, the one nearest the output runs first.
 
         Args:
-            depths: rows of each ring; None for as many as it takes.
+            depths: rows of each ring; None for unlimited.
 
         Returns:
-            The schedule, None where the network gets stuck; and the most rows alive in each ring.
+            The schedule, or None if the network cannot finish; and the largest number of rows alive in each ring.
         """
         step = [0] * len(self.steps)
         most = [0] * len(depths)
@@ -197,7 +198,7 @@ class _Traffic:
         while waiting:
             i = -heapq.heappop(waiting)
             queued[i] = False
-            if step[i] == self.steps[i] or not self._may_work(i, step, depths, most):
+            if step[i] == self.steps[i] or not self._can_run(i, step, depths, most):
                 continue
             step[i] += 1
             schedule.append(i)
@@ -208,7 +209,7 @@ class _Traffic:
                     heapq.heappush(waiting, -j)
         return (schedule if step == self.steps else None), most
 
-    def _may_work(self, i: int, step: list[int], depths: Sequence[int | None], most: list[int]) -> bool:
+    def _can_run(self, i: int, step: list[int], depths: Sequence[int | None], most: list[int]) -> bool:
         now = step[i]
         if any(self.finished[writer][step[writer]] < self.needs[i][now] for writer in self.inputs[i]):
             return False
@@ -225,7 +226,7 @@ class _Traffic:
 
 
 def _oldest(layer: Layer) -> list[int]:
-    """By step, the oldest row that this step or a later one reads; past the last row at the end."""
+    """For each step, the oldest row that it or a later step reads; one more entry, past the last row, for the end."""
     oldest = [layer.inputs[0].height]
     for step in reversed(range(layer.steps)):
         rows = layer.reads(step)

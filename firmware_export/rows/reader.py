@@ -1,4 +1,4 @@
-"""What the layers are made from: a `.tflite`'s operators with their options and constants, checked as they are read."""
+"""Read the operators of a `.tflite` for the row engine; options, tensors and constants are checked as they are read."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 @dataclass(frozen=True)
 class Source:
-    """A model whose parts are refused where the row engine lacks them."""
+    """A model to lower; its methods reject what the row engine does not support."""
 
     model: Model
 
     def refuse(self, operator: Operator, what: str) -> UserError:
-        """The error for an operator that the row engine lacks in this form."""
+        """The error for an operator that the row engine does not support in this form; `what` is the verb phrase."""
         return UserError(f"{self.model.name}: {operator.label} {what}: use TFLM (--engine tflm) or replace the layer")
 
     def options(self, operator: Operator, name: str) -> Options:
-        """The operator's options, which have `name`.
+        """The options of an operator, with `name` among them.
 
         Raises:
-            UserError: a damaged file, in which the operator has no options or another's.
+            UserError: the file is damaged: the operator has no options, or those of another operator.
         """
         found = self.model.options[operator.index]
         if name not in found:
@@ -37,16 +37,16 @@ class Source:
         return found
 
     def tensor(self, tensor: StoredTensor) -> Tensor:
-        """An activation in rows: [M, N] is M rows of one pixel, anything else as in `layers.Tensor`.
+        """An activation as rows: [N] is one pixel, [M, N] and [1, M, N] are M rows of one pixel.
 
         Raises:
-            UserError: a batch, five dimensions, or more rows than are counted.
+            UserError: the batch is not 1, or there are more than 4 dimensions or more than 65,535 rows.
         """
         shape = tensor.shape
         if len(shape) > 4 or (len(shape) > 2 and shape[0] != 1) or 0 in shape:
             raise UserError(
-                f"{self.model.name}: tensor {tensor.name!r} has the shape {list(shape)}; the row engine takes [N], "
-                "[M, N], [1, M, N] and [1, height, width, channels]"
+                f"{self.model.name}: tensor {tensor.name!r} has the shape {list(shape)}, expected [N], [M, N], "
+                "[1, M, N] or [1, height, width, channels]: use TFLM (--engine tflm)"
             )
         if len(shape) == 4:
             height, width, channels = shape[1:]
@@ -54,19 +54,20 @@ class Source:
             height, width, channels = (shape[-2] if len(shape) > 1 else 1), 1, (shape[-1] if shape else 1)
         if height > _MOST_ROWS:
             raise UserError(
-                f"{self.model.name}: tensor {tensor.name!r} has {height} rows, {_MOST_ROWS} at most expected"
+                f"{self.model.name}: tensor {tensor.name!r} has {height} rows, expected at most "
+                f"{_MOST_ROWS}: use TFLM (--engine tflm)"
             )
         return Tensor(tensor.index, tensor.name, height, width, channels, tensor.zero_point)
 
     def ends(self, operator: Operator) -> tuple[Tensor, Tensor]:
-        """The first input and the output, which must be int8 activations of one scale."""
+        """The first input and the output, which must be int8 activations with one scale."""
         given = operator.inputs[0]
         if given is None or given.is_constant:
-            raise self.refuse(operator, "has a constant for its input")
+            raise self.refuse(operator, "has a constant input")
         for tensor in (given, operator.outputs[0]):
             if tensor.dtype != "int8" or len(tensor.scales) != 1:
                 raise self.refuse(
-                    operator, f"works on {tensor.dtype} with {len(tensor.scales)} scales, not int8 with one"
+                    operator, f"has a tensor of {tensor.dtype} with {len(tensor.scales)} scales, expected int8 with one"
                 )
         return self.tensor(given), self.tensor(operator.outputs[0])
 
@@ -74,7 +75,7 @@ class Source:
         """The values of an input that must be a constant of `dtype`."""
         tensor = operator.inputs[position]
         if tensor is None or not tensor.is_constant or tensor.dtype != dtype:
-            raise self.refuse(operator, f"needs a constant of {dtype} for its input {position}")
+            raise self.refuse(operator, f"needs a constant of type {dtype} as its input {position}")
         return self.model.constant(tensor)
 
     def activation(self, operator: Operator) -> tuple[int, int]:
@@ -82,7 +83,7 @@ class Source:
         option = "fusedActivationFunction"
         name = enum_name("ActivationFunctionType", self.options(operator, option)[option])
         if name not in _ACTIVATIONS:
-            raise self.refuse(operator, f"has the fused activation {name}, one of {', '.join(_ACTIVATIONS)} expected")
+            raise self.refuse(operator, f"has the fused activation {name}, expected one of {', '.join(_ACTIVATIONS)}")
         output = operator.outputs[0]
         return arithmetic.activation_range(name, output.scale, output.zero_point)
 
@@ -99,6 +100,6 @@ class Source:
         ):
             expected = -(-size_in // stride) if is_same else (size_in + stride - taps) // stride
             if size_out != expected:
-                raise self.refuse(operator, f"has {size_out} rows or columns of output, {expected} expected")
+                raise self.refuse(operator, f"has {size_out} output rows or columns, expected {expected}")
             pads.append(max(0, (size_out - 1) * stride + taps - size_in) // 2)
         return Window(*kernel, *strides, *pads)

@@ -1,4 +1,4 @@
-"""Proof that the generated C computes what TensorFlow Lite Micro does: compile it on this host and compare."""
+"""Compile the generated C on this host, and compare its outputs with those of TensorFlow Lite Micro."""
 
 import shutil
 import subprocess
@@ -21,16 +21,16 @@ def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> s
     """Compile `rows.files`, run every input and compare every output.
 
     Args:
-        rows: the generated text, and the report that names its prefix.
-        inputs: uint8 or int8 [N, …], as `satkd_run` takes them.
-        outputs: int8 [N, …], TFLM's answers.
+        rows: the generated files, and the report with their prefix.
+        inputs: uint8 or int8 [N, …], as the input of `satkd_run`.
+        outputs: int8 [N, …], those of TFLM.
 
     Returns:
-        The compiler's first line of `--version`; None where no C compiler was found and nothing was compared.
+        First line of the compiler's `--version`; None if no C compiler was found and nothing was compared.
 
     Raises:
-        UserError: the compiler refuses the text.
-        RuntimeError: an answer differs. That is a defect of the row engine, never the user's.
+        UserError: the compiler rejects the generated C.
+        RuntimeError: an output differs. This is a defect of the row engine, not a user error.
     """
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
@@ -56,7 +56,7 @@ def _run(command: list[str], given: bytes = b"") -> bytes:
     try:
         return subprocess.run(command, input=given, check=True, capture_output=True, timeout=_SECONDS).stdout
     except (subprocess.SubprocessError, OSError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
-        reason = next((line for line in said if "error" in line), str(error))
+        stderr = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+        reason = next((line for line in stderr if "error" in line), str(error))
         name = Path(command[0]).name
-        raise UserError(f"{name} fails on the row engine's files ({reason}): try another compiler") from error
+        raise UserError(f"{name} fails on the files of the row engine ({reason}): try another compiler") from error

@@ -1,1 +1,1 @@
-"""A `.tflite` file: parsed, checked, cut, converted from Keras, and run."""
+"""`.tflite` files: parse, check, cut, convert from Keras, and run."""

@@ -1,7 +1,7 @@
-"""Keras to int8 `.tflite` bytes that a microcontroller can run: batch 1, int8 at both ends, input scale 1/255.
+"""Convert Keras models to int8 `.tflite` for microcontrollers: batch 1, int8 input and output, input scale 1/255.
 
-Models are legacy Keras (`tf_keras`), take float32 [batch, …] in [0, 1] (a pixel divided by 255), and may be float or
-quantization-aware (`tfmot.quantization.keras.quantize_model`).
+Models are legacy Keras (`tf_keras`) and take float32 [batch, …] in [0, 1] (pixels divided by 255). They may be float
+or quantization-aware (`tfmot.quantization.keras.quantize_model`).
 """
 
 import logging
@@ -26,16 +26,16 @@ def load_keras(path: Path) -> Any:
     """Read a legacy Keras model, quantization-aware or not, uncompiled.
 
     Args:
-        path: a `.keras`, `.h5` or `.hdf5` file. A quantization-aware model must be `.h5`: its `.keras` file does not
-            load again (tfmot 0.8.1).
+        path: a `.keras`, `.h5` or `.hdf5` file. A quantization-aware model must be `.h5`, because its `.keras` file
+            cannot be loaded (tfmot 0.8.1).
 
     Raises:
-        UserError: missing, damaged, a Keras 3 file, or with layers that only its own code knows; or the extra `train`
-            is not installed.
+        UserError: the file is missing, damaged, from Keras 3, or has custom layers; or the extra `train` is not
+            installed.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path} is no file: give a .tflite, .keras or .h5 model")
+        raise UserError(f"{path} is not a file: give a .tflite, .keras or .h5 model")
     with training_packages():
         _check_container(path)
         tf_keras, tfmot = _libraries()
@@ -44,23 +44,23 @@ def load_keras(path: Path) -> Any:
             with tfmot.quantization.keras.quantize_scope():
                 return tf_keras.models.load_model(path, compile=False)
         except Exception as error:
-            # Keras raises whatever its parsers happen to: all of it comes from the file.
+            # Keras lets through any exception of its parsers; the cause is always the file.
             raise UserError(f"{path} does not load as a legacy Keras model ({_one_line(error)}): {_REMEDY}") from error
 
 
-_REMEDY = "save it with tf_keras, a quantization-aware model as .h5, without custom layers"
+_REMEDY = "save it with tf_keras, without custom layers, and as .h5 if it is quantization-aware"
 
 
 def _check_container(path: Path) -> None:
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is truncated or no .keras file (no zip archive): copy or save it again")
+        raise UserError(f"{path} is truncated or not a .keras file (not a zip archive): copy or save it again")
     if path.suffix in (".h5", ".hdf5"):
         import h5py
 
         try:
             h5py.File(path, "r").close()
         except OSError as error:
-            raise UserError(f"{path} is truncated or no HDF5 file ({_one_line(error)}): save it again") from error
+            raise UserError(f"{path} is truncated or not an HDF5 file ({_one_line(error)}): save it again") from error
 
 
 def is_quantization_aware(model: Any) -> bool:
@@ -69,27 +69,27 @@ def is_quantization_aware(model: Any) -> bool:
 
 
 def check_input(model: Any) -> None:
-    """Refuse a Keras model without a single input of fixed size.
+    """Refuse a Keras model that does not have exactly one input of fixed size.
 
     Raises:
-        UserError: several inputs, or a free height or width.
+        UserError: the model has several inputs, or a variable height or width.
     """
     shape = model.input_shape
     if not isinstance(shape, tuple) or None in shape[1:]:
-        raise UserError(f"Keras model {model.name!r} has input shape {shape}: one input of fixed size is needed")
+        raise UserError(f"Keras model {model.name!r} has input shape {shape}: give it one input of fixed size")
 
 
 def quantized_aware_to_int8(model: Any) -> bytes:
-    """Convert a quantization-aware model; its own ranges become the int8 scales.
+    """Convert a quantization-aware model; its trained ranges become the int8 scales.
 
     Args:
-        model: what tfmot's `quantize_model` made, trained; float32 [batch, …] in [0, 1] to raw logits.
+        model: a trained result of tfmot's `quantize_model`; float32 [batch, …] in [0, 1] to raw logits.
 
     Returns:
-        The `.tflite`: full int8, batch 1, input scale 1/255 and zero point −128, operators TFLM has.
+        The `.tflite`: full int8, batch 1, input scale 1/255 and zero point −128, only operators that TFLM has.
 
     Raises:
-        UserError: not quantization-aware, or the result breaks one of these promises.
+        UserError: the model is not quantization-aware, or the result does not have these properties.
     """
     if not is_quantization_aware(model):
         raise UserError(f"Keras model {model.name!r} is not quantization-aware: give calibration images to quantize it")
@@ -101,20 +101,20 @@ def float_to_int8(model: Any, calibration_images: np.ndarray) -> bytes:
 
     Args:
         model: a float Keras model, float32 [batch, …] in [0, 1] to raw logits.
-        calibration_images: uint8 [N, …input shape without the batch]; a few hundred, like those met in use.
+        calibration_images: uint8 [N, …input shape without the batch]; a few hundred, similar to those in use.
 
     Returns:
-        The `.tflite`, with the promises of `quantized_aware_to_int8`.
+        The `.tflite`, with the properties stated in `quantized_aware_to_int8`.
 
     Raises:
-        UserError: images of another kind or shape, or the result breaks a promise.
+        UserError: the images have another type or shape, or the result does not have these properties.
     """
     expected = tuple(model.input_shape[1:])
     images = np.asarray(calibration_images)
     if images.dtype != np.uint8 or images.shape[1:] != expected or not len(images):
         raise UserError(
             f"calibration images are {images.dtype} {list(images.shape)}, uint8 [N, {', '.join(map(str, expected))}] "
-            "with N > 0 expected: give pixels from 0 to 255 of the model's input size"
+            "with N > 0 expected: give pixels from 0 to 255 in the model's input size"
         )
     return _convert(model, _spanning(images))
 
@@ -122,8 +122,8 @@ def float_to_int8(model: Any, calibration_images: np.ndarray) -> bytes:
 def _spanning(images: np.ndarray) -> np.ndarray:
     """The images, plus a copy of the first with one pixel 0 and one 255.
 
-    The calibrator takes the input's range from what it sees: this makes it exactly [0, 1]. A wholly black and a wholly
-    white image would do the same, and stretch the range of every later layer by what no camera sends.
+    The calibrator derives the input's range from the images; the added pixels make it exactly [0, 1]. An all-black and
+    an all-white image would have the same effect, but would widen the ranges of all later layers unrealistically.
     """
     extreme = images[:1].copy()
     extreme.flat[0], extreme.flat[-1] = 0, 255
@@ -135,20 +135,20 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
 
     check_input(model)
     with _quiet():
-        # A fixed batch: a free one drags SHAPE, STRIDED_SLICE and PACK into the graph.
+        # A variable batch would add SHAPE, STRIDED_SLICE and PACK to the graph.
         signature = [tf.TensorSpec([1, *model.input_shape[1:]], tf.float32, name="image")]
         function = tf.function(lambda image: model(image, training=False), input_signature=signature)
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         if calibration_images is not None:
-            # TFLITE_BUILTINS_INT8 without calibration images is an error even where every range is known.
+            # TFLITE_BUILTINS_INT8 without calibration images is an error, even if all ranges are known.
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.representative_dataset = lambda: (
                 [image[np.newaxis].astype(np.float32) / 255] for image in calibration_images
             )
-            # TFLM has a per-channel FULLY_CONNECTED since September 2024 (tflite-micro #2673), refused it from May on
-            # (#2602), and computed nonsense before; firmware trees live long.
+            # TFLM supports per-channel FULLY_CONNECTED since September 2024 (tflite-micro #2673). It refused it from
+            # May 2024 (#2602), and computed wrong results before; firmware may contain such an old version.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         try:
             content: bytes = converter.convert()
@@ -167,10 +167,10 @@ def _check(content: bytes, name: str) -> None:
 
 
 def check_unit_input(graph: Graph) -> None:
-    """Refuse an input that is not int8 with scale 1/255 and zero point −128.
+    """Refuse any input other than int8 with scale 1/255 and zero point −128.
 
     Raises:
-        UserError: firmware would have to quantize each pixel in floating point.
+        UserError: the input differs, so that firmware would have to quantize each pixel in floating point.
     """
     if not graph.has_unit_input:
         tensor = graph.inputs[0]

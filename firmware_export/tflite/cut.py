@@ -1,4 +1,4 @@
-"""Cut a model after chosen operators, so that each piece can be run from given inputs."""
+"""Cut a model after selected operators, so that each piece can run on given inputs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from firmware_export.tflite.model import Model
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive operators as a model of their own; tensor indices are those of the whole model."""
+    """Consecutive operators as a separate model, with the tensor indices of the whole model."""
 
     model: Model
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
-    """Indices of the tensors that come from before the piece."""
+    """Indices of the tensors that earlier pieces or the model's input provide."""
 
 
 def cut_after(model: Model, names: Collection[str]) -> list[Piece]:
     """Split a model after every operator whose name is in `names`.
 
     Args:
-        model: the whole.
+        model: the whole model.
         names: operator names, such as FULLY_CONNECTED.
 
     Returns:
-        The pieces in execution order; one, the model itself, where nothing but the end is to be cut.
+        The pieces in execution order; only the model itself if no operator before the last one is in `names`.
     """
     graph = model.graph
     ends = [o.index + 1 for o in graph.operators[:-1] if o.name in names] + [len(graph.operators)]
@@ -48,6 +48,6 @@ def _piece(model: Model, operators: tuple[Operator, ...]) -> Piece:
         subgraph = unpacked.subgraphs[0]
         subgraph.operators = subgraph.operators[operators[0].index : operators[-1].index + 1]
         subgraph.inputs, subgraph.outputs = list(inputs), [t.index for t in operators[-1].outputs]
-        unpacked.signatureDefs = None  # they name tensors of the whole model
+        unpacked.signatureDefs = None  # they refer to tensors of the whole model
 
     return Piece(model.edited(cut), operators, tuple(inputs))

@@ -1,4 +1,4 @@
-"""A model's graph: tensors, operators, and what they cost."""
+"""A model's graph: tensors, operators, and their MACs and parameters."""
 
 import math
 from collections import Counter
@@ -13,20 +13,20 @@ UNIT_ZERO_POINT = -128
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor. Real value = scale · (code − zero point); constants may have a scale for each channel."""
+    """One tensor. Real value = scale · (code − zero point); constants may have one scale per channel."""
 
     index: int
     name: str
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
-    """As `shape`, with −1 for a size that is free at run time."""
+    """As `shape`, with −1 for a size that is variable at run time."""
     dtype: str
-    """numpy's name in lower case: int8, int32, float32, …"""
+    """NumPy's name in lower case: int8, int32, float32, …"""
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     is_constant: bool
     quantized_dimension: int = 0
-    """Along which the scales lie, where there are several."""
+    """The axis of the scales, if there are several."""
     is_variable: bool = False
     """Whether it keeps its value from one inference to the next."""
 
@@ -37,10 +37,10 @@ class Tensor:
 
     @property
     def scale(self) -> float:
-        """The one scale of a tensor quantized as a whole.
+        """The scale of a tensor that is quantized per tensor.
 
         Raises:
-            UserError: the tensor is not quantized, or by channel.
+            UserError: the tensor is not quantized, or quantized per channel.
         """
         if len(self.scales) != 1:
             raise UserError(f"tensor {self.name!r} has {len(self.scales)} scales, 1 expected: quantize it per tensor")
@@ -48,7 +48,7 @@ class Tensor:
 
     @property
     def zero_point(self) -> int:
-        """The one zero point, 0 where the file leaves it out."""
+        """The zero point; 0 if the file does not state it."""
         return self.zero_points[0] if self.zero_points else 0
 
 
@@ -58,16 +58,16 @@ class Operator:
 
     index: int
     name: str
-    """The schema's name, such as CONV_2D; a custom operator's own name after `CUSTOM:`."""
+    """The schema's name, such as CONV_2D; for a custom operator, `CUSTOM:` and its name."""
     inputs: tuple[Tensor | None, ...]
-    """None where an optional input, such as a bias, is absent."""
+    """None for an optional input that is absent, such as a bias."""
     outputs: tuple[Tensor, ...]
 
     def given(self, position: int) -> Tensor:
-        """An input that the operator cannot do without.
+        """A required input.
 
         Raises:
-            UserError: it is absent.
+            UserError: the input is absent.
         """
         tensor = self.inputs[position] if position < len(self.inputs) else None
         if tensor is None:
@@ -76,18 +76,18 @@ class Operator:
 
     @property
     def label(self) -> str:
-        """What an error message calls it."""
+        """The operator's name in error messages."""
         return f"operator {self.index} ({self.name}, output {self.outputs[0].name!r})"
 
     @property
     def parameters(self) -> int:
-        """Weights and biases of its own, counted in elements; shapes, axes and paddings carry no scale."""
+        """Number of weights and biases: elements of constants that have a scale, unlike shapes, axes and paddings."""
         constants = {t.index: t for t in self.inputs if t is not None and t.is_constant}
         return sum(t.size for t in constants.values() if t.scales or t.dtype.startswith("float"))
 
     @property
     def macs(self) -> int:
-        """Multiplications of an activation by a weight. Zero but for convolutions, depthwise ones and dense layers."""
+        """Multiply-accumulates with weights; zero except for (depthwise) convolutions and dense layers."""
         if self.name not in _MAC_OPERATORS:
             return 0
         weights, output = self.given(1).shape, self.outputs[0]
@@ -105,7 +105,7 @@ _MAC_OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 @dataclass(frozen=True)
 class Graph:
-    """The first subgraph of a model, with what concerns the whole file."""
+    """The first subgraph of a model, with its name and number of subgraphs."""
 
     name: str
     inputs: tuple[Tensor, ...]
@@ -116,12 +116,12 @@ class Graph:
 
     @cached_property
     def operator_names(self) -> tuple[str, ...]:
-        """Every operator's name once, sorted."""
+        """The distinct operator names, sorted."""
         return tuple(sorted({operator.name for operator in self.operators}))
 
     @cached_property
     def operator_counts(self) -> dict[str, int]:
-        """How often each operator occurs, by name."""
+        """Number of occurrences of each operator, by name."""
         return dict(sorted(Counter(operator.name for operator in self.operators).items()))
 
     @cached_property
@@ -131,16 +131,16 @@ class Graph:
 
     @cached_property
     def parameters(self) -> int:
-        """Weights and biases, counted in elements.
+        """Number of weights and biases.
 
-        They are the constants that carry a scale (or are floats): shapes, axes and paddings carry none.
+        These are the elements of constants that have a scale or are floats; shapes, axes and paddings are not.
         """
         used = {t.index: t for operator in self.operators for t in operator.inputs if t is not None and t.is_constant}
         return sum(t.size for t in used.values() if t.scales or t.dtype.startswith("float"))
 
     @property
     def has_unit_input(self) -> bool:
-        """Whether an image x/255 in [0, 1] is the int8 code `uint8 ^ 0x80`, so that firmware needs no float."""
+        """Whether the int8 code of a pixel x, real value x/255, is `x ^ 0x80`, so that firmware needs no float."""
         tensor = self.inputs[0]
         return (
             tensor.dtype == "int8"

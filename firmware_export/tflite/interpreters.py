@@ -1,8 +1,9 @@
-"""What a model computes: TensorFlow Lite Micro on this host, which is the truth, and TFLite's two sets of kernels.
+"""Run a model with TensorFlow Lite Micro on this host, or with one of TFLite's two sets of kernels.
 
-PyPI's `tflite-micro` holds the interpreter and the reference kernels that firmware builds, compiled for the host.
-TFLite's reference kernels serve to cross-check it; its default kernels (XNNPACK) differ by a few codes from the first
-convolution on, and are only quick enough for the accuracy over a whole test set.
+TFLM is the reference: the PyPI package `tflite-micro` contains the interpreter and the reference kernels that firmware
+compiles, built for the host. TFLite's reference kernels are used to cross-check it. TFLite's default kernels (XNNPACK)
+differ by a few codes from the first convolution on; they are used for accuracy on a whole test set, because only they
+are fast enough.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from firmware_export.tflite.model import Model
 
 ARENA_STEP = 16
 """Bytes: TFLM aligns the arena, and every buffer in it, to this."""
-_LEAST_ARENA_TRIED = 1024  # TFLM's allocator writes its own 450 bytes unchecked: smaller arenas crash the process
+_LEAST_ARENA_TRIED = 1024  # TFLM's allocator writes about 450 bytes unchecked: a smaller arena crashes the process
 _LARGEST_ARENA_TRIED = 1 << 26  # no microcontroller has more
 
 Progress = Callable[[int, int], None]
@@ -32,16 +33,16 @@ class TflmInterpreter:
 
         Args:
             model: what to run.
-            arena_size: bytes, at least 1024; None gives more than any microcontroller has.
-            keeps_tensors: give every tensor memory of its own, so that `tensor` can read all of them after `invoke`.
+            arena_size: bytes, at least 1024; None for more than any microcontroller has.
+            keeps_tensors: give every tensor separate memory, so that `tensor` can read all of them after `invoke`.
 
         Raises:
-            UserError: TFLM cannot prepare the model, or the arena is too small; with TFLM's own words.
+            UserError: TFLM cannot prepare the model, or the arena is too small; contains TFLM's message.
         """
         from tflite_micro.python.tflite_micro import runtime
 
         configs = runtime.InterpreterConfig
-        with captured_stderr() as said:
+        with captured_stderr() as written:
             try:
                 self._interpreter = runtime.Interpreter.from_bytes(
                     model.content,
@@ -49,7 +50,7 @@ class TflmInterpreter:
                     intrepreter_config=configs.kPreserveAllTensors if keeps_tensors else configs.kAllocationRecording,
                 )
             except RuntimeError as error:
-                raise UserError(f"TensorFlow Lite Micro refuses the model: {_reason(said(), error)}") from error
+                raise UserError(f"TensorFlow Lite Micro refuses the model: {_reason(written(), error)}") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
         """Run one inference.
@@ -60,12 +61,12 @@ class TflmInterpreter:
         Returns:
             int8, the shape of the model's output.
         """
-        with captured_stderr() as said:
+        with captured_stderr() as written:
             try:
                 self._interpreter.set_input(codes, 0)
                 self._interpreter.invoke()
             except RuntimeError as error:
-                raise UserError(f"TensorFlow Lite Micro fails to run the model: {_reason(said(), error)}") from error
+                raise UserError(f"TensorFlow Lite Micro cannot run the model: {_reason(written(), error)}") from error
         output: np.ndarray = self._interpreter.get_output(0)
         return output
 
@@ -75,16 +76,16 @@ class TflmInterpreter:
         return values
 
 
-def _reason(said: str, error: Exception) -> str:
-    return "; ".join(line.strip() for line in said.splitlines() if line.strip()) or str(error)
+def _reason(written: str, error: Exception) -> str:
+    return "; ".join(line.strip() for line in written.splitlines() if line.strip()) or str(error)
 
 
 def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """What a microcontroller answers.
+    """Run a model with TFLM, which computes the same as a microcontroller.
 
     Args:
         model: int8, with batch 1.
-        images_int8: int8 [N, …input shape without the batch], as `quantize_input` makes them.
+        images_int8: int8 [N, …input shape without the batch], as returned by `quantize_input`.
         progress: called after every image.
 
     Returns:
@@ -97,11 +98,12 @@ def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None)
 def least_arena(model: Model) -> int:
     """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
 
-    Found by bisection, because TFLM's recording API leaves out what kernels allocate only while they are prepared.
-    Pointers here take 64 bits; a 32-bit part needs slightly less (203,396 against 201,796 bytes for a ResNet8).
+    Found by bisection, because TFLM's recording API omits memory that kernels allocate only while they are prepared.
+    The host's pointers have 64 bits; a 32-bit part needs slightly less (201,796 instead of 203,396 bytes for a
+    ResNet8).
 
     Raises:
-        UserError: TFLM refuses the model whatever the arena.
+        UserError: TFLM refuses the model with an arena of any size.
     """
     TflmInterpreter(model)
     too_small, enough = _LEAST_ARENA_TRIED // ARENA_STEP - 1, _LARGEST_ARENA_TRIED // ARENA_STEP
@@ -130,7 +132,7 @@ class TfliteInterpreter:
 
         Args:
             model: what to run.
-            is_reference: the plain reference kernels with every tensor kept; otherwise the default, fast ones.
+            is_reference: use the reference kernels and keep every tensor; otherwise use the fast default kernels.
 
         Raises:
             UserError: TFLite cannot prepare the model.
@@ -151,17 +153,17 @@ class TfliteInterpreter:
                 raise UserError(f"TFLite refuses the model ({_one_line(error)}): convert it again") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
-        """Run one inference: int8 input of the model's input shape to int8 output of its output shape."""
+        """Run one inference; `codes` is int8 in the model's input shape, the result int8 in its output shape."""
         return self.invoke_with({self._input: codes})
 
     def invoke_with(self, inputs: dict[int, np.ndarray]) -> np.ndarray:
-        """As `invoke`, for a model of several inputs, given by tensor index."""
+        """As `invoke`, for a model with several inputs, given by tensor index."""
         try:
             for index, value in inputs.items():
                 self._interpreter.set_tensor(index, value)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"TFLite fails to run the model ({_one_line(error)}): convert it again") from error
+            raise UserError(f"TFLite cannot run the model ({_one_line(error)}): convert it again") from error
         output: np.ndarray = self._interpreter.get_tensor(self._output)
         return output
 
@@ -176,7 +178,7 @@ def _one_line(error: Exception) -> str:
 
 
 def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """TFLite's fast kernels over many images: for accuracy, never as an oracle.
+    """Run a model with TFLite's fast kernels: for accuracy on many images, not as a reference.
 
     Args:
         model: int8, with batch 1.
@@ -184,7 +186,7 @@ def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | No
         progress: called after every image.
 
     Returns:
-        int8 [N, …output shape without the batch]; up to a few codes away from what a microcontroller computes.
+        int8 [N, …output shape without the batch]; differs by up to a few codes from a microcontroller's outputs.
     """
     codes = quantize_input(images_uint8, model.graph)
     return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, progress)
@@ -200,15 +202,18 @@ def _for_each(invoke: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, pro
 
 
 def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
-    """The int8 codes a model reads for images.
+    """Quantize images to the model's input codes.
 
     Args:
-        images_uint8: uint8 [N, …]; int8 arrays are taken for codes already and returned as they are.
-        graph: the model's; its input's real value is the pixel divided by 255.
+        images_uint8: uint8 [N, …]; an int8 array is assumed to contain codes and returned unchanged.
+        graph: the model's graph; the real value of its input is the pixel divided by 255.
 
     Returns:
-        int8 [N, …]: `uint8 ^ 0x80` where the input scale is 1/255 and the zero point −128, otherwise
+        int8 [N, …]: `uint8 ^ 0x80` if the input scale is 1/255 and the zero point −128, otherwise
         round(x / 255 / scale) + zero point, saturated.
+
+    Raises:
+        UserError: the images are neither uint8 nor int8.
     """
     if images_uint8.dtype == np.int8:
         return images_uint8
@@ -217,7 +222,7 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
     if graph.has_unit_input:
         return (images_uint8 ^ np.uint8(0x80)).view(np.int8)
     tensor = graph.inputs[0]
-    # All 256 answers at once: exact in double precision, and no float array of the size of the data set.
+    # A table of all 256 values: exact in double precision, without a float array of the size of the data set.
     codes = np.round(np.arange(256) / 255 / tensor.scale) + tensor.zero_point
     table: np.ndarray = np.clip(codes, -128, 127).astype(np.int8)
     return np.take(table, images_uint8)

@@ -1,6 +1,6 @@
-"""A `.tflite` file, parsed once: its bytes, its graph, its operators' options, its constants and its metadata.
+"""A parsed `.tflite` file: its bytes, graph, operator options, constants and metadata.
 
-This module alone unpacks and packs the flatbuffer.
+Only this module unpacks and packs the flatbuffer.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import numpy as np
 from firmware_export.tflite.graph import Graph, Operator, Tensor
 
 Options = Mapping[str, Any]
-"""An operator's options by the schema's name, such as strideH."""
+"""An operator's options by the schema's names, such as strideH."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Buffer:
     """Data that tensors or metadata refer to by its index."""
 
     data: bytes
-    """Empty where the file gives none."""
+    """Empty if the file has none."""
     is_external: bool
-    """Whether the data lies outside the flatbuffer."""
+    """Whether the data is outside the flatbuffer."""
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,36 @@ class Metadata:
 
     name: bytes | None
     buffer: int
-    """An index into the model's buffers; the file may point anywhere."""
+    """An index into the model's buffers, not yet checked."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A `.tflite` file. `reader.read` makes one of bytes that may be damaged."""
+    """A `.tflite` file. For a file that may be damaged, use `reader.read`."""
 
     content: bytes = field(repr=False)
     """The file."""
     graph: Graph
     options: tuple[Options, ...] = field(repr=False)
-    """For each operator, in the order of the graph; empty where it has none."""
+    """For each operator, in the order of the graph; empty if it has none."""
     tensor_buffers: tuple[int, ...] = field(repr=False)
-    """For each tensor, in the order of the graph, the index of its buffer."""
+    """The index of each tensor's buffer, in the order of the graph."""
     buffers: tuple[Buffer, ...] = field(repr=False)
     metadata: tuple[Metadata, ...]
 
     @property
     def name(self) -> str:
-        """What error messages call it."""
+        """The model's name in error messages."""
         return self.graph.name
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return len(self.content)
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file, in lower-case hexadecimal."""
+        """SHA-256 of the file, in lower-case hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
     @cached_property
@@ -73,20 +73,20 @@ class Model:
         return zlib.crc32(self.content)
 
     def buffer(self, tensor: Tensor) -> Buffer:
-        """What a tensor refers to."""
+        """A tensor's buffer."""
         return self.buffers[self.tensor_buffers[tensor.index]]
 
     def constant(self, tensor: Tensor) -> np.ndarray:
         """A constant's values, read-only, in its shape.
 
         Args:
-            tensor: a constant of a data type that numpy has.
+            tensor: a constant of a data type that NumPy supports.
         """
         dtype = np.dtype(tensor.dtype).newbyteorder("<")
         return np.frombuffer(self.buffer(tensor).data, dtype).reshape(tensor.shape)
 
     def edited(self, edit: Callable[[Any], None]) -> "Model":
-        """This model after a change.
+        """A changed copy of this model.
 
         Args:
             edit: changes the flatbuffer's object form (`ModelT` of the schema) in place.
@@ -97,14 +97,14 @@ class Model:
 
 
 def parse(content: bytes, name: str) -> Model:
-    """Parse a file that is known to be a whole flatbuffer.
+    """Parse a file that is known to be a complete flatbuffer.
 
     Args:
         content: the file.
-        name: what error messages call it.
+        name: the model's name in error messages.
 
     Raises:
-        AttributeError, LookupError, TypeError, ValueError: the parts of the file contradict each other.
+        AttributeError, LookupError, TypeError, ValueError: the file is inconsistent.
     """
     unpacked = _unpack(content)
     main = unpacked.subgraphs[0]
@@ -119,7 +119,7 @@ def parse(content: bytes, name: str) -> Model:
 
 
 def enum_name(enum: str, value: int) -> str:
-    """The schema's name of an enumeration's value; the value itself where a damaged file holds one that has none.
+    """The schema's name of an enumeration's value; the value itself if it has no name, as in a damaged file.
 
     >>> enum_name("Padding", 0), enum_name("Padding", 99)
     ('SAME', '99')
@@ -172,7 +172,7 @@ def _graph(unpacked: Any, name: str) -> Graph:
 
 def _given(tensors: tuple[Tensor, ...], indices: Any, owner: str) -> tuple[Tensor, ...]:
     found = [int(index) for index in _listed(indices)]
-    if min(found, default=0) < 0:  # −1 stands for an absent tensor, which only an operator's input may be
+    if min(found, default=0) < 0:  # −1 means an absent tensor, which is allowed only for an operator's input
         raise IndexError(f"{owner} lacks an input or an output")
     return tuple(tensors[index] for index in found)
 
@@ -198,7 +198,7 @@ def _tensor(index: int, tensor: Any, dtype_names: dict[int, str], buffers: list[
 def _operator_name(code: Any, builtin_names: dict[int, str]) -> str:
     if code.customCode:
         return "CUSTOM:" + " ".join(code.customCode.decode(errors="replace").split())
-    # Codes below 127 are written to both fields, those above only to the newer one.
+    # Codes below 127 are written to both fields, larger ones only to the newer field.
     return builtin_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
 

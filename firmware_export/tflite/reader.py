@@ -11,11 +11,11 @@ def read(content: bytes, name: str = "model") -> Model:
     """Parse the bytes of a `.tflite` file.
 
     Args:
-        content: the file's. TFLite itself crashes on some damaged files: `sandbox.check` those of others first.
-        name: what error messages call it.
+        content: the file. TFLite itself crashes on some damaged files: run `sandbox.check` first on untrusted files.
+        name: the model's name in error messages.
 
     Raises:
-        UserError: truncated, corrupt, or no TFLite model at all.
+        UserError: the file is truncated, corrupt, or not a TFLite model.
     """
     _check_bytes(content, name)
     try:
@@ -29,14 +29,14 @@ _LACKS_OPERATOR = ("Didn't find op for builtin opcode", "unresolved custom op")
 
 def _check_bytes(content: bytes, name: str) -> None:
     if content[4:8] != b"TFL3":
-        raise UserError(f"{name} is no .tflite model (no TFL3 mark in its first 8 bytes): give an int8 .tflite file")
+        raise UserError(f"{name} is not a .tflite model (no TFL3 in its first 8 bytes): give an int8 .tflite file")
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # The Python schema reads past the end of a cut file without noticing; LiteRT runs flatbuffers' own verifier.
+    # The Python schema reads past the end of a truncated file without an error; LiteRT runs flatbuffers' verifier.
     try:
         Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     except (ValueError, RuntimeError) as error:
-        if any(said in str(error) for said in _LACKS_OPERATOR):  # the file is whole: `check_deployable` judges it
+        if any(text in str(error) for text in _LACKS_OPERATOR):  # the file is complete: see `check_deployable`
             return
         raise UserError(f"{name} is truncated or corrupt ({_first_line(error)}): copy or convert it again") from error
 
@@ -46,10 +46,10 @@ def _first_line(error: Exception) -> str:
 
 
 def check_deployable(graph: Graph) -> None:
-    """Refuse what a microcontroller cannot run, and say what to do about it.
+    """Refuse a model that a microcontroller cannot run; the message states the remedy.
 
     Raises:
-        UserError: several subgraphs, inputs or outputs; a free or other batch than 1; float, 16-bit or unsigned
+        UserError: several subgraphs, inputs or outputs; a variable batch or one other than 1; float, 16-bit or unsigned
             activations; operators that TensorFlow Lite Micro lacks.
     """
     _check_ends(graph)
@@ -83,17 +83,19 @@ def _check_shapes(graph: Graph) -> None:
         if -1 in tensor.shape_signature:
             raise UserError(
                 f"{graph.name}: tensor {tensor.name!r} has the dynamic shape {list(tensor.shape_signature)}, a fixed "
-                "one is needed: convert with a fixed batch of 1 (python -m firmware_export does, from the Keras model)"
+                "one is needed: convert with a fixed batch of 1, or give python -m firmware_export the Keras model"
             )
     batch = graph.inputs[0].shape[:1]
     if batch != (1,):
-        raise UserError(f"{graph.name}: input shape {list(graph.inputs[0].shape)}, batch 1 expected: convert with it")
+        raise UserError(
+            f"{graph.name}: input shape {list(graph.inputs[0].shape)}, batch 1 expected: convert with batch 1"
+        )
 
 
 _DTYPE_REMEDIES = {
     "float": "quantize it to full int8 (give python -m firmware_export the Keras model, with --images for a float one)",
     "int16": "quantize activations to int8, not 16x8",
-    "uint8": "quantize to int8: uint8 kernels are gone from TFLM",
+    "uint8": "quantize to int8, because TFLM no longer has uint8 kernels",
 }
 
 

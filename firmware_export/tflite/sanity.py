@@ -1,7 +1,7 @@
-"""Is a `.tflite` sound enough to be run? What kernels take for granted, and crash or overwrite memory without.
+"""Check that a `.tflite` is consistent: kernels assume this, and crash or overwrite memory if it is not.
 
-TensorFlow Lite Micro trusts the file: it reads indices, sizes, strides and scales as they come. flatbuffers' verifier
-only knows whether the bytes are a flatbuffer at all.
+TensorFlow Lite Micro uses indices, sizes, strides and scales from the file without checks. flatbuffers' verifier checks
+only that the bytes are a flatbuffer.
 """
 
 import math
@@ -15,23 +15,23 @@ from firmware_export.tflite.model import Buffer, Model, Options
 from firmware_export.tflite.offline_metadata import METADATA_NAME, ONLINE_PLANNED, read_offsets
 
 LARGEST_ACTIVATIONS = 1 << 26
-"""Bytes of all activations together: no microcontroller has as much memory."""
+"""Limit for all activations together, in bytes: more than any microcontroller has."""
 
 _AT_LEAST_ONE = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
 
 
 def check(model: Model) -> None:
-    """Refuse a file whose parts contradict each other.
+    """Refuse an inconsistent file.
 
     Args:
-        model: one that `reader.check_deployable` has let pass.
+        model: a model that passed `reader.check_deployable`.
 
     Raises:
-        UserError: a tensor that is read before it is written, or written twice; constants of another size than their
-            shape; scales that are not positive, zero points outside the data type; windows or strides below 1, a depth
-            multiplier that the channels deny; activations beyond `LARGEST_ACTIVATIONS`; state that outlives an
-            inference; metadata that point nowhere.
+        UserError: a tensor that is read before it is written, or written twice; a constant whose size does not match
+            its shape; a scale that is not positive, a zero point outside the data type; a window or stride below 1, a
+            depth multiplier that contradicts the channels; activations larger than `LARGEST_ACTIVATIONS`; state that
+            is kept between inferences; metadata that refer to no buffer.
     """
     graph = model.graph
     for tensor in graph.tensors:
@@ -44,19 +44,19 @@ def check(model: Model) -> None:
 
 
 def check_shapes(graph: Graph, shape_of: Callable[[int], tuple[int, ...]]) -> None:
-    """Refuse shapes that do not follow from the operators: TFLM writes as many values as the operator computes.
+    """Refuse shapes that contradict the operators, because TFLM writes as many values as the operator computes.
 
     Args:
         graph: the model.
-        shape_of: the shape that TFLite's kernels gave a tensor, by its index.
+        shape_of: returns the shape that TFLite's kernels computed for a tensor, by its index.
 
     Raises:
-        UserError: an operator's output has another shape in the file.
+        UserError: the file states another shape for an operator's output.
     """
     for operator in graph.operators:
         for tensor in operator.outputs:
             if (made := shape_of(tensor.index)) != tensor.shape:
-                raise _broken(graph, f"{operator.label} makes {list(made)}, but the file says {list(tensor.shape)}")
+                raise _broken(graph, f"{operator.label} computes {list(made)}, but the file has {list(tensor.shape)}")
 
 
 def _broken(graph: Graph, what: str) -> UserError:
@@ -70,10 +70,10 @@ def _check_tensor(graph: Graph, tensor: Tensor, buffer: Buffer) -> None:
     if any(size < 1 for size in tensor.shape):
         raise _broken(graph, f"{label} has the shape {list(tensor.shape)}")
     if buffer.is_external:
-        raise _broken(graph, f"{label} lies outside the flatbuffer")
+        raise _broken(graph, f"{label} is outside the flatbuffer")
     needed = _bytes(tensor)
     if buffer.data and len(buffer.data) != needed:
-        raise _broken(graph, f"{label} holds {len(buffer.data)} bytes, {needed} expected")
+        raise _broken(graph, f"{label} has {len(buffer.data)} bytes, {needed} expected")
     _check_quantization(graph, tensor, label)
 
 
@@ -90,7 +90,7 @@ def _check_quantization(graph: Graph, tensor: Tensor, label: str) -> None:
     if tensor.dtype == "int8" and not tensor.scales:
         raise _broken(graph, f"{label} is int8 without a scale")
     if not all(math.isfinite(scale) and scale > 0 for scale in tensor.scales):
-        raise _broken(graph, f"{label} has a scale that is not above 0: {_first_bad(tensor.scales)}")
+        raise _broken(graph, f"{label} has a scale that is not positive: {_first_bad(tensor.scales)}")
     if len(tensor.zero_points) not in (0, len(tensor.scales)):
         raise _broken(graph, f"{label} has {len(tensor.scales)} scales and {len(tensor.zero_points)} zero points")
     if tensor.dtype in ("int8", "int4") and not all(-128 <= zero <= 127 for zero in tensor.zero_points):
@@ -109,8 +109,8 @@ def _check_memory(graph: Graph) -> None:
     needed = sum(_bytes(tensor) for tensor in graph.tensors if not tensor.is_constant)
     if needed > LARGEST_ACTIVATIONS:
         raise UserError(
-            f"{graph.name} has {needed:,} bytes of activations, at most {LARGEST_ACTIVATIONS:,} expected: no "
-            "microcontroller has as much; make the input or the layers smaller"
+            f"{graph.name} has {needed:,} bytes of activations, at most {LARGEST_ACTIVATIONS:,} expected: make the "
+            "input or the layers smaller"
         )
 
 
@@ -127,11 +127,12 @@ def _check_operator(graph: Graph, operator: Operator, options: Options) -> None:
 
 
 def _check_depth_multiplier(graph: Graph, operator: Operator, multiplier: int) -> None:
-    # TFLite works it out for itself; TFLM believes the file, and writes that many channels.
+    # TFLite derives it from the shapes; TFLM uses the file's value, and writes that many channels.
     image, output = operator.given(0).shape, operator.outputs[0].shape
     if not image or not output or image[-1] * multiplier != output[-1]:
         raise _broken(
-            graph, f"{operator.label} makes {list(output)} of {list(image)} with a depth multiplier of {multiplier}"
+            graph,
+            f"{operator.label} computes {list(output)} from {list(image)} with a depth multiplier of {multiplier}",
         )
 
 
@@ -145,16 +146,16 @@ def _check_order(graph: Graph) -> None:
                 raise _broken(graph, f"{operator.label} reads {tensor.name[:80]!r} before it is written")
         for tensor in operator.outputs:
             if tensor.index in written:
-                raise _broken(graph, f"{operator.label} writes what is written already")
+                raise _broken(graph, f"{operator.label} writes a tensor that is already written")
             written.add(tensor.index)
     if not all(tensor.index in written for tensor in graph.outputs):
-        raise _broken(graph, "nothing writes the output")
+        raise _broken(graph, "no operator writes the output")
 
 
 def _check_metadata(model: Model) -> None:
     for entry in model.metadata:
         if not entry.name or not 0 <= entry.buffer < len(model.buffers):
-            raise _broken(model.graph, f"metadata {entry.name!r} point nowhere")
+            raise _broken(model.graph, f"metadata {entry.name!r} refer to no buffer")
         if entry.name == METADATA_NAME.encode():
             _check_plan(model.graph, model.buffers[entry.buffer].data)
 

@@ -1,6 +1,6 @@
-"""The operators TensorFlow Lite Micro has, and the resolver method that registers each.
+"""The operators that TensorFlow Lite Micro supports, and the resolver method that registers each of them.
 
-Source: `tensorflow/lite/micro/micro_mutable_op_resolver.h`. Builtins only: TFLM's own custom operators (signal
+Source: `tensorflow/lite/micro/micro_mutable_op_resolver.h`. Only builtin operators: TFLM's own custom operators (signal
 processing, detection post-processing, Ethos-U) depend on the build.
 """
 

@@ -1,4 +1,4 @@
-"""The C++ class that firmware calls: it ties model, operators, integrity and golden vectors to the interpreter."""
+"""The C++ class that firmware calls: it combines model, operators, integrity, golden vectors and interpreter."""
 
 from firmware_export.common.c_text import namespace, paragraph
 from firmware_export.facts import ModelFacts
@@ -8,11 +8,11 @@ from firmware_export.verify.abstention import Abstention
 _BY_NAME = "classifier_by_name.h"
 
 FILES = ("classifier.cc", "classifier.h")
-"""What `render` makes under the same name for every model; beside them is `header`."""
+"""The files of `render` that have the same name for every model; `header` names the other one."""
 
 
 def header(symbol: str) -> str:
-    """The header by which a firmware with several models tells their classifiers apart.
+    """The header with a name of its own for each model, for firmware with several models.
 
     >>> header("g_student_model_data")
     'student_model_classifier.h'
@@ -23,11 +23,11 @@ def header(symbol: str) -> str:
 def render(facts: ModelFacts, abstention: Abstention) -> dict[str, str]:
     """The generated files, by name: `classifier.h/.cc` and `header`.
 
-    They need the model's, the integrity's and the golden files.
+    They include the files of `model_data` and `integrity`.
 
     Args:
         facts: as for `model_data.render`.
-        abstention: below which threshold the classifier abstains.
+        abstention: the threshold below which the classifier abstains.
     """
     graph = facts.graph
     more = {

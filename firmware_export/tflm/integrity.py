@@ -1,4 +1,4 @@
-"""Two pairs of files beside the model: is it still intact, and does it still compute what it did on the host?"""
+"""Integrity checks and golden vectors: is the model in memory intact, and does it compute the same as on the host?"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,18 +11,18 @@ from firmware_export.tflm import model_data
 from firmware_export.verify.golden_vectors import GoldenVectors
 
 FILES = ("golden_vectors.cc", "golden_vectors.h", "integrity.cc", "integrity.h")
-"""What `render` makes, sorted."""
+"""The files of `render`, sorted."""
 
 
 _CODES_A_LINE = 12
 
 
 def render(facts: ModelFacts, golden: GoldenVectors) -> dict[str, str]:
-    """The generated files, by name: `integrity.h/.cc` and `golden_vectors.h/.cc`, which need `model_data.h` only.
+    """The generated files, by name: `integrity.h/.cc` and `golden_vectors.h/.cc`, which need only `model_data.h`.
 
     Args:
-        facts: as for `model_data.render`; the namespace, the header and the model's digests come from it.
-        golden: of the same model.
+        facts: as for `model_data.render`; provides the namespace, the header and the model's digests.
+        golden: the golden vectors of the same model.
 
     Returns:
         C++17 text for each of `FILES`.
@@ -49,13 +49,13 @@ def _golden_context(facts: ModelFacts, golden: GoldenVectors) -> dict[str, Any]:
 
 def _paragraphs(facts: ModelFacts, golden: GoldenVectors) -> list[str]:
     origin = "real images" if facts.images_are_real else "GENERATED images (no real ones were given)"
-    kind = "pixels as the camera gives them" if golden.inputs.dtype == np.uint8 else "the model's input codes"
+    kind = "as pixels from the camera" if golden.inputs.dtype == np.uint8 else "as the model's input codes"
     return [
-        f"{len(golden.inputs)} {origin}, {kind}, and the answers of TensorFlow Lite Micro's reference kernels on the "
-        "host, with the largest at index " + ", ".join(map(str, golden.classes)) + ".",
-        "Firmware that gives other bytes has a damaged model, an arena that something else writes, or kernels that "
-        f"compute otherwise. Takes {len(golden.content)} bytes of flash, and none where nothing refers to it (link "
-        "with -Wl,--gc-sections).",
+        f"{len(golden.inputs)} {origin}, {kind}, and the outputs of TensorFlow Lite Micro's reference kernels on the "
+        "host. The largest outputs are at index " + ", ".join(map(str, golden.classes)) + ".",
+        "If firmware computes other bytes, the model is damaged, other code writes to the arena, or the kernels "
+        f"compute differently. The vectors take {len(golden.content)} bytes of flash, or none if nothing refers to "
+        "them (link with -Wl,--gc-sections).",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The files that a firmware tree gets: the model as a C++ array, what is known about it, and its operators."""
+"""The model as a C++ array, the facts about it, and its operators."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ def render(facts: ModelFacts) -> dict[str, str]:
 
 
 def render_with(facts: ModelFacts, names: Sequence[str], more: Mapping[str, Any]) -> dict[str, str]:
-    """Templates filled with what is known about a model.
+    """Render templates with the facts about a model.
 
     Args:
         facts: about the model.
-        names: of the templates, which are those of the files.
-        more: what these templates need besides.
+        names: the templates, which are also the names of the files.
+        more: additional variables of these templates.
 
     Returns:
         Text by file name.
@@ -32,7 +32,7 @@ def render_with(facts: ModelFacts, names: Sequence[str], more: Mapping[str, Any]
 
 
 def render_read_back(symbol: str) -> str:
-    """A program that writes the array it is linked with to standard output; exit code 3 if it is misaligned."""
+    """A C++ program that writes the array linked to it to standard output; exit code 3 if the array is misaligned."""
     return render_template("tflm/read_back.cc", {"symbol": symbol})
 
 
@@ -61,23 +61,23 @@ def _paragraphs(facts: ModelFacts) -> list[str]:
     counts, needed = facts.graph.operator_counts.items(), facts.arena
     kind = "images" if facts.images_are_real else "GENERATED images (no real ones were given)"
     plan = (
-        "Memory plan: the model carries one (OfflineMemoryAllocation), computed for it here. As it was given (SHA-256 "
-        f"{facts.given_sha256}) it needs {needed.given_bytes} bytes of arena; its answers are the same."
+        "Memory plan: the export added one to the model (OfflineMemoryAllocation). The original model (SHA-256 "
+        f"{facts.given_sha256}) needs {needed.given_bytes} bytes of arena and computes the same outputs."
     )
     return [
         "Operators: " + ", ".join(f"{name} x{count}" for name, count in counts) + ".",
         *([plan] if needed.has_our_plan else []),
         f"Arena: TensorFlow Lite Micro's reference kernels need {needed.least_bytes} bytes on a 64-bit host, found by "
-        "bisection (16 bytes less fails), which includes what kernels allocate only while they are prepared. 32-bit "
-        "pointers take slightly less (201796 against 203396 bytes for a ResNet8); optimized kernels such as CMSIS-NN "
-        f"ask for scratch memory of their own. kArenaBytes adds {needed.margin_bytes} bytes for them: "
+        "bisection (16 bytes less fails). This includes memory that kernels allocate only while they are prepared. "
+        "32-bit pointers need slightly less (201796 instead of 203396 bytes for a ResNet8); optimized kernels such as "
+        f"CMSIS-NN need additional scratch memory, for which kArenaBytes adds {needed.margin_bytes} bytes: "
         f"{needed.margin_rule}.",
         f"Verified on {facts.verified_images} {kind}: {facts.parity}.",
     ]
 
 
 def _end(tensor: Tensor) -> dict[str, Any]:
-    scale = f"{tensor.scale:.9g}"  # nine digits give every float back exactly
+    scale = f"{tensor.scale:.9g}"  # nine digits identify every float32 exactly
     if not set(scale) & set(".e"):
         scale += ".0"
     return {"shape": tensor.shape, "scale": scale + "f", "zero_point": tensor.zero_point}

@@ -1,4 +1,4 @@
-"""Proof that the generated text holds the model's bytes: compile it and read them back."""
+"""Check that the generated text contains the model's bytes: compile it and read them back."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fno-except
 
 
 def find_compiler() -> str | None:
-    """The path of a C++ compiler on PATH, if there is one."""
+    """The path of a C++ compiler on PATH, or None."""
     return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
@@ -25,21 +25,21 @@ def check_array(files: Mapping[str, str], symbol: str, model: bytes) -> str | No
     Args:
         files: the generated text, by file name.
         symbol: the array's name.
-        model: what the array must hold.
+        model: the expected content of the array.
 
     Returns:
-        The compiler's first line of `--version`; None where no compiler was found and only the text was read back.
+        The first line of the compiler's `--version`; None if no compiler was found and only the text was read back.
 
     Raises:
-        UserError: the compiler refuses the text, or the bytes differ.
+        UserError: the compiler rejects the text, or the bytes differ.
     """
     if _parsed(files["model_data.cc"]) != model:
-        raise UserError("model_data.cc does not hold the model's bytes: this is a defect of firmware_export, report it")
+        raise UserError("model_data.cc does not contain the model's bytes: report this defect of firmware_export")
     compiler = find_compiler()
     if compiler is None:
         return None
     if _compiled(compiler, files, symbol) != model:
-        raise UserError(f"what {compiler} makes of model_data.cc is not the model: try another compiler")
+        raise UserError(f"{compiler} compiles model_data.cc to other bytes than the model's: try another compiler")
     return _run([compiler, "--version"]).decode(errors="replace").splitlines()[0]
 
 
@@ -63,7 +63,7 @@ def _run(command: list[str]) -> bytes:
     try:
         return subprocess.run(command, check=True, capture_output=True, timeout=300).stdout
     except (subprocess.SubprocessError, OSError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
-        reason = next((line for line in said if "error" in line), str(error))
+        messages = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+        reason = next((line for line in messages if "error" in line), str(error))
         name = Path(command[0]).name
-        raise UserError(f"{name} fails on the generated files ({reason}): try another compiler") from error
+        raise UserError(f"{name} failed on the generated files ({reason}): try another compiler") from error

@@ -1,1 +1,1 @@
-"""Whether a model computes on the part what it computed in training."""
+"""Verify that a model computes the same on the part as in training."""

@@ -1,8 +1,8 @@
-"""When a part should answer "unsure": the abstention threshold, chosen on validation images.
+"""When the classifier should answer "unsure": the abstention threshold, chosen on validation images.
 
-A satellite discards what it does not downlink, so the classifier abstains unless answers like this one were correct
-often enough. The threshold applies to the margin between the two highest outputs, in output codes, which firmware
-compares without floating point.
+A satellite discards the images that it does not downlink, so the classifier should answer only when similar answers
+were correct often enough. The threshold applies to the margin between the two highest outputs, in output codes, which
+firmware compares without floating point.
 """
 
 import math
@@ -12,20 +12,20 @@ import numpy as np
 from scipy.stats import beta
 
 CONFIDENCE = 0.95
-"""With which the error rate of the answers that are given stays below the stated one."""
+"""Confidence with which the error rate among the answers stays below the bound."""
 
 
 @dataclass(frozen=True)
 class Abstention:
-    """When the classifier abstains, and what is known of the answers it gives.
+    """When the classifier abstains, and how accurate its answers are.
 
     Attributes:
-        threshold: the least margin of an answer, in output codes, 0 to 255; with 0 the classifier never abstains.
-        reason: one sentence, where the threshold comes from.
-        error_rate: in (0, 1), what was asked for; None where no labelled images were given.
-        images: how many labelled images there were.
-        accuracy: of all answers, [0, 1].
-        curve: None where no labelled images were given.
+        threshold: the smallest margin of an answer, in output codes, 0 to 255; with 0 the classifier never abstains.
+        reason: one sentence that explains the threshold.
+        error_rate: the highest error rate allowed, in (0, 1); None without labelled images.
+        images: number of labelled images.
+        accuracy: on all labelled images, [0, 1]; None without labelled images.
+        curve: None without labelled images.
     """
 
     threshold: int
@@ -43,13 +43,14 @@ NO_ABSTENTION = Abstention(
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """How often answers are given, and wrong, at every threshold that makes a difference.
+    """Fraction of images answered, and of wrong answers, at every threshold that makes a difference.
 
     Attributes:
-        thresholds: int [M], ascending: an answer is given where the top two outputs differ by at least so many codes.
-        coverage: float [M] in (0, 1], part of the images that are answered.
-        risk: float [M] in [0, 1], part of the answers that are wrong.
-        risk_bound: float [M] in [0, 1], what the error rate stays below with `CONFIDENCE`.
+        thresholds: int [M], ascending: an image is answered if its two highest outputs differ by at least so many
+            codes.
+        coverage: float [M] in (0, 1], fraction of the images that are answered.
+        risk: float [M] in [0, 1], fraction of the answers that are wrong.
+        risk_bound: float [M] in [0, 1], upper bound of the error rate, with confidence `CONFIDENCE`.
     """
 
     thresholds: np.ndarray
@@ -59,15 +60,15 @@ class RiskCoverage:
 
 
 def top_margins(outputs: np.ndarray) -> np.ndarray:
-    """By how many codes the highest output leads the second: int8 [N, C], C ≥ 2 → int32 [N] in 0..255."""
+    """Difference between the two highest outputs in codes: int8 [N, C], C ≥ 2 → int32 [N] in 0..255."""
     highest = np.partition(outputs.astype(np.int32), -2, axis=1)
     return highest[:, -1] - highest[:, -2]
 
 
 def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
-    """The curve of El-Yaniv and Wiener (JMLR 11, 2010) over the threshold.
+    """The risk-coverage curve of El-Yaniv and Wiener (JMLR 11, 2010) over the threshold.
 
-    The bound is Clopper and Pearson's, one-sided: of `n` answers `k` wrong, the `CONFIDENCE` quantile of
+    The bound is the one-sided Clopper-Pearson bound: for `k` wrong answers out of `n`, the `CONFIDENCE` quantile of
     `Beta(k + 1, n − k)`.
 
     Args:
@@ -87,15 +88,15 @@ def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
 
 
 def choose_threshold(curve: RiskCoverage, images: int, error_rate: float) -> int | None:
-    """The smallest threshold whose error rate is known to be at most `error_rate`; None where none is.
+    """The smallest threshold whose error rate is at most `error_rate` with `CONFIDENCE`; None if there is none.
 
-    Thresholds are tried from a large one down and the search ends with the first that fails, so that trying many does
-    not spoil the confidence in the one that is chosen (fixed-sequence testing, arXiv 2110.01052). It begins where twice
-    as many answers are given as would have to be right without exception; that depends on no label.
+    Thresholds are tried from large to small until the first one fails, so that the confidence holds although several
+    are tried (fixed-sequence testing, arXiv 2110.01052). The first threshold tried gives twice as many answers as would
+    be needed if all were correct; this number does not depend on the labels.
 
     Args:
-        curve: on validation images.
-        images: how many there were.
+        curve: on the validation images.
+        images: number of validation images.
         error_rate: in (0, 1).
     """
     without_error = math.log(1 - CONFIDENCE) / math.log(1 - error_rate)
@@ -106,34 +107,36 @@ def choose_threshold(curve: RiskCoverage, images: int, error_rate: float) -> int
 
 
 def largest_difference(some: np.ndarray, others: np.ndarray) -> int:
-    """By how many codes the margins of the same images differ at most between two int8 [N, …] arrays of outputs."""
+    """Largest difference, in codes, between the margins of the same images in two int8 [N, …] arrays of outputs."""
     first, second = (top_margins(outputs.reshape(len(outputs), -1)) for outputs in (some, others))
     return int(np.abs(first - second).max())
 
 
 def choose(outputs: np.ndarray, labels: np.ndarray, error_rate: float, kernel_difference: int) -> Abstention:
-    """The threshold for an error rate, found on validation images, and the sentence that says so.
+    """Choose the threshold for an error rate on validation images.
 
     Args:
-        outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`interpreters.predict_int8`): TFLM's would take an hour.
+        outputs: int8 [N, C], C ≥ 2, of TFLite's fast kernels (`interpreters.predict_int8`), because TFLM would take an
+            hour.
         labels: int [N] in 0..C−1.
-        error_rate: in (0, 1), of the answers that are given.
-        kernel_difference: how far the margins of these kernels were from TFLM's (`largest_difference`), in codes.
+        error_rate: highest error rate allowed among the answers, in (0, 1).
+        kernel_difference: largest difference between the margins of these kernels and of TFLM (`largest_difference`),
+            in codes.
     """
     outputs = outputs.reshape(len(outputs), -1)
     curve = risk_coverage(outputs, labels)
     threshold = choose_threshold(curve, len(labels), error_rate)
     bound = f"an error rate of at most {error_rate:.3g} with {CONFIDENCE:.0%} confidence"
     kernels = f"TFLite's fast kernels (margins within {kernel_difference} codes of TFLM's)"
-    found_on = f"on {len(labels)} validation images, by {kernels}"
+    found_on = f"on {len(labels)} validation images with {kernels}"
     accuracy = float((outputs.argmax(axis=1) == labels).mean())
     if threshold is None:
-        reason = f"No margin is known to give {bound} {found_on}, so kLeastMargin is 0: every image is answered."
+        reason = f"No margin gives {bound} {found_on}, so kLeastMargin is 0: every image is answered."
         return Abstention(0, reason, error_rate, len(labels), accuracy, curve)
     at = int(np.searchsorted(curve.thresholds, threshold))
     reason = (
         f"kLeastMargin {threshold} was chosen {found_on}, for {bound} among the answers: {curve.coverage[at]:.2%} of "
-        f"the images were answered, {curve.risk[at]:.2%} of the answers wrong; of all {len(labels)}, "
-        f"{1 - accuracy:.2%}."
+        f"the images were answered, and {curve.risk[at]:.2%} of these answers were wrong. Without abstention, "
+        f"{1 - accuracy:.2%} would be wrong."
     )
     return Abstention(threshold, reason, error_rate, len(labels), accuracy, curve)

@@ -1,4 +1,4 @@
-"""A quantization-aware Keras model against the int8 model that was converted from it."""
+"""Compare a quantization-aware Keras model with the int8 model that was converted from it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class KerasParity:
-    """What the comparison found; differences are in output quantization steps."""
+    """The result of the comparison; differences are in output quantization steps."""
 
     images: int
     elements: int
@@ -27,26 +27,26 @@ class KerasParity:
     beyond_one_step: int
     largest_difference: int
     class_changes: int
-    """Images whose class differs, each between two classes that lie within `2 * largest_difference` steps."""
+    """Images whose class differs; their two highest outputs are within `2 * largest_difference` steps."""
 
 
 def check_keras(keras_model: Any, model: Model, codes: np.ndarray, outputs: np.ndarray) -> KerasParity:
-    """Compare a quantization-aware model's outputs with what a microcontroller computes.
+    """Compare a quantization-aware model's outputs with those of TFLM.
 
-    The rule: 99 % of the outputs lie within one output step, and none is more than three away. More cannot be asked
-    of int8: the part rounds twice where fake quantization rounds once (TFLM `kernels/internal/common.h`,
-    `MultiplyByQuantizedMultiplier`), which moves about one value in a thousand by a code, and every later 3×3 window
-    spreads that. Models that were trained long show a third of their outputs one step off and one in two hundred two
-    off; a wrong weight anywhere moves most of them by many.
+    At least 99 % of the outputs must be within one output step, and none may differ by more than three. A stricter
+    limit is not possible with int8: TFLM rounds twice where fake quantization rounds once
+    (`kernels/internal/common.h`, `MultiplyByQuantizedMultiplier`). This changes about one value in a thousand by one
+    code, and every later 3×3 window spreads the change. After long training, a third of the outputs differ by one step
+    and one in two hundred by two. A single wrong weight changes most outputs by many steps.
 
     Args:
         keras_model: quantization-aware, float32 [batch, …] in [0, 1].
-        model: the int8 model made from it.
-        codes: int8 [N, …]: the images, as the int8 model reads them.
+        model: the int8 model converted from it.
+        codes: int8 [N, …]: the images as input codes of the int8 model.
         outputs: int8 [N, …]: TFLM's outputs for them.
 
     Raises:
-        UserError: they disagree; the message names the first layer that departs.
+        UserError: the models disagree; the message names the first layer that differs.
     """
     graph = model.graph
     expected = quantize(_predict(keras_model, graph, codes), graph.outputs[0])
@@ -63,15 +63,15 @@ def check_keras(keras_model: Any, model: Model, codes: np.ndarray, outputs: np.n
         raise UserError(
             f"the Keras model and the int8 one disagree by {worst} output steps on image {image} and by more than one "
             f"in {beyond / difference.size:.1%} of the outputs ({LARGEST_DIFFERENCE} and "
-            f"{1 - LEAST_WITHIN_ONE_STEP:.0%} allowed); {layer}: convert again from this very model, or train it "
-            "longer so that its ranges settle"
+            f"{1 - LEAST_WITHIN_ONE_STEP:.0%} allowed); {layer}: convert this Keras model again, or train it longer so "
+            "that its ranges settle"
         )
     changes = _class_changes(expected.reshape(len(outputs), -1), outputs.reshape(len(outputs), -1))
     return KerasParity(len(outputs), difference.size, int(np.count_nonzero(difference)), beyond, worst, changes)
 
 
 def quantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """Real values to the nearest int8 codes of a tensor, saturated."""
+    """Convert real values to the nearest int8 codes of a tensor, saturated."""
     return np.clip(np.round(values / tensor.scale) + tensor.zero_point, -128, 127).astype(np.int8)
 
 
@@ -98,10 +98,10 @@ def _predict(keras_model: Any, graph: Graph, codes: np.ndarray) -> np.ndarray:
 
 
 def _first_departing_layer(keras_model: Any, model: Model, codes: np.ndarray) -> str:
-    """Walk both models in execution order; the converter names a tensor after the Keras layers it came from.
+    """Compare both models layer by layer; the converter names a tensor after the Keras layers that it came from.
 
-    Ties rounded the other way are normal inside a network and add up to a few steps here and there, in a deep one in a
-    tenth of all values; so a layer departs when its codes are off by half a step on average.
+    Ties that round differently are normal inside a network. They add up to a few steps in some values, in a deep
+    network in a tenth of them. A layer therefore counts as different if its codes differ by half a step on average.
     """
     import tf_keras
 
@@ -117,13 +117,13 @@ def _first_departing_layer(keras_model: Any, model: Model, codes: np.ndarray) ->
         value = np.asarray(tf_keras.Model(keras_model.inputs, layer.output)(images, training=False))
         difference = np.abs(quantize(value, tensor).astype(int) - reference.tensor(tensor.index).astype(int))
         if difference.mean() > 0.5:
-            return f"the first layer that departs is {layer.name!r} ({operator.label})"
-    return f"no layer before the output {graph.outputs[0].name!r} departs by half a step on average"
+            return f"the first layer that differs is {layer.name!r} ({operator.label})"
+    return f"no layer before the output {graph.outputs[0].name!r} differs by half a step on average"
 
 
 def _layer_of(keras_model: Any, tensor: Tensor) -> Any | None:
     parts = {part for name in tensor.name.split(";") for part in name.split("/")}
-    # A fused tensor bears several layers' names: the last of them is the one it ends with.
+    # A fused tensor has the names of several layers; its values are the output of the last one.
     named = [
         layer for layer in keras_model.layers if layer.name in parts and layer.output_shape[1:] == tensor.shape[1:]
     ]

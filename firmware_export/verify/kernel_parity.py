@@ -1,4 +1,4 @@
-"""TFLite's reference kernels against TensorFlow Lite Micro, tensor by tensor."""
+"""Compare TFLite's reference kernels with TensorFlow Lite Micro, tensor by tensor."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,13 @@ from firmware_export.tflite.interpreters import Progress, TfliteInterpreter, Tfl
 from firmware_export.tflite.model import Model
 
 ONE_STEP_OPERATORS = frozenset({"FULLY_CONNECTED"})
-"""Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567):
-a tie may round the other way. TFLM computes in integers, as the part does."""
+"""Since TensorFlow 2.20, TFLite's reference FULLY_CONNECTED requantizes in float (tensorflow #119412, LiteRT #8567), so
+a tie may round differently. TFLM computes in integers."""
 
 
 @dataclass
 class TensorParity:
-    """How one operator's output compared over all images."""
+    """Differences of one operator's output over all images."""
 
     operator: str
     tensor: str
@@ -29,7 +29,7 @@ class TensorParity:
 
 @dataclass(frozen=True)
 class KernelParity:
-    """What the comparison found."""
+    """The result of the comparison."""
 
     images: int
     tensors: list[TensorParity]
@@ -40,16 +40,16 @@ class KernelParity:
 def check_kernels(model: Model, codes: np.ndarray, progress: Progress | None = None) -> KernelParity:
     """Compare every operator's output, bit for bit, on every image.
 
-    A FULLY_CONNECTED output may be one step off. So that such a step does not pass on to the layers after it, the
-    reference kernels start again from TFLM's values behind each FULLY_CONNECTED.
+    A FULLY_CONNECTED output may differ by one step. To keep this difference out of later layers, the reference kernels
+    continue from TFLM's values after each FULLY_CONNECTED.
 
     Args:
-        model: int8, with batch 1 and no memory plan of its own.
+        model: int8, with batch 1 and without a memory plan.
         codes: int8 [N, …input shape without the batch].
         progress: called after every image.
 
     Raises:
-        UserError: a tensor differs; the message names the first operator that does.
+        UserError: a tensor differs; the message names the first operator with a difference.
     """
     graph = model.graph
     micro = TflmInterpreter(model, keeps_tensors=True)
@@ -92,18 +92,21 @@ def _compare(
 
 
 def check_least_arena(model: Model, arena_size: int, codes: np.ndarray, outputs: np.ndarray) -> None:
-    """Run in the arena that was found, where tensors share memory, and expect the same outputs.
+    """Check that the outputs stay the same in the smallest arena, where tensors share memory.
 
     Args:
         model: int8, with batch 1.
         arena_size: bytes.
         codes: int8 [N, …].
-        outputs: int8 [N, …]: what TFLM computed with memory for every tensor.
+        outputs: int8 [N, …]: TFLM's outputs with separate memory for every tensor.
+
+    Raises:
+        UserError: an output differs.
     """
     interpreter = TflmInterpreter(model, arena_size)
     for index, (image, expected) in enumerate(zip(codes, outputs, strict=True)):
         if not np.array_equal(interpreter.invoke(image[np.newaxis])[0], expected):
             raise UserError(
-                f"TensorFlow Lite Micro answers otherwise on image {index} in an arena of {arena_size} bytes than with "
-                "memory for every tensor: its memory plan is wrong for this model, report it to tflite-micro"
+                f"TensorFlow Lite Micro's outputs for image {index} differ between an arena of {arena_size} bytes and "
+                "separate memory for every tensor: its memory plan is wrong for this model, report it to tflite-micro"
             )

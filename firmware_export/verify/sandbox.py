@@ -1,7 +1,7 @@
-"""Try a model out in a process of its own: a file that crashes an interpreter, or never ends, takes only that along.
+"""Run a model in a separate process first, so that a file that crashes an interpreter or never ends does no harm.
 
-TensorFlow Lite Micro and TFLite are C++ and trust the file. `python -m firmware_export.verify.sandbox NAME < MODEL` is
-the process; it does once, on a few images, all that an export does with the model.
+TensorFlow Lite Micro and TFLite are written in C++ and do not validate the file. The process is
+`python -m firmware_export.verify.sandbox NAME < MODEL`; it runs every step of an export once, on a few images.
 """
 
 import os
@@ -12,28 +12,28 @@ import sys
 from firmware_export.common.errors import UserError, exit_on_user_error
 
 SECONDS = 60
-"""Of processor time; a ResNet8's probe takes less than one, with Python's start."""
+"""Limit of processor time; a ResNet8 takes less than one second, including Python's start."""
 MEMORY = 4 << 30
-"""Bytes of address space; a ResNet8's probe takes 0.26 GB, libraries included."""
+"""Limit of address space in bytes; a ResNet8 takes 0.26 GB, including the libraries."""
 
-_WALL_SECONDS = 10 * SECONDS  # a machine that does much else at once; a process that waits uses no processor time
+_WALL_SECONDS = 10 * SECONDS  # generous for a busy machine; stops a process that waits and uses no processor time
 _IMAGES = 3  # all dark, all bright and one in between
 
 
 def check(content: bytes, name: str) -> None:
-    """Refuse a model that this host cannot read, prepare and run once; nothing it does harms this process.
+    """Refuse a model that a separate process on this host cannot read, prepare and run once.
 
     Args:
-        content: of a file that claims to be a `.tflite`.
-        name: what error messages call it.
+        content: a `.tflite` file, possibly damaged.
+        name: the model's name in error messages.
 
     Raises:
-        UserError: what `reader.read`, `reader.check_deployable`, `sanity.check` or the interpreters say
-            of the model; or it crashed, took more than `SECONDS` or needed more than `MEMORY`.
-        RuntimeError: a defect of ours, with the process's traceback.
+        UserError: `reader.read`, `reader.check_deployable`, `sanity.check` or an interpreter refuses the model; or it
+            crashed, took more than `SECONDS` or needed more than `MEMORY`.
+        RuntimeError: a defect of this program, with the process's traceback.
     """
     command = [sys.executable, "-m", "firmware_export.verify.sandbox", name]
-    # OpenBLAS reserves memory for each core of the host, which may be many.
+    # OpenBLAS reserves memory for each core of the host; with many cores, that could exceed the limit.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
@@ -45,17 +45,17 @@ def check(content: bytes, name: str) -> None:
 
 
 def judge(name: str, returncode: int, stdout: bytes | None, stderr: bytes) -> None:
-    """What the process's end says of the model; raises as `check` does.
+    """Raise the error that corresponds to the end of the process, if any; see `check`.
 
     Args:
-        name: what error messages call the model.
-        returncode: 0, an exit status, or minus the signal that ended it.
-        stdout: the stages that were begun, a line each.
+        name: the model's name in error messages.
+        returncode: 0, an exit status, or minus the signal that ended the process.
+        stdout: the stages that were started, one per line.
         stderr: the error, on the last line.
     """
-    said = stderr.decode(errors="replace").strip()
+    message = stderr.decode(errors="replace").strip()
     if returncode == 2:
-        raise UserError(said.splitlines()[-1].removeprefix("error: "))
+        raise UserError(message.splitlines()[-1].removeprefix("error: "))
     if returncode == -signal.SIGXCPU:
         raise _too_slow(name, stdout)
     if returncode < 0:
@@ -64,7 +64,7 @@ def judge(name: str, returncode: int, stdout: bytes | None, stderr: bytes) -> No
             "or replace its unusual layers"
         )
     if returncode != 0:
-        raise RuntimeError(f"the probe of {name} failed:\n{said}")
+        raise RuntimeError(f"the sandbox process for {name} failed:\n{message}")
 
 
 def _too_slow(name: str, stdout: bytes | None) -> UserError:
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def limit() -> None:
-    """Bound this process, for good: processor time, address space, and no core file."""
+    """Limit the processor time and address space of this process, and disable core files; cannot be undone."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
@@ -93,7 +93,7 @@ def limit() -> None:
 
 
 def examine(content: bytes, name: str) -> None:
-    """Read, check, prepare and run the model in this process, and print each stage before it begins.
+    """Read, check, prepare and run the model in this process, and print each stage before it starts.
 
     Raises:
         UserError: as `check`.

@@ -1,4 +1,4 @@
-"""Everything that is compared before a file is written: one model in, what is known of it out."""
+"""All checks of a model before files are written."""
 
 import functools
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from firmware_export.verify.kernel_parity import KernelParity
 
 
 class Stage(StrEnum):
-    """What an export is busy with for long."""
+    """The time-consuming stages of an export."""
 
     ARENA = "arena"
-    """Searching the least arena."""
+    """Finding the smallest arena."""
     IMAGES = "images"
     """Comparing every tensor on every image."""
     COMPILE = "compile"
@@ -35,13 +35,13 @@ class Stage(StrEnum):
 
 
 Progress = Callable[[Stage, int, int], None]
-"""Called with (what is being done, done, total)."""
+"""Called with (stage, done, total)."""
 
 LabelledImages = tuple[np.ndarray, np.ndarray]
 """uint8 [N, …input shape without the batch] (or int8: the model's codes) and int [N], classes from 0."""
 
 _ARENA_IMAGES = 16
-"""How many images also run in the least arena; memory shared wrongly shows on the first."""
+"""Number of images that also run in the smallest arena; wrongly shared memory shows on the first image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,27 +49,27 @@ class Evidence:
     """What a model is verified on and compared with."""
 
     images: np.ndarray | None
-    """uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated ones, and
+    """uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated images, and
     every file says so."""
     validation: LabelledImages | None = None
-    """Labelled images that trained nothing, from which the abstention threshold is chosen. None: the classifier answers
+    """Labelled images that were not used for training, to choose the abstention threshold. None: the classifier answers
     every image."""
     error_rate: float = defaults.ERROR_RATE
-    """In (0, 1), what the error rate of the answers given should stay below."""
+    """Highest error rate allowed among the answers, in (0, 1)."""
     keras_model: Any = None
-    """The quantization-aware Keras model that the model was converted from, to be compared with it."""
+    """The quantization-aware Keras model that the model was converted from, to compare the two."""
 
 
 @dataclass(frozen=True, eq=False)
 class Verified:
-    """A model that was executed and agreed with everything it was compared with."""
+    """A model that passed all comparisons, and their results."""
 
     given: Model
-    """As it was given."""
+    """The input model."""
     arena: Arena
-    """With the model that is shipped."""
+    """The arena, with the exported model."""
     codes: np.ndarray
-    """int8 [N, …input shape without the batch], what it was verified on."""
+    """int8 [N, …input shape without the batch]: the input codes it was verified on."""
     images_are_real: bool
     kernel_parity: KernelParity
     """With TensorFlow Lite Micro's outputs for `codes`."""
@@ -79,23 +79,23 @@ class Verified:
 
     @property
     def model(self) -> Model:
-        """What is shipped."""
+        """The exported model."""
         return self.arena.model
 
 
 def read(content: bytes, name: str, *, expect_unit_input: bool = False) -> Model:
-    """Read a model that can be verified.
+    """Read a model, and check that it can be verified.
 
-    The last model is remembered: a command line needs its shape before it can load the images for an export.
+    The last model is cached: the command line reads it to get the image size, before the export reads it again.
 
     Args:
-        content: of an int8 `.tflite`, which may be damaged.
-        name: what error messages call it.
+        content: an int8 `.tflite` file, possibly damaged.
+        name: the model's name in error messages.
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`.
 
     Raises:
-        UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or has
-            another input than is expected.
+        UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or its input
+            is not the expected one.
     """
     model = _read(content, name)
     if expect_unit_input:
@@ -112,12 +112,12 @@ def _read(content: bytes, name: str) -> Model:
 
 
 def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
-    """Find the least arena, and compare the model's kernels, its Keras model and its answers.
+    """Find the smallest arena, compare the kernels and the Keras model, and choose the abstention threshold.
 
     Args:
         model: as `read` returns it.
         evidence: what to verify it on.
-        progress: called as the work goes on.
+        progress: called repeatedly with the progress of each stage.
 
     Raises:
         UserError: images or labels do not fit the model, or a comparison fails.
@@ -128,7 +128,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     progress(Stage.ARENA, 0, 1)
     found = arena.find(model)
     progress(Stage.ARENA, 1, 1)
-    # TFLM refuses to keep every tensor of a model that carries a plan.
+    # TFLM cannot keep every tensor of a model with a memory plan.
     unplanned = offline_metadata.without_plan(model)
     parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
     outputs = parity.outputs
@@ -150,9 +150,11 @@ def _check_validation(validation: LabelledImages, graph: Graph, error_rate: floa
     _check_images(images, graph)
     classes = graph.outputs[0].size
     if not 0 < error_rate < 1:
-        raise UserError(f"error rate {error_rate:g}, a number between 0 and 1 expected: such as {defaults.ERROR_RATE}")
+        raise UserError(
+            f"error rate {error_rate:g}, a number between 0 and 1 expected: give {defaults.ERROR_RATE}, for example"
+        )
     if classes < 2:
-        raise UserError(f"the model has {classes} output, a margin needs 2 or more: give no validation images")
+        raise UserError(f"the model has {classes} output, a margin needs 2 or more: leave out the validation images")
     if len(images) != len(labels) or len(labels) == 0 or not ((labels >= 0) & (labels < classes)).all():
         span = f" from {labels.min()} to {labels.max()}" if len(labels) else ""
         raise UserError(
@@ -165,13 +167,13 @@ def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
     shape = graph.inputs[0].shape[1:]
     if images is None:
         generated = generated_images(shape, defaults.LEAST_IMAGES)
-        if not graph.has_unit_input:  # its real values mean something else than pixels: let the codes span their range
+        if not graph.has_unit_input:  # the input is not pixels: use the full range of codes
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
         return interpreters.quantize_input(generated, graph)
     _check_images(images, graph)
     if len(images) < defaults.LEAST_IMAGES:
         raise UserError(
-            f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated ones"
+            f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated images"
         )
     return interpreters.quantize_input(images, graph)
 
@@ -189,7 +191,7 @@ def _keras_parity(keras_model: Any, model: Model, codes: np.ndarray, outputs: np
     if not convert.is_quantization_aware(keras_model):
         raise UserError(
             f"Keras model {keras_model.name!r} is not quantization-aware, so its outputs are not comparable step by "
-            "step: give the quantization-aware one, or none"
+            "step: give the quantization-aware model, or none"
         )
     return check_keras(keras_model, model, codes, outputs)
 
@@ -198,6 +200,6 @@ def _abstention(model: Model, evidence: Evidence, codes: np.ndarray, outputs: np
     if evidence.validation is None:
         return abstention.NO_ABSTENTION
     images, labels = evidence.validation
-    answers = interpreters.predict_int8(model, images)
+    predictions = interpreters.predict_int8(model, images)
     difference = abstention.largest_difference(interpreters.predict_int8(model, codes), outputs)
-    return abstention.choose(answers, labels, evidence.error_rate, difference)
+    return abstention.choose(predictions, labels, evidence.error_rate, difference)

@@ -1,1 +1,1 @@
-"""Images in, three disjoint parts out; augmentation and corruptions."""
+"""Loading of images, their split into three disjoint parts, augmentation and corruptions."""

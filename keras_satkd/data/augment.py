@@ -1,8 +1,8 @@
 """Augmentation: images in 0..255 → images in 0..255 that show the same class.
 
-The policies `dihedral` and `satellite` are pure functions of an image and five numbers in [0, 1) drawn for it
-(`DRAWS`), so that a view can be made again later: that is what lets teachers run once over a fixed set of views.
-`randaugment` is KerasCV's pipeline, whose draws cannot be repeated; with it the teachers run inside the step.
+The policies `dihedral` and `satellite` are pure functions of an image and five random numbers in [0, 1) (`DRAWS`). So a
+view can be made again later, and teachers can run once over a fixed set of views. `randaugment` is KerasCV's pipeline,
+whose random numbers cannot be repeated; with it, the teachers run inside the training step.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 DRAWS = 5
-"""Numbers that a view is made from: orientation, vertical and horizontal shift, brightness, saturation."""
+"""Number of random numbers per view: orientation, vertical and horizontal shift, brightness, saturation."""
 
 REPEATABLE = ("none", "dihedral", "satellite")
-"""Policies whose views can be made again from their draws."""
+"""Policies whose views can be made again from their random numbers."""
 
 LARGEST_SHIFT = 6 / 64
 LARGEST_LIGHT_CHANGE = 0.1
@@ -22,9 +22,9 @@ LARGEST_SATURATION_CHANGE = 0.1
 
 
 def view_draws(images: int, views: int, seed: int) -> np.ndarray:
-    """The numbers for a fixed set of views: float32 [images, views, DRAWS] in [0, 1), the same for a seed.
+    """Random numbers for a fixed set of views: float32 [images, views, DRAWS] in [0, 1), reproducible from the seed.
 
-    The first views of a larger set are those of a smaller one.
+    A larger set of views begins with the views of a smaller one.
     """
     return np.stack(
         [np.random.default_rng([seed, view]).random((images, DRAWS), np.float32) for view in range(views)], axis=1
@@ -32,7 +32,7 @@ def view_draws(images: int, views: int, seed: int) -> np.ndarray:
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
-    """A view of every image.
+    """One view of each image.
 
     Args:
         images: uint8 [B, S, S, 3].
@@ -58,7 +58,7 @@ def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
 def turn(images: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """One of the eight flips and quarter turns of each square image: uint8 [B, S, S, 3], int32 [B] in 0..7.
 
-    Seen from above no orientation is special, so all eight are as likely as the original.
+    Seen from above, no orientation is special, so all eight are equally likely.
     """
 
     def chosen(bit: int, changed: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
@@ -70,7 +70,7 @@ def turn(images: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def shift(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Move each image by whole pixels (int32 [B]); what comes in at the border is the image's own reflection."""
+    """Shift each image by whole pixels (int32 [B]); the borders are filled by reflection."""
     size = images.shape[1]
 
     def reflected(offset: tf.Tensor) -> tf.Tensor:
@@ -82,7 +82,7 @@ def shift(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 
 
 def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> tf.Tensor:
-    """Scale each image's brightness and its colours' distance from grey (float32 [B], 1 changes nothing)."""
+    """Scale each image's brightness and saturation (float32 [B]; 1: no change)."""
     pixels = tf.cast(images, tf.float32) * brightness[:, None, None, None]
     grey = tf.reduce_mean(pixels, axis=-1, keepdims=True)
     pixels = grey + (pixels - grey) * saturation[:, None, None, None]
@@ -90,14 +90,14 @@ def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> 
 
 
 def sensor_noise(images: tf.Tensor, largest: float) -> tf.Tensor:
-    """Independent normal noise on every pixel and channel, its strength drawn anew for each image.
+    """Add independent normal noise to every pixel and channel, with a random strength per image.
 
     Args:
         images: uint8 [B, H, W, 3], or float in 0..255.
-        largest: standard deviations are uniform between 0 and this part of full range.
+        largest: standard deviations are uniform between 0 and this fraction of full range.
 
     Returns:
-        float32 [B, H, W, 3] in 0..255, drawn from TensorFlow's global seed.
+        float32 [B, H, W, 3] in 0..255; the noise depends on TensorFlow's global seed.
     """
     images = tf.cast(images, tf.float32)
     deviations = tf.random.uniform((tf.shape(images)[0], 1, 1, 1), maxval=255 * largest)
@@ -108,7 +108,7 @@ def randaugment(seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """KerasCV's flips and RandAugment: uint8 [B, S, S, 3] → uint8 [B, S, S, 3]."""
     import keras_cv
 
-    # RandAugment takes a seed and ignores it; it draws from TensorFlow's global generator.
+    # RandAugment ignores its seed and uses TensorFlow's global generator.
     tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
     flip = keras_cv.layers.RandomFlip("horizontal_and_vertical", seed=seed)
     policy = keras_cv.layers.RandAugment((0, 255), augmentations_per_image=2, magnitude=0.3, geometric=True, seed=seed)

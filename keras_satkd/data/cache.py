@@ -1,4 +1,4 @@
-"""Decoded images kept between runs: an `.npy` that is mapped into memory and a `.json` that describes it."""
+"""Cache of decoded images: a memory-mapped `.npy` file and a `.json` file that describes it."""
 
 import hashlib
 import json
@@ -16,19 +16,19 @@ from firmware_export.images.image_set import ImageSet
 
 logger = logging.getLogger("keras_satkd")
 
-# Raise it when decoding changes, so that older entries are no longer found.
+# Increase it when decoding changes, so that older entries are no longer used.
 _FORMAT = 2
 
 
 def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:
-    """What `make` gave the first time it was called for `key`; its images as a read-only memory map.
+    """The result of `make` from the cache, or from a call if it is not there yet; its images as a read-only memory map.
 
-    A damaged entry is made anew. Where the folder cannot be written the images are used from memory, with a warning.
+    A damaged entry is replaced. If the folder cannot be written, the images stay in memory, with a warning.
 
     Args:
-        key: everything that the decoded images depend on, as JSON can hold it.
-        cache_dir: where entries lie; `$XDG_CACHE_HOME/keras_satkd` or `~/.cache/keras_satkd` when not given.
-        make: decodes.
+        key: everything that the decoded images depend on, in values that JSON supports.
+        cache_dir: folder of the cache; `$XDG_CACHE_HOME/keras_satkd` or `~/.cache/keras_satkd` if not given.
+        make: decodes the images.
     """
     text = json.dumps({"format": _FORMAT, **key}, sort_keys=True)
     entry = cache_folder(cache_dir) / hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -43,12 +43,12 @@ def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decode
         _write(entry, decoded)
         return _read(entry)
     except OSError as error:
-        logger.warning("decoded images are not kept for the next run: %s", error)
+        logger.warning("decoded images cannot be cached for the next run: %s", error)
         return decoded
 
 
 def cache_folder(cache_dir: str | None) -> Path:
-    """`cache_dir`, or `keras_satkd` in the user's own cache folder when it is not given."""
+    """`cache_dir`, or `keras_satkd` in the user's cache folder if it is not given."""
     if cache_dir is not None:
         return Path(cache_dir).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_satkd"
@@ -64,7 +64,7 @@ def _write(entry: Path, decoded: Decoded) -> None:
         "labels": image_set.labels.tolist(),
         "files": image_set.files,
     }
-    # Last, because an entry exists once its description does.
+    # Written last, because an entry counts as complete once its description exists.
     files.write_text(entry.with_suffix(".json"), json.dumps(description))
 
 

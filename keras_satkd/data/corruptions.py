@@ -1,10 +1,10 @@
-"""What disturbs a satellite's images: sensor noise, platform jitter, lossy storage and downlink, other light.
+"""Corruptions of satellite images: sensor noise, platform jitter, lossy storage or downlink, changed light.
 
     disturbed = CORRUPTIONS["motion_blur"](images, 3)
 
-Every corruption is a pure function: uint8 [N, H, W, 3] and a severity 1..5 → uint8 [N, H, W, 3]. What it draws for an
-image depends on the image's position alone, neither on the severity nor on how many images there are: models are
-compared under the very same disturbance, and a higher severity is more of it.
+Every corruption is a pure function: uint8 [N, H, W, 3] and a severity 1..5 → uint8 [N, H, W, 3]. Its random numbers for
+an image depend only on the image's position, not on the severity or the number of images. So all models are compared on
+the same corrupted images, and a higher severity is a stronger version of the same corruption.
 """
 
 import io
@@ -21,8 +21,8 @@ SEVERITIES: dict[str, tuple[float, ...]] = {
     "jpeg": (80, 60, 40, 25, 10),
     "light": (0.05, 0.10, 0.15, 0.20, 0.25),
 }
-"""What severities 1..5 stand for: standard deviation as a part of full range (ImageNet-C's, Hendrycks & Dietterich,
-arXiv 1903.12261); length of the smear in pixels of an image 64 pixels high; JPEG quality; largest change of gain."""
+"""Strength at severities 1..5: standard deviation as a fraction of full range (from ImageNet-C, Hendrycks & Dietterich,
+arXiv 1903.12261); blur length in pixels of an image 64 pixels high; JPEG quality; largest change of gain."""
 
 _REFERENCE_HEIGHT = 64
 _SAMPLES_PER_PIXEL = 16
@@ -52,10 +52,10 @@ def gaussian_noise(images: np.ndarray, severity: int) -> np.ndarray:
 
 
 def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
-    """Platform jitter: each image is smeared along a straight line in a direction of its own.
+    """Platform jitter: each image is blurred along a straight line in its own random direction.
 
-    The kernel is what a sensor integrates while the image moves evenly, interpolated bilinearly. Its sum is 1, and
-    images are reflected at their borders, so brightness is kept.
+    The kernel models a sensor that integrates while the image moves at constant speed, with bilinear interpolation. Its
+    sum is 1, and images are reflected at their borders, so brightness is preserved.
 
     Args:
         images: uint8 [N, H, W, 3].
@@ -79,7 +79,7 @@ def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
 
 
 def line_kernel(length: float, angle: float) -> np.ndarray:
-    """A centred line of `length` pixels at `angle` radians: float64 [K, K] of sum 1, K odd."""
+    """A centered line of `length` pixels at `angle` radians: float64 [K, K] with sum 1, K odd."""
     samples = max(1, round(_SAMPLES_PER_PIXEL * length))
     along = ((np.arange(samples) + 0.5) / samples - 0.5) * length
     radius = int(length / 2) + 1
@@ -95,7 +95,7 @@ def line_kernel(length: float, angle: float) -> np.ndarray:
 
 
 def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
-    """Lossy storage or downlink: through a JPEG file and back.
+    """Lossy storage or downlink: JPEG compression and decompression.
 
     Args:
         images: uint8 [N, H, W, 3].
@@ -118,7 +118,7 @@ def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
 
 
 def light(images: np.ndarray, severity: int) -> np.ndarray:
-    """Other light: a gain for each image, and a gain for each of its channels that changes half as much.
+    """Changed light: a random gain for each image, and one for each of its channels that varies half as much.
 
     Args:
         images: uint8 [N, H, W, 3].
@@ -147,16 +147,16 @@ CORRUPTIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "jpeg": jpeg,
     "light": light,
 }
-"""Every corruption by name; `SEVERITIES` says how strong each is."""
+"""Every corruption by name; `SEVERITIES` gives their strengths."""
 
 
 def accuracies(
     models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
 ) -> dict[str, dict[str, list[float]]]:
-    """What models withstand.
+    """Accuracy of models under every corruption.
 
     Args:
-        models: by name; each takes uint8 [N, H, W, 3] and gives logits [N, C].
+        models: by name; each takes uint8 [N, H, W, 3] and returns logits [N, C].
         images: uint8 [N, H, W, 3].
         labels: int [N].
 
@@ -175,7 +175,7 @@ def accuracies(
 def _strength(name: str, severity: int) -> float:
     strengths = SEVERITIES[name]
     if severity not in range(1, len(strengths) + 1):
-        raise ValueError(f"severity {severity} of {name}: 1..{len(strengths)} expected")
+        raise ValueError(f"severity {severity} of {name}: expected 1..{len(strengths)}")
     return strengths[severity - 1]
 
 
@@ -184,7 +184,7 @@ def _generator(name: str, position: int) -> np.random.Generator:
 
 
 def _one_by_one(disturb: Callable[[np.ndarray, int], np.ndarray], images: np.ndarray) -> np.ndarray:
-    # A float copy of a whole test set would take a quarter of a gigabyte, and drawing takes longer than the loop.
+    # A float copy of a test set would need a quarter of a gigabyte, and the loop costs less than the random numbers.
     disturbed = np.empty(images.shape, np.uint8)
     for position, image in enumerate(images):
         disturbed[position] = np.clip(np.rint(disturb(image, position)), 0, 255)

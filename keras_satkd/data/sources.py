@@ -1,10 +1,10 @@
-"""Images in, three disjoint parts out: the way of every data set into this project.
+"""Loading of any data set, and its split into three disjoint parts.
 
     image_set = data.load(settings)
     parts = data.split(image_set, settings)
     parts.train.images  # uint8 [N, H, W, 3]
 
-`settings.source` is looked at in this order: `synthetic`; a folder or zip that exists; a TFDS name.
+`settings.source` is resolved in this order: `synthetic`; an existing folder or zip file; a TFDS name.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
 
 
 def load(settings: DataConfig) -> ImageSet:
-    """The images of `settings.source`, decoded to `settings.image_size`, from the cache when they were read before.
+    """The images of `settings.source`, decoded to `settings.image_size`, from the cache if they were decoded before.
 
     Raises:
-        UserError: the source does not exist, is empty or damaged, has no classes or only one, or cannot be fetched;
+        UserError: the source does not exist, is empty or damaged, has no classes or only one, or cannot be downloaded;
             with `settings.strict`, an image is unreadable.
     """
     path = os.path.expanduser(settings.source)
@@ -45,11 +45,11 @@ def load(settings: DataConfig) -> ImageSet:
         decoded = _load_files(Path(path), settings)
     elif _looks_like_path(settings.source):
         raise UserError(
-            f"--data {settings.source}: no such folder or zip; give the path of an image folder, of a zip of one, "
-            f"a TFDS name (eurosat/rgb) or {SYNTHETIC}"
+            f"--data {settings.source}: no such folder or zip: give the path of an image folder or of a zip file of "
+            f"one, a TFDS name (eurosat/rgb) or {SYNTHETIC}"
         )
     else:
-        # TensorFlow takes seconds to import; folders, zips and scenes do without it.
+        # TensorFlow takes seconds to import, and only TFDS needs it.
         from keras_satkd.data import tfds
 
         decoded = tfds.load(settings)
@@ -75,7 +75,7 @@ def _load_files(path: Path, settings: DataConfig) -> Decoded:
 
 
 def _load_synthetic(settings: DataConfig) -> Decoded:
-    # The drawing's own text is part of the key: scenes that an older version drew are not found.
+    # The source code that draws is part of the key, so images drawn by an older version are not used.
     texts = [inspect.getsource(module).encode() for module in (synthetic, synthetic_drawing)]
     drawing = hashlib.sha256(b"".join(texts)).hexdigest()
     key = {"source": SYNTHETIC, "drawing": drawing, "seed": settings.seed}
@@ -93,15 +93,15 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
 
 
 def _report(decoded: Decoded, settings: DataConfig) -> None:
-    """Say what is unlike the user's files: images left out, images resized from several sizes."""
+    """Report unreadable images, and images of several sizes."""
     if decoded.unreadable:
         found = count_unreadable(decoded.unreadable)
         if settings.strict:
-            raise UserError(f"{settings.source}: {found}; mend or remove them, or leave out --data.strict")
+            raise UserError(f"{settings.source}: {found}: repair or remove them, or omit --data.strict")
         if not len(decoded.image_set):
-            raise UserError(f"{settings.source}: no readable image, {found}; give images that Pillow opens")
+            raise UserError(f"{settings.source}: no readable image, {found}: give images that Pillow can open")
         logger.warning("%s: %s; skipped", settings.source, found)
     if len(decoded.sizes) > 1:
         shown = ", ".join(list(decoded.sizes)[:3]) + (", …" if len(decoded.sizes) > 3 else "")
         target = f"{settings.image_size}x{settings.image_size}"
-        logger.warning("images have %d sizes (%s): all are resized to %s", len(decoded.sizes), shown, target)
+        logger.warning("images have %d different sizes (%s): all are resized to %s", len(decoded.sizes), shown, target)

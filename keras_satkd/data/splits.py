@@ -1,8 +1,8 @@
 """Training, validation and test images: disjoint, stratified, and the same on every machine.
 
-Within a class, files are ordered by a hash of seed and file name and cut by the fractions. So the split depends neither
-on the order in which a file system lists files nor on a library's random numbers, and images added to one class move
-no image of another.
+Within a class, files are ordered by a hash of seed and file name and divided by the fractions. So the split depends
+neither on the order in which a file system lists files nor on a library's random numbers, and adding images to one
+class does not move images of another.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ PARTS = ("train", "validation", "test")
 class Split:
     """The three parts of an image set.
 
-    The images of a part are in hash order: any stretch of them is a random sample of all classes.
+    The images of a part are in hash order: any consecutive images are a random sample of all classes.
 
     Attributes:
-        train: what networks learn from.
-        validation: chooses weights, schedules and calibration.
-        test: scored once, at the end.
+        train: images for training.
+        validation: images for selecting weights, and for schedules and calibration.
+        test: images that are scored once, at the end.
         sha256: of the lines `part/class/file`, sorted; 64 hexadecimal digits.
     """
 
@@ -36,14 +36,14 @@ class Split:
     sha256: str
 
     def file_list(self) -> dict[str, list[str]]:
-        """The sorted file names of every part, as they stand in a run's `split.json`."""
+        """The sorted file names of every part, as in a run's `split.json`."""
         return {part: sorted(getattr(self, part).files) for part in PARTS}
 
 
 def split(image_set: ImageSet, settings: DataConfig) -> Split:
-    """Divide `image_set` by `settings.validation_fraction`, `.test_fraction` and `.seed`.
+    """Split `image_set` by `settings.validation_fraction`, `.test_fraction` and `.seed`.
 
-    Every class gives every part its fraction of images, rounded, and at least one.
+    In every class, every part gets its fraction of the images, rounded, and at least one.
 
     Raises:
         UserError: a class has fewer than three images.
@@ -69,11 +69,11 @@ def _hash_order(files: tuple[str, ...], seed: int) -> np.ndarray:
 
 
 def _sizes(name: str, images: int, settings: DataConfig) -> tuple[int, int]:
-    """How many of a class's images go to test and to validation; at least one is left to train on."""
+    """Numbers of a class's images for test and validation; at least one is left for training."""
     if images < len(PARTS):
         raise UserError(
             f"class {name!r} has {images} readable image{'' if images == 1 else 's'}; at least 3 are needed, one each "
-            f"for training, validation and test: add images or remove the class"
+            "for training, validation and test: add images or remove the class"
         )
     tests = min(max(1, round(settings.test_fraction * images)), images - 2)
     validations = min(max(1, round(settings.validation_fraction * images)), images - tests - 1)
@@ -90,5 +90,5 @@ def _sha256(parts: dict[str, ImageSet]) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    # File names that are no UTF-8 reach Python with lone surrogates in them.
+    # Python represents file names that are not UTF-8 with lone surrogates.
     return text.encode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
-"""Drawn satellite scenes in EuroSAT's ten classes: the data of a first run, without a download.
+"""Synthetic satellite images in EuroSAT's ten classes: data for a first run, without a download.
 
-Classes differ in structure (furrows, canopies, lattices, roofs, carriageways, banks), hardly in colour: palette, light,
-direction and place are drawn for every scene, so that a linear model on pixels fails and a small network learns.
+Classes differ in structure (furrows, canopies, lattices, roofs, roads, banks) but hardly in color: palette, light,
+direction and position are random in every image, so a linear model on pixels fails and a small network learns.
 """
 
 from collections.abc import Callable
@@ -33,9 +33,9 @@ from keras_satkd.data.synthetic_drawing import (
 
 
 def scenes(number: int, seed: int, image_size: int) -> ImageSet:
-    """`number` scenes, spread over the ten classes as evenly as it goes.
+    """`number` images, distributed over the ten classes as evenly as possible.
 
-    A scene depends on `seed`, its class and its position in the class alone: drawing more of them changes none.
+    An image depends only on `seed`, its class and its position in the class, so drawing more images changes none.
     """
     counts = [len(range(label, number, len(CLASS_NAMES))) for label in range(len(CLASS_NAMES))]
     labels = np.repeat(np.arange(len(CLASS_NAMES), dtype=np.int32), counts)
@@ -70,7 +70,7 @@ def _annual_crop(random: np.random.Generator) -> np.ndarray:
 def _forest(random: np.random.Generator) -> np.ndarray:
     canopy = noise(random, random.uniform(4, 6))
     angle = random.uniform(0, 2 * np.pi)
-    # Light from one side: the slope of the canopy, not its height, is what a satellite sees.
+    # The light comes from one side, so the slope of the canopy is visible rather than its height.
     down, right = np.gradient(canopy)
     lit = 22 * (right * np.cos(angle) + down * np.sin(angle)) + 8 * canopy
     ground = tone(random, EARTH)[0] * (0.75 + 0.06 * noise(random, 40))[..., None]
@@ -133,7 +133,7 @@ def _permanent_crop(random: np.random.Generator) -> np.ndarray:
     wave = np.cos(2 * np.pi * along / spacing) + np.cos(2 * np.pi * across / (spacing * stretch))
     crowns = np.clip(2.2 * (wave - random.uniform(0.1, 0.5) + 0.25 * noise(random, spacing)), 0, 1)
     soil, leaves = tone(random, EARTH, 2)
-    # Leaves are darker than what they stand on, whichever colours came up.
+    # Leaves are darker than the soil, whatever the random colors are.
     leaves = leaves * (random.uniform(0.45, 0.7) * soil.mean() / leaves.mean())
     return paint(soil + 6 * clouds(random, 24)[..., None], crowns, leaves)
 

@@ -1,9 +1,9 @@
-"""Brushes for drawn satellite scenes: noise, colours, parcels, roofs. Colours are floats in 0..255."""
+"""Drawing functions for synthetic satellite images: noise, colors, parcels, roofs. Colors are floats in 0..255."""
 
 import numpy as np
 from PIL import Image
 
-# Twice the size of a Sentinel-2 patch, so that shrinking smooths the edges.
+# Twice the size of a EuroSAT image, so that downscaling smooths the edges.
 CANVAS = 128
 
 # Pixels from the middle of the canvas, to the right and down.
@@ -19,7 +19,7 @@ PAVING = np.array([(150, 148, 142), (128, 126, 122), (168, 162, 150), (104, 104,
 
 
 def tone(random: np.random.Generator, palette: np.ndarray, number: int = 1) -> np.ndarray:
-    """Colours [number, 3] taken from `palette` [M, 3] and shaken in brightness and hue."""
+    """Colors [number, 3] from `palette` [M, 3] with random changes of brightness and hue."""
     chosen = palette[random.integers(len(palette), size=number)]
     return (chosen * random.uniform(0.8, 1.2, (number, 1)) + random.normal(0, 6, (number, 3))).astype(np.float32)
 
@@ -33,13 +33,13 @@ def noise(random: np.random.Generator, grain: float) -> np.ndarray:
 
 
 def clouds(random: np.random.Generator, grain: float, octaves: int = 3) -> np.ndarray:
-    """Fractal noise: every octave half as coarse and half as strong as the one before."""
+    """Fractal noise: every octave is half as coarse and half as strong as the previous one."""
     total: np.ndarray = sum(noise(random, grain / 2**octave) / 2**octave for octave in range(octaves))
     return total
 
 
 def turned(random: np.random.Generator, angle: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along and across a random direction (or `angle`, in radians), from a random middle."""
+    """Coordinates along and across a random direction (or `angle`, in radians), from a random center."""
     angle = random.uniform(0, np.pi) if angle is None else angle
     right, down = random.uniform(-24, 24, 2).astype(np.float32)
     sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
@@ -47,7 +47,7 @@ def turned(random: np.random.Generator, angle: float | None = None) -> tuple[np.
 
 
 def edge(distance: np.ndarray) -> np.ndarray:
-    """1 where `distance` (pixels) is below 0, falling to 0 within a pixel and a half."""
+    """1 inside (`distance` in pixels below 0), falling to 0 outside, over a pixel and a half."""
     return np.clip(0.5 - distance / 1.5, 0, 1)
 
 
@@ -58,7 +58,7 @@ def paint(scene: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray
 
 
 def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
-    """Integer parcel numbers [CANVAS, CANVAS]: strips cut by straight lines across and, each on its own, along."""
+    """Integer parcel numbers [CANVAS, CANVAS]: strips between straight lines, each cut independently into parcels."""
     along, across = turned(random)
     along = along + random.uniform(-0.3, 0.3) * across
     strip = np.searchsorted(np.sort(random.uniform(-48, 48, cuts)), across)
@@ -68,7 +68,7 @@ def parcels(random: np.random.Generator, cuts: int) -> np.ndarray:
 
 
 def furrows(random: np.random.Generator, number: np.ndarray, strength: float) -> np.ndarray:
-    """Plough lines, each parcel in a direction and width of its own; `strength` in levels."""
+    """Plow lines, with a random direction and width per parcel; `strength` in pixel levels."""
     parcels_drawn = number.max() + 1
     angle = random.uniform(0, np.pi, parcels_drawn)
     wave = 2 * np.pi / random.uniform(5, 9, parcels_drawn)
@@ -79,7 +79,7 @@ def furrows(random: np.random.Generator, number: np.ndarray, strength: float) ->
 
 
 def countryside(random: np.random.Generator) -> np.ndarray:
-    """What lies beside roads and rivers: quiet fields or open land."""
+    """The background of roads and rivers: smooth fields or open land."""
     colours = tone(random, EARTH, 12)
     if random.random() < 0.5:
         ground: np.ndarray = colours[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
@@ -94,10 +94,10 @@ def blocks(
     size: tuple[float, float],
     fill: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rectangles in a grid of cells `size` pixels wide and deep; each fills a part (from `fill`) of its cell.
+    """Rectangles in a grid of cells of `size` pixels; each fills a random fraction (in the range `fill`) of its cell.
 
     Returns:
-        distance in pixels to the rectangle's border (below 0 inside), and the cell's number: both [CANVAS, CANVAS].
+        Distance in pixels to the rectangle's border (below 0 inside), and the cell's number: both [CANVAS, CANVAS].
     """
     column, row = np.floor(along / size[0]), np.floor(across / size[1])
     inside = along - (column + 0.5) * size[0], across - (row + 0.5) * size[1]

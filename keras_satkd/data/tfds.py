@@ -15,20 +15,20 @@ from firmware_export.images.decode import Decoded, EncodedImage, decode_all
 from keras_satkd.config import DataConfig
 from keras_satkd.data.cache import cached
 
-# What to fetch by hand where the host that TFDS knows does not answer.
+# Archives to download manually if the host that TFDS uses does not answer.
 _PUBLIC_ARCHIVES = {"eurosat": ("EuroSAT_RGB.zip", "https://zenodo.org/records/7711810")}
 
-# TFDS's own ten leave the user waiting three and a half minutes for a host that is down.
+# With TFDS's default of ten, the user would wait three and a half minutes for a host that is down.
 _DOWNLOAD_RETRIES = 3
 
 
 def load(settings: DataConfig) -> Decoded:
-    """All splits of the TFDS builder `settings.source`, put together, prepared below `settings.data_dir`.
+    """All splits of the TFDS builder `settings.source` in one set, prepared in `settings.data_dir`.
 
-    Files are named `split:position`. Examples without a class (label below 0) are left out.
+    Files are named `split:position`. Examples without a class (label below 0) are omitted.
 
     Raises:
-        UserError: no such builder or configuration, no image and class label in it, or it cannot be fetched.
+        UserError: the builder or configuration does not exist, has no image and class label, or cannot be downloaded.
     """
     builder = _builder(settings.source, settings.data_dir)
     image, label = _image_and_label(builder)
@@ -50,8 +50,8 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         close = difflib.get_close_matches(name.split("/")[0], known, n=1, cutoff=0.7)
         hint = f"did you mean {close[0]!r}? " if close else ""
         kinds = "no folder, zip or TFDS data set of that name"
-        raise UserError(f"--data {name}: {hint}{kinds}; `synthetic` needs no download") from None
-    # Versions, configurations and namespaces (`huggingface:`, whose package may be missing) each fail in their own way.
+        raise UserError(f"--data {name}: {hint}{kinds}; use `synthetic` for data without a download") from None
+    # Versions, configurations and namespaces (`huggingface:`, whose package may be missing) fail with different errors.
     except (ValueError, AssertionError, RuntimeError, ImportError) as error:
         raise _unknown_configuration(name, error) from None
 
@@ -62,11 +62,11 @@ def _unknown_configuration(name: str, error: Exception) -> UserError:
         known = list(tfds.builder_cls(base).builder_configs)
         if known and wanted not in known:
             return unknown_name(f"configuration of TFDS {base}", wanted, known)
-    return UserError(f"--data {name}: TFDS says {str(error).splitlines()[0]}")
+    return UserError(f"--data {name}: error from TFDS: {str(error).splitlines()[0]}")
 
 
 def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
-    """The names of the image feature and of the class label, the supervised ones where TFDS names them."""
+    """The names of the image feature and of the class label; the supervised ones if TFDS defines them."""
     features = dict(builder.info.features.items())
     preferred = [key for key in builder.info.supervised_keys or () if isinstance(key, str)]
     names = [*preferred, "image", "label", *features]
@@ -76,7 +76,8 @@ def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
         return images[0], labels[0]
     held = ", ".join(f"{name} ({type(feature).__name__})" for name, feature in features.items())
     raise UserError(
-        f"--data {builder.info.full_name} is no image classification: it needs an Image and a ClassLabel, it has {held}"
+        f"--data {builder.info.full_name} is no image classification data set: it needs an Image and a ClassLabel, "
+        f"but has {held}"
     )
 
 
@@ -85,7 +86,7 @@ def _prepare(builder: tfds.core.DatasetBuilder, settings: DataConfig) -> None:
         with _fewer_retries():
             builder.download_and_prepare()
     except Exception as error:
-        # TFDS, requests and urllib3 raise classes of their own; a full disk alone has another remedy.
+        # TFDS, requests and urllib3 raise their own error classes; only a full disk has a different remedy.
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise UserError(_remedy(builder.name, settings.source, error)) from error
@@ -103,20 +104,20 @@ def _fewer_retries() -> Iterator[None]:
 
 def _remedy(name: str, source: str, error: Exception) -> str:
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    prepared = "or name the folder where TFDS has prepared it with --data-dir"
+    prepared = "or give the folder where TFDS has prepared it with --data-dir"
     if name in _PUBLIC_ARCHIVES:
         archive, page = _PUBLIC_ARCHIVES[name]
         remedy = f"download {archive} from {page} and give --data PATH/{archive} (--data.source)"
     else:
         remedy = "give an image folder or a zip of one with --data PATH (--data.source)"
-    return f"TFDS could not fetch {source}: {remedy}, {prepared}. TFDS said: {reason}"
+    return f"TFDS could not download {source}: {remedy}, {prepared}. Error from TFDS: {reason}"
 
 
 def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_size: int) -> Decoded:
     names = builder.info.features[label].names
     class_names = tuple(sorted(names))
     position = np.array([class_names.index(name) for name in names])
-    # Pillow decodes, as it does files: one data set gives the same pixels whichever way it comes.
+    # Pillow decodes, as for image files, so a data set gives the same pixels from TFDS and from files.
     wanted = tfds.decode.PartialDecoding({image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()})
 
     def examples() -> Iterator[EncodedImage]:

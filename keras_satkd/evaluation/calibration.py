@@ -1,4 +1,4 @@
-"""How well a network's confidence fits its accuracy."""
+"""Calibration: how well a network's confidence matches its accuracy."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature at which a network's confidence fits its accuracy (Guo et al., arXiv 1706.04599).
+    """The temperature that calibrates a network (Guo et al., arXiv 1706.04599).
 
     Minimizes `NLL(t) = −mean_b log softmax(z_b / t)[y_b]` over `t` in [0.05, 20].
 
@@ -34,7 +34,7 @@ class Reliability:
     Attributes:
         images: int [bins].
         confidence: float [bins], the sum over a bin's images.
-        correct: float [bins], how many of a bin's images are correct.
+        correct: float [bins], the number of a bin's images that are correct.
     """
 
     images: np.ndarray
@@ -48,12 +48,12 @@ class Reliability:
 
 
 def reliability(confidences: np.ndarray, correct: np.ndarray, bins: int = 15) -> Reliability:
-    """Confidence against accuracy (Guo et al., arXiv 1706.04599).
+    """Group predictions by confidence (Guo et al., arXiv 1706.04599).
 
     Args:
         confidences: float [N] in [0, 1].
         correct: bool [N].
-        bins: how many.
+        bins: number of bins.
     """
     bin_of = np.minimum((confidences * bins).astype(int), bins - 1)
     return Reliability(*(np.bincount(bin_of, weights, bins) for weights in (None, confidences, correct)))
@@ -63,9 +63,9 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     """Mean gap between confidence and accuracy over equal-width bins, weighted by their images (same source).
 
     Args:
-        probabilities: float [N, C], rows of sum 1.
+        probabilities: float [N, C]; each row sums to 1.
         labels: int [N].
-        bins: how many.
+        bins: number of bins.
 
     Returns:
         A value in [0, 1].

@@ -32,10 +32,10 @@ class Classifier:
     """A trained model of any file format.
 
     Attributes:
-        name: of its file or folder.
+        name: name of its file or folder.
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
-        class_names: the classes in the order of the logits; None where the model's files do not name them.
+        class_names: the classes in the order of the logits; None if the model's files do not name them.
         logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
     """
 
@@ -47,25 +47,25 @@ class Classifier:
 
 
 def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifier:
-    """A model from disk.
+    """Load a model from disk.
 
-    Its class names are the list `class_names` of a JSON file beside it that is named as it is (`student.json` for
-    `student.keras`), or of a teacher folder's `teacher.json`, or those of the run that it lies in.
+    Its class names are the list `class_names` in a JSON file of the same name beside it (`student.json` for
+    `student.keras`) or in a teacher folder's `teacher.json`, or those of the run whose folder contains it.
 
     Args:
         path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
-            `keras_satkd.teach` made, or the name of a shipped one of these.
-        input_range: one of `teachers.INPUT_RANGES`, what a Keras model expects; the others know their own.
-        image_size: height and width in pixels of the images that a teacher folder is to be given, which it resizes
-            itself; the others take images of their input's size.
+            `keras_satkd.teach` wrote, or the name of a shipped one of these.
+        input_range: one of `teachers.INPUT_RANGES`, the one that a Keras model expects; the others define their own.
+        image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
+            models take images of their own input size.
 
     Raises:
-        UserError: the file does not exist, is damaged, is no classifier of square RGB images, or its class names are
-            not as many as its logits.
+        UserError: the file does not exist, is damaged, is not a classifier of square RGB images, or its number of class
+            names differs from its number of logits.
     """
     file = pretrained.path(path)
     if not file.exists():
-        raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher's folder")
+        raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     if file.is_dir():
         teacher = teachers.load(path)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
@@ -76,7 +76,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
     else:
         raise UserError(
-            f"model {path!r} is of no known kind: give a .tflite, .keras or .h5 file, or a teacher's folder"
+            f"model {path!r} has an unknown file format: give a .tflite, .keras or .h5 file, or a teacher folder"
         )
     return Classifier(file.resolve().name, size, classes, _class_names(file, classes), logits)
 
@@ -105,24 +105,24 @@ def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
     is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] and inputs[3] == 3
     if not is_square or inputs[1] is None:
         raise UserError(
-            f"model {file} takes {inputs}, (batch, size, size, 3) expected: give a model of square RGB images"
+            f"model {file} has input shape {inputs}: give a model of square RGB images, (batch, size, size, 3)"
         )
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] is None:
-        raise UserError(f"model {file} gives {outputs}, (batch, classes) expected: give an image classifier")
+        raise UserError(f"model {file} has output shape {outputs}: give an image classifier, (batch, classes)")
 
 
 def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
-    """Logits of an int8 `.tflite` by TFLite's own kernels, dequantized.
+    """Dequantized logits of an int8 `.tflite`, computed by TFLite's kernels.
 
-    TFLM would need 44 ms an image; that both agree is the export's business.
+    TFLM would need 44 ms per image; the export verifies that both agree.
 
     Args:
         model: the bytes of the file.
         images: uint8 [N, H, W, 3], N ≥ 1.
 
     Returns:
-        float32 [N, C]. A model that ends in a softmax has its logarithm taken; probabilities below half a step of the
-        output, which int8 cannot tell from zero, count as half a step.
+        float32 [N, C]. If the model ends in a softmax, the logarithm of its output; probabilities below half a step of
+        the output, which int8 cannot distinguish from zero, count as half a step.
     """
     parsed = read(model)
     graph, output = parsed.graph, parsed.graph.outputs[0]
@@ -146,14 +146,14 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     try:
         names = json.loads(read_text(beside))
     except (OSError, ValueError) as error:
-        raise UserError(f"{beside} is no readable JSON ({error}): mend or remove it") from None
+        raise UserError(f"{beside} is not readable JSON ({error}): repair or remove it") from None
     for key in keys:
         if not isinstance(names, dict) or key not in names:
             return None
         names = names[key]
     if not _is_list_of_names(names) or len(names) != classes:
         raise UserError(
-            f"{keys[-1]} of {beside} is {names!r}, a list of {classes} different names expected: mend or remove it"
+            f"{keys[-1]} in {beside} is {names!r}: give a list of {classes} different names, or remove the file"
         )
     return tuple(names)
 

@@ -1,4 +1,4 @@
-"""Costs of a model: its size, its operations, and the time of an image on this machine."""
+"""Cost of a model: its size, its operations, and the time per image on this machine."""
 
 import time
 from collections.abc import Callable
@@ -19,12 +19,12 @@ def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any]
     """Cost of a Keras model.
 
     Args:
-        network: as it is saved; its weights count four bytes a number.
-        logits_of: images to logits by that network, compiled.
-        images: uint8 [N, H, W, 3], some of which are timed.
+        network: the saved network; its weights count as four bytes each.
+        logits_of: that network, compiled: images → logits.
+        images: uint8 [N, H, W, 3]; some of them are timed.
 
     Returns:
-        `parameters` (trainable), `macs` (of convolutions and dense layers), `bytes` and `milliseconds` of an image.
+        `parameters` (trainable), `macs` (of convolutions and dense layers), `bytes`, and `milliseconds` per image.
     """
     return {
         "parameters": students.trainable_parameters(network),
@@ -35,7 +35,7 @@ def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any]
 
 
 def int8_cost(model: bytes, images: np.ndarray) -> dict[str, Any]:
-    """Cost of an int8 `.tflite`, run by TFLite's fast kernels; as `network_cost` otherwise."""
+    """Cost of an int8 `.tflite`, run by TFLite's optimized kernels; same keys as `network_cost`."""
     parsed = read(model)
     graph, interpreter = parsed.graph, TfliteInterpreter(parsed, is_reference=False)
     return {
@@ -47,7 +47,7 @@ def int8_cost(model: bytes, images: np.ndarray) -> dict[str, Any]:
 
 
 def milliseconds(logits_of: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
-    """Median time of one image, given alone, after a first one that is not counted.
+    """Median time of a single image, after one call that is not counted.
 
     Args:
         logits_of: takes uint8 [1, H, W, 3].

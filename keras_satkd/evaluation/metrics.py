@@ -1,4 +1,4 @@
-"""Classification scores of logits."""
+"""Classification metrics from logits."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ from keras_satkd.evaluation.calibration import expected_calibration_error
 def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, macro and weighted precision, recall and F1, and calibration error, each in [0, 1].
 
-    The paper writes "macro" and its code computes scikit-learn's `weighted`: both are here. Macro means are over the
-    classes that `labels` holds.
+    The paper says "macro" but its code computes scikit-learn's `weighted`, so both are returned. Macro means are
+    over the classes that occur in `labels`.
 
     Args:
         logits: float [N, C].
@@ -22,7 +22,7 @@ def score(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """
     predicted = logits.argmax(axis=1)
     scores = {"accuracy": float(accuracy_score(labels, predicted))}
-    # By default scikit-learn counts a class that is predicted but absent, with recall 0: new images may lack classes.
+    # New images may lack classes, and scikit-learn by default counts a class that is only predicted, with recall 0.
     present = np.unique(labels)
     for average in ("macro", "weighted"):
         parts = precision_recall_fscore_support(labels, predicted, labels=present, average=average, zero_division=0.0)[
@@ -43,7 +43,7 @@ def predict(
     Args:
         logits_of: uint8 [B, H, W, 3] → [B, C].
         images: uint8 [N, H, W, 3].
-        description: of the bar.
+        description: text of the progress bar.
         batch_size: B.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Predictions of a run's models on the test images: kept, so that a report needs neither models nor images."""
+"""Stored predictions of a run's models on the test images, so that a report needs neither models nor images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from firmware_export.images.image_set import ImageSet
 FILE = "test_answers.npz"
 
 CORRECT, WRONG = 3, 3
-"""How many examples of a class are kept: correct ones, the first of the test images; wrong ones, the most confident."""
+"""Number of stored examples per class: the first correct ones of the test images, and the most confident wrong ones."""
 MOST_CLASSES = 20
-"""How many classes have examples; where there are more, those with the most errors."""
+"""Largest number of classes with examples; if there are more, those with the most errors."""
 LARGEST_EXAMPLE = 96
-"""Height and width in pixels to which examples are reduced."""
+"""Largest height and width of stored examples in pixels; larger images are downscaled."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Classes and confidences of M models on N test images, and E of the images.
+    """Predicted classes and confidences of M models on N test images, and E example images.
 
     Attributes:
         models: M names.
         labels: int32 [N].
         predicted: int32 [M, N].
-        confidence: float32 [M, N], the highest of the softmax.
+        confidence: float32 [M, N], the maximum of the softmax.
         examples: int32 [E], positions among the test images.
         files: E names.
         images: uint8 [E, S, S, 3], S at most `LARGEST_EXAMPLE`.
@@ -47,7 +47,7 @@ class Predictions:
     images: np.ndarray
 
     def of(self, model: str) -> tuple[np.ndarray, np.ndarray]:
-        """Classes int32 [N] and confidences float32 [N] of one model."""
+        """Predicted classes int32 [N] and confidences float32 [N] of one model."""
         at = self.models.index(model)
         return self.predicted[at], self.confidence[at]
 
@@ -58,7 +58,7 @@ class Predictions:
 
 
 def load(path: Path) -> Predictions:
-    """What `Predictions.save` wrote.
+    """Read a file that `Predictions.save` wrote.
 
     Raises:
         UserError: the file does not exist or is damaged.
@@ -68,16 +68,16 @@ def load(path: Path) -> Predictions:
             values = dict(arrays)
         return Predictions(**values | {name: tuple(map(str, values[name])) for name in ("models", "files")})
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
-        raise UserError(f"{path} cannot be read: give the folder of a run that has scored its models") from None
+        raise UserError(f"{path} cannot be read: give the folder of a run whose models were scored") from None
 
 
 def collect(logits: Mapping[str, np.ndarray], test: ImageSet, examples_of: str) -> Predictions:
-    """Predictions of all models, with examples of what one of them classifies correctly and wrongly.
+    """Predictions of all models, with example images that one model classifies correctly or wrongly.
 
     Args:
         logits: float32 [N, C] by model.
         test: N images.
-        examples_of: the model whose examples are kept.
+        examples_of: the model that determines the examples.
     """
     probabilities = {name: softmax(values, axis=1) for name, values in logits.items()}
     predicted = {name: values.argmax(axis=1).astype(np.int32) for name, values in logits.items()}
@@ -100,9 +100,9 @@ def _examples(labels: np.ndarray, predicted: np.ndarray, confidence: np.ndarray)
     errors = np.array([np.count_nonzero(wrong & (labels == each)) for each in classes])
     chosen = []
     for each in sorted(classes[np.argsort(-errors, kind="stable")][:MOST_CLASSES]):
-        mistaken = np.flatnonzero(wrong & (labels == each))
-        surest = mistaken[np.argsort(-confidence[mistaken], kind="stable")]
-        chosen += [*np.flatnonzero(~wrong & (labels == each))[:CORRECT], *surest[:WRONG]]
+        errors_of_class = np.flatnonzero(wrong & (labels == each))
+        most_confident = errors_of_class[np.argsort(-confidence[errors_of_class], kind="stable")]
+        chosen += [*np.flatnonzero(~wrong & (labels == each))[:CORRECT], *most_confident[:WRONG]]
     return np.array(chosen, np.int32)
 
 

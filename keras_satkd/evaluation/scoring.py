@@ -1,4 +1,4 @@
-"""Score a model on labelled images."""
+"""Scoring of a model on labeled images."""
 
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,23 @@ from keras_satkd.evaluation.metrics import score
 
 
 def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: Classifier) -> np.ndarray:
-    """The labels of images in the model's own order of classes.
+    """The labels of images in the model's order of classes.
 
     Args:
         labels: int [N], positions in `class_names`.
-        class_names: of the data; in any order, and not necessarily all of the model's, if it knows its classes.
-        classifier: the model. If it does not know its classes, they are taken to be those of the data, in that order.
+        class_names: classes of the data. If the model has class names, these may be a subset of them in any order.
+        classifier: the model. If it has no class names, it is assumed to have the classes of the data, in that order.
 
     Returns:
         int [N], positions among the model's logits.
 
     Raises:
-        UserError: the data have a class that the model does not know, or another number of classes.
+        UserError: the data has a class that the model does not have, or another number of classes.
     """
     if classifier.class_names is None:
         if len(class_names) != classifier.classes:
             raise UserError(
-                f"model {classifier.name} tells {classifier.classes} classes apart, the data have {len(class_names)}: "
+                f"model {classifier.name} has {classifier.classes} classes, the data has {len(class_names)}: "
                 f"give other data, or list the model's class_names in {Path(classifier.name).stem}.json beside it"
             )
         return labels
@@ -50,21 +50,21 @@ def evaluate(
     camera_suite: bool = False,
     sensor: Sensor | None = None,
 ) -> dict[str, Any]:
-    """A model's scores, each in [0, 1], in plain values that JSON can hold.
+    """A model's scores, each in [0, 1], as plain values for JSON.
 
     Args:
-        classifier: the model; classes without a name are called by their position.
+        classifier: the model; if it has no class names, positions are used.
         images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
         labels: int [N], positions among the model's logits.
-        corruptions: score the corrupted images too.
-        camera_suite: score the images under every disturbance of a camera too.
-        sensor: score the images as it gives them too.
+        corruptions: also score corrupted images.
+        camera_suite: also score the images under every disturbance of a camera.
+        sensor: also score the images as this sensor gives them.
 
     Returns:
-        `images` (N), the scores of `metrics.score`, `per_class` (recall and number of images of every class that
-        `labels` holds, by name), and with `corruptions` the accuracy at severities 1..5 of every corruption, by name,
-        and in `corruption_severities` what they stand for (`corruptions.SEVERITIES`); with `camera_suite`, in `camera`,
-        what `camera.suite` returns; with `sensor`, in `behind`, what `camera.behind` returns.
+        `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in
+        `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
+        in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `camera_suite`, also the result of
+        `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`.
     """
     logits = classifier.logits(images)
     present, counts = np.unique(labels, return_counts=True)

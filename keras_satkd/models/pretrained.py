@@ -1,6 +1,6 @@
-"""Weights that come with the package, by name: EuroSAT's teachers and students.
+"""Weights that ship with the package, by name: teachers and students for EuroSAT.
 
-`pretrained/NAME.json` beside each file says how it was made and what it scores (`ship.py` writes both).
+A JSON file beside each describes how it was made and gives its scores (`ship.py` writes both).
 """
 
 import functools
@@ -15,7 +15,7 @@ logger = logging.getLogger("keras_satkd")
 FOLDER = Path(__file__).parents[1] / "pretrained"
 
 PREFIX = "shipped:"
-"""What a shipped model's name begins with where a file of the same name lies in the current folder."""
+"""Prefix that selects a shipped model even if a path of the same name exists."""
 
 EUROSAT_CLASSES = (
     "AnnualCrop",
@@ -30,23 +30,23 @@ EUROSAT_CLASSES = (
     "SeaLake",
 )
 EUROSAT_TEACHERS = ("efficientnet_lite0_eurosat", "efficientvit_m2_eurosat", "mobilevitv2_100_eurosat")
-# The largest inputs that two processor cores train in an afternoon; with a GPU, name them without `@`.
+# The largest inputs that two CPU cores can train on in an afternoon; with a GPU, give the names without `@`.
 UNTRAINED_TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
 
 def path(name: str) -> Path:
-    """Where `name` lies: a path that exists, or else the shipped folder or file of that name.
+    """The path of a model: `name` if that path exists, otherwise the shipped folder or file of that name.
 
-    `shipped:NAME` is always the shipped one. A path that hides one is logged, once.
+    `shipped:NAME` is always the shipped one. If an existing path hides a shipped one, this is logged once.
 
     Args:
-        name: a path, the name of a shipped folder or file, or that with `shipped:` before it.
+        name: a path, or the name of a shipped folder or file, with or without the prefix `shipped:`.
 
     Returns:
-        a path that may not exist: `name` itself where nothing is shipped under it.
+        A path. It may not exist: an unknown `name` is returned as a path.
 
     Raises:
-        UserError: nothing is shipped under the name after `shipped:`.
+        UserError: no shipped folder or file has the name after `shipped:`.
     """
     shipped = {entry.name for entry in FOLDER.iterdir()}
     if name.startswith(PREFIX):
@@ -64,9 +64,9 @@ def path(name: str) -> Path:
 
 @functools.cache
 def _log_hidden(name: str) -> None:
-    logger.info("%s is taken from the current folder; the shipped one is %s%s", name, PREFIX, name)
+    logger.info("using %s in the current folder; the shipped one is %s%s", name, PREFIX, name)
 
 
 def teacher_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    """The teachers of a run that names none: shipped ones for EuroSAT's classes, for others two to be fine-tuned."""
+    """Default teachers: the shipped ones for EuroSAT's classes, otherwise two that must be fine-tuned."""
     return EUROSAT_TEACHERS if tuple(class_names) == EUROSAT_CLASSES else UNTRAINED_TEACHERS

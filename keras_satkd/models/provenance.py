@@ -1,4 +1,4 @@
-"""Where the initial weights of a training came from."""
+"""The origin of a training's initial weights."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from keras_satkd.models import pretrained
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 
 FACTS = ("command", "seed", "split_sha256", "schedule", "epochs", "hardware", "hours", "began_from")
-"""What is kept of the description that lies beside the weights."""
+"""Keys that are copied from the description beside the weights."""
 
 
 def describe(initial_weights: str) -> dict[str, Any]:
-    """The provenance of a trained network that another training continues.
+    """The provenance of a trained network whose training is continued.
 
     Args:
-        initial_weights: a readable `.keras` file, a folder that `keras_satkd.teach` made, or the name of a shipped one.
+        initial_weights: a readable `.keras` file, a folder that `keras_satkd.teach` wrote, or a shipped model's name.
 
     Returns:
-        `sha256` of its weights file and, if `keras_satkd.ship` described it, `FACTS`, its own provenance among them.
+        `sha256` of its weights file and, if `keras_satkd.ship` described it, `FACTS`, including its own provenance.
     """
     path = pretrained.path(initial_weights)
     is_teacher = path.is_dir()

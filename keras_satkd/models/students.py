@@ -17,14 +17,14 @@ CHANNELS = (16, 32, 64)
 def normalize(images: tf.Tensor) -> tf.Tensor:
     """Input of a student: `x / 255`, uint8 [B, H, W, 3] in 0..255 → float32 in [0, 1].
 
-    Nothing else, because that makes the int8 input scale 1/255 and zero point −128, so that firmware feeds
-    `pixel ^ 0x80` and needs no floating point.
+    This gives the int8 input scale 1/255 and zero point −128: firmware passes `pixel ^ 0x80` and needs no floating
+    point.
     """
     return tf.cast(images, tf.float32) / 255.0
 
 
 def check_name(name: str) -> None:
-    """Refuse a student that does not exist.
+    """Check that a student exists.
 
     Raises:
         UserError: the name is not one of `BLOCKS`.
@@ -34,14 +34,14 @@ def check_name(name: str) -> None:
 
 
 def build(name: str, image_size: int, classes: int, initial_weights: str | None = None) -> Model:
-    """A student to be trained.
+    """Build a student for training.
 
     Args:
         name: `resnet8` or `resnet16`.
         image_size: height and width of the input in pixels.
         classes: number of logits.
-        initial_weights: a trained float student of the same name, of any image size: its file, or the name of a shipped
-            one. Its last layer is left out where it has another number of classes. Fresh weights when not given.
+        initial_weights: a trained float student of the same name, with any image size: its file, or the name of a
+            shipped one. Its last layer is not used if its number of classes differs. If not given, random weights.
 
     Returns:
         A functional model: float32 [B, image_size, image_size, 3] in [0, 1] → float32 logits [B, classes].
@@ -51,7 +51,7 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
     """
     check_name(name)
     if image_size < 4:
-        raise UserError(f"data.image_size is {image_size}: the student halves its image twice, so at least 4 is needed")
+        raise UserError(f"data.image_size is {image_size}: give at least 4, because the student halves the image twice")
     image = layers.Input((image_size, image_size, 3), name="image")
     features = _normalized_convolution(image, CHANNELS[0], stride=1, name="stem")
     features = layers.ReLU(name="stem_relu")(features)
@@ -60,7 +60,7 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
             stride = 2 if stage > 1 and block == 1 else 1
             features = _basic_block(features, channels, stride, name=f"stage{stage}_block{block}")
     features = layers.GlobalAveragePooling2D(name="pool")(features)
-    # float32 whatever the compute precision: softmax and KL at temperature 5 need the mantissa.
+    # float32 at any compute precision: softmax and KL divergence need the mantissa.
     logits = layers.Dense(classes, dtype="float32", name=LAST_LAYER)(features)
     student = Model(image, logits, name=name)
     if initial_weights is not None:
@@ -74,7 +74,7 @@ def _load_initial_weights(student: Model, path: str) -> None:
     if list(weights) != [layer.name for layer in student.layers]:
         raise UserError(
             f"distillation.initial_weights is {path!r}, which is no float {student.name}: give the student.keras of a "
-            f"run that distilled one"
+            f"run with --student {student.name}"
         )
     if trained.output_shape[-1] != student.output_shape[-1]:
         del weights[LAST_LAYER]
@@ -85,7 +85,7 @@ def _load_initial_weights(student: Model, path: str) -> None:
 def _basic_block(features: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
     shortcut = features
     if stride != 1 or features.shape[-1] != channels:
-        # The authors' shortcut is a 3×3 convolution; the customary 1×1 would not give their parameter counts.
+        # The authors' shortcut is a 3×3 convolution; the usual 1×1 does not give their parameter counts.
         shortcut = _normalized_convolution(features, channels, stride, name=f"{name}_shortcut")
     features = _normalized_convolution(features, channels, stride, name=f"{name}_first")
     features = layers.ReLU(name=f"{name}_first_relu")(features)
@@ -98,7 +98,7 @@ def _normalized_convolution(features: tf.Tensor, channels: int, stride: int, nam
     features = layers.Conv2D(
         channels, 3, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_convolution"
     )(features)
-    # Momentum 0.9: a demo has some hundred steps, in which Keras' 0.99 would not settle.
+    # Momentum 0.9: with Keras' 0.99, the statistics would not converge in a demo's few hundred steps.
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_batch_norm")(features)
 
 

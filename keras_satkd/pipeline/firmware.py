@@ -24,7 +24,7 @@ from keras_satkd.run.results import FirmwareResult
 
 
 def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
-    """Write `firmware/`, verified on validation images, and on training images where those are too few.
+    """Write `firmware/`, verified on validation images; if they are too few, training images are added.
 
     The abstention threshold is chosen on the validation images as the run's sensor gives them.
     """
@@ -33,7 +33,7 @@ def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) ->
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
     validation = sensor.captured(run.config.camera, split.validation.images), split.validation.labels
     write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
-    # The files quote this command; typed in the run's folder, it makes them again to the byte.
+    # The files quote this command. In the run's folder, it reproduces them byte for byte.
     again = Arguments(
         model=Path(INT8_FILE),
         out=Path(FIRMWARE_FOLDER),

@@ -1,4 +1,4 @@
-"""The first step of every run: everything that can be wrong with its inputs is found before the run has a folder."""
+"""The first step of every run: all inputs are checked before the run creates its folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from keras_satkd.training.fit import check_precision
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run starts from.
+    """The inputs of a run.
 
     Attributes:
         split: the images.
-        teachers: by the name that the run gives them; None for those that are yet to be fine-tuned.
-        teachers_of_teachers: trained teachers under whose loss the others are fine-tuned.
+        teachers: by their names in the configuration; None for those that must be fine-tuned.
+        teachers_of_teachers: trained teachers for the fine-tuning of the others.
         camera: disturbs training and validation images.
     """
 
@@ -40,15 +40,15 @@ class Inputs:
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
-    """Load and divide the images, and read the teachers that are on disk already.
+    """Load and split the images, and load the trained teachers.
 
     Args:
-        run: its configuration says which; its folder is claimed once everything is checked.
-        least_images: how many training and validation images the run's last step needs together.
-        fine_tunes_only: the run fine-tunes its teachers and no more, whether or not a student will use them.
+        run: its configuration gives the inputs; its folder is claimed after all checks.
+        least_images: number of training and validation images, together, that the run's last step needs.
+        fine_tunes_only: the run only fine-tunes its teachers, even if the student's rule would not use them.
 
     Raises:
-        UserError: anything in the configuration that does not exist or does not fit.
+        UserError: something in the configuration does not exist or does not fit.
     """
     config = run.config
     check_symbol(config.firmware.symbol)
@@ -79,8 +79,8 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
         raise UserError(
-            f"{config.data.source} gives {found} training and validation images, and the export is verified on "
-            f"{least_images}: bring more, or use keras_satkd.quantize, which exports nothing"
+            f"{config.data.source} gives {found} training and validation images, but the export needs "
+            f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
     if fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers:
         untrained = [name for name, teacher in inputs.teachers.items() if teacher is None]
@@ -91,7 +91,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:
-    """Refuse a fine-tuning that cannot start: weights that cannot be had, a loss that does not fit its teachers."""
+    """Check that fine-tuning can start: its initial weights are available, and its loss fits its teachers."""
     if names and config.teachers.taught_by:
         distillation = config.distillation
         weighting.make_rule(distillation.weighting, len(config.teachers.taught_by), distillation.temperature)
@@ -101,7 +101,7 @@ def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> No
 
 
 def begin(run: Run, divided: Split) -> None:
-    """Claim the run's folder and note there which images it learns from."""
+    """Claim the run's folder and record the split of the images in it."""
 
     def record() -> DataResult:
         write_json(run.path("split.json"), {"sha256": divided.sha256, **divided.file_list()})

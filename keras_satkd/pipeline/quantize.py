@@ -21,7 +21,7 @@ from keras_satkd.training.train import train
 
 
 def quantize(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> tf_keras.Model | None:
-    """The student after quantization-aware training, batch norms folded; None where no epochs are asked for."""
+    """The student after quantization-aware training, with folded batch norms; None if `quantization.epochs` is 0."""
     if not run.config.quantization.epochs:
         return None
     run.step(QUANTIZATION, lambda: _train_quantized(run, split, student, targets))
@@ -44,7 +44,7 @@ def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: T
         sensor_noise=run.config.distillation.sensor_noise,
     )
     with warnings.catch_warnings():
-        # Keras calls HDF5 outdated, but a `.keras` file of a model that tfmot 0.8 quantized cannot be read again.
+        # Keras warns that HDF5 is outdated, but it cannot load a `.keras` file of a model that tfmot 0.8 quantized.
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
         write_with(run.path(QUANTIZED_STUDENT_FILE), lambda path: quantized.save(path, save_format="h5"))
     return QuantizationResult(QUANTIZED_STUDENT_FILE)
@@ -61,7 +61,7 @@ def calibration_images(run: Run, split: Split) -> np.ndarray:
 
 
 def to_int8(run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None) -> None:
-    """Write the student after post-training quantization, and the int8 model that is exported."""
+    """Write the student after post-training quantization, and the int8 model for the export."""
 
     def convert() -> Int8Result:
         after_training = float_to_int8(student, calibration_images(run, split))

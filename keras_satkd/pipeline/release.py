@@ -1,4 +1,4 @@
-"""Release of a run's models: each file with its scores, its digest and how it was made."""
+"""Release of a run's models: each file with its scores, its digest and a description of how it was made."""
 
 import dataclasses
 import hashlib
@@ -31,15 +31,15 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     """Copy the models of the run in `workdir` to `out`.
 
     Args:
-        workdir: of `keras_satkd.distill` or `keras_satkd.teach`.
-        out: folder; files of the same names are replaced.
-        suffix: ends every name.
+        workdir: run folder of `keras_satkd.distill` or `keras_satkd.teach`.
+        out: output folder; files with the same names are replaced.
+        suffix: end of every name.
 
     Returns:
-        What was written: `.keras`, `.tflite` and teachers' folders.
+        Paths of the written models: `.keras`, `.tflite` and teacher folders.
 
     Raises:
-        UserError: `workdir` holds no run, or one that has finished neither a teacher nor a student.
+        UserError: `workdir` contains no run, or its run has finished neither a teacher nor a student.
     """
     run = Run.open(workdir)
     divided = split(load(run.config.data), run.config.data)
@@ -58,7 +58,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             _describe(run, divided, target, target.with_suffix(".json"), settings, "keras_satkd.distill", facts)
             written.append(target)
     if not written:
-        raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: let it finish first")
+        raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: finish the run first")
     return written
 
 
@@ -67,7 +67,7 @@ def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffi
     write_with(folder / WEIGHTS_FILE, lambda path: halve_precision(made / WEIGHTS_FILE, path))
     description = json.loads((made / DESCRIPTION_FILE).read_text())
     del description["scores"]
-    # Needed to load the weights that are to be scored; the scores then follow.
+    # Scoring the weights needs this description to load them; the scores are added afterward.
     write_json(folder / DESCRIPTION_FILE, description)
     step = teacher(specification)
     assert step.phase is not None
@@ -82,9 +82,9 @@ def _facts(run: Run, step: Step[Found], *names: str) -> dict[str, Any]:
 
 
 def halve_precision(source: Path, target: Path) -> None:
-    """Write a copy of a Keras `.weights.h5` whose numbers have 16 bits; `load_weights` takes it as it takes the other.
+    """Write a float16 copy of a Keras `.weights.h5` file; `load_weights` accepts both.
 
-    Half precision keeps 11 bits of each weight, which moves a logit far less than one training epoch does.
+    Half precision keeps 11 bits of each weight. This changes a logit far less than one training epoch does.
     """
     with h5py.File(source) as wide, h5py.File(target, "w") as narrow:
 
@@ -109,16 +109,16 @@ def _describe(
     program: str,
     facts: dict[str, Any],
 ) -> None:
-    """Write the JSON beside `model`: its scores, measured now on the released file, and how it was made.
+    """Write the JSON file for `model`: its scores, measured on the released file, and how it was made.
 
     Args:
-        run: that made it.
+        run: the run that made it.
         divided: the run's images.
         model: the released file or folder.
         target: the JSON file.
-        settings: of each phase of its training, by the phase's name in `metrics.csv`.
-        program: module that makes it again.
-        facts: further keys.
+        settings: settings of each phase of its training, by the name of the phase in `metrics.csv`.
+        program: module of the command that makes it again.
+        facts: additional keys.
     """
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
@@ -144,7 +144,7 @@ def _describe(
                 "test": len(divided.test),
             },
             "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
-            # The int8 model flies: its accuracy under corruptions belongs to its description.
+            # The int8 model is the one for flight, so its description includes its accuracy under corruptions.
             "test": evaluate(loaded, divided.test.images, divided.test.labels, corruptions=model.suffix == ".tflite"),
         },
     )

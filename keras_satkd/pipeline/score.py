@@ -22,7 +22,7 @@ from keras_satkd.run.results import TestResult
 from keras_satkd.run.stages import teacher_model
 
 CORRUPTED_IMAGES = 1000
-"""How many test images are corrupted in every way: the first ones, whose order is random."""
+"""Number of test images that are corrupted: the first ones; their order is random."""
 
 
 def score_models(

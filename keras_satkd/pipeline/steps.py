@@ -49,7 +49,7 @@ def quantize_only(run: Run) -> None:
 
 
 def lower_next(run: Run) -> None:
-    """Data → teachers → distillation → QAT, as far as they are trained; the next training becomes a program."""
+    """Data → teachers → distillation → QAT, up to the first missing training, which is written as a program."""
     check_jax()
     run.lowers = True
     try:
@@ -60,11 +60,11 @@ def lower_next(run: Run) -> None:
         print(f"{exported}: copy it and {runner} to a machine with JAX, and run `python {runner.name} FOLDER` there;")
         print(f"then copy {run_offloaded.TRAINED_FILE} back into the folder and continue the run")
     else:
-        print(f"{run.workdir}: nothing is left to train")
+        print(f"{run.workdir}: all trainings are finished")
 
 
 def distilled_student(run: Run, least_images: int = 0) -> tuple[Split, tf_keras.Model, TeacherTargets]:
-    """The images (`prepare` checks that there are enough), the trained student, and its teachers' logits."""
+    """The images (`prepare` checks that there are enough), the trained student, and the teacher logits."""
     inputs = prepare(run, least_images)
     targets = teacher_targets(run, inputs)
     student = distil_student(run, inputs.split, targets)

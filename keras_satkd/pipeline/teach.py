@@ -1,4 +1,4 @@
-"""Fine-tuning of a run's teachers, on the labels and, if there are any, under teachers of their own."""
+"""Fine-tuning of a run's teachers on labels and, with `teachers.taught_by`, on the logits of other teachers."""
 
 import tensorflow as tf
 import tf_keras
@@ -18,7 +18,7 @@ from keras_satkd.training.train import train
 
 
 def teach(run: Run, inputs: Inputs) -> list[Teacher]:
-    """The run's teachers: trained ones as they are, the others fine-tuned once; all frozen."""
+    """The run's teachers, all frozen. Trained teachers are used unchanged; the others are fine-tuned once."""
     return [teacher or _teacher(run, inputs, name) for name, teacher in inputs.teachers.items()]
 
 
@@ -36,7 +36,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
-    # Noted before the hours of training, during which the file may be replaced.
+    # Recorded before the training, because the file may be replaced during it.
     is_continued = teachers.is_trained(config.initial_weights)
     initial_weights = provenance.describe(config.initial_weights) if is_continued else None
     train(
@@ -57,6 +57,6 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
 
 
 def validation_scores(teacher: Teacher, split: Split) -> dict[str, float]:
-    """Scores on the validation images, and the temperature that calibrates the teacher there."""
+    """Scores on the validation images, and the calibration temperature fitted on them."""
     logits = predict(tf.function(teacher.logits), split.validation.images, f"validate {teacher.name}")
     return {**score(logits, split.validation.labels), "temperature": fit_temperature(logits, split.validation.labels)}

@@ -1,1 +1,1 @@
-"""The report of a run: page, model card, tables, figures."""
+"""The report of a run: HTML page, model card, tables, figures."""

@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML page: no other file, no script, nothing fetched."""
+"""The report of a run as one self-contained HTML page: no other files, no scripts, no requests."""
 
 import base64
 import io
@@ -25,10 +25,10 @@ class Example:
     """A test image with the exported model's prediction.
 
     Attributes:
-        source: `data:` address of the picture.
-        alt: its true and predicted class.
-        predicted: class.
-        confidence: of the prediction.
+        source: `data:` URL of the image.
+        alt: alternative text, with its true and predicted class.
+        predicted: predicted class.
+        confidence: confidence of the prediction.
     """
 
     source: str
@@ -42,11 +42,11 @@ class ClassExamples:
     """Examples of one class.
 
     Attributes:
-        name: of the class.
+        name: name of the class.
         tested: number of its test images.
-        correct: how many of these are classified correctly.
-        correct_examples: some of them.
-        wrong_examples: some of the others.
+        correct: number of those that are classified correctly.
+        correct_examples: some correctly classified images.
+        wrong_examples: some wrongly classified images.
     """
 
     name: str
@@ -60,7 +60,7 @@ def render(run: Run) -> str:
     """The page's text.
 
     Raises:
-        UserError: the run has not scored its models.
+        UserError: the run's models are not scored.
     """
     found, firmware = predictions.load(run.path(predictions.FILE)), summary.firmware(run)
     data, test = run.results[DATA], run.results[TEST]
@@ -97,7 +97,7 @@ def render(run: Run) -> str:
 
 
 def examples(kept: Predictions, class_names: list[str]) -> list[ClassExamples]:
-    """Images of every class that has some, which the exported model classifies correctly and wrongly."""
+    """Correctly and wrongly classified images of the exported model, for every class that has some."""
     predicted, confidence = kept.of("int8")
     found = []
     for label in np.unique(kept.labels[kept.examples]):

@@ -1,4 +1,4 @@
-"""The exported student in a page of Markdown, to lie beside its files."""
+"""The model card of the exported student: one page of Markdown beside its files."""
 
 from firmware_export.common.tables import markdown_table
 from firmware_export.common.templating import render_template

@@ -1,4 +1,4 @@
-"""The page's figures, each with its caption and its alternative text."""
+"""The figures of the HTML page, each with its caption and alternative text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class Panel:
     """A figure.
 
     Attributes:
-        svg: the element; its title is the alternative text.
-        caption: a few words.
+        svg: the SVG element; its title is the alternative text.
+        caption: a short caption.
     """
 
     svg: str
@@ -41,7 +41,7 @@ def _panel(
 
 
 def learning_curves(rows: Rows) -> list[Panel]:
-    """Accuracy over the epochs, a panel for each phase of `metrics.csv`."""
+    """Accuracy over the epochs: one panel per phase in `metrics.csv`."""
     panels = []
     for at, phase in enumerate(dict.fromkeys(row["phase"] for row in rows)):
         chosen = [row for row in rows if row["phase"] == phase]
@@ -57,13 +57,13 @@ def learning_curves(rows: Rows) -> list[Panel]:
 
 
 def teaching(rows: Rows) -> list[Panel]:
-    """Mean weight of each teacher in distillation, where there are several, and how often each of the cases ran."""
+    """Mean weight of each teacher in distillation, if there are several, and how often each case applied."""
     rows = [row for row in rows if row["phase"] == "distillation"]
     weights, cases = training.columns(rows, "weight_"), training.columns(rows, "case_")
     cases = {name.replace("_", " "): values for name, values in cases.items()}
     wanted = (
         ("weights", "mean weight of each teacher", "mean weight", weights if len(weights) > 1 else {}),
-        ("cases", "how often each of the paper's cases ran", "part of the images", cases),
+        ("cases", "how often each of the paper's cases applied", "fraction of images", cases),
     )
     return [
         _panel(
@@ -89,7 +89,7 @@ def confusion(run: Run) -> Panel:
         alt += f" The most frequent error: {names[true]} taken for {names[predicted]}, {mistakes.max()} images."
     return _panel(
         "confusion",
-        "int8 model; per cent of each true class",
+        "int8 model; percent of each true class",
         alt,
         lambda figure: evaluation.confusion(figure, counts, names),
         evaluation.confusion_size(len(names)),
@@ -121,14 +121,14 @@ def calibration(predictions: Predictions) -> list[Panel]:
 
 
 def corruptions(run: Run) -> list[Panel]:
-    """Accuracy of the student in float and int8 under each corruption."""
+    """Accuracy of the float and the int8 student under each corruption."""
     found = run.results[TEST].corruptions
     panels = []
     for name in found["int8"]:
         if name != "clean":
             columns = {model: [found[model]["clean"], *found[model][name]] for model in ("float", "int8")}
             words = name.replace("_", " ")
-            alt = f"Accuracy under {words}, uncorrupted and in severities 1 to 5: " + "; ".join(
+            alt = f"Accuracy under {words}, uncorrupted and at severities 1 to 5: " + "; ".join(
                 f"{model} " + ", ".join(f"{100 * value:.1f}" for value in values) + " %"
                 for model, values in columns.items()
             )
@@ -157,13 +157,13 @@ def camera(run: Run) -> list[Panel]:
 
 
 def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
-    """Errors against coverage, where there were validation images."""
+    """Error rate against coverage, if there were validation images."""
     if "curve" not in unsure:
         return []
     first, last = unsure["curve"][0], unsure["curve"][-1]
     alt = (
-        f"Errors against coverage: {first['risk']:.2%} wrong where all {unsure['images']} validation "
-        f"images are answered, {last['risk']:.2%} where {last['coverage']:.2%} are. {unsure['reason']}"
+        f"Error rate against coverage: {first['risk']:.2%} if all {unsure['images']} validation images are classified, "
+        f"{last['risk']:.2%} if {last['coverage']:.2%} are. {unsure['reason']}"
     )
-    caption = "errors among the answers, by the margin asked for"
+    caption = "error rate against coverage, for every margin"
     return [_panel("risk", caption, alt, lambda figure: evaluation.risk_coverage(figure, unsure), (4.2, 3.2))]

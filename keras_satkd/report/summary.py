@@ -1,4 +1,4 @@
-"""A run's results as tables: the same on the terminal, on the page and in the model card."""
+"""A run's results as tables, for the terminal, the HTML page and the model card."""
 
 import json
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, e
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows.
+    """A table of text.
 
     Attributes:
-        caption: what it shows; one sentence or more.
-        headings: of the columns.
-        rows: as many cells each as there are headings; the first names the row, the others are mostly numbers.
+        caption: one or more sentences that describe the table.
+        headings: column headings.
+        rows: one cell per heading; the first is the name of the row, the others are mostly numbers.
     """
 
     caption: str
@@ -29,7 +29,7 @@ class Table:
 
 
 def title(run: Run) -> str:
-    """The student and the name of its images."""
+    """The name of the student and of its data set."""
     return f"{run.config.student} on {run.config.data.source.rstrip('/').rsplit('/', 1)[-1]}"
 
 
@@ -39,7 +39,7 @@ def teachers(run: Run) -> list[str]:
 
 
 def firmware(run: Run) -> dict[str, Any]:
-    """`firmware/export.json`."""
+    """The contents of `firmware/export.json`."""
     exported: dict[str, Any] = json.loads(run.path(run.results[FIRMWARE].folder, REPORT_FILE).read_text())
     return exported
 
@@ -61,11 +61,11 @@ def student(run: Run) -> Table:
     """Costs of the exported student."""
     distillation, exported = run.results[DISTILLATION], run.results[FIRMWARE]
     return Table(
-        f"What {run.config.student} needs.",
+        f"Resources that {run.config.student} needs.",
         [run.config.student, ""],
         [
             ["trainable parameters", f"{distillation.parameters:,}"],
-            ["MACs an image", f"{distillation.macs:,}"],
+            ["MACs per image", f"{distillation.macs:,}"],
             ["flash for the model, bytes", f"{exported.flash_bytes:,}"],
             ["arena with margin, bytes", f"{exported.arena_bytes:,}"],
         ],
@@ -73,14 +73,14 @@ def student(run: Run) -> Table:
 
 
 def costs(run: Run) -> Table:
-    """Student and teachers, side by side."""
+    """Costs of student and teachers."""
     cost = run.results[TEST].cost
     return Table(
-        f"Cost of an image. Time is the median of single images on {run.results[DATA].hardware}: TensorFlow, on "
-        "all cores, for teachers and float; TFLite, on one, for int8. It tells models apart and predicts no part's "
-        "time. MACs are those of convolutions and dense layers, without attention's products; an int8 model's batch "
-        "norms are folded into its parameters.",
-        ["model", "parameters", "MACs", "bytes", "ms an image"],
+        f"Cost per image. Time is the median of single images on {run.results[DATA].hardware}: TensorFlow on all cores "
+        "for teachers and float, TFLite on one core for int8. It compares models and does not predict the time on a "
+        "microcontroller. MACs are those of convolutions and dense layers, without the products in attention; the "
+        "batch norms of an int8 model are folded into its parameters.",
+        ["model", "parameters", "MACs", "bytes", "ms per image"],
         [
             [
                 MODELS.get(name, name),
@@ -97,7 +97,7 @@ def corruptions(run: Run) -> Table:
     found = run.results[TEST].corruptions
     clean, *corrupted = found["int8"].items()
     return Table(
-        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, corrupted in severities "
+        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, corrupted at severities "
         f"1 to 5; without corruption, {100 * clean[1]:.1f} %.",
         ["accuracy %, severity", "1", "2", "3", "4", "5"],
         [[name.replace("_", " "), *(f"{100 * value:.1f}" for value in values)] for name, values in corrupted],
@@ -124,11 +124,11 @@ def camera(run: Run) -> Table | None:
 
 
 def parts(run: Run) -> Table:
-    """Known parts, and whether the model fits them."""
+    """Listed microcontrollers, and whether the model fits them."""
     return Table(
-        "Bytes needed of each known part, and what it has. The code's size is an estimate, the application's own is "
-        "not included (firmware_export/board/fitting.py defines it).",
-        ["part", "core", "flash needed", "of", "RAM needed", "of", "fits"],
+        "Bytes needed on each listed microcontroller, and bytes available. The code size is an estimate "
+        "(firmware_export/board/fitting.py); the application's own memory is not included.",
+        ["part", "core", "flash needed", "available", "RAM needed", "available", "fits"],
         [
             [
                 part["part"],
@@ -145,7 +145,7 @@ def steps(run: Run) -> Table:
     """Time of each step."""
     taken = {name: seconds for name, seconds in run.results.seconds().items() if name != REPORT.name}
     return Table(
-        f"Seconds of each step, {sum(taken.values()):,.0f} in all, on {run.results[DATA].hardware}.",
+        f"Seconds per step, {sum(taken.values()):,.0f} in total, on {run.results[DATA].hardware}.",
         ["step", "seconds"],
         [[name, f"{seconds:,.0f}"] for name, seconds in taken.items()],
     )

@@ -1,4 +1,4 @@
-"""Writes a run's report: a page, a model card, and tables on the terminal."""
+"""Writes the report of a run: HTML page, model card, and tables on the terminal."""
 
 from rich.console import Console
 
@@ -10,14 +10,14 @@ from keras_satkd.run.results import ReportResult
 
 
 def report(run: Run) -> ReportResult:
-    """Write the page and the model card."""
+    """Write the HTML page and the model card."""
     for each in (html, model_card):
         write_text(run.path(each.FILE), each.render(run))
     return ReportResult(html.FILE)
 
 
 def print_table(run: Run) -> None:
-    """Print the run's scores, costs and times, and where its files are."""
+    """Print the run's scores, costs and times, and the paths of its files."""
     console = Console()
     for table in (summary.scores(run), summary.student(run)):
         console.print(terminal_table(table.headings, table.rows))
@@ -26,7 +26,7 @@ def print_table(run: Run) -> None:
 
 
 def print_steps(run: Run) -> None:
-    """Print the time of each step; steps that an earlier call finished keep their times."""
+    """Print the time of each step, including steps that an earlier call finished."""
     taken = run.results.seconds()
     taken["all"] = sum(taken.values())
     Console().print(terminal_table(["step", "seconds"], [[name, f"{taken[name]:,.1f}"] for name in taken]))

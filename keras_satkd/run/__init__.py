@@ -1,1 +1,1 @@
-"""A run's folder: configuration, finished steps, training history, hardware."""
+"""The folder of a run: configuration, finished steps, training history, hardware."""

@@ -1,4 +1,4 @@
-"""Names of the files that a run's steps write and later steps read."""
+"""Names of the files that steps of a run write for later steps."""
 
 QUANTIZED_STUDENT_FILE = "student_qat.h5"
 

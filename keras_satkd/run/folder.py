@@ -1,4 +1,4 @@
-"""A run's folder: its configuration, what its finished steps found, and where each file is."""
+"""The folder of a run: its configuration, the results of its finished steps, and the paths of its files."""
 
 import logging
 import shutil
@@ -27,25 +27,25 @@ TENSORBOARD = "tensorboard"
 
 
 class InUse(UserError):
-    """Another process works in the folder."""
+    """Another process is using the folder."""
 
 
 class Run:
-    """A folder that belongs to one configuration and remembers which steps are done.
+    """A folder that belongs to one configuration and records the finished steps.
 
-    An existing folder takes a changed configuration if work of the steps before the change is kept, or nothing is lost.
-    The affected steps are then dropped when the folder is claimed, and done anew.
+    The configuration of an existing folder can change if finished steps before the change are kept, or if no work is
+    lost. Results of the affected steps are deleted when the folder is claimed, and the steps are repeated.
 
     Args:
         workdir: the folder; it need not exist.
         config: the configuration.
 
     Attributes:
-        lowers: the next training is not done but written as a program (`training.offload.export_training`).
-        results: what the finished steps found, without those that a changed configuration affects.
+        lowers: whether the next training is written as a program (`training.offload.export_training`) and not run.
+        results: results of the finished steps, without those that a changed configuration affects.
 
     Raises:
-        UserError: the folder belongs to another configuration, or is a file, or holds something else.
+        UserError: the folder belongs to another configuration, is a file, or contains files but no run.
     """
 
     def __init__(self, workdir: Path, config: Config) -> None:
@@ -55,36 +55,37 @@ class Run:
             raise UserError(f"--workdir {workdir} is a file: give a folder")
         found = _config_in(workdir)
         if found is None and workdir.exists() and any(workdir.iterdir()):
-            raise UserError(f"--workdir {workdir} holds files but no run: give a new or an empty folder")
-        # One for all runs of a folder in this process: only other processes are kept out.
+            raise UserError(f"--workdir {workdir} contains files but no run: give a new or an empty folder")
+        # Shared by all runs of this folder in this process, so it excludes only other processes.
         self._lock = FileLock(self.path(LOCK_FILE), is_singleton=True)
         self.results, _ = self._unaffected(found or config)
 
     @classmethod
     def open(cls, workdir: Path) -> "Run":
-        """The run that is in a folder already.
+        """The run in an existing folder.
 
         Raises:
-            UserError: there is none.
+            UserError: the folder contains no run.
         """
         config = _config_in(workdir)
         if config is None:
-            raise UserError(f"--workdir {workdir} holds no run: give the folder of a finished one")
+            raise UserError(f"--workdir {workdir} contains no run: give the folder of a finished one")
         return cls(workdir, config)
 
     def claim(self) -> None:
-        """Make the folder this run's, once its inputs are checked: a run that cannot begin changes nothing.
+        """Reserve the folder for this process and write the configuration.
 
-        Steps that a changed configuration affects are dropped. The folder is this process's as long as the run lives.
+        It is called after the inputs are checked, so a run that cannot begin changes nothing. Steps that a changed
+        configuration affects are deleted. The folder stays reserved as long as this object exists.
 
         Raises:
-            InUse: another process has claimed the folder and lives.
+            InUse: another running process has claimed the folder.
             UserError: the folder cannot be written.
         """
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
-            # Another process may have worked here since this run was opened.
+            # Another process may have changed the folder since this run was opened.
             before = _config_in(self.workdir) or self.config
             self.results, affected = self._unaffected(before)
             if affected is not None:
@@ -98,7 +99,7 @@ class Run:
             raise UserError(f"--workdir {self.workdir} cannot be written: {error.strerror}") from error
 
     def _unaffected(self, before: Config) -> tuple[Results, Stage | None]:
-        """The results that this configuration leaves valid, and the first stage that it changes."""
+        """The results that are valid for this configuration, and the first stage that it changes."""
         found = Results.read(self.path(RESULTS_FILE))
         affected = first_affected(before, self.config)
         if affected is None:
@@ -112,13 +113,13 @@ class Run:
         return kept, affected
 
     def _phases_from(self, stage: Stage) -> list[str]:
-        """Phases of a stage and those after it that have epochs, a checkpoint or a program."""
+        """Phases of this stage and later ones that have epochs, a checkpoint or a program."""
         phases = [row["phase"] for row in history.read(self.path(history.FILE))]
         phases += [path.name for folder in (CHECKPOINTS, LOWERED) for path in self.path(folder).glob("*")]
         return [phase for phase in dict.fromkeys(phases) if stage_of_phase(phase) >= stage]
 
     def _drop(self, stage: Stage, before: Config) -> None:
-        """Remove what a stage and those after it left; it can be repeated until the new configuration is noted."""
+        """Delete the files of this stage and later ones. Can be repeated until the new configuration is written."""
         dropped = Results.read(self.path(RESULTS_FILE))
         phases = self._phases_from(stage)
         if self.results or dropped:
@@ -131,7 +132,7 @@ class Run:
             self.path(file).unlink(missing_ok=True)
         redone = ", ".join(each.name.lower() for each in Stage if each >= stage and each is not Stage.STUDY)
         logger.warning(
-            "%s: %s changed, these steps are done again: %s", self.workdir, _names(before, self.config), redone
+            "%s: %s changed, so these steps are repeated: %s", self.workdir, _names(before, self.config), redone
         )
 
     def path(self, *parts: str) -> Path:
@@ -139,11 +140,11 @@ class Run:
         return self.workdir.joinpath(*parts)
 
     def step(self, step: Step[Found], work: Callable[[], Found]) -> Found:
-        """What `work` found, or what it found when it was done before.
+        """The result of a step: from `work`, or from an earlier call if the step is finished.
 
         Args:
-            step: which.
-            work: writes its files, then returns its result. It is called only if it never returned before.
+            step: the step.
+            work: writes the step's files, then returns its result. It is called only if the step is not finished.
         """
         if step not in self.results:
             logger.info("%s", step.name)
@@ -155,7 +156,7 @@ class Run:
 
 
 def _config_in(workdir: Path) -> Config | None:
-    """The run's configuration; settings that are younger than the run have their defaults."""
+    """The run's configuration. Settings that did not exist when the run began get their defaults."""
     path = workdir / CONFIG_FILE
     values = results_file.read_json(path)
     return None if values is None else from_dict(values, str(path))

@@ -1,4 +1,4 @@
-"""The hardware of this machine, as far as it decides speed and arithmetic."""
+"""The hardware of this machine that affects speed and arithmetic."""
 
 import os
 import platform
@@ -7,17 +7,17 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
-"""Flags in Linux' `/proc/cpuinfo` of processors that multiply bfloat16 themselves."""
+"""Flags in Linux's `/proc/cpuinfo` of processors with bfloat16 instructions."""
 
 
 def processor() -> str:
-    """Cores, model and bfloat16 arithmetic of the processor, as in `2 x AMD EPYC, avx512_bf16`."""
+    """Cores, model and bfloat16 instructions of the processor, as in `2 x AMD EPYC, avx512_bf16`."""
     model = _cpuinfo("model name") or platform.processor() or platform.machine()
     return ", ".join([f"{os.cpu_count()} x {model}", *processor_bfloat16()])
 
 
 def processor_bfloat16() -> list[str]:
-    """Those of `BFLOAT16_FLAGS` that this processor has; none where that is unknown."""
+    """The `BFLOAT16_FLAGS` of this processor; empty if they are unknown."""
     flags = _cpuinfo("flags").split()
     return [flag for flag in BFLOAT16_FLAGS if flag in flags]
 

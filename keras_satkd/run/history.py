@@ -1,4 +1,4 @@
-"""`metrics.csv` of a run: one row an epoch, of every phase."""
+"""`metrics.csv` of a run: one row per epoch of every phase."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ FILE = "metrics.csv"
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows as written; none where there is no file yet."""
+    """The rows as written; none if the file does not exist."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -30,7 +30,7 @@ def drop_phases(path: Path, phases: Sequence[str]) -> None:
 
 
 def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    """Write all rows; a phase leaves empty what only others have."""
+    """Write all rows. Columns that a phase does not have stay empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
@@ -39,10 +39,10 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:
-    """Hardware of the epochs, each machine once: a training done elsewhere names its own, any other ran `here`."""
+    """Hardware of the epochs, each machine once; epochs without an entry ran on `here`."""
     return "; ".join(dict.fromkeys(row.get("hardware") or here for row in epochs))
 
 
 def seconds(epochs: Sequence[dict[str, str]]) -> float:
-    """How long the epochs took."""
+    """Total time of the epochs."""
     return sum(float(row["seconds"]) for row in epochs)

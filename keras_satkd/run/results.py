@@ -1,39 +1,39 @@
-"""What each step of a run finds, and the keys under which `metrics.json` keeps it."""
+"""The result of each step of a run, and its keys in `metrics.json`."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 CLASS_NAMES = ("data", "classes")
-"""Keys of `metrics.json` that lead to the class names of a run."""
+"""Path of keys to the class names of a run in `metrics.json`."""
 
 Scores = dict[str, float]
-"""As `evaluation.metrics.score` returns them, each in [0, 1]."""
+"""Result of `evaluation.metrics.score`, each value in [0, 1]."""
 
 TEACHER = "teacher "
-"""What the names of teachers begin with, among all models of a run and among its steps."""
+"""Prefix of a teacher's name among all models of a run and among its steps."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step found.
+    """The result of a step.
 
     Attributes:
-        seconds: that it took.
+        seconds: time of the step.
     """
 
     seconds: float = field(default=0.0, kw_only=True)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """The result that `values` of `metrics.json` hold; what a run of an older version lacks has its default."""
+        """The result in `values` of `metrics.json`. Fields that an older version did not write get their defaults."""
         found = {each.name: values[_key(each)] for each in dataclasses.fields(cls) if _key(each) in values}
         return cls(**found)
 
     def to_json(self) -> dict[str, Any]:
         """Values for `metrics.json`; fields that are None are left out."""
         values = {_key(each): getattr(self, each.name) for each in dataclasses.fields(self)}
-        # The time is noted last.
+        # The time is the last key.
         values["seconds"] = values.pop("seconds")
         return {key: value for key, value in values.items() if value is not None}
 
@@ -48,12 +48,12 @@ class DataResult(StepResult):
     """The images.
 
     Attributes:
-        classes: names in the order of the logits.
+        classes: class names in the order of the logits.
         train: number of training images.
         validation: number of validation images.
         test: number of test images.
-        split_sha256: of the list of files and their parts.
-        hardware: the machine that began the run.
+        split_sha256: SHA-256 of the list of files and their parts.
+        hardware: the machine on which the run began.
     """
 
     classes: list[str]
@@ -69,8 +69,8 @@ class TeacherResult(StepResult):
     """A teacher that the run fine-tuned.
 
     Attributes:
-        validation: scores on the validation images, and the temperature that calibrates it there.
-        initial_weights: `provenance.describe` of the teacher whose training it continued; None without one.
+        validation: scores on the validation images, and the temperature fitted on them.
+        initial_weights: `provenance.describe` of the teacher whose training was continued; None without one.
     """
 
     validation: Scores = field(default_factory=dict)
@@ -83,11 +83,11 @@ class DistillationResult(StepResult):
 
     Attributes:
         file: its name in the run's folder.
-        parameters: trainable ones.
-        macs: multiply-accumulates of an image.
-        teachers: SHA-256 of each teacher, by name; None in runs that did not note it.
-        calibration: temperature of each teacher, by name; None in runs that did not note it.
-        initial_weights: `provenance.describe` of the student whose training it continued; None without one.
+        parameters: number of trainable parameters.
+        macs: multiply-accumulates per image.
+        teachers: SHA-256 of each teacher, by name; None if an older version did not record it.
+        calibration: temperature of each teacher, by name; None if an older version did not record it.
+        initial_weights: `provenance.describe` of the student whose training was continued; None without one.
     """
 
     file: str
@@ -115,7 +115,7 @@ class Int8Result(StepResult):
 
     Attributes:
         file: its name in the run's folder.
-        bytes: its size.
+        bytes: size of the file.
     """
 
     file: str
@@ -128,8 +128,8 @@ class FirmwareResult(StepResult):
 
     Attributes:
         folder: its name in the run's folder.
-        flash_bytes: of the model.
-        arena_bytes: with margin.
+        flash_bytes: size of the model in flash.
+        arena_bytes: size of the arena, with margin.
     """
 
     folder: str
@@ -142,15 +142,15 @@ class TestResult(StepResult):
     """Test scores of every model.
 
     Attributes:
-        scores: by model: teachers by `teacher_model`, then `float`, `ptq`, `qat` (where it was trained), `int8`.
-        confusion: [C][C] images by true and predicted class, of the int8 model.
-        corruptions: `images`, how many were corrupted, and for `float` and `int8` their accuracy by corruption.
-        cost: of the models, `costs.network_cost`.
-        camera: `images`, how many were disturbed; for `float` and `int8` what `evaluation.camera.suite` returns, and in
-            `behind` what its `behind` does, where the run has a sensor. None in runs without a camera.
+        scores: by model: teachers by `teacher_model`, then `float`, `ptq`, `qat` (if it was trained), `int8`.
+        confusion: [C][C] number of images by true and predicted class, of the int8 model.
+        corruptions: `images`, the number of corrupted images, and for `float` and `int8` the accuracy by corruption.
+        cost: `costs.network_cost` of the models.
+        camera: `images`, the number of disturbed images; for `float` and `int8` what `evaluation.camera.suite` returns,
+            with the result of `behind` if the run has a sensor. None in runs without a camera.
     """
 
-    # pytest takes a class of this name for tests.
+    # Without this, pytest collects the class as tests.
     __test__ = False
 
     scores: dict[str, Scores]
@@ -161,13 +161,13 @@ class TestResult(StepResult):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """As of any step; each model's scores lie beside the other keys."""
+        """As for any step, but each model's scores are on the same level as the other keys."""
         others = {_key(each) for each in dataclasses.fields(cls)}
         scores = {name: found for name, found in values.items() if name not in others}
         return super().from_json({**values, "scores": scores})
 
     def to_json(self) -> dict[str, Any]:
-        """As of any step; each model's scores lie beside the other keys."""
+        """As for any step, but each model's scores are on the same level as the other keys."""
         values = super().to_json()
         return {**values.pop("scores"), **values}
 
@@ -190,20 +190,20 @@ class ReportResult(StepResult):
 
 @dataclass(frozen=True)
 class StudyResult(StepResult):
-    """What a row of the study found on the test images.
+    """The test scores of a row of the study.
 
     Attributes:
-        evaluation: as `scoring.evaluate` returns it.
+        evaluation: result of `scoring.evaluate`.
     """
 
     evaluation: dict[str, Any]
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """As of any step; the evaluation's keys lie beside the time."""
+        """As for any step, but the evaluation's keys are on the same level as the time."""
         evaluation = {name: found for name, found in values.items() if name != "seconds"}
         return cls(evaluation, seconds=values["seconds"])
 
     def to_json(self) -> dict[str, Any]:
-        """As of any step; the evaluation's keys lie beside the time."""
+        """As for any step, but the evaluation's keys are on the same level as the time."""
         return {**self.evaluation, "seconds": self.seconds}

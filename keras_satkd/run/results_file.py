@@ -1,4 +1,4 @@
-"""`metrics.json` of a run: what its finished steps found."""
+"""`metrics.json` of a run: the results of its finished steps."""
 
 import json
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ FILE = "metrics.json"
 
 
 class Results:
-    """What the finished steps of a run found.
+    """The results of a run's finished steps.
 
     Args:
-        values: as in `metrics.json`. What is not known here is kept as it is.
+        values: as in `metrics.json`. Unknown keys are kept unchanged.
     """
 
     def __init__(self, values: dict[str, dict[str, Any]] | None = None) -> None:
@@ -25,10 +25,10 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> "Results":
-        """The results in a file; none where there is no file.
+        """The results in a file; empty if the file does not exist.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the file cannot be read.
         """
         return cls(read_json(path))
 
@@ -53,30 +53,30 @@ class Results:
         return filter(None, map(step_of, self._values))
 
     def teachers(self) -> dict[str, TeacherResult]:
-        """What the steps of the fine-tuned teachers found, by the teachers' names as in `teachers.names`."""
+        """The results of the fine-tuned teachers, by their names in `teachers.names`."""
         done = [step for step in self.steps() if step.stage is Stage.TEACHERS]
         return {step.name.removeprefix(TEACHER): self[step] for step in done}
 
     def seconds(self) -> dict[str, float]:
-        """How long each step took, by its name."""
+        """The time of each step, by name."""
         return {name: values["seconds"] for name, values in self._values.items()}
 
     def files(self, stage: Stage) -> list[str]:
-        """Files that a stage and those after it noted, in the run's folder."""
+        """Names of the files of this stage and later ones in the run's folder."""
         found = [self[step] for step in self.steps() if step.stage >= stage]
         return [result.file for result in found if hasattr(result, "file")]
 
     def before(self, stage: Stage) -> "Results":
-        """Those of the steps before a stage."""
+        """The results of the steps before a stage."""
         kept = {step.name for step in self.steps() if step.stage < stage}
         return Results({name: values for name, values in self._values.items() if name in kept})
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON file of a run's folder; None where there is none.
+    """The values in a JSON file of a run's folder; None if it does not exist.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     try:
         values: dict[str, Any] = json.loads(read_text(path))
@@ -84,4 +84,4 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): mend it, or give another --workdir") from None
+        raise UserError(f"{path} cannot be read ({error}): repair it, or give another --workdir") from None

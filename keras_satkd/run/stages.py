@@ -1,6 +1,6 @@
-"""The steps of a run, their order, and the settings that each depends on.
+"""The steps of a run, their order, and the settings that they depend on.
 
-A setting of a later step may change in an existing run: the steps before it are kept.
+Settings of later steps can change in an existing run: the earlier steps are kept.
 """
 
 import enum
@@ -24,7 +24,7 @@ from keras_satkd.run.results import (
 
 
 class Stage(enum.IntEnum):
-    """The steps' order; the steps of all teachers are one stage. Each stage depends on those before it."""
+    """The order of the steps. The steps of all teachers are one stage. Each stage depends on the earlier ones."""
 
     DATA = 0
     TEACHERS = 1
@@ -46,9 +46,9 @@ class Step(Generic[Found]):
 
     Attributes:
         name: its key in `metrics.json`.
-        stage: where it stands in the pipeline.
-        result: the type of what it finds.
-        phase: its training's name in `metrics.csv` and in `checkpoints/`; None where nothing is trained.
+        stage: its position in the pipeline.
+        result: the type of its result.
+        phase: name of its training in `metrics.csv` and `checkpoints/`; None if it trains nothing.
     """
 
     name: str
@@ -72,12 +72,12 @@ _STEPS: dict[str, Step[Any]] = {
 
 
 def teacher(specification: str) -> Step[TeacherResult]:
-    """The step that fine-tunes a teacher, which is named as in `teachers.names`."""
+    """The step that fine-tunes a teacher, given its name in `teachers.names`."""
     return Step(teacher_model(specification), Stage.TEACHERS, TeacherResult, f"teacher-{specification}")
 
 
 def teacher_model(name: str) -> str:
-    """What a teacher is called among all models of a run."""
+    """The name of a teacher among all models of a run."""
     return TEACHER + name
 
 
@@ -88,7 +88,7 @@ def stage_of_phase(phase: str) -> Stage:
 
 
 def step_of(name: str) -> Step[Any] | None:
-    """The step of a key of `metrics.json`; None for a key that is unknown here."""
+    """The step of a key in `metrics.json`; None if the key is unknown."""
     return teacher(name.removeprefix(TEACHER)) if name.startswith(TEACHER) else _STEPS.get(name)
 
 
@@ -99,7 +99,7 @@ SETTINGS: dict[Stage, tuple[str, ...]] = {
     Stage.QUANTIZATION: ("quantization",),
     Stage.FIRMWARE: ("firmware",),
 }
-"""Settings, or groups of them, that a stage reads and no stage before it does."""
+"""Settings, or groups of them, and the first stage that reads them."""
 
 NO_STAGE = ("data.cache_dir",)
 """Settings that change no result."""
@@ -110,23 +110,23 @@ LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.teacher_logits",
     "distillation.views",
 )
-"""Settings of distillation that decide how teachers are fine-tuned under teachers of their own."""
+"""Settings of distillation that also affect the fine-tuning of teachers under `teachers.taught_by`."""
 
 
 def changed_settings(before: Config, now: Config) -> dict[str, tuple[object, object]]:
-    """Settings that differ, as in `distillation.temperature`, each with its values before and now."""
+    """Names of changed settings (such as `distillation.temperature`) → values before and now."""
     old, new = flatten(to_dict(before)), flatten(to_dict(now))
     return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
 
 
 def first_affected(before: Config, now: Config) -> Stage | None:
-    """The first stage that another configuration changes; None where no result changes."""
+    """The first stage whose result the new configuration changes; None if no result changes."""
     stages = [stage_of(name, now) for name in changed_settings(before, now)]
     return min((stage for stage in stages if stage is not None), default=None)
 
 
 def stage_of(setting: str, config: Config) -> Stage | None:
-    """The first stage that reads a setting; None for those that change no result."""
+    """The first stage that reads a setting; None if the setting changes no result."""
     if setting in NO_STAGE:
         return None
     if config.teachers.taught_by and _is_among(setting, LOSS_OF_TAUGHT_TEACHERS):

@@ -1,1 +1,1 @@
-"""The paper's comparison of teachers and weighting rules, with further rows."""
+"""The paper's comparison of teachers and weighting rules, with additional rows."""

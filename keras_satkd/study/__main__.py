@@ -1,11 +1,11 @@
-"""`python -m keras_satkd.study`: a comparison of teachers and weighting rules, everything else being equal.
+"""`python -m keras_satkd.study`: compare teachers and weighting rules, with everything else equal.
 
     python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study --results docs/study
 
-The rows of the paper's tables III and IV, with a baseline and rules of our own: every row has the same images, schedule
-and augmentation, and differs in the settings that `ROWS` lists. ResNet8 is trained from several seeds, ResNet16 from
-one. `results.json`, `study.md` and `study.png` are renewed after every row; repeat the command to resume an interrupted
-study. Several processes may work on one study: each takes rows that no other is training.
+The rows of the paper's tables III and IV, plus a baseline and rules of our own. All rows use the same images, schedule
+and augmentation, and differ only in the settings in `ROWS`. ResNet8 is trained from several seeds, ResNet16 from one.
+`results.json`, `study.md` and `study.png` are updated after every row. Repeat the command to resume an interrupted
+study. Several processes can work on one study: each takes rows that no other process is training.
 """
 
 import dataclasses
@@ -25,30 +25,30 @@ class Arguments:
     """Train a student for every row of the study and compare them on the test images."""
 
     data: str | None = None
-    """As `--data` of keras_satkd.distill; the configuration's source when not given."""
+    """Like `--data` of keras_satkd.distill. If not set, the source in the configuration."""
 
     config: str = "study"
-    """A preset or a TOML file: what all rows have in common."""
+    """A preset or a TOML file with the settings of all rows."""
 
     workdir: Path = Path("runs/study")
-    """A folder with one run a row."""
+    """Folder with one run per row."""
 
     results: Path | None = None
-    """Where `results.json`, `study.md` and `study.png` lie; the workdir when not given. Rows that are in there already,
-    from any machine, are not trained again."""
+    """Folder for `results.json`, `study.md` and `study.png`. If not set, the workdir.
+    Rows that are already in it, from any machine, are not trained again."""
 
     rows: tuple[str, ...] = tuple(ROWS)
-    """Which rows, by name."""
+    """Names of the rows to train."""
 
     students: tuple[str, ...] = tuple(STUDENT_SEEDS)
-    """Which students."""
+    """Students to train."""
 
     seeds: int = max(STUDENT_SEEDS.values())
-    """From how many seeds at most each row trains a student; ResNet16 is trained from one."""
+    """Largest number of seeds per row and student. ResNet16 is trained from one seed."""
 
     lower: bool = False
-    """Train nothing: write each missing row's training as a program, as keras_satkd.lower does, and print its folder.
-    With `trained.npz` back in these folders, the study continues."""
+    """Train nothing. Write each missing row's training as a program, as keras_satkd.lower does, and print its folder.
+    Copy `trained.npz` back into these folders and repeat the command to continue the study."""
 
     verbosity: VerbosityFlags = Verbosity()
 

@@ -30,13 +30,13 @@ SCORES = {
     "macro_f1": "F1",
     "ece": "ECE",
 }
-"""Scores in the table, and their headings there; all in per cent."""
+"""Scores in the table and their column headings; all in percent."""
 
 
 def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Renew the files in `folder` by what a row's training found, and return all results that are there now.
+    """Add the result of a row's training to the files in `folder`, and return all results in them.
 
-    Other processes may do the same meanwhile: what they add stays.
+    Other processes can do the same at the same time: their results are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK_FILE):
@@ -46,9 +46,9 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
 
 
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
-    """What an earlier call found, on this machine or another.
+    """The results of earlier calls, on any machine.
 
-    Rows whose settings in `ROWS` have changed are left out, and so are those whose teachers were trained anew.
+    Rows whose settings in `ROWS` or whose teachers have changed since are left out.
 
     Raises:
         UserError: the file cannot be read, or belongs to another configuration.
@@ -58,8 +58,8 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): mend or remove it") from None
-    # Settings that are younger than the file have their defaults, as in a run's folder.
+        raise UserError(f"{path} cannot be read ({error}): repair or remove it") from None
+    # Settings that did not exist when the file was written get their defaults, as in a run's folder.
     if to_dict(from_dict(found["config"], str(path))) != comparable(common):
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
     results = [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
@@ -68,19 +68,19 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
 
 
 def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
-    """Of the rows' teachers that are trained already, by name."""
+    """Digests of the rows' teachers that are already trained, by name."""
     named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
     trained = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
     return teachers.digests(trained)
 
 
 def taught_by(found: dict[str, str] | None, present: dict[str, str]) -> bool:
-    """Whether the teachers of a run or a row are the `present` ones: digests by name; None where it noted none."""
+    """Whether a run or row used the `present` teachers. Both are digests by name; `found` is None if not recorded."""
     return found is not None and all(present.get(name, digest) == digest for name, digest in found.items())
 
 
 def comparable(common: Config) -> dict[str, Any]:
-    """Settings that decide what a study finds: all but where this machine keeps its files."""
+    """Settings that affect the results of a study: all but the locations of files on this machine."""
     values = to_dict(common)
     values["data"] |= {"source": Path(common.data.source).name, "data_dir": None, "cache_dir": None}
     return values
@@ -96,11 +96,11 @@ def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Results of equal row and student put together.
+    """Results grouped by row and student.
 
     Returns:
         Dictionaries with `row`, `student`, `seeds`, `images`, `parameters`, `macs`, and for each of `SCORES` a pair of
-        mean and sample standard deviation over the seeds, fractions in [0, 1]; the deviation of one seed is None.
+        mean and sample standard deviation over the seeds, fractions in [0, 1]; with one seed, the deviation is None.
     """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in results:
@@ -122,7 +122,7 @@ def _mean_and_deviation(values: list[float]) -> tuple[float, float | None]:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """The study as Markdown: one table of clean accuracy a student, and one of accuracy under corruptions."""
+    """The study as Markdown: for each student, a table of clean scores and one of accuracy under corruptions."""
     parts = []
     for student in dict.fromkeys(result["student"] for result in results):
         chosen = [result for result in results if result["student"] == student]

@@ -1,4 +1,4 @@
-"""The study's rows: which settings each changes, and the run that trains it."""
+"""The rows of the study: the settings that each one changes, and the run that trains it."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ ROWS: dict[str, dict[str, object]] = {
     "both, paper's rule per sample": {"distillation.weighting.rule": "paper-sample"},
     "both, calibrated confidence per sample": {"distillation.weighting.rule": "confidence"},
     "both, entropy per sample": {"distillation.weighting.rule": "entropy"},
-    # Against what the corruption table shows of all rows above.
+    # Against the weakness to noise that the corruption table shows for all rows above.
     "both, calibrated confidence, noisy images": {
         "distillation.weighting.rule": "confidence",
         "distillation.sensor_noise": 0.2,
     },
-    # The loss of the shipped students (preset `eurosat_long`), at this study's schedule.
+    # The loss of the shipped students (preset `eurosat_long`) with the schedule of this study.
     "best recipe: three teachers": {
         "teachers.names": list(EUROSAT_TEACHERS),
         "distillation.temperature": 3.0,
@@ -27,15 +27,15 @@ ROWS: dict[str, dict[str, object]] = {
         "distillation.weighting.distillation_share": 0.7,
     },
 }
-"""What each row changes in the study's configuration, whose first teacher is an EfficientViT and second a MobileViT."""
+"""Settings that each row changes. In the study's configuration, teacher 0 is an EfficientViT and 1 a MobileViT."""
 
 
 STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
-"""Students, and from how many seeds each row trains them."""
+"""Students, and the number of seeds from which each row trains them."""
 
 
 def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
-    """Where a row's run lies."""
+    """The folder of a row's run."""
     return workdir / f"{''.join(letter if letter.isalnum() else '-' for letter in row)}-{student}-{seed}"
 
 

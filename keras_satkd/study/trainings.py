@@ -1,4 +1,4 @@
-"""The study's trainings: one run a row, each scored on the test images."""
+"""The trainings of the study: one run per row, student and seed, each scored on the test images."""
 
 import logging
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ Training = tuple[str, str, int]
 """A row, a student and a seed."""
 
 Shared = dict[tuple[TeachersConfig, bool], tuple[Inputs, TeacherTargets]]
-"""Images and the teachers' logits of them, by the teachers' settings and whether the rule uses teachers."""
+"""Images and teacher logits, by the teachers' settings and whether the rule uses teachers."""
 
 
 def study(
@@ -48,16 +48,16 @@ def study(
     seeds: int = max(STUDENT_SEEDS.values()),
     lowers: bool = False,
 ) -> None:
-    """Train and score what is missing; results, table and figure are renewed after every row.
+    """Train and score what is missing. Results, table and figure are updated after every row.
 
     Args:
         common: the settings of all rows.
-        workdir: a folder with one run a row.
-        folder: where `results.json`, `study.md` and `study.png` lie.
-        rows: by name.
-        chosen_students: by name.
-        seeds: from how many seeds at most a row trains a student.
-        lowers: train nothing, and write each missing training as a program.
+        workdir: folder with one run per row, student and seed.
+        folder: contains `results.json`, `study.md` and `study.png`.
+        rows: names of rows.
+        chosen_students: names of students.
+        seeds: largest number of seeds per row and student.
+        lowers: train nothing; write each missing training as a program.
 
     Raises:
         UserError: a row, a student or the configuration does not exist, or a folder belongs to another study.
@@ -68,7 +68,7 @@ def study(
     for student in chosen_students:
         students.check_name(student)
     if seeds < 1:
-        raise UserError(f"--seeds is {seeds}: every row needs a seed, so give 1 or more")
+        raise UserError(f"--seeds is {seeds}: give 1 or more")
     if lowers:
         check_jax()
     results: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def study(
         try:
             found = train_row(run, row, shared)
         except InUse:
-            logger.info("another process trains it")
+            logger.info("skipped: another process is training it")
             continue
         except TrainingExported as exported:
             print(exported)
@@ -110,15 +110,15 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     """Train a row's student and score it on the test images.
 
     Args:
-        run: of this row.
-        row: its name.
-        shared: images, teachers and their logits, by the settings that decide them; rows share them.
+        run: the run of this row.
+        row: name of the row.
+        shared: images, teachers and their logits, which rows with the same settings share; missing ones are added.
 
     Returns:
-        What `results.json` holds of it.
+        The row's entry in `results.json`.
 
     Raises:
-        UserError: the run is of other teachers, or ended before its last epoch (`run_offloaded.py` can).
+        UserError: the run used other teachers, or stopped before its last epoch (possible with `run_offloaded.py`).
     """
     key = (run.config.teachers, RULES[run.config.distillation.weighting.rule].uses_teachers)
     if key in shared:
@@ -134,8 +134,8 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     schedule = run.config.distillation
     if len(epochs) < schedule.epochs and schedule.patience is None:
         raise UserError(
-            f"{run.workdir} was trained elsewhere, for {len(epochs)} of {schedule.epochs} epochs, so that it does not "
-            "compare with other rows: remove this folder and train it to the end"
+            f"{run.workdir} was trained elsewhere, for {len(epochs)} of {schedule.epochs} epochs, and cannot be "
+            "compared with other rows: remove this folder and train all epochs"
         )
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))

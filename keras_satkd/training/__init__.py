@@ -1,1 +1,1 @@
-"""Training of one network, under teachers or alone."""
+"""Training of one network, with or without teachers."""

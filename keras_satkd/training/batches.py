@@ -1,7 +1,7 @@
-"""An `ImageSet` as `tf.data` batches: shuffled, augmented, with teacher logits where they were precomputed.
+"""An `ImageSet` as `tf.data` batches: shuffled, augmented, with teacher logits if they are precomputed.
 
-Images stay uint8 in one tensor and whole batches are gathered and augmented at once, so that the input costs a small
-part of a training step (`make bench` shows how small).
+Images stay uint8 in one tensor, and whole batches are gathered and augmented at once, so the input takes only a small
+part of a training step (`make bench` measures it).
 """
 
 from collections.abc import Callable
@@ -26,10 +26,12 @@ def training_batches(
     view_logits: ViewLogits | None = None,
     camera: Mixture | None = None,
 ) -> tf.data.Dataset:
-    """Endlessly fresh epochs of `({"image": uint8 [B, S, S, 3]}, int32 [B])`, disturbed where there is a camera.
+    """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch; each iteration shuffles and augments anew.
 
-    With `view_logits` the inputs hold `teacher_logits`, float32 [B, T, C]. If they have draws, each image appears as
-    one of those views, drawn anew every epoch, with the logits of that very view.
+    A camera disturbs its share of the images.
+
+    With `view_logits` the inputs contain `teacher_logits`, float32 [B, T, C]. If `view_logits` has draws, each image is
+    replaced with one of those views, chosen at random every epoch, with the logits of that view.
     """
     make = batch_maker(
         tf.constant(images.images),
@@ -44,9 +46,9 @@ def training_batches(
 
 
 def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Which images are in each batch of an epoch, int64 [B], and two numbers that draw their views, int64 [2].
+    """The images in each batch of an epoch, int64 [B], and the two seeds of their views, int64 [2].
 
-    The last, smaller batch is left out where there are others: its statistics would disturb the batch norms.
+    A smaller last batch is dropped unless it is the only one: its statistics would disturb the batch norms.
     """
     order = tf.data.Dataset.range(images).shuffle(images, seed=seed, reshuffle_each_iteration=True)
     order = order.batch(batch_size, drop_remainder=images >= batch_size)
@@ -54,7 +56,7 @@ def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
 
 
 def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
-    """Arguments of `batch_maker` for the teachers' logits."""
+    """Arguments of `batch_maker` for the teacher logits."""
     if view_logits is None:
         return {}
     views = {"draws": view_logits.draws, "camera_seeds": view_logits.camera_seeds}
@@ -72,14 +74,14 @@ def batch_maker(
     camera_seeds: tf.Tensor | None = None,
     camera: Mixture | None = None,
 ) -> MakeBatch:
-    """What makes a batch of one of the `choices`.
+    """A function that makes a batch from one of the `choices`.
 
     Args:
         pixels: uint8 [N, S, S, 3].
         labels: int32 [N].
-        augmentation: the policy.
-        seed: of `randaugment`, whose views do not come from the numbers that were drawn.
-        teacher_logits: float16 [N, V, T, C]; V is 1 where there are no `draws`.
+        augmentation: the augmentation policy.
+        seed: seed of `randaugment`, which does not use the seeds in `choices`.
+        teacher_logits: float16 [N, V, T, C]; V is 1 without `draws`.
         draws: float32 [N, V, DRAWS].
         camera_seeds: int64 [N, V], of the camera's disturbance of each view; fresh ones when not given.
         camera: disturbs the views.
@@ -125,9 +127,9 @@ def evaluation_batches(
     camera: Mixture | None = None,
     camera_seed: int = 0,
 ) -> tf.data.Dataset:
-    """The images in their order, every one, not augmented; with their first view's teacher logits where given.
+    """All images in order, without augmentation; with the teacher logits of the first view if given.
 
-    A camera disturbs them always in the same way: with the first view's seeds, or those of `camera_seed`.
+    A camera always disturbs them in the same way: with the seeds of the first view, or with those of `camera_seed`.
     """
     pixels = images.images
     if camera is not None:

@@ -1,4 +1,4 @@
-"""One call of `fit` that can be killed at any moment and resumed from its last epoch."""
+"""A training that can be killed at any moment and resumed from its last epoch."""
 
 import contextlib
 import functools
@@ -33,21 +33,21 @@ def fit(
     phase: str,
     workdir: Path,
 ) -> None:
-    """Train `distiller.student` and leave it with the weights of its best validation accuracy.
+    """Train `distiller.student`, then load the weights with the best validation accuracy into it.
 
-    Every epoch appends a row to `workdir/metrics.csv`, TensorBoard's logs and a checkpoint; a call that finds them
-    resumes after the last whole epoch.
+    Every epoch appends a row to `workdir/metrics.csv`, and writes TensorBoard logs and a checkpoint. If they exist,
+    training resumes after the last complete epoch.
 
     Args:
         distiller: not yet compiled.
         training: batches of one epoch.
-        validation: batches that choose the best epoch.
+        validation: batches that select the best epoch.
         config: optimizer, schedule, patience.
         phase: name of this training in the run, as in `metrics.csv`.
         workdir: the run's folder.
 
     Raises:
-        UserError: the loss became NaN or infinite; checkpoint and best weights of earlier epochs are kept.
+        UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept.
     """
     compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
@@ -58,7 +58,7 @@ def fit(
         log,
         tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
         *([_ValidateAverage()] if distiller.average else []),
-        # Last, so that an epoch counts as done only when all the others have noted it.
+        # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
@@ -76,12 +76,12 @@ def fit(
 
 
 def compile_for(config: TrainingConfig, distiller: Distiller, steps: int) -> None:
-    """Give `distiller` the optimizer and the schedule of `config`, for so many steps an epoch."""
+    """Compile `distiller` with the optimizer and the schedule of `config`, for `steps` steps per epoch."""
     distiller.compile(optimizer=_optimizer(config, max(1, steps) * config.epochs))
 
 
 def _keras_verbosity() -> int:
-    """0: nothing; 1: a bar, redrawn with backspaces that would turn a log file into noise; 2: a line an epoch."""
+    """0: nothing; 1: a progress bar, whose backspaces would clutter a log file; 2: one line per epoch."""
     if not logging.getLogger(__name__).isEnabledFor(logging.INFO):
         return 0
     return 1 if sys.stdout.isatty() else 2
@@ -89,10 +89,10 @@ def _keras_verbosity() -> int:
 
 @contextlib.contextmanager
 def precision(mixed: MixedPrecision) -> Iterator[None]:
-    """Networks built inside compute in bfloat16, or in float32; their weights are float32 in either case.
+    """Networks built in this context compute in bfloat16 or float32; their weights are float32 in either case.
 
     Raises:
-        UserError: bfloat16 is asked for, and TensorFlow's kernels do not take it on this machine.
+        UserError: `mixed` is `on`, but TensorFlow's kernels do not support bfloat16 on this machine.
     """
     before = tf_keras.mixed_precision.global_policy()
     check_precision(mixed)
@@ -105,7 +105,7 @@ def precision(mixed: MixedPrecision) -> Iterator[None]:
 
 
 def check_precision(mixed: MixedPrecision) -> None:
-    """Refuse a precision that this machine does not have.
+    """Check that this machine supports a precision.
 
     Raises:
         UserError: see `precision`.
@@ -117,14 +117,14 @@ def check_precision(mixed: MixedPrecision) -> None:
 
 
 def computes_bfloat16() -> bool:
-    """Whether this machine multiplies bfloat16 itself; a processor that emulates it loses more than it saves."""
+    """Whether this machine has bfloat16 instructions; emulating them is slower than float32."""
     has_instructions = bool(tf.config.list_physical_devices("GPU") or processor_bfloat16())
     return has_instructions and _kernels_take_bfloat16()
 
 
 @functools.cache
 def _kernels_take_bfloat16() -> bool:
-    """Whether a convolution runs in bfloat16: oneDNN's does not where it may use AVX2 alone."""
+    """Whether a convolution runs in bfloat16; oneDNN's does not if it is limited to AVX2."""
     images, kernel = tf.zeros([1, 8, 8, 3], tf.bfloat16), tf.zeros([3, 3, 3, 4], tf.bfloat16)
     try:
         tf.function(lambda: tf.nn.conv2d(images, kernel, 1, "SAME"))()
@@ -141,13 +141,13 @@ def _optimizer(config: TrainingConfig, steps: int) -> tf_keras.optimizers.Optimi
             0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
         )
     optimizer = tf_keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-    # Decay shrinks directions that batch norm makes free; on norms and biases themselves it only biases.
+    # Batch norm cancels the scale of kernels, so decaying them adds no bias; decaying norms and biases would.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
 
 class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
-    """Ends the run within the epoch, before the broken weights replace a checkpoint."""
+    """Stops the run within the epoch, before the broken weights replace a checkpoint."""
 
     def __init__(self, phase: str, config: TrainingConfig) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFl
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise UserError(
-                f"{self._phase}: the loss is {loss} at step {batch + 1}; the checkpoint of the last whole "
+                f"{self._phase}: the loss is {loss} at step {batch + 1}; the checkpoint of the last complete "
                 f"epoch is kept: try a learning rate below {self._learning_rate:g} in a new --workdir"
             )
 
@@ -176,35 +176,35 @@ class _ValidateAverage(tf_keras.callbacks.Callback):  # type: ignore[misc]  # Te
 
 
 class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # TensorFlow has no types
-    """Lowers the learning rate by PyTorch's defaults, since the paper names only the class.
+    """Lowers the learning rate with PyTorch's defaults, because the paper gives only the name of the class.
 
     Args:
-        rows: of this phase in `metrics.csv`; a resumed training counts their epochs too.
+        rows: rows of this phase in `metrics.csv`; a resumed training counts their epochs too.
     """
 
     best: float
     wait: int
 
     def __init__(self, rows: Sequence[dict[str, str]]) -> None:
-        # PyTorch acts one epoch after its patience, Keras at it.
+        # PyTorch lowers the rate one epoch after its patience, Keras exactly at it.
         super().__init__("val_loss", factor=0.1, patience=PLATEAU_PATIENCE + 1)
         self._rows = rows
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls it; the first epoch tells how many were done before."""
+        """Called by Keras. The first call restores the state from the epochs before `epoch`."""
         done, self._rows = [row for row in self._rows if int(row["epoch"]) <= epoch], ()
         for row in done:
             loss = float(row["val_loss"])
             is_better = bool(self.monitor_op(loss, self.best))
             self.best = loss if is_better else self.best
-            # The rate itself is the checkpoint's.
+            # The learning rate itself is in the checkpoint.
             self.wait = 0 if is_better else (self.wait + 1) % self.patience
 
 
 class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
-    """`metrics.csv` of a run, one row an epoch; from it follow the best weights and when patience is at an end.
+    """Writes `metrics.csv` of a run, one row per epoch; saves the best weights and stops when patience runs out.
 
-    All its state is in the file, so that a resumed training ends where an uninterrupted one would.
+    All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one.
     """
 
     def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
@@ -214,12 +214,12 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls it."""
+        """Called by Keras."""
         self._began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls it with the epoch's metrics."""
-        # An epoch that was noted but not yet checkpointed when the run was killed is done again, and noted again.
+        """Called by Keras with the epoch's metrics."""
+        # If the run was killed between this row and the checkpoint, the epoch is repeated and its row replaced.
         kept = [row for row in self._rows if row["phase"] != self._phase or int(row["epoch"]) <= epoch]
         rate = self.model.optimizer.learning_rate
         row = {"phase": self._phase, "epoch": epoch + 1, "seconds": round(time.monotonic() - self._began, 2)}
@@ -231,7 +231,7 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         self.model.stop_training = self._out_of_patience()
 
     def is_finished(self, epochs: int) -> bool:
-        """Whether there is no epoch left to do."""
+        """Whether all epochs are done or patience has run out."""
         return len(self._scores()) >= epochs or self._out_of_patience()
 
     def _scores(self) -> list[float]:

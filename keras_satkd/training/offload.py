@@ -1,8 +1,8 @@
-"""A training that another machine runs: it has the accelerator and JAX, but no TensorFlow.
+"""A training that runs on another machine, which has an accelerator and JAX but no TensorFlow.
 
-`export_training` writes a whole epoch (`Distiller.train_step` and `test_step`) as a program, with all that it needs;
-`run_offloaded.py` runs it; `import_result` takes the best weights back. Images come in the order in which
-`training.fit` takes them. Augmentation is as random, but XLA draws other numbers from the same seeds.
+`export_training` writes one epoch (`Distiller.train_step` and `test_step`) as a program, with all of its inputs;
+`run_offloaded.py` runs it; `import_result` loads the best weights. Images come in the same order as in `training.fit`.
+Augmentation is equally random, but XLA draws different numbers from the same seeds.
 """
 
 import json
@@ -30,11 +30,11 @@ from keras_satkd.training.teacher_logits import ViewLogits
 from keras_satkd.training.xla_program import compile_program
 
 EVERY_EPOCH = ("indices", "seeds")
-"""Arguments of the program of which each epoch has its own."""
+"""Arguments of the program that differ in every epoch."""
 
 
 class TrainingExported(Exception):
-    """A training was written as a program instead of being done; its argument is the folder."""
+    """A training was written as a program and not run; the argument is its folder."""
 
 
 def export_training(
@@ -46,19 +46,19 @@ def export_training(
     seed: int,
     folder: Path,
 ) -> None:
-    """Write what `run_offloaded.py` needs to train as `training.fit` would.
+    """Write everything that `run_offloaded.py` needs to train as `training.fit` would.
 
     Args:
         distiller: not yet compiled.
         split: training and validation images.
-        logits: the teachers' logits of these; None without teachers.
-        config: of the training.
+        logits: teacher logits for these images; None without teachers.
+        config: settings of the training.
         augmentation: one of `augment.REPEATABLE`.
-        seed: of the order of images and their views.
-        folder: gets the program, its arguments and its state.
+        seed: seed of the order of images and their views.
+        folder: output folder for the program, its arguments and its state.
 
     Raises:
-        UserError: no program can hold this training; nothing is written.
+        UserError: this training cannot be written as a program; nothing is written.
     """
     training, validation = logits
     if distiller.teacher_names and training is None:
@@ -102,30 +102,31 @@ def export_training(
 
 
 def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
-    """Give `network` the best weights that `run_offloaded.py` found, and add its epochs to the run's metrics.
+    """Load the best weights from `run_offloaded.py` into `network`, and add its epochs to the run's metrics.
 
     Args:
-        network: that was trained.
-        folder: that `export_training` wrote.
+        network: the network that was trained.
+        folder: the folder that `export_training` wrote.
         phase: name of the training in the run.
         workdir: the run's folder.
 
     Raises:
-        UserError: the file is damaged, or of another network.
+        UserError: the file is damaged, or belongs to another network.
     """
     path = folder / run_offloaded.TRAINED_FILE
     try:
         with np.load(path) as trained:
             rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
             found = {name: trained[name] for name in trained.files if name.isdecimal()}
-        # Weights that the training does not touch are not in its program.
+        # Weights that the training does not use are not in its program.
         weights = [found.pop(str(position), held) for position, held in enumerate(network.get_weights())]
         if found:
             raise ValueError(f"it has weights {', '.join(found)} of {len(weights)}")
         network.set_weights(weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{path} does not hold this training ({error}): run {Path(run_offloaded.__file__).name} on {folder} again"
+            f"{path} is not the result of this training ({error}): run {Path(run_offloaded.__file__).name} on {folder} "
+            "again"
         ) from None
     others = [row for row in history.read(workdir / history.FILE) if row["phase"] != phase]
     epochs = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
@@ -133,9 +134,9 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
 
 
 def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:
-    """int32 [epochs, steps, B] and int64 [epochs, steps, 2]: the batches that `fit` would take."""
+    """int32 [epochs, steps, B] and int64 [epochs, steps, 2]: the batches that `fit` would use."""
     batches = choices(images, config.batch_size, seed)
-    # Keras' `fit` looks at a first batch before it begins, which uses the first order up.
+    # Keras' `fit` reads a first batch before training, which consumes the first shuffled order.
     _, *epochs = [list(batches.as_numpy_iterator()) for _ in range(1 + config.epochs)]
     return {
         "indices": np.array([[indices for indices, _ in epoch] for epoch in epochs], np.int32),
@@ -146,8 +147,8 @@ def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np
 def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any:
     def epoch(*arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(names, arrays, strict=True))
-        knowledge = {name: given[name] for name in ("teacher_logits", "draws") if name in given}
-        make = batch_maker(given["pixels"], given["labels"], augmentation, **knowledge)
+        from_teachers = {name: given[name] for name in ("teacher_logits", "draws") if name in given}
+        make = batch_maker(given["pixels"], given["labels"], augmentation, **from_teachers)
         distiller.reset_metrics()
         for step in tf.range(len(given["seeds"])):
             distiller.train_step(make(tf.cast(given["indices"][step], tf.int64), given["seeds"][step]))
@@ -163,9 +164,9 @@ def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any
 
 
 def _positions(weights: Sequence[tf.Variable], state: Sequence[tf.Variable]) -> dict[str, int]:
-    """Position among `weights` → position in `state`; without those weights that the program neither reads nor assigns.
+    """Position in `weights` → position in `state`, without weights that the program neither reads nor assigns.
 
-    Variables are compared by their handle: mixed precision wraps them.
+    Variables are compared by their handles, because mixed precision wraps them.
     """
     positions = {id(variable.handle): position for position, variable in enumerate(state)}
     found = {str(position): positions.get(id(variable.handle)) for position, variable in enumerate(weights)}

@@ -11,20 +11,20 @@ from tensorflow_model_optimization.python.core.quantization.keras import quantiz
 from keras_satkd.models import students
 
 WITHIN_RANGE = 0.9999
-"""Part of an activation's values that its int8 codes tell apart; what lies beyond, half on each side, saturates."""
+"""Fraction of an activation's values within its int8 range; the others, half on each side, saturate."""
 
 
 def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.ndarray) -> None:
-    """Set every activation's range, which stays fixed: `WITHIN_RANGE` of the float student's values on `images`.
+    """Fix every activation's range so that it contains `WITHIN_RANGE` of the float student's values on `images`.
 
-    tfmot starts each at [−6, 6] and moves it by a thousandth a step towards the batch's extremes, which a fine-tuning
-    of some hundred steps never finishes: the weights would adapt to a grid that is not the one they are exported
-    with. And extremes are outliers: the further a grid reaches for them, the coarser it is, and the more of the part's
-    own rounding, which is a matter of single codes, arrives at the logits.
+    By default, tfmot starts each range at [−6, 6] and moves it by a thousandth per step toward the batch's extremes.
+    This does not converge in a fine-tuning of a few hundred steps, so the weights would adapt to another grid than the
+    exported one. Extremes are also outliers: a range that includes them gives a coarser grid, so rounding differences
+    of single codes on the microcontroller have a larger effect on the logits.
 
     Args:
         quantized: `quantize_model(student)`.
-        student: in float.
+        student: the float student.
         images: uint8 [N, H, W, 3].
     """
     _fix_input_range(quantized)
@@ -35,11 +35,11 @@ def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.nd
     beyond = 100 * (1 - WITHIN_RANGE) / 2
     for name, values in outputs.items():
         lowest, highest = np.percentile(values, [beyond, 100 - beyond])
-        # Zero must be a code of its own (padding, ReLU), so every range holds it.
+        # Zero must have an exact code (padding, ReLU), so every range contains it.
         ranges[name][0].assign(min(0.0, lowest))
         ranges[name][1].assign(max(0.0, highest))
     for layer in map(quantized.get_layer, ranges):
-        # Where tfmot keeps them; it has no public way to them once a model is wrapped.
+        # tfmot has no public access to the quantizers of a wrapped model.
         if layer._output_quantizers:
             layer._output_quantizers = [_FixedRange()]
         for activation in layer._quantize_activations:
@@ -47,9 +47,9 @@ def fix_ranges(quantized: tf_keras.Model, student: tf_keras.Model, images: np.nd
 
 
 def _fix_input_range(quantized: tf_keras.Model) -> None:
-    """Set the input's range to [0, 1], whatever pixels the images have: int8 is then `pixel - 128`.
+    """Set the input's range to [0, 1], so that the int8 input is `pixel - 128` for any images.
 
-    tfmot takes the extremes of all images that it sees in training, which dark images would not reach.
+    tfmot uses the extremes of all training images, and dark images would give a smaller range.
     """
     for layer in quantized.layers:
         if isinstance(layer, quantize_layer.QuantizeLayer):
@@ -58,7 +58,7 @@ def _fix_input_range(quantized: tf_keras.Model) -> None:
 
 
 class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):  # type: ignore[misc]  # no types
-    """An activation's quantizer whose range no batch moves; a saved model is loaded with tfmot's own in its place."""
+    """An activation quantizer with a fixed range; a loaded model has tfmot's own quantizer instead."""
 
     def __init__(self) -> None:
         super().__init__(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
@@ -68,7 +68,7 @@ class _FixedRange(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):  
 
 
 def _activation_range(layer: tf_keras.layers.Layer) -> tuple[tf.Variable, tf.Variable] | None:
-    """Lower and upper end of the range that a wrapped layer's output is quantized in; None where it is not."""
+    """Lower and upper end of the quantization range of a wrapped layer's output; None if it is not quantized."""
     ends = {variable.name.split("/")[-1].split(":")[0]: variable for variable in layer.variables}
     for kind in ("output", "post_activation"):
         if f"{kind}_min" in ends:

@@ -20,10 +20,10 @@ TRAINED_FILE = "trained.npz"
 
 
 def train(folder: Path) -> None:
-    """Run the program's epochs; `trained.npz` is written after each, so that a stopped one leaves its best weights.
+    """Run the program's epochs. `trained.npz` is written after each, so an interrupted training keeps its best weights.
 
     Args:
-        folder: that `keras_satkd.lower` wrote.
+        folder: the folder that `keras_satkd.lower` wrote.
 
     Raises:
         FloatingPointError: the loss became NaN or infinite.
@@ -50,7 +50,7 @@ def train(folder: Path) -> None:
         print(json.dumps(rows[-1]), flush=True)
         if not np.isfinite(row["loss"]):
             raise FloatingPointError(
-                f"the loss is {row['loss']} in epoch {epoch + 1}: lower it with a smaller learning rate"
+                f"the loss is {row['loss']} in epoch {epoch + 1}: repeat keras_satkd.lower with a lower learning rate"
             )
         scores = [each["val_accuracy"] for each in rows]
         if scores.index(max(scores)) == epoch:
@@ -72,10 +72,10 @@ def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], ha
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Run a training that keras_satkd.lower wrote, with JAX.")
-    parser.add_argument("folder", type=Path, help="that keras_satkd.lower wrote; gets trained.npz")
+    parser.add_argument("folder", type=Path, help="folder that keras_satkd.lower wrote; trained.npz is written into it")
     folder = parser.parse_args().folder
     if not (folder / DESCRIPTION_FILE).is_file():
-        parser.error(f"{folder} holds no {DESCRIPTION_FILE}: give a folder that keras_satkd.lower wrote")
+        parser.error(f"{folder} contains no {DESCRIPTION_FILE}: give a folder that keras_satkd.lower wrote")
     try:
         train(folder)
     except (ImportError, FloatingPointError) as error:

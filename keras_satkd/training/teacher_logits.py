@@ -1,9 +1,9 @@
 """Teacher logits, computed once for a fixed set of augmented views.
 
-Teachers cost more than the student they teach, and a view that was made from known draws can be made again: so each
-teacher sees every view once, and training reads its logits ("fast distillation"). One file a teacher and view is
-written as soon as it is done, so that a killed run resumes there. A file's name holds a digest of all that it depends
-on, so that runs share them.
+Teachers need more time than the student, and a view can be made again from its random numbers. So each teacher
+processes every view once, and training reads its logits ("fast distillation"). There is one file per teacher and view,
+written as soon as it is computed, so a killed run resumes there. Its name contains a digest of all of its inputs, so
+runs share it.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ class ViewLogits:
     """Logits of all teachers for all views.
 
     Attributes:
-        draws: float32 [N, V, DRAWS], the numbers that make each view (`augment.augment`); None where the logits are
-            good for every view of an image.
+        draws: float32 [N, V, DRAWS], the random numbers of each view (`augment.augment`); None if the logits apply to
+            every view of an image.
         logits: float16 [N, V, T, C].
         camera_seeds: int64 [N, V], of the camera's disturbance of each view; None without a camera.
     """
@@ -42,7 +42,7 @@ class ViewLogits:
     camera_seeds: np.ndarray | None = None
 
     def averaged(self) -> "ViewLogits":
-        """One mean over the views for each image and teacher, [N, 1, T, C], to be used for every view."""
+        """The mean over the views for each image and teacher, [N, 1, T, C], for use with every view."""
         return ViewLogits(None, self.logits.mean(axis=1, keepdims=True, dtype=np.float32).astype(np.float16))
 
 
@@ -57,17 +57,17 @@ def compute_view_logits(
     camera: Mixture | None = None,
     batch_size: int = 128,
 ) -> ViewLogits:
-    """Run the teachers over `views` views of every image; files already in `folder` are read, not made again.
+    """Run the teachers on `views` views of every image. Existing files in `folder` are read instead.
 
     Args:
         teachers: T of them.
         images: uint8 [N, S, S, 3].
         policy: one of `augment.REPEATABLE`.
         views: V.
-        seed: draws the views.
-        folder: holds one array [N, C] a teacher and view, named by a digest of all that it was made from.
+        seed: seed of the views.
+        folder: contains one array [N, C] per teacher and view, named by a digest of all of its inputs.
         camera: disturbs the views.
-        batch_size: images in a call of a teacher.
+        batch_size: images per call of a teacher.
     """
     draws = augment.view_draws(len(images), views, seed)
     pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
@@ -83,7 +83,7 @@ def compute_view_logits(
             if not path.exists():
                 starts = range(0, len(images), batch_size)
                 bar = tqdm(starts, desc=f"{teacher.name} view {view + 1} of {views}", unit="batch", disable=None)
-                # Half precision keeps 11 bits of a logit, far more than a temperature of 5 lets through.
+                # Half precision keeps 11 bits of a logit, far more than the loss needs at the usual temperatures.
                 given = images, draws[:, view], camera_seeds[:, view]
                 parts = [logits_of(*(array[at : at + batch_size] for array in given)) for at in bar]
                 seen = np.concatenate(parts).astype(np.float16)
@@ -109,7 +109,8 @@ class TeacherTargets:
         teachers: T of them, or none.
         augmentation: policy of the training images.
         calibration: T temperatures, fitted on the validation images.
-        validation: logits of the validation images, as the camera gives them (one view); None without teachers.
+        validation: logits of the validation images without augmentation, as the camera gives them (one view); None
+            without teachers.
         training: logits of the training views; None when the teachers run inside the training step, or there are none.
         camera: disturbs training and validation images; None where they stay as they are.
     """
@@ -130,14 +131,14 @@ def compute_teacher_logits(
     data: DataConfig,
     camera: Mixture | None = None,
 ) -> TeacherTargets:
-    """Run the teachers once over training and validation images; logits that any run computed are read from the cache.
+    """Run the teachers once on training and validation images. Logits that are in the cache are read from it.
 
     Args:
         teachers: T of them, or none.
         split: the images.
-        config: number of views, and whether their logits are precomputed, averaged or left to the training step.
+        config: number of views, and whether logits are precomputed, averaged or computed in the training step.
         augmentation: policy of the training images.
-        data: the seed that draws the views, and where the cache is.
+        data: seed of the views, and the cache folder.
         camera: disturbs training and validation images.
     """
     if not teachers:

@@ -1,6 +1,6 @@
-"""Training of a network under teachers' logits.
+"""Training of a network on labels and teacher logits.
 
-Distillation, quantization-aware training and the fine-tuning of the teachers all use it; without teachers it is plain
+Distillation, quantization-aware training and the fine-tuning of teachers use it. Without teachers it is plain
 supervised training.
 """
 
@@ -36,20 +36,20 @@ def train(
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
 ) -> None:
-    """Train `network` under the distillation loss; its best weights are left in it.
+    """Train `network` with the distillation loss, then load its best weights.
 
     Args:
         network: images → logits.
-        split: training images, and validation images that choose the best epoch.
-        targets: the teachers' logits for these images.
+        split: training images, and validation images that select the best epoch.
+        targets: the teacher logits for these images.
         config: optimizer, schedule, average of the weights, patience.
         loss: temperature and weighting of the loss.
-        seed: order of the images.
+        seed: seed of the order of the images.
         phase: name of this training in the run.
         workdir: the run's folder.
-        lowers: write the training as a program instead of doing it.
+        lowers: write the training as a program instead of running it.
         normalize: images in 0..255 → the network's input.
-        sensor_noise: as `Distiller` takes it.
+        sensor_noise: as in `Distiller`.
 
     Raises:
         TrainingExported: the training was written as a program.

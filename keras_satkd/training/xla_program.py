@@ -1,9 +1,9 @@
 """A TensorFlow function as a file that JAX runs on any of `PLATFORMS`, without TensorFlow.
 
-TensorFlow compiles the function to StableHLO; a JAX primitive holds that module, and `jax.export` serializes it.
+TensorFlow compiles the function to StableHLO, a JAX primitive wraps that module, and `jax.export` serializes it.
 `jax2tf.call_tf` does the same for functions that assign no variables; here the variables become an argument and a
-result. The program needs `jax.export` alone to run, whose format is versioned. Writing it also needs `jax.extend` and
-`jax.interpreters`: public, but without a promise to stay, so `check_jax` asks for them before a run begins.
+result. To run, the program needs only `jax.export`, whose format is versioned. To write it, `jax.extend` and
+`jax.interpreters` are also needed: they are public but not stable, so `check_jax` checks them before a run begins.
 """
 
 import importlib.metadata
@@ -27,7 +27,7 @@ class Program:
     """A serialized function `(state, arguments) -> (state, outputs)`.
 
     Attributes:
-        serialized: as `jax.export.deserialize` takes it.
+        serialized: input of `jax.export.deserialize`.
         state: the variables that the function reads or assigns; their values are the program's first argument, a list.
     """
 
@@ -36,24 +36,24 @@ class Program:
 
 
 def check_jax() -> None:
-    """Refuse to begin what would end without a program.
+    """Check that JAX can write a program.
 
     Raises:
-        UserError: JAX is not installed, or is a version without the interfaces that `compile_program` calls.
+        UserError: JAX is not installed, or its version lacks the interfaces that `compile_program` uses.
     """
     try:
         _jax()
     except (ImportError, AttributeError) as error:
         try:
-            found = f"jax {importlib.metadata.version('jax')} does not fit ({error})"
+            found = f"jax {importlib.metadata.version('jax')} is not supported ({error})"
         except importlib.metadata.PackageNotFoundError:
             found = "jax is not installed"
-        remedy = f'pip install "keras_satkd[lowered]" ({SUPPORTED_JAX})'
+        remedy = f'run pip install "keras_satkd[lowered]" ({SUPPORTED_JAX})'
         raise UserError(f"a training cannot be written as a program: {found}: {remedy}") from None
 
 
 def _jax() -> Any:
-    """The module `jax`, with all of it imported that is used here."""
+    """The module `jax`, with all submodules that this module uses."""
     import jax
     import jax.export
     import jax.extend.core
@@ -74,16 +74,16 @@ def compile_program(function: Any, arguments: Mapping[str, tf.TensorSpec]) -> Pr
         arguments: name → shape and dtype of each tensor; the program takes a dictionary of arrays with these names.
 
     Raises:
-        UserError: the function holds an operation that XLA does not have.
+        UserError: the function contains an operation that XLA does not support.
     """
     concrete = function.get_concrete_function(*arguments.values())
     try:
         module = function.experimental_get_compiler_ir(*arguments.values())(stage="stablehlo_serialized")
     except (ValueError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"XLA cannot compile this training ({reason}): train it here") from None
+        raise UserError(f"XLA cannot compile this training ({reason}): train on this machine instead") from None
     variables = {id(variable.handle): variable for variable in concrete.variables}
-    # What is captured is either the handle of a variable, or a constant too large for the graph.
+    # A captured input is either the handle of a variable or a constant that is too large for the graph.
     captured = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
     return Program(
         _serialized(module, dict(arguments), captured, concrete.structured_outputs),
@@ -151,7 +151,7 @@ def _primitive(module: bytes, results: list[Any]) -> Any:
 
 
 def _assigned(module: bytes) -> dict[int, int]:
-    """Result → parameter of a StableHLO module, by position: the variables that TensorFlow assigns in it."""
+    """Position of a result → position of a parameter, for the variables that a StableHLO module assigns."""
     from jax.extend.mlir import ir
     from jax.interpreters import mlir
 
@@ -161,7 +161,7 @@ def _assigned(module: bytes) -> dict[int, int]:
 
 
 def _remove_copies(operation: Any) -> None:
-    """TensorFlow leaves XLA's `copy`, which StableHLO does not have, in its StableHLO; it is the identity."""
+    """Remove XLA's `copy`, an identity that TensorFlow leaves in its StableHLO although StableHLO does not have it."""
     for block in (block for region in operation.regions for block in region.blocks):
         for inner in [each.operation for each in block.operations]:
             _remove_copies(inner)

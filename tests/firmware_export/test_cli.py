@@ -36,9 +36,11 @@ def test_class_names_of_the_command_line_are_taken_as_they_are():
         assert cli._class_names(given) == given
 
 
-@pytest.mark.parametrize(("content", "said"), [("Straße".encode("utf-16"), "is no UTF-8 text"), (b"\n \n", "is empty")])
+@pytest.mark.parametrize(
+    ("content", "said"), [("Straße".encode("utf-16"), "is not UTF-8 text"), (b"\n \n", "is empty")]
+)
 def test_file_without_class_names(tmp_path, content, said):
-    with pytest.raises(UserError, match=f"names.txt' {said}: give one name a line"):
+    with pytest.raises(UserError, match=f"names.txt' {said}: give one name per line"):
         names_from(tmp_path / "names.txt", content)
 
 

@@ -86,7 +86,7 @@ def test_again_is_byte_identical_and_leaves_other_files(exported, qat_model, qat
     ("changes", "words"),
     [
         ({"class_names": ["a", "b"]}, "2 class names for 10 outputs"),
-        ({"symbol": "1x"}, "no C identifier"),
+        ({"symbol": "1x"}, "not a C identifier"),
         ({"images": np.zeros((256, 16, 16, 3), np.float32)}, "float32"),
         ({"images": np.zeros((256, 8, 8, 3), np.uint8)}, "expected"),
         ({"images": np.zeros((255, 16, 16, 3), np.uint8)}, "255 images, at least 256 needed"),
@@ -105,7 +105,7 @@ def test_a_better_memory_plan_is_shipped_and_said(skipping_model, photos, tmp_pa
     assert report.sha256 == hashlib.sha256(shipped).hexdigest()
     assert report.given_sha256 == hashlib.sha256(skipping_model.content).hexdigest() != report.sha256
     header = " ".join((tmp_path / "model_data.h").read_text().replace("//", "").split())
-    assert f"As it was given (SHA-256 {report.given_sha256}) it needs {report.given_arena_bytes} bytes" in header
+    assert f"The original model (SHA-256 {report.given_sha256}) needs {report.given_arena_bytes} bytes" in header
     codes = interpreters.quantize_input(photos, skipping_model.graph)[:32]
     assert np.array_equal(interpreters.run(reader.read(shipped), codes), interpreters.run(skipping_model, codes))
 
@@ -150,7 +150,7 @@ def test_text_that_does_not_compile_leaves_what_was_there(monkeypatch, qat_model
     monkeypatch.setattr(read_back, "FLAGS", (*read_back.FLAGS, "-Dextern=broken"))
     if read_back.find_compiler() is None:
         pytest.skip("no C++ compiler on PATH")
-    with pytest.raises(UserError, match="fails on the generated files"):
+    with pytest.raises(UserError, match="failed on the generated files"):
         exporting.export(qat_model, tmp_path)
     assert _content(tmp_path) == {"model_data.cc": b"older"}
 
@@ -176,12 +176,12 @@ def test_parity_sentence_counts_what_was_allowed(exported):
     folder, report = exported
     text = " ".join((folder / "model_data.h").read_text().replace("//", "").split())
     assert "agree bit for bit in all 10 tensors" in text
-    assert f"of 2560 outputs {report.keras_parity.differing} are off, 0 by more than one" in text
+    assert f"{report.keras_parity.differing} of 2560 outputs differ, 0 by more than one step" in text
 
 
 def test_a_part_that_is_too_small_is_refused_with_one_that_is_not(qat_model, tmp_path):
     small = targets.generic(flash_bytes=1 << 14, ram_bytes=1 << 10, core="cortex-m0")
-    with pytest.raises(UserError, match=r"flash is [\d,]+ bytes short .* and RAM is [\d,]+ bytes short .* take "):
+    with pytest.raises(UserError, match=r"flash is [\d,]+ bytes short .* and RAM is [\d,]+ bytes short .* use "):
         exporting.export(qat_model, tmp_path / "firmware", target=small)
     assert not (tmp_path / "firmware").exists()
 

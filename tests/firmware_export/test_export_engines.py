@@ -9,7 +9,7 @@ from firmware_export.common.errors import UserError
 
 def test_a_part_for_the_row_engine_alone_is_told_and_taken(qat_model, qat_graph, tmp_path):
     part = targets.generic(flash_bytes=1 << 16, ram_bytes=10 << 10, core="cortex-m4")
-    with pytest.raises(UserError, match=r"RAM is .* short .* take --engine rows"):
+    with pytest.raises(UserError, match=r"RAM is .* short .* use --engine rows"):
         exporting.export(qat_model, tmp_path / "firmware", target=part)
     report = exporting.export(qat_model, tmp_path / "firmware", target=part, engine="rows")
     assert report.rows.context_bytes < 10 << 10

@@ -25,8 +25,8 @@ def test_imported_after_tensorflow_it_still_chooses():
 @pytest.mark.parametrize(
     ("code", "environment", "said"),
     [
-        ("import tensorflow as tf; tf.keras.Model; import firmware_export", {}, "is Keras 3 in this process already"),
-        ("from tensorflow.keras import layers; import firmware_export", {}, "is Keras 3 in this process already"),
+        ("import tensorflow as tf; tf.keras.Model; import firmware_export", {}, "is already Keras 3 in this process"),
+        ("from tensorflow.keras import layers; import firmware_export", {}, "is already Keras 3 in this process"),
         ("import firmware_export", {"TF_USE_LEGACY_KERAS": "0"}, "TF_USE_LEGACY_KERAS is '0'"),
     ],
 )
@@ -55,4 +55,4 @@ def test_networks_are_legacy_keras_whatever_was_imported_first(first):
 @pytest.mark.slow
 def test_kecam_imported_after_tensorflow_is_refused():
     done = imported("import tensorflow, keras_cv_attention_models, keras_satkd")
-    assert done.stderr.splitlines()[-1].startswith("ImportError: tf.keras is Keras 3 in this process already")
+    assert done.stderr.splitlines()[-1].startswith("ImportError: tf.keras is already Keras 3 in this process")

@@ -173,7 +173,7 @@ def _converted(model, **settings):
         (["{bad}/absent.tflite"], "absent.tflite' not found"),
         (["{bad}"], "not found: give a .tflite"),
         (["{bad}/cut.tflite"], "cut.tflite is truncated or corrupt"),
-        (["{bad}/text.tflite"], "text.tflite is no .tflite model"),
+        (["{bad}/text.tflite"], "text.tflite is not a .tflite model"),
         (["{bad}/float.tflite"], "is float32, int8 expected: quantize it to full int8"),
         (["{bad}/dynamic_range.tflite"], "is float32, int8 expected: quantize it to full int8"),
         (["{bad}/int16.tflite"], "is int16, int8 expected: quantize activations to int8, not 16x8"),
@@ -181,13 +181,13 @@ def _converted(model, **settings):
         (["{bad}/top_k.tflite"], "lacks: TOPK_V2: replace those layers"),
         (["{files}/student.tflite", "--images", "{bad}/small.npy"], "uint8 [N, 16, 16, 3] expected"),
         (["{files}/float.keras"], "float.keras is a float model: give --images"),
-        (["{files}/qat.h5", "--keras", "{files}/qat.h5"], "goes with a .tflite MODEL"),
+        (["{files}/qat.h5", "--keras", "{files}/qat.h5"], "is only for a .tflite MODEL"),
         (["{files}/student.tflite", "--symbol", "a-b"], "symbol 'a-b'"),
         (["{files}/student.tflite", "--class-names", "a", "b"], "2 class names for 10 outputs"),
         (["{files}/student.tflite", "--images", "{bad}/floats.npy"], "are float64"),
         (["{files}/student.tflite", "--images", "{bad}/absent.npy"], "absent.npy' not found"),
         (["{files}/student.tflite", "--images", "{bad}/few"], "1 images, at least 256 needed"),
-        (["{files}/student.tflite", "--keras", "{bad}/absent.h5"], "absent.h5 is no file"),
+        (["{files}/student.tflite", "--keras", "{bad}/absent.h5"], "absent.h5 is not a file"),
         (["{files}/student.tflite", "--target", "samv72"], "unknown target 'samv72': did you mean 'samv71'?"),
         (
             ["{files}/student.tflite", "--target", "generic", "--core", "cortex-m4"],
@@ -195,7 +195,7 @@ def _converted(model, **settings):
         ),
         (
             ["{files}/student.tflite", "--target", "samv71", "--ram-bytes", "9"],
-            "--ram-bytes goes with --target generic",
+            "--ram-bytes is only for --target generic",
         ),
         (["{files}/student.tflite", "--validation", "{bad}/absent.npz"], "absent.npz' not found"),
         (
@@ -206,9 +206,9 @@ def _converted(model, **settings):
         (["{files}/student.tflite", "--format", "cmake", "zephir"], "unknown format 'zephir': did you mean 'zephyr'?"),
         (
             ["{files}/student.tflite", "--engine", "rows", "--engine-prefix", "Cloud"],
-            "engine prefix 'Cloud' begins no C identifier",
+            "engine prefix 'Cloud' is not a valid start of C identifiers",
         ),
-        (["{files}/student.tflite", "--engine-prefix", "cloud"], "names nothing that --engine tflm writes"),
+        (["{files}/student.tflite", "--engine-prefix", "cloud"], "has no effect with --engine tflm"),
         (["{files}/student.tflite", "--engine", "rows", "--symbol", "weights"], "give --engine-prefix instead"),
         (["{bad}/joined.tflite", "--engine", "rows"], "CONCATENATION"),
         (

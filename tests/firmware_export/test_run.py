@@ -68,7 +68,7 @@ def test_both_engines_are_tried(call, one_convolution, tmp_path):
     code, out, err = call(folder)
     assert (code, err) == (0, "")
     assert "mps2-an386 (cortex-m4): 24 of 24 checks passed\n" in out
-    assert "ok answers to the golden vectors\n" in out
+    assert "ok outputs for the golden vectors\n" in out
     assert out.endswith("mps2-an386 (cortex-m4), row engine: 16 of 16 checks passed\n")
     text = (folder / "integrity.cc").read_text()
     (folder / "integrity.cc").write_text(text.replace("(a[i] & b[i]) |", "(a[i] | b[i]) |"))
@@ -94,7 +94,7 @@ def test_users_mistakes_are_one_line_and_exit_code_2(call, folder, tmp_path, mon
     empty.mkdir()
     for words, message in (
         ((tmp_path / "nowhere",), "not found: give a folder that"),
-        ((empty,), "holds no export.json"),
+        ((empty,), "has no export.json"),
         ((folder, "--machine", "mps2-an500x"), "unknown machine 'mps2-an500x': did you mean 'mps2-an500'?"),
         ((folder, "--timeout", "0"), "--timeout 0, a positive number of seconds expected"),
         ((folder, "--timeout", "nan"), "--timeout nan, a positive number of seconds expected"),

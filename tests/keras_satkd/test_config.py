@@ -136,7 +136,7 @@ def test_every_setting_is_frozen_and_documented_in_help():
     said = io.StringIO()
     with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
         parse("keras_satkd.distill", "test", ["--help"])
-    assert f"divides by ten after {PLATEAU_PATIENCE} epochs" in " ".join(said.getvalue().replace("│", " ").split())
+    assert f"divide by ten after {PLATEAU_PATIENCE} epochs" in " ".join(said.getvalue().replace("│", " ").split())
     for name in flatten(to_dict(Config())):
         assert f"--{name.replace('_', '-')}" in said.getvalue(), name
     assert all(kind.__dataclass_params__.frozen for kind in every_dataclass(Config))

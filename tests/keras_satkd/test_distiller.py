@@ -205,10 +205,10 @@ def test_a_column_of_labels_is_taken_as_a_list(student, image_set):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1, CLASSES], r"label 3 found, whole numbers in 0\.\.2 expected"),
+        ([0, 1, CLASSES], r"label 3 found: expected whole numbers in 0\.\.2"),
         ([[0], [-1], [2]], "label -1 found"),
         ([0.0, 1.5, 2.0], r"label 1\.5 found"),
-        (np.zeros((3, 2)), r"labels of shape \(3, 2\) found, \[B\], \[B, 1\] or \[B, 3\] expected"),
+        (np.zeros((3, 2)), r"labels of shape \(3, 2\) found: expected \[B\], \[B, 1\] or \[B, 3\]"),
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])

@@ -18,4 +18,4 @@ def test_redrawn_the_report_is_the_same(call_in_process, tmp_path):
 def test_a_folder_without_a_run(call_in_process, tmp_path):
     code, _, said = call_in_process(redraw.main, "redraw", "--workdir", tmp_path)
     assert code == 2
-    assert "holds no run" in said
+    assert "contains no run" in said

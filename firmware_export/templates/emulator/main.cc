@@ -1,4 +1,4 @@
-// Checks an exported folder on the part itself: one line a check, exit code 1 if any failed.
+// Checks an exported folder on the part itself: prints one line per check, exit code 1 if any check failed.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +12,7 @@ namespace {
 using namespace {{ namespace }};
 using checks::Check;
 
-alignas(16) uint8_t copies[3][(kModelBytes + 31u) / 16u * 16u];  // a multiple of 16, with room to start one byte later
+alignas(16) uint8_t copies[3][(kModelBytes + 31u) / 16u * 16u];  // a multiple of 16, with space to start one byte later
 
 void Copy(uint8_t* to) {
   for (size_t i = 0; i < kModelBytes; ++i) to[i] = {{ symbol }}[i];
@@ -25,7 +25,7 @@ bool IsModel(const uint8_t* copy) {
   return true;
 }
 
-// What VerifyModel says of a copy with some bits of one byte flipped.
+// The result of VerifyModel for a copy in which some bits of one byte are flipped.
 Status Flipped(size_t position, uint8_t bits) {
   uint8_t* copy = copies[0];
   copy[position] = static_cast<uint8_t>(copy[position] ^ bits);
@@ -63,8 +63,8 @@ void CheckFlippedBits() {
     const uint8_t bit = static_cast<uint8_t>(1u << part % 8);
     is_found = is_found && (is_header || Flipped(position, bit) == Status::kCrcMismatch);
   }
-  Check("flipped bits all over the model", is_found);
-  Check("copy after all flips taken back", VerifyModel(copies[0], kModelBytes) == Status::kOk);
+  Check("flipped bits across the model", is_found);
+  Check("copy after all flips are undone", VerifyModel(copies[0], kModelBytes) == Status::kOk);
 }
 
 void CheckRefusals() {
@@ -81,10 +81,11 @@ void CheckRepair() {
   const size_t corrected = RepairByMajority(copies[0], copies[1], copies[2], kModelBytes);
   Check("majority repair of three damaged copies", IsModel(copies[0]) && IsModel(copies[1]) && IsModel(copies[2]));
   Check("majority repair counts bytes", corrected == damaged);
-  Check("majority repair leaves good copies", RepairByMajority(copies[0], copies[1], copies[2], kModelBytes) == 0);
+  Check("majority repair leaves intact copies unchanged",
+        RepairByMajority(copies[0], copies[1], copies[2], kModelBytes) == 0);
 }
 
-// The verdict of a whole round in steps of `bytes`; kInProgress if it does not come with the right step.
+// The verdict of a complete round in steps of `bytes`; kInProgress if the verdict comes too early or not at all.
 Verdict Round(Scrubber* scrubber, size_t bytes) {
   for (size_t left = kModelBytes; left > bytes; left -= bytes) {
     if (scrubber->ScrubStep(bytes) != Verdict::kInProgress) return Verdict::kInProgress;
@@ -117,7 +118,7 @@ void CheckGoldenVectors() {
 
 int main() {
   static const uint8_t kDigits[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
-  Check("CRC-32 of 123456789", Crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the catalogued check value
+  Check("CRC-32 of 123456789", Crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the published check value
   Check("array's length", {{ symbol }}_size == kModelBytes);
   Check("array's CRC-32", Crc32({{ symbol }}, {{ symbol }}_size, 0) == kModelCrc32);
   Check("array's alignment", reinterpret_cast<uintptr_t>({{ symbol }}) % 16 == 0);
@@ -125,7 +126,7 @@ int main() {
   const bool is_intact = VerifyModel({{ symbol }}, {{ symbol }}_size) == Status::kOk;
   Check("VerifyModel of the array", is_intact);
   CheckGoldenVectors();
-  if (is_intact) {  // otherwise there is nothing to damage or to compare with
+  if (is_intact) {  // otherwise there is no intact model to damage or to compare with
     CheckFlippedBits();
     CheckRefusals();
     CheckRepair();

@@ -1,4 +1,4 @@
-// Checks the row engine of an exported folder on the part itself: one line a check, exit code 1 if any failed.
+// Checks an exported row engine on the part itself: prints one line per check, exit code 1 if any check failed.
 {% set upper = prefix | upper %}
 #include <stddef.h>
 #include <stdint.h>
@@ -42,8 +42,8 @@ void CheckFlippedBits() {
     is_found = is_found && !IsRight(copy);
     copy[position] = static_cast<uint8_t>(copy[position] ^ bit);
   }
-  Check("flipped bits all over the constants", is_found);
-  Check("copy after all flips taken back", IsRight(copy));
+  Check("flipped bits across the constants", is_found);
+  Check("copy after all flips are undone", IsRight(copy));
 }
 
 void CheckRepair() {
@@ -55,11 +55,11 @@ void CheckRepair() {
   for (const uint8_t* copy : copies) is_whole = is_whole && IsOriginal(copy) && IsRight(copy);
   Check("majority repair of three damaged copies", is_whole);
   Check("majority repair counts bytes", corrected == damaged);
-  Check("majority repair leaves good copies",
+  Check("majority repair leaves intact copies unchanged",
         {{ prefix }}_repair_by_majority(copies[0], copies[1], copies[2], {{ upper }}_CONSTANTS_BYTES) == 0);
 }
 
-// The verdict of a whole round in steps of `bytes`; -1 if it does not come with the right step.
+// The verdict of a complete round in steps of `bytes`; -1 if the verdict comes too early.
 int Round({{ prefix }}_scrubber* scrubber, uint32_t bytes) {
   for (uint32_t left = {{ upper }}_CONSTANTS_BYTES; left > bytes; left -= bytes) {
     if ({{ prefix }}_scrub_step(scrubber, bytes) != {{ upper }}_IN_PROGRESS) return -1;
@@ -70,13 +70,13 @@ int Round({{ prefix }}_scrubber* scrubber, uint32_t bytes) {
 void CheckScrubbing(const char* name, uint32_t bytes) {
   {{ prefix }}_scrubber scrubber = {};
   bool is_right = Round(&scrubber, bytes) == {{ upper }}_OK;
-  scrubber.crc ^= 0x10u;  // an upset, and good again after the round that it spoils
+  scrubber.crc ^= 0x10u;  // an upset spoils this round only
   is_right = is_right && Round(&scrubber, bytes) == {{ upper }}_CORRUPT;
   is_right = is_right && Round(&scrubber, bytes) == {{ upper }}_OK;
   Check(name, is_right);
 }
 
-// A golden vector by rows, after whatever was in the context; whether each step said what it should.
+// Runs a golden vector row by row, whatever the context contained. Returns whether every status and output is correct.
 bool ByRows(int vector) {
   bool is_right = {{ prefix }}_begin(&context) == {{ upper }}_OK;
   for (int row = 0; row < {{ upper }}_ROWS; ++row) {
@@ -92,22 +92,22 @@ bool ByRows(int vector) {
 }
 
 void CheckAnswers() {
-  Check("answers to the golden vectors", {{ prefix }}_self_test(&context) == {{ upper }}_OK);
+  Check("outputs for the golden vectors", {{ prefix }}_self_test(&context) == {{ upper }}_OK);
   for (size_t i = 0; i < sizeof context; ++i) reinterpret_cast<uint8_t*>(&context)[i] = 0xa5;
-  Check("an image before its beginning", {{ prefix }}_push_row(&context, {{ prefix }}_golden_inputs[0]) == {{ upper }}_NOT_BEGUN);
-  Check("an answer by rows, in a spoilt context", ByRows(0));
+  Check("row pushed before begin", {{ prefix }}_push_row(&context, {{ prefix }}_golden_inputs[0]) == {{ upper }}_NOT_BEGUN);
+  Check("row by row in a corrupted context", ByRows(0));
 }
 
 }  // namespace
 
 int main() {
   static const uint8_t kDigits[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
-  Check("CRC-32 of 123456789", {{ prefix }}_crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the catalogued value
+  Check("CRC-32 of 123456789", {{ prefix }}_crc32(kDigits, sizeof(kDigits), 0) == 0xcbf43926u);  // the published check value
   Check("constants' CRC-32", IsRight(Constants()));
   Check("constants in flash", checks::IsInFlash(Constants(), {{ upper }}_CONSTANTS_BYTES));
   const bool is_intact = {{ prefix }}_verify() == {{ upper }}_OK;
   Check("{{ prefix }}_verify", is_intact);
-  if (is_intact) {  // otherwise there is nothing to damage or to compare with
+  if (is_intact) {  // otherwise there are no intact constants to damage or to compare with
     CheckFlippedBits();
     CheckRepair();
     CheckScrubbing("scrubbing in steps of 1", 1);

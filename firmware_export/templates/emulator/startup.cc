@@ -1,4 +1,4 @@
-// From reset to main() on an emulated Cortex-M. Constructors of static objects are not run: there are none.
+// Startup from reset to main() on an emulated Cortex-M. There are no static constructors to run.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,7 +8,7 @@ int main();
 
 extern "C" {
 
-// Places, not variables: memory.ld defines them.
+// Addresses defined in memory.ld, not variables.
 extern uint32_t stack_top[];
 extern uint32_t data_load[];
 extern uint32_t data_start[];
@@ -16,7 +16,7 @@ extern uint32_t data_end[];
 extern uint32_t bss_start[];
 extern uint32_t bss_end[];
 
-// The compiler may call these two even from code that never names them.
+// The compiler may generate calls of these two functions.
 void* memcpy(void* to, const void* from, size_t length) {
   for (size_t i = 0; i < length; ++i) static_cast<uint8_t*>(to)[i] = static_cast<const uint8_t*>(from)[i];
   return to;
@@ -34,7 +34,7 @@ void* memset(void* to, int value, size_t length) {
 
 [[noreturn]] void Reset() {
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-  // CPACR: coprocessors 10 and 11, the floating-point and vector unit, before the compiler can use them.
+  // CPACR: enable coprocessors 10 and 11, the floating-point and vector unit, before compiled code uses them.
   *reinterpret_cast<volatile uint32_t*>(0xe000ed88u) |= 0xfu << 20;
   __asm__ volatile("dsb\n\tisb" ::: "memory");
 #endif
@@ -53,7 +53,7 @@ using Handler = void (*)();
 struct VectorTable {
   const void* stack;
   Handler reset;
-  Handler faults[14];  // exceptions 2 to 15; no interrupt is ever enabled
+  Handler faults[14];  // exceptions 2 to 15; no interrupt is enabled
 };
 
 }  // namespace

@@ -174,8 +174,8 @@ SATKD_KERNEL void satkd_copy_patches_4(const int8_t *const *rows, int start, int
 #define SATKD_WHOLE_PATCHES_BYTES 2560
 
 /* One row of outputs of a convolution (reference/integer_ops/conv.h), as satkd_conv_row_portable has it. Exact where no
-   sum is beyond +-2^30 (fits_fast_sums in packing.py).
-     scratch: conv_scratch_bytes in packing.py. */
+   sum is beyond +-2^30 (fits_fast_sums in rows/fast_kernels.py).
+     scratch: conv_scratch_bytes in rows/fast_kernels.py. */
 SATKD_KERNEL void satkd_conv_row(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias,
                                  const int32_t *multiplier, const int8_t *shift, int kernel_height, int kernel_width,
                                  int stride_width, int channels_in, int channels_out, int width_out,

@@ -173,7 +173,7 @@ SATKD_KERNEL void satkd_gather_2(const int8_t *const *rows, int start, int step,
 }
 
 /* One row of outputs of a convolution (reference/integer_ops/conv.h), as satkd_conv_row_portable has it.
-     scratch: conv_scratch_bytes in packing.py. */
+     scratch: conv_scratch_bytes in rows/fast_kernels.py. */
 SATKD_KERNEL void satkd_conv_row(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *bias,
                                  const int32_t *multiplier, const int8_t *shift, int kernel_height, int kernel_width,
                                  int stride_width, int channels_in, int channels_out, int width_out,

@@ -9,7 +9,7 @@
 
 namespace {{ namespace }} {
 
-static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "files of two exports are mixed");
+static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "files from two exports are mixed");
 
 ClassifierStatus Classifier::Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(), const uint8_t* model) {
   Reset();
@@ -28,7 +28,7 @@ ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const u
   if (arena_bytes < kArenaBytes) return ClassifierStatus::kArenaTooSmall;
   model_status_ = VerifyModel(model, {{ symbol }}_size);
   if (model_status_ != Status::kOk) return ClassifierStatus::kBadModel;
-  // A resolver has room for each operator once.
+  // The resolver has space for each operator only once.
   if (!has_operators_ && RegisterOps(resolver_) != kTfLiteOk) return ClassifierStatus::kOperatorMissing;
   has_operators_ = true;
 
@@ -51,7 +51,7 @@ ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const u
 Classification Classifier::Classify(const uint8_t* pixels) {
   if (input_ == nullptr) return {ClassifierStatus::kNotInitialized, -1, -1};
   if (pixels == nullptr) return {ClassifierStatus::kNullPointer, -1, -1};
-  // Scale 1/255 and zero point -128: quantizing a pixel is flipping its highest bit.
+  // With scale 1/255 and zero point -128, quantizing a pixel means flipping its highest bit.
   for (size_t i = 0; i < kInputBytes; ++i) input_[i] = static_cast<int8_t>(pixels[i] ^ 0x80);
 {% else %}
 Classification Classifier::Classify(const int8_t* codes) {
@@ -94,8 +94,8 @@ ClassifierStatus Classifier::Run() {
   return interpreter_->Invoke() == kTfLiteOk ? ClassifierStatus::kOk : ClassifierStatus::kInvokeFailed;
 }
 
-// The interpreter holds nothing outside the arena and itself. Its destructor is not called: it would follow pointers in
-// the arena, which may be what is damaged.
+// The interpreter owns no memory outside the arena and itself. Its destructor is not called, because it would follow
+// pointers in the arena, which may be damaged.
 void Classifier::Reset() {
   interpreter_ = nullptr;
   input_ = nullptr;

@@ -1,6 +1,6 @@
 {% include "provenance.txt" %}
 //
-// Pixels in, a class or "unsure" out, and a status for everything that can go wrong on the way.
+// Classifies an image as one of the classes or as "unsure". Every error has a status.
 //
 //   alignas(16) static uint8_t arena[{{ namespace }}::kArenaBytes];
 //   static {{ namespace }}::Classifier classifier;
@@ -10,7 +10,8 @@
 //   const {{ namespace }}::Classification seen = classifier.Classify(pixels);
 //   if (seen.status == {{ namespace }}::ClassifierStatus::kOk) Downlink(seen.class_index);
 //
-// No heap, exceptions, RTTI or floating point. One task at a time may call into an object. Needs TensorFlow Lite Micro.
+// No heap, exceptions, RTTI or floating point. Not reentrant: only one task at a time may use an object. Requires
+// TensorFlow Lite Micro.
 //
 {% for paragraph in classifier_paragraphs %}
 {{ paragraph }}
@@ -33,62 +34,64 @@ namespace {{ namespace }} {
 inline constexpr size_t kInputBytes = {{ input_bytes }};
 inline constexpr int kOutputs = {{ outputs }};
 
-// The highest output must lead the second by so many codes for an answer; 0 answers always.
+// The result is kOk if the highest output exceeds the second by at least this many codes, otherwise kUnsure. With 0 it
+// is never kUnsure.
 inline constexpr int kLeastMargin = {{ least_margin }};
 
-// The values are fixed, so that telemetry can carry them.
+// The values will not change, so that telemetry can contain them.
 enum class ClassifierStatus : uint8_t {
   kOk = 0,
-  kUnsure = 1,              // no error: the margin is below kLeastMargin
-  kNotInitialized = 2,      // Init has not been called, or did not return kOk
+  kUnsure = 1,              // not an error: the margin is below kLeastMargin
+  kNotInitialized = 2,      // Init was not called, or did not return kOk
   kNullPointer = 3,         // an argument is null
-  kBadModel = 4,            // model_status() says what is wrong with it
-  kArenaMisaligned = 5,     // not at a multiple of 16
-  kArenaTooSmall = 6,       // below kArenaBytes
+  kBadModel = 4,            // the model is invalid; model_status() gives the reason
+  kArenaMisaligned = 5,     // the arena's address is not a multiple of 16
+  kArenaTooSmall = 6,       // the arena is smaller than kArenaBytes
   kOperatorMissing = 7,     // an operator could not be registered
-  kAllocationFailed = 8,    // TensorFlow Lite Micro could not lay out the arena
+  kAllocationFailed = 8,    // TensorFlow Lite Micro's AllocateTensors failed
   kUnexpectedTensors = 9,   // input or output is not int8 of the exported size
   kInvokeFailed = 10,       // an operator returned an error
-  kSelfTestFailed = 11,     // a golden vector gave other bytes than on the host
-  kNoProfiler = 12,         // TensorFlow Lite Micro, built with TF_LITE_STRIP_ERROR_STRINGS, would kick no watchdog
+  kSelfTestFailed = 11,     // the outputs for a golden vector differ from those on the host
+  kNoProfiler = 12,         // TensorFlow Lite Micro with TF_LITE_STRIP_ERROR_STRINGS cannot kick the watchdog
 };
 
 struct Classification {
   ClassifierStatus status;
   int16_t class_index;  // 0 to kOutputs - 1; set for kOk and kUnsure, otherwise -1
-  int16_t margin;       // by how many codes, 0 to 255, it leads the second; otherwise -1
+  int16_t margin;       // highest minus second output, 0 to 255 codes; otherwise -1
 };
 
 class Classifier {
  public:
-  // Checks the model before the interpreter touches it, and lays out the arena. May be called again at any time,
-  // whatever has become of the arena.
-  //   arena: `arena_bytes` bytes at a multiple of 16, at least kArenaBytes; the classifier's alone as long as it lives.
-  //   kick_watchdog: called before every operator, the slowest of which must fit between two kicks; may be null. By way
-  //   of TensorFlow Lite Micro's profiler, which a build with TF_LITE_STRIP_ERROR_STRINGS leaves out.
+  // Checks the model before the interpreter uses it, and allocates the tensors in the arena. May be called again at any
+  // time, even if the arena is damaged.
+  //   arena: at least kArenaBytes bytes, aligned to 16. No other code may use it during the classifier's lifetime.
+  //   arena_bytes: size of the arena.
+  //   kick_watchdog: called before every operator; may be null. The slowest operator must finish between two kicks.
+  //   It is called through TensorFlow Lite Micro's profiler, which builds with TF_LITE_STRIP_ERROR_STRINGS lack.
   //   model: the array, or a verified copy of it; must outlive the classifier.
   [[nodiscard]] ClassifierStatus Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)() = nullptr,
                                       const uint8_t* model = {{ symbol }});
 
   // Runs the model once.
 {% if has_unit_input %}
-  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, {{ "rows of RGB as the camera gives them" if input.shape[-1] == 3 else "each from 0 to 255" }}.
+  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, {{ "rows of RGB pixels" if input.shape[-1] == 3 else "each from 0 to 255" }}.
   [[nodiscard]] Classification Classify(const uint8_t* pixels);
 {% else %}
   //   codes: kInputBytes bytes, round(value / kInputScale) + kInputZeroPoint.
   [[nodiscard]] Classification Classify(const int8_t* codes);
 {% endif %}
 
-  // Runs the golden vectors: kOk, or what is wrong.
+  // Runs the golden vectors. Returns kOk, or the status of the first failure.
   [[nodiscard]] ClassifierStatus SelfTest();
 
-  // Checks the CRC of the next `bytes` bytes of the model: see Scrubber. kCorrupt where Init has not succeeded.
+  // Checks the CRC of the next `bytes` bytes of the model, see Scrubber. Returns kCorrupt if Init has not succeeded.
   [[nodiscard]] Verdict ScrubStep(size_t bytes);
 
-  // The int8 outputs of the last Classify, kOutputs of them; null before the first.
+  // The kOutputs int8 outputs of the last Classify or SelfTest; null if Init has not succeeded.
   [[nodiscard]] const int8_t* outputs() const { return outputs_; }
 
-  // Why Init returned kBadModel.
+  // The reason for kBadModel from Init.
   [[nodiscard]] Status model_status() const { return model_status_; }
 
   Classifier() = default;
@@ -96,7 +99,7 @@ class Classifier {
   Classifier& operator=(const Classifier&) = delete;
 
  private:
-  // Between two operators is the only place where TensorFlow Lite Micro lets firmware do something.
+  // The profiler is the only way to run firmware code between two operators of TensorFlow Lite Micro.
   class Watchdog final : public tflite::MicroProfilerInterface {
    public:
     uint32_t BeginEvent(const char*) override {
@@ -104,7 +107,7 @@ class Classifier {
       return 0;
     }
     void EndEvent(uint32_t) override {}
-    // A virtual destructor asks for it; there is no heap to give anything back to.
+    // The virtual destructor requires it; there is no heap, so it does nothing.
     static void operator delete(void*) {}
 
     void (*kick)() = nullptr;

@@ -1,5 +1,5 @@
 {% include "provenance.txt" %}
 //
-// classifier.h under a name that no other model's folder has; it finds the one beside it whatever else is searched.
+// classifier.h under a name that is unique to this model. It includes the classifier.h in its own folder.
 
 #include "classifier.h"

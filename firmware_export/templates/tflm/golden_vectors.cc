@@ -7,7 +7,7 @@
 namespace {{ namespace }} {
 
 static_assert(kModelCrc32 == {{ "0x%08x" | format(crc32) }}u,
-              "these golden vectors are of another model: export both together");
+              "these golden vectors belong to another model: export both together");
 
 const {{ golden_input_type }} kGoldenInputs[kGoldenVectorCount][kGoldenInputBytes] = {
 {% for lines in golden_inputs %}

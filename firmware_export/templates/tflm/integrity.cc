@@ -11,10 +11,10 @@ constexpr uint32_t kSchemaVersion = 3;  // TFLITE_SCHEMA_VERSION
 constexpr uint32_t kAlignment = 16;     // TFLM's MicroArenaBufferAlignment
 constexpr uint8_t kIdentifier[] = {'T', 'F', 'L', '3'};
 
-static_assert(kModelBytes >= 8, "no flatbuffer is shorter than its root offset and identifier");
+static_assert(kModelBytes >= 8, "a flatbuffer contains at least a root offset and an identifier");
 
-// A compiler that sees the array's definition, as link-time optimization does, may answer from what it compiled
-// instead of from memory.
+// Without volatile, a compiler that knows the array's content, as with link-time optimization, may use the compiled
+// values instead of reading memory.
 inline uint8_t Load(const uint8_t* address) { return *static_cast<const volatile uint8_t*>(address); }
 
 inline uint32_t LoadUint16(const uint8_t* bytes) {
@@ -23,13 +23,13 @@ inline uint32_t LoadUint16(const uint8_t* bytes) {
 
 inline uint32_t LoadUint32(const uint8_t* bytes) { return LoadUint16(bytes) | LoadUint16(bytes + 2) << 16; }
 
-// The root table's first field, `version`. A flatbuffer starts with its root table's position; a table starts with its
-// distance from its vtable; a vtable holds its size, the table's size, and each field's place in the table, 0 for an
-// absent one.
+// Checks the root table's first field, `version`. A flatbuffer starts with the position of its root table. A table
+// starts with its distance from its vtable. A vtable contains its own size, the table's size, and the offset of each
+// field in the table, 0 for an absent field.
 Status CheckSchemaVersion(const uint8_t* model) {
   const uint32_t table = LoadUint32(model);
   if (table > kModelBytes - 4) return Status::kRootOutOfBounds;
-  const uint32_t vtable = table - LoadUint32(model + table);  // a vtable before the model wraps to far behind it
+  const uint32_t vtable = table - LoadUint32(model + table);  // a vtable before the model wraps to a large offset
   if (vtable > kModelBytes - 6) return Status::kRootOutOfBounds;
   const uint32_t field = LoadUint16(model + vtable) < 6 ? 0 : LoadUint16(model + vtable + 4);
   if (field == 0) return Status::kWrongSchemaVersion;
@@ -72,7 +72,7 @@ Status VerifyModel(const uint8_t* model, size_t length) {
 }
 
 Verdict Scrubber::ScrubStep(size_t bytes) {
-  if (position_ >= kModelBytes) {  // only an upset of this object gets here; it must not read past the model
+  if (position_ >= kModelBytes) {  // possible only after an upset of this object; must not read past the model
     position_ = 0;
     crc_ = 0;
   }

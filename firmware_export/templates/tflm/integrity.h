@@ -1,16 +1,16 @@
 {% include "provenance.txt" %}
 //
-// Is the model in memory still the one that was exported? Radiation, worn flash or a torn update may have changed it,
-// and TensorFlow Lite Micro does not look: it follows whatever offsets it finds.
+// Checks that the model in memory is still the exported one. Radiation, worn flash or an interrupted update may have
+// changed it, and TensorFlow Lite Micro does not check: it follows any offset in the model.
 //
 //   using namespace {{ namespace }};
 //   if (VerifyModel({{ symbol }}, {{ symbol }}_size) != Status::kOk) {
-//     // another bank's copy, or no inference at all
+//     // use a copy from another bank, or do not run inference
 //   }
 //
-// Half a kilobyte of code and constants, less than 100 bytes of stack; no heap, exceptions, RTTI, standard library or
-// variables of its own: every function may be called from any task, on memory that nobody writes meanwhile. Where the
-// part has a data cache, invalidate it first: it may still hold what memory has lost.
+// Takes half a kilobyte of code and constants and less than 100 bytes of stack. Uses no heap, exceptions, RTTI,
+// standard library or global variables, so every function may be called from any task, as long as no other task writes
+// to the same memory. If the part has a data cache, invalidate it first, or it may hide damage in memory.
 
 #ifndef {{ guard }}
 #define {{ guard }}
@@ -20,41 +20,41 @@
 
 namespace {{ namespace }} {
 
-// The values are fixed, so that telemetry can carry them.
+// The values will not change, so that telemetry can contain them.
 enum class Status : uint8_t {
   kOk = 0,                  // the exported model, bit for bit
   kNoModel = 1,             // null pointer
   kWrongLength = 2,         // not kModelBytes
-  kWrongIdentifier = 3,     // no "TFL3" at byte 4: no TensorFlow Lite model
-  kRootOutOfBounds = 4,     // the root table or its vtable is said to lie outside the model
-  kWrongSchemaVersion = 5,  // not 3, the only one that TensorFlow Lite Micro reads
-  kMisaligned = 6,          // not at a multiple of 16, which kernels rely on
-  kCrcMismatch = 7,         // some bit differs
+  kWrongIdentifier = 3,     // no "TFL3" at byte 4: not a TensorFlow Lite model
+  kRootOutOfBounds = 4,     // the offset of the root table or its vtable points outside the model
+  kWrongSchemaVersion = 5,  // not 3, the only version that TensorFlow Lite Micro reads
+  kMisaligned = 6,          // the address is not a multiple of 16, as kernels require
+  kCrcMismatch = 7,         // at least one bit differs
 };
 
-// zlib's CRC-32 (polynomial 0xedb88320, reflected), a nibble at a time from a table of 64 bytes.
+// zlib's CRC-32 (polynomial 0xedb88320, reflected), computed one nibble at a time with a table of 64 bytes.
 //   data: may be null if length is 0.
-//   seed: 0, or the CRC-32 of what comes before: Crc32(b, m, Crc32(a, n, 0)) is that of a followed by b.
-// Every change of up to 32 adjacent bits is found for certain, another one save for a chance of 2^-32.
+//   seed: 0, or the CRC-32 of the preceding bytes: Crc32(b, m, Crc32(a, n, 0)) is the CRC-32 of a followed by b.
+// Detects every change within 32 adjacent bits; any other change remains undetected with a probability of 2^-32.
 [[nodiscard]] uint32_t Crc32(const uint8_t* data, size_t length, uint32_t seed);
 
-// Checks, in the order of Status, and returns the first thing wrong. Nothing outside model[0, length) is read.
+// Runs the checks in the order of Status and returns the first error. Reads nothing outside model[0, length).
 //   model: {{ symbol }}, or a copy of it in RAM or in another bank.
 //   length: in bytes, {{ symbol }}_size for the array.
-// Takes time in proportion to kModelBytes; where that is longer than the watchdog allows, use a Scrubber.
+// The time is proportional to kModelBytes. If that is longer than the watchdog allows, use a Scrubber.
 [[nodiscard]] Status VerifyModel(const uint8_t* model, size_t length);
 
 enum class Verdict : uint8_t { kInProgress = 0, kIntact = 1, kCorrupt = 2 };
 
-// Checks the CRC-32 of kModelBytes bytes in pieces that fit between two kicks of the watchdog.
+// Checks the CRC-32 of kModelBytes bytes in steps that are short enough for the watchdog.
 class Scrubber {
  public:
   // model: {{ symbol }} or a copy of kModelBytes bytes; must outlive this object.
   explicit constexpr Scrubber(const uint8_t* model) : model_(model) {}
 
-  // Reads the next `bytes` bytes, fewer at the end; 0 reads none. The call that reaches the end gives the verdict, and
-  // the next one starts over. One kCorrupt may be an upset of this object or of a register: it is the model's if the
-  // next round, or VerifyModel, says so too.
+  // Reads the next `bytes` bytes, or fewer at the end. The call that reaches the end returns kIntact or kCorrupt, and
+  // the next call starts over. The cause of a single kCorrupt may be an upset of this object or of a register: the
+  // model is damaged if the next round or VerifyModel also fails.
   [[nodiscard]] Verdict ScrubStep(size_t bytes);
 
  private:
@@ -63,10 +63,10 @@ class Scrubber {
   uint32_t crc_ = 0;
 };
 
-// Gives three copies of the same bytes the majority of each bit, and returns how many bytes were corrected, counted in
-// each copy. Wrong only where two copies lost the same bit: call VerifyModel afterwards.
+// Sets each bit of three copies to the majority of the three, and returns the number of corrected bytes in all copies.
+// The result is wrong only if the same bit is damaged in two copies: call VerifyModel afterwards.
 //   a, b, c: writable memory of `length` bytes each, not overlapping; only bytes that change are written. For copies in
-//   flash, call it a page at a time on three buffers in RAM, and have the flash driver program the pages that changed.
+//   flash, call it page by page on three buffers in RAM, and let the flash driver program the pages that changed.
 size_t RepairByMajority(uint8_t* a, uint8_t* b, uint8_t* c, size_t length);
 
 }  // namespace {{ namespace }}

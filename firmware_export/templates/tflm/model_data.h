@@ -24,7 +24,7 @@ extern const unsigned int {{ symbol }}_size;
 namespace {{ namespace }} {
 
 inline constexpr unsigned int kModelBytes = {{ size }};
-inline constexpr uint32_t kModelCrc32 = {{ "0x%08x" | format(crc32) }};  // zlib's, as Ethernet and PNG use it
+inline constexpr uint32_t kModelCrc32 = {{ "0x%08x" | format(crc32) }};  // zlib's CRC-32, as in Ethernet and PNG
 inline constexpr char kModelSha256[] = "{{ sha256 }}";
 
 inline constexpr size_t kArenaBytes = {{ arena_bytes_with_margin }};

@@ -7,10 +7,10 @@
 
 namespace {{ namespace }} {
 
-// Exactly the model's operators: nothing else is linked in.
+// Exactly the model's operators, so that no other operator is linked.
 using OpResolver = tflite::MicroMutableOpResolver<{{ methods | length }}>;
 
-// Call it once, before the interpreter is made. kTfLiteOk, or the status of the operator that could not be added.
+// Call it once, before the interpreter is constructed. Returns kTfLiteOk, or the status of the operator that failed.
 [[nodiscard]] inline TfLiteStatus RegisterOps(OpResolver& resolver) {
   TfLiteStatus status = kTfLiteOk;
 {% for method in methods %}

@@ -1,5 +1,5 @@
-"""Figures of a run's results, as SVG for pages and as PNG for folders.
+"""Figures of a run's results, as SVG for the HTML page and as PNG files.
 
-A panel is a figure of its own, `PANEL` inches wide: pages put panels beside or below each other as the screen allows,
-and their letters keep their size.
+Each panel is a separate figure, `PANEL` inches in size: the page arranges panels in rows that fit the screen, and their
+text keeps its size.
 """

@@ -1,4 +1,4 @@
-"""The canvas and the style of all figures."""
+"""Canvas and style of all figures."""
 
 import io
 import re
@@ -16,13 +16,13 @@ from firmware_export.common.files import write_with
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-# Okabe and Ito's colours, which the colour-blind tell apart and which differ in print.
+# The colors of Okabe and Ito, which color-blind readers can distinguish and which differ in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Lines are told apart without colour too.
+# Markers distinguish lines without color.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 PANEL = (3.3, 2.6)
-"""Width and height of a panel in inches: as wide as a telephone."""
+"""Width and height of a panel in inches; the width fits a phone."""
 
 STYLE: "dict[RcKeyType, Any]" = {
     "font.size": 9,
@@ -49,26 +49,26 @@ def save_png(path: Path, size: tuple[float, float], fill: Fill) -> None:
 
 
 def svg(size: tuple[float, float], fill: Fill, name: str, alt: str) -> str:
-    """Let `fill` draw, as an `<svg>` element that stands on its own in an HTML page.
+    """Let `fill` draw, and return a self-contained `<svg>` element for an HTML page.
 
-    Letters are outlines, so that they are where they were laid out whatever fonts a reader has.
+    Text is converted to outlines, so its layout does not depend on the reader's fonts.
 
     Args:
-        size: in inches; the element is at most so wide, and a quarter narrower where there is less room.
+        size: width and height in inches; the element shrinks to three quarters of this width on a narrow screen.
         fill: draws on the empty figure.
-        name: unique among the page's figures; it begins every identifier in the element.
-        alt: what the picture shows, for those who do not see it.
+        name: unique among the page's figures; prefix of every identifier in the element.
+        alt: alternative text: a description of the figure.
     """
     text = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "path", "svg.hashsalt": name}):
-        # Neither the hour nor links to vocabularies of metadata.
+        # Without the date and without links to metadata vocabularies.
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         _filled(size, fill).savefig(text, format="svg", metadata=metadata, transparent=True)
     _, _, body = text.getvalue().partition("<svg ")
     _, _, body = body.partition(">")
     body = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", body)
     width, height = (72 * inches for inches in size)
-    # Narrower by more than a quarter its letters could no longer be read: the page then scrolls it.
+    # Below three quarters of the width, the text would be unreadable, so the page scrolls the figure instead.
     widths = f"width: {width:g}pt; min-width: {0.75 * width:g}pt"
     return (
         f'<svg role="img" viewBox="0 0 {width:g} {height:g}" style="{widths}" '
@@ -83,14 +83,14 @@ def _filled(size: tuple[float, float], fill: Fill) -> Figure:
 
 
 def lines(panel: Axes, across: Sequence[float], columns: Mapping[str, Sequence[float]]) -> None:
-    """A line a column, told apart by colour and marker, with a legend above the panel, where it hides nothing."""
+    """Plot one line per column, with different colors and markers, and a legend above the panel."""
     for position, (label, values) in enumerate(columns.items()):
         panel.plot(
             across,
             values,
             color=COLOURS[position % len(COLOURS)],
             marker=MARKERS[position % len(MARKERS)],
-            # A line that covers another lets it be seen around its smaller markers.
+            # Later markers are smaller, so a line that is covered by another stays visible around them.
             markersize=6 - 3 * position / len(columns),
             markevery=max(1, len(across) // 12),
             label=label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…",
@@ -100,5 +100,5 @@ def lines(panel: Axes, across: Sequence[float], columns: Mapping[str, Sequence[f
 
 
 def legend_above(panel: Axes, columns: int = 2) -> None:
-    """A legend outside the axes, on the left."""
+    """Draw a legend above the axes, on the left."""
     panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)

@@ -11,20 +11,20 @@ from keras_satkd.evaluation.calibration import Reliability
 from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines
 
 _MOST_NUMBERS = 25
-"""Classes up to which a confusion matrix has room for numbers."""
+"""Largest number of classes for which a confusion matrix has room for numbers."""
 
 
 def confusion_size(classes: int) -> tuple[float, float]:
-    """Inches that the confusion matrix of so many classes needs."""
+    """Width and height in inches of a confusion matrix with this many classes."""
     side = 1.4 + max(PANEL[1], 0.32 * classes)
     return side, side
 
 
 def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) -> None:
-    """Confusion matrix in per cent of each true class.
+    """Confusion matrix in percent of each true class.
 
     Args:
-        figure: empty, of `confusion_size`.
+        figure: empty figure of `confusion_size`.
         counts: int [C, C], true class by predicted class.
         class_names: C of them.
     """
@@ -46,11 +46,11 @@ def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) ->
 
 
 def reliability(figure: Figure, found: Reliability) -> None:
-    """Accuracy of predictions of about equal confidence, with 95 % intervals (Clopper and Pearson); below, how many.
+    """Accuracy of predictions by confidence, with 95 % intervals (Clopper and Pearson), and below it their number.
 
     Args:
-        figure: empty.
-        found: of one model.
+        figure: empty figure.
+        found: reliability of one model.
     """
     panel, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     some = found.images > 0
@@ -75,8 +75,8 @@ def corruption(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> Non
     """Accuracy of models under one corruption, from none to severity 5.
 
     Args:
-        figure: empty.
-        accuracies: by model, in [0, 1]; uncorrupted first, then one a severity.
+        figure: empty figure.
+        accuracies: by model, in [0, 1]; uncorrupted first, then one per severity.
     """
     panel = figure.subplots()
     severities = range(max(map(len, accuracies.values())))
@@ -86,22 +86,22 @@ def corruption(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> Non
 
 
 def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
-    """Errors among the predictions against coverage, the part of the images that is not abstained from.
+    """Error rate against coverage, the fraction of images on which the classifier does not abstain.
 
     Args:
-        figure: empty.
-        unsure: as in a firmware folder's `export.json`, with its curve.
+        figure: empty figure.
+        unsure: the entry in a firmware folder's `export.json`, with its curve.
     """
     panel = figure.subplots()
     columns = {name: [100 * row[name] for row in unsure["curve"]] for name in ("coverage", "risk", "risk_bound")}
-    bound = f"stays below, with {unsure['confidence']:.0%} confidence"
+    bound = f"upper bound with {unsure['confidence']:.0%} confidence"
     panel.plot(columns["coverage"], columns["risk_bound"], color=COLOURS[1], linestyle="--", label=bound)
-    panel.plot(columns["coverage"], columns["risk"], color=COLOURS[0], label="found on validation images")
+    panel.plot(columns["coverage"], columns["risk"], color=COLOURS[0], label="measured on validation images")
     for row in unsure["curve"]:
         if row["margin"] == unsure["least_margin"]:
             panel.plot(100 * row["coverage"], 100 * row["risk"], "D", color=COLOURS[6], label="chosen margin")
-    # Where next to nothing is answered nothing is known, and the bound rises to 100 %.
+    # At very low coverage there is almost no data, and the bound rises to 100 %.
     highest = min(103, 2 * max(columns["risk_bound"][0], 100 * unsure["error_rate"]))
-    panel.set(xlabel="images answered %", ylabel="wrong answers %", ylim=(-0.03 * highest, highest))
+    panel.set(xlabel="coverage %", ylabel="error rate %", ylim=(-0.03 * highest, highest))
     panel.grid(alpha=0.3)
     legend_above(panel, columns=1)

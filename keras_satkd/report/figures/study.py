@@ -1,4 +1,4 @@
-"""Figure of a study's rows."""
+"""Figure of the rows of a study."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from keras_satkd.report.figures.canvas import COLOURS
 
 
 def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
-    """Test accuracy of every row of the study, a panel a student.
+    """Test accuracy of every row of the study, with one panel per student.
 
-    Grey spans the 95 % interval that so many test images leave (normal approximation of the binomial); a bar is one
-    standard deviation of the seeds to each side.
+    Gray spans the 95 % interval for this number of test images (normal approximation of the binomial); a bar is one
+    standard deviation over the seeds to each side.
 
     Args:
-        figure: empty.
-        summaries: of `trainings.summaries`.
+        figure: empty figure.
+        summaries: result of `study.results.summaries`.
     """
     students = list(dict.fromkeys(summary["student"] for summary in summaries))
     rows = list(dict.fromkeys(summary["row"] for summary in summaries))
@@ -32,7 +32,7 @@ def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
         panel.errorbar(100 * means, places, xerr=100 * deviations, fmt="o", color=colour, capsize=3)
         counts = sorted({summary["seeds"] for summary in found})
         seeds = " or ".join(str(count) for count in counts) + (" seed" if counts == [1] else " seeds")
-        panel.set(title=f"{student}, {seeds} a row", xlabel="test accuracy %")
+        panel.set(title=f"{student}, {seeds} per row", xlabel="test accuracy %")
         panel.grid(alpha=0.3)
         panel.set_axisbelow(True)
         panel.use_sticky_edges = False
@@ -40,5 +40,5 @@ def rows(figure: Figure, summaries: Sequence[dict[str, Any]]) -> None:
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].invert_yaxis()
     figure.supxlabel(
-        "grey: 95 % interval of so many test images; bars: standard deviation over seeds", fontsize="small"
+        "gray: 95 % interval for this number of test images; bars: standard deviation over seeds", fontsize="small"
     )

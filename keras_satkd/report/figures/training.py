@@ -15,8 +15,8 @@ def accuracy(figure: Figure, rows: Rows) -> None:
     """Training and validation accuracy over the epochs.
 
     Args:
-        figure: empty.
-        rows: of `metrics.csv`, of one phase.
+        figure: empty figure.
+        rows: rows of one phase in `metrics.csv`.
     """
     columns = {"training": "accuracy", "validation": "val_accuracy"}
     _over_epochs(
@@ -28,20 +28,20 @@ def accuracy(figure: Figure, rows: Rows) -> None:
 
 
 def shares(figure: Figure, rows: Rows, columns: dict[str, list[float]], label: str) -> None:
-    """Parts of a whole over the epochs: weights of teachers, or how often each case ran.
+    """Fractions over the epochs: weights of teachers, or how often each case applied.
 
     Args:
-        figure: empty.
-        rows: of `metrics.csv`, of one phase.
-        columns: values in [0, 1], one an epoch, by name; as `columns` gives them.
-        label: of the vertical axis.
+        figure: empty figure.
+        rows: rows of one phase in `metrics.csv`.
+        columns: values in [0, 1] by name, one per epoch, as returned by `columns`.
+        label: label of the vertical axis.
     """
     panel = _over_epochs(figure, rows, columns, label)
     panel.set_ylim(-0.03, 1.03)
 
 
 def columns(rows: Rows, prefix: str) -> dict[str, list[float]]:
-    """The columns whose names begin with `prefix` and that this phase fills, by the rest of their names."""
+    """The non-empty columns whose names begin with `prefix`, by the rest of their names."""
     names = [name for name in rows[0] if name.startswith(prefix) and rows[0][name]] if rows else []
     return {name.removeprefix(prefix): [float(row[name]) for row in rows] for name in names}
 
@@ -50,6 +50,6 @@ def _over_epochs(figure: Figure, rows: Rows, columns: dict[str, list[float]], la
     panel = figure.subplots()
     lines(panel, [int(row["epoch"]) for row in rows], columns)
     panel.set(xlabel="epoch", ylabel=label)
-    # As matplotlib chooses its marks, but there is no half epoch.
+    # matplotlib's default ticks, but only at whole epochs.
     panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     return panel

@@ -44,7 +44,7 @@ def test_compiles_for_every_core_without_warnings(core, folder, tmp_path):
 def test_the_row_engine_answers_as_tflm_on_every_machine(machine, folder):
     printed = _printed(folder, machine)
     assert all(line.startswith("ok ") for line in printed.splitlines()), printed
-    assert "ok answers to the golden vectors\n" in printed
+    assert "ok outputs for the golden vectors\n" in printed
     assert len(printed.splitlines()) == 16
 
 
@@ -69,12 +69,12 @@ DEFECTS = {
         '__attribute__((section(".data.x"))) static const cloud_constants_t cloud_constants =',
         "constants in flash",
     ),
-    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "an answer by rows"),
+    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "row by row in a corrupted"),
     "rows without a beginning": (
         "cloud_model.c",
         "if (context->begun != CLOUD_BEGUN) return CLOUD_NOT_BEGUN;\n  if (context->position >=",
         "if (context->position >=",
-        "an image before its beginning",
+        "row pushed before begin",
     ),
 }
 
@@ -97,7 +97,7 @@ def test_other_answers_and_other_constants_are_seen(folder, texts):
     outputs = golden_text.partition("cloud_golden_outputs[CLOUD_GOLDEN_VECTORS][CLOUD_OUTPUTS] = {")[2]
     other = re.sub(r"-?\d+", lambda found: str(int(found[0]) ^ 1), outputs, count=1)
     (folder / "cloud_golden.c").write_text(golden_text.replace(outputs, other))
-    assert "FAILED answers to the golden vectors\n" in _printed(folder)
+    assert "FAILED outputs for the golden vectors\n" in _printed(folder)
     (folder / "cloud_golden.c").write_text(golden_text)
     start = r"(?<=cloud_constants = \{\n  \{\n    )-?\d+"
     model = re.sub(start, lambda found: str(int(found[0]) ^ 4), texts["cloud_model.c"])
@@ -122,12 +122,12 @@ def test_engines_are_those_that_the_report_names(folder, said, engines):
 
 
 def test_a_folder_without_what_is_asked_for_is_refused(folder):
-    with pytest.raises(UserError, match="holds nothing for the engine tflm: export the model for it"):
+    with pytest.raises(UserError, match="has no files for engine tflm: export the model for this engine"):
         check_programs.find(folder, Engine.TFLM)
     (folder / "cloud_golden.h").unlink()
     with pytest.raises(UserError, match=r"lacks cloud_golden\.h: export the model again"):
         check_programs.find(folder, Engine.ROWS)
     for prefix in ("../x", 3, ["a"]):
         (folder / "export.json").write_text(json.dumps({"symbol": "unused", "rows": {"prefix": prefix}}))
-        with pytest.raises(UserError, match=r"export.json' names no symbol"):
+        with pytest.raises(UserError, match=r"export.json' has no valid symbol"):
             check_programs.engines(folder)

@@ -106,9 +106,9 @@ def test_a_defect_is_seen(defect, folder, tmp_path):
 @needs_emulator
 def test_a_program_for_another_part_or_too_slow_is_named(folder, tmp_path):
     elf = emulator.build(folder, "cortex-m4", tmp_path / "checks.elf")
-    with pytest.raises(UserError, match=r"checks.elf gives no result on mps3-an547 \(qemu.*build it for cortex-m55"):
+    with pytest.raises(UserError, match=r"checks.elf gave no result on mps3-an547 \(qemu.*build it for cortex-m55"):
         emulator.run(elf, "mps3-an547")
-    with pytest.raises(UserError, match=r"checks.elf does not end on mps2-an386 in 0.001 s"):
+    with pytest.raises(UserError, match=r"checks.elf did not end on mps2-an386 in 0.001 s"):
         emulator.run(elf, "mps2-an386", timeout_seconds=0.001)
 
 
@@ -126,7 +126,7 @@ def test_a_failed_build_leaves_what_was_there(folder, tmp_path, monkeypatch):
         with pytest.raises(UserError, match="does not fit"):
             emulator.build(folder, "cortex-m4", out)
     (folder / "integrity.cc").write_text((folder / "integrity.cc").read_text() + "static int unused() { return 1; }\n")
-    with pytest.raises(UserError, match=r"fails for cortex-m4 \(.*unused.*export the model again"):
+    with pytest.raises(UserError, match=r"failed for cortex-m4 \(.*unused.*export the model again"):
         emulator.build(folder, "cortex-m4", out)
     assert out.read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checks.elf", "firmware"]
@@ -159,7 +159,7 @@ def test_unknown_names_are_refused_with_the_nearest(folder, tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"symbol": 1}', '{"symbol": "1x"}', "\xff"])
 def test_a_folder_without_a_symbol_is_refused(folder, tmp_path, content):
     (folder / "export.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(UserError, match=r"export.json' names no symbol: give a folder that"):
+    with pytest.raises(UserError, match=r"export.json' has no valid symbol: give a folder that"):
         emulator.build(folder, "cortex-m4", tmp_path / "checks.elf")
 
 
@@ -169,7 +169,7 @@ def test_what_is_no_exported_folder_is_refused(folder, tmp_path):
     with pytest.raises(UserError, match=r"lacks integrity.cc, model_data.h: export the model again"):
         emulator.build(folder, "cortex-m4", tmp_path / "checks.elf")
     (folder / "export.json").unlink()
-    with pytest.raises(UserError, match=r"holds no export.json: give a folder that"):
+    with pytest.raises(UserError, match=r"has no export.json: give a folder that"):
         emulator.build(folder, "cortex-m4", tmp_path / "checks.elf")
     with pytest.raises(UserError, match=r"'.*nowhere' not found: give a folder that"):
         emulator.build(tmp_path / "nowhere", "cortex-m4", tmp_path / "checks.elf")

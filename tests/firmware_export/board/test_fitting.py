@@ -53,21 +53,21 @@ def test_an_error_says_by_how_much_and_what_would_fit():
     with pytest.raises(UserError) as caught:
         fitting.check_fits(fitting.fit(targets.find("va416xx"), **RESNET8))
     assert str(caught.value) == (
-        "VORAGO VA41620/VA41630 is too small: RAM is 143,744 bytes short (209,280 needed, 65,536 there): take samv71 "
-        "or stm32h743 or stm32l4r5, or shrink the model's input to about 54 % of its height and width"
+        "VORAGO VA41620/VA41630 is too small: RAM is 143,744 bytes short (209,280 needed, 65,536 available): use "
+        "samv71 or stm32h743 or stm32l4r5, or shrink the model's input to about 54 % of its height and width"
     )
 
 
 def test_flash_alone_short():
     with pytest.raises(UserError) as caught:
         fitting.check_fits(fitting.fit(targets.find("samrh71"), **RESNET8))
-    assert "flash is 17,128 bytes short (148,200 needed, 131,072 there): take " in str(caught.value)
+    assert "flash is 17,128 bytes short (148,200 needed, 131,072 available): use " in str(caught.value)
     assert str(caught.value).endswith("or train a smaller student")
 
 
 def test_both_short():
     with pytest.raises(
-        UserError, match=r"flash is .* and RAM is .*: take .*, or train a smaller student on smaller images"
+        UserError, match=r"flash is .* and RAM is .*: use .*, or train a smaller student on smaller images"
     ):
         fitting.check_fits(fitting.fit(targets.find("va10820"), **RESNET8))
 
@@ -75,7 +75,7 @@ def test_both_short():
 def test_nothing_of_the_table_fits():
     fit = fitting.fit(targets.find("samv71"), model_bytes=1 << 23, code_bytes=0, arena_bytes=1)
     assert fitting.suggest(fit) == []
-    with pytest.raises(UserError, match=r"there\): train a smaller student$"):
+    with pytest.raises(UserError, match=r"available\): train a smaller student$"):
         fitting.check_fits(fit)
 
 
@@ -133,7 +133,7 @@ def test_the_row_engine_works_in_its_context_and_the_cores_scratch_memory():
 def test_where_tflm_is_too_large_the_row_engine_is_suggested():
     part = targets.TARGETS["va416xx"]
     in_tflm, in_rows = fitting.fit(part, **RESNET8), fitting.fit_rows(part, **IN_ROWS)
-    with pytest.raises(UserError, match=r"VA41620.* is too small: RAM is .* short .*: take --engine rows, which needs"):
+    with pytest.raises(UserError, match=r"VA41620.* is too small: RAM is .* short .*: use --engine rows, which needs"):
         fitting.check_fits(in_tflm, in_rows)
     with pytest.raises(UserError) as caught:
         fitting.check_fits(in_tflm)

@@ -61,8 +61,8 @@ def test_a_command_line_names_a_part_of_the_table_or_gives_one():
     ("given", "said"),
     [
         (("generic", 1, None, None), "without --ram-bytes and --core"),
-        ((None, 1, None, None), "--flash-bytes goes with --target generic"),
-        (("samv71", None, None, "cortex-m4"), "--core goes with --target generic, not with 'samv71'"),
+        ((None, 1, None, None), "--flash-bytes is only for --target generic"),
+        (("samv71", None, None, "cortex-m4"), "--core is only for --target generic, not for 'samv71'"),
         (("nonsuch", None, None, None), "unknown target 'nonsuch'"),
     ],
 )

@@ -36,7 +36,7 @@ def test_what_the_user_can_mend_is_one_line_and_a_code(error, code, said, capsys
     assert written.count("\n") == 1
 
 
-@pytest.mark.parametrize(("is_resumable", "what"), [(True, "go on"), (False, "begin again")])
+@pytest.mark.parametrize(("is_resumable", "what"), [(True, "resume"), (False, "start over")])
 @pytest.mark.parametrize(
     ("called", "typed"),
     [

@@ -1,4 +1,4 @@
-// Generated, do not edit. To make it again:
+// Generated, do not edit. To generate it again:
 //   python -m firmware_export model.tflite --out firmware
 // keras_satkd 1.2.3, from a model of 840 bytes with
 //   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
@@ -13,7 +13,7 @@
 
 namespace student_model {
 
-static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "files of two exports are mixed");
+static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs, "files from two exports are mixed");
 
 ClassifierStatus Classifier::Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(), const uint8_t* model) {
   Reset();
@@ -32,7 +32,7 @@ ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const u
   if (arena_bytes < kArenaBytes) return ClassifierStatus::kArenaTooSmall;
   model_status_ = VerifyModel(model, g_student_model_data_size);
   if (model_status_ != Status::kOk) return ClassifierStatus::kBadModel;
-  // A resolver has room for each operator once.
+  // The resolver has space for each operator only once.
   if (!has_operators_ && RegisterOps(resolver_) != kTfLiteOk) return ClassifierStatus::kOperatorMissing;
   has_operators_ = true;
 
@@ -54,7 +54,7 @@ ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const u
 Classification Classifier::Classify(const uint8_t* pixels) {
   if (input_ == nullptr) return {ClassifierStatus::kNotInitialized, -1, -1};
   if (pixels == nullptr) return {ClassifierStatus::kNullPointer, -1, -1};
-  // Scale 1/255 and zero point -128: quantizing a pixel is flipping its highest bit.
+  // With scale 1/255 and zero point -128, quantizing a pixel means flipping its highest bit.
   for (size_t i = 0; i < kInputBytes; ++i) input_[i] = static_cast<int8_t>(pixels[i] ^ 0x80);
   const ClassifierStatus status = Run();
   if (status != ClassifierStatus::kOk) return {status, -1, -1};
@@ -91,8 +91,8 @@ ClassifierStatus Classifier::Run() {
   return interpreter_->Invoke() == kTfLiteOk ? ClassifierStatus::kOk : ClassifierStatus::kInvokeFailed;
 }
 
-// The interpreter holds nothing outside the arena and itself. Its destructor is not called: it would follow pointers in
-// the arena, which may be what is damaged.
+// The interpreter owns no memory outside the arena and itself. Its destructor is not called, because it would follow
+// pointers in the arena, which may be damaged.
 void Classifier::Reset() {
   interpreter_ = nullptr;
   input_ = nullptr;

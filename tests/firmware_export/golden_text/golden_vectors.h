@@ -1,14 +1,14 @@
-// Generated, do not edit. To make it again:
+// Generated, do not edit. To generate it again:
 //   python -m firmware_export model.tflite --out firmware
 // keras_satkd 1.2.3, from a model of 840 bytes with
 //   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
 //   CRC-32  0x1c8ecd5a
 //
-// 4 real images, pixels as the camera gives them, and the answers of TensorFlow Lite Micro's
-//   reference kernels on the host, with the largest at index 0, 2, 1, 0.
-// Firmware that gives other bytes has a damaged model, an arena that something else writes, or
-//   kernels that compute otherwise. Takes 204 bytes of flash, and none where nothing refers to it
-//   (link with -Wl,--gc-sections).
+// 4 real images, as pixels from the camera, and the outputs of TensorFlow Lite Micro's reference
+//   kernels on the host. The largest outputs are at index 0, 2, 1, 0.
+// If firmware computes other bytes, the model is damaged, other code writes to the arena, or the
+//   kernels compute differently. The vectors take 204 bytes of flash, or none if nothing refers to
+//   them (link with -Wl,--gc-sections).
 //
 //   using namespace student_model;
 //   for (int v = 0; v < kGoldenVectorCount; ++v) {

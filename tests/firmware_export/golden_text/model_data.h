@@ -1,4 +1,4 @@
-// Generated, do not edit. To make it again:
+// Generated, do not edit. To generate it again:
 //   python -m firmware_export model.tflite --out firmware
 // keras_satkd 1.2.3, from a model of 840 bytes with
 //   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
@@ -9,11 +9,11 @@
 // Output: int8 [1, 1, 1, 3], value = kOutputScale * (code - kOutputZeroPoint).
 // Operators: CONV_2D x1.
 // Arena: TensorFlow Lite Micro's reference kernels need 4096 bytes on a 64-bit host, found by
-//   bisection (16 bytes less fails), which includes what kernels allocate only while they are
-//   prepared. 32-bit pointers take slightly less (201796 against 203396 bytes for a ResNet8);
-//   optimized kernels such as CMSIS-NN ask for scratch memory of their own. kArenaBytes adds 256
-//   bytes for them: the larger of 1/16 and two windows of the widest convolution in 16 bits,
-//   rounded up to 16 bytes.
+//   bisection (16 bytes less fails). This includes memory that kernels allocate only while they are
+//   prepared. 32-bit pointers need slightly less (201796 instead of 203396 bytes for a ResNet8);
+//   optimized kernels such as CMSIS-NN need additional scratch memory, for which kArenaBytes adds
+//   256 bytes: the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up
+//   to 16 bytes.
 // Verified on 256 images: TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in
 //   all 1 tensors (768 values).
 
@@ -29,7 +29,7 @@ extern const unsigned int g_student_model_data_size;
 namespace student_model {
 
 inline constexpr unsigned int kModelBytes = 840;
-inline constexpr uint32_t kModelCrc32 = 0x1c8ecd5a;  // zlib's, as Ethernet and PNG use it
+inline constexpr uint32_t kModelCrc32 = 0x1c8ecd5a;  // zlib's CRC-32, as in Ethernet and PNG
 inline constexpr char kModelSha256[] = "9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20";
 
 inline constexpr size_t kArenaBytes = 4352;

@@ -1,4 +1,4 @@
-// Generated, do not edit. To make it again:
+// Generated, do not edit. To generate it again:
 //   python -m firmware_export model.tflite --out firmware
 // keras_satkd 1.2.3, from a model of 840 bytes with
 //   SHA-256 9173aef6e59c686e89ecd980da7478dc8e15f45d26bd763669f85ba361af1c20
@@ -11,10 +11,10 @@
 
 namespace student_model {
 
-// Exactly the model's operators: nothing else is linked in.
+// Exactly the model's operators, so that no other operator is linked.
 using OpResolver = tflite::MicroMutableOpResolver<1>;
 
-// Call it once, before the interpreter is made. kTfLiteOk, or the status of the operator that could not be added.
+// Call it once, before the interpreter is constructed. Returns kTfLiteOk, or the status of the operator that failed.
 [[nodiscard]] inline TfLiteStatus RegisterOps(OpResolver& resolver) {
   TfLiteStatus status = kTfLiteOk;
   status = resolver.AddConv2D();

@@ -42,9 +42,9 @@ def test_labelled_arrays_of_the_wrong_kind_are_refused(tmp_path):
     np.savez(tmp_path / "floats.npz", images=np.zeros((1, 2, 2, 3), np.uint8), labels=np.array([0.5]))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "bare.npz").read_bytes()[:60])
     for name, words in (
-        ("bare.npz", "hold no arrays images and labels"),
-        ("floats.npz", "hold no arrays"),
-        ("cut.npz", "hold no arrays"),
+        ("bare.npz", "lack the arrays images and labels"),
+        ("floats.npz", "lack the arrays"),
+        ("cut.npz", "lack the arrays"),
         ("absent.npz", "not found"),
     ):
         with pytest.raises(UserError, match=words) as caught:

@@ -71,7 +71,7 @@ def test_unreadable_images_are_left_out_and_named():
     assert decoded.image_set.images.shape == (2, 4, 4, 3)
     np.testing.assert_array_equal(decoded.image_set.labels, [1, 0])
     assert [line.split(":")[0] for line in decoded.unreadable] == ["b.png", "c.png", "d.png"]
-    assert decoded.unreadable[1] == "c.png: no image of a known kind"
+    assert decoded.unreadable[1] == "c.png: not an image of a known format"
     assert decoded.unreadable[2] == "d.png: Permission denied"
     assert decoded.sizes == {"6x6": 2}
 

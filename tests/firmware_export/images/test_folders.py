@@ -59,12 +59,12 @@ def test_parts_of_a_divided_set_are_put_together(make):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({}, "holds no images"),
-        ({"README.txt": b"x"}, "holds no images"),
+        ({}, "contains no images"),
+        ({"README.txt": b"x"}, "contains no images"),
         ({"1.png": 1, "2.png": 2}, "no class folders"),
-        ({"Forest/1.png": 1, "Forest/2.png": 2}, r"one class only \('Forest'\)"),
-        ({"set/Forest/1.png": 1}, r"one class only \('Forest'\)"),
-        ({"train/Forest/1.png": 1, "test/Forest/1.png": 1}, r"one class only \('Forest'\)"),
+        ({"Forest/1.png": 1, "Forest/2.png": 2}, r"only one class \('Forest'\)"),
+        ({"set/Forest/1.png": 1}, r"only one class \('Forest'\)"),
+        ({"train/Forest/1.png": 1, "test/Forest/1.png": 1}, r"only one class \('Forest'\)"),
     ],
 )
 def test_layout_without_classes_is_explained(make, contents, message):
@@ -82,7 +82,7 @@ def test_folders_without_images_are_no_classes_with_a_warning(make, caplog):
     found = open_images(make({f"set/{name}": shade for name, shade in TWO_CLASSES.items()} | EMPTY))
     assert found.class_names == ("Forest", "River")
     assert [record.getMessage().split(": ")[1:] for record in caplog.records] == [
-        ["folders without images are no classes", "set/Lake, set/Snow"]
+        ["folders without images are not used as classes", "set/Lake, set/Snow"]
     ]
 
 

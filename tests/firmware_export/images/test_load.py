@@ -55,7 +55,7 @@ def test_what_is_hidden_is_no_image_for_any_purpose(make):
 def test_broken_image_is_replaced_and_counted(make, caplog):
     path = make({**SIX, "River/2.png": b"no png"})
     assert shades(load_images(path, SHAPE, 4)) == [0, 40, 0, 20]
-    assert "1 unreadable image, the first is River/2.png: no image of a known kind; skipped" in caplog.text
+    assert "1 unreadable image, the first is River/2.png: not an image of a known format; skipped" in caplog.text
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
@@ -91,12 +91,12 @@ def test_images_of_the_wrong_kind_are_refused(tmp_path):
     zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
     np.savez(tmp_path / "labelled.npz", images=np.zeros((1, 8, 8, 3), np.uint8))
     for name, words in (
-        ("images.txt", "neither a folder, a zip nor a .npy"),
-        ("labelled.npz", "neither a folder, a zip nor a .npy"),
-        ("empty", "holds no images"),
-        ("empty.zip", "holds no images"),
+        ("images.txt", "not a folder, a zip or a .npy"),
+        ("labelled.npz", "not a folder, a zip or a .npy"),
+        ("empty", "contains no images"),
+        ("empty.zip", "contains no images"),
         ("cut.zip", "not a complete zip"),
-        ("absent", "neither a folder"),
+        ("absent", "is not a folder"),
         ("absent.npy", "not found"),
     ):
         with pytest.raises(UserError, match=words) as caught:
@@ -107,7 +107,7 @@ def test_images_of_the_wrong_kind_are_refused(tmp_path):
 
 def test_model_that_reads_no_images_needs_an_array(tmp_path):
     for load in (lambda: load_images(tmp_path, (640,), 4), lambda: load_labelled(tmp_path, (640,), (), 2)):
-        with pytest.raises(UserError, match="give arrays of that shape"):
+        with pytest.raises(UserError, match="give arrays of it"):
             load()
 
 
@@ -120,19 +120,19 @@ def test_a_folder_of_classes_is_labelled_by_name(make):
 
 
 def test_class_folders_without_names_must_be_as_many_as_outputs(make):
-    with pytest.raises(UserError, match=r"are of 2 classes, the model tells 3 apart: .*--class-names"):
+    with pytest.raises(UserError, match=r"have 2 classes, the model has 3: .*--class-names"):
         load_labelled(make({**SIX, "Zebra/notes.txt": b"no image"}), SHAPE, (), 3)
 
 
 def test_classes_without_images_are_allowed_where_the_names_are_known(make, caplog):
     path = make({**SIX, "Lake/notes.txt": b"no image"})
     assert load_labelled(path, SHAPE, ("Forest", "Lake", "River"), 3)[1].tolist() == [0, 0, 0, 2, 2, 2]
-    assert "folders without images are no classes: Lake" in caplog.text
+    assert "folders without images are not used as classes: Lake" in caplog.text
 
 
 def test_training_images_are_not_taken_for_validation_images(make):
     path = make({f"{part}/{name}": 1 for part in ("train", "val") for name in SIX})
-    with pytest.raises(UserError, match=r"come divided \(train, val\): give the part that trained nothing"):
+    with pytest.raises(UserError, match=r"are split \(train, val\): give a part not used for training"):
         load_labelled(path, SHAPE, ("Forest", "River"), 2)
 
 
@@ -140,10 +140,10 @@ def test_labelled_images_of_the_wrong_kind_are_refused(tmp_path, image_folder):
     (tmp_path / "empty").mkdir()
     for path, words in (
         (tmp_path / "absent.npz", "not found"),
-        (tmp_path / "absent", "neither a folder, a zip nor"),
-        (tmp_path / "empty", "holds no images"),
-        (image_folder({"a/0.png": 0, "z/0.png": 0}), "hold 'z', which is no class"),
-        (image_folder({"a/0.png": 0}, "one"), "one class only"),
+        (tmp_path / "absent", "is not a folder, a zip or"),
+        (tmp_path / "empty", "contains no images"),
+        (image_folder({"a/0.png": 0, "z/0.png": 0}), "contain 'z', which is not a class"),
+        (image_folder({"a/0.png": 0}, "one"), "only one class"),
     ):
         with pytest.raises(UserError, match=words) as caught:
             load_labelled(path, SHAPE, ("a", "b"), 2)

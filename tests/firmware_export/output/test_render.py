@@ -41,7 +41,7 @@ def test_tells_of_the_compiler(verified):
 
 def test_text_that_does_not_hold_the_model_is_refused(monkeypatch, verified):
     monkeypatch.setattr(read_back, "_parsed", lambda text: b"")
-    with pytest.raises(UserError, match="does not hold the model's bytes"):
+    with pytest.raises(UserError, match="does not contain the model's bytes"):
         _render(verified)
 
 
@@ -49,13 +49,13 @@ def test_what_keras_said_is_in_the_header(verified):
     parity = KerasParity(16, 160, 7, 1, 2, 0)
     header = _render(dataclasses.replace(verified, keras_parity=parity)).contents["model_data.h"]
     text = " ".join(header.replace("//", "").split())
-    assert "agrees within 2 output steps (of 160 outputs 7 are off, 1 by more than one)" in text
+    assert "agrees within 2 output steps (7 of 160 outputs differ, 1 by more than one step)" in text
 
 
 def test_a_part_is_judged_by_the_engine(verified):
     part = targets.generic(flash_bytes=1 << 16, ram_bytes=10 << 10, core="cortex-m4")
     for engine in (Engine.TFLM, Engine.BOTH):
-        with pytest.raises(UserError, match=r"RAM is .* short .* take --engine rows"):
+        with pytest.raises(UserError, match=r"RAM is .* short .* use --engine rows"):
             _render(verified, target=part, engine=engine)
     assert _render(verified, target=part, engine=Engine.ROWS).report.rows.context_bytes < 10 << 10
 
@@ -63,10 +63,10 @@ def test_a_part_is_judged_by_the_engine(verified):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"symbol": "1x"}, "no C identifier"),
+        ({"symbol": "1x"}, "not a C identifier"),
         ({"class_names": ("a", "b")}, "2 class names for 10 outputs"),
         ({"formats": ("zephir",)}, "unknown format 'zephir': did you mean 'zephyr'"),
-        ({"engine_prefix": "Cloud"}, "begins no C identifier"),
+        ({"engine_prefix": "Cloud"}, "is not a valid start of C identifiers"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(qat_model, settings, words):
@@ -81,5 +81,5 @@ def test_a_model_that_the_row_engine_lacks_is_refused_where_it_is_asked_for():
     model = row_models.model(build, (1, 6))
     check(Settings(command=COMMAND), model)
     for engine in (Engine.ROWS, Engine.BOTH):
-        with pytest.raises(UserError, match=r"LOGISTIC.* is none of the row engine's"):
+        with pytest.raises(UserError, match=r"LOGISTIC.* is not an operator of the row engine"):
             check(Settings(command=COMMAND, engine=engine), model)

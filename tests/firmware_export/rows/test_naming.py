@@ -17,9 +17,9 @@ def test_good_prefixes(prefix):
 
 @pytest.mark.parametrize("prefix", ["", "1x", "a-b", "cloud_", "_cloud", "a__b", "Cloud", "a b", "é", "a\n", "../a"])
 def test_what_begins_no_identifier_is_refused(prefix):
-    with pytest.raises(UserError, match="begins no C identifier: give lower-case letters"):
+    with pytest.raises(UserError, match="is not a valid start of C identifiers: use lower-case letters"):
         naming.check_prefix(prefix)
-    with pytest.raises(UserError, match="begins no C identifier"):
+    with pytest.raises(UserError, match="is not a valid start of C identifiers"):
         compile_rows(None, "make test", prefix=prefix)
 
 

@@ -32,7 +32,7 @@ def test_the_export_compares_every_answer(compiled, model, vectors):
 
 def test_text_that_does_not_compile_is_refused(compiled, vectors):
     broken = dataclasses.replace(compiled, files=compiled.files | {"satkd_model.c": "int x"})
-    with pytest.raises(UserError, match=r"fails on the row engine's files .*try another compiler"):
+    with pytest.raises(UserError, match=r"fails on the files of the row engine .*try another compiler"):
         verify.check_answers(broken, vectors.inputs, vectors.outputs)
 
 

@@ -69,7 +69,7 @@ def test_a_float_model_is_not_quantization_aware(float_keras, qat_keras):
 
 def test_a_free_input_size_is_refused(keras):
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()])
-    with pytest.raises(UserError, match="fixed size is needed"):
+    with pytest.raises(UserError, match="give it one input of fixed size"):
         convert.check_input(model)
 
 

@@ -56,10 +56,10 @@ def _constant_input(content):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (_scales([0.0]), "a scale that is not above 0: 0.0"),
-        (_scales([-0.5]), "a scale that is not above 0: -0.5"),
-        (_scales([np.inf]), "a scale that is not above 0: inf"),
-        (_scales([np.nan]), "a scale that is not above 0: nan"),
+        (_scales([0.0]), "a scale that is not positive: 0.0"),
+        (_scales([-0.5]), "a scale that is not positive: -0.5"),
+        (_scales([np.inf]), "a scale that is not positive: inf"),
+        (_scales([np.nan]), "a scale that is not positive: nan"),
         (_scales([]), "int8 without a scale"),
         (_scales([0.5, 0.5]), "2 scales and 1 zero points"),
         (_zero_points([128]), "a zero point outside -128 to 127"),
@@ -73,12 +73,12 @@ def _constant_input(content):
         (lambda content: _set(content.subgraphs[0].operators[0], outputs=None), "lacks an input or an output"),
         (lambda content: _set(content.subgraphs[0].operators[0], inputs=[-1, 1, 2]), "lacks an input or an output"),
         (_swap_operators, "before it is written"),
-        (_write_twice, "writes what is written already"),
-        (_scalar_axis, r"holds 8 bytes, 4 expected"),
-        (_constant_input, r"holds \d+ bytes, 768 expected"),
-        (lambda content: content.subgraphs[0].operators.pop(), "nothing writes the output"),
-        (lambda content: _set(content.metadata[0], buffer=9999), "point nowhere"),
-        (lambda content: _set(content.metadata[0], name=None), "point nowhere"),
+        (_write_twice, "writes a tensor that is already written"),
+        (_scalar_axis, r"has 8 bytes, 4 expected"),
+        (_constant_input, r"has \d+ bytes, 768 expected"),
+        (lambda content: content.subgraphs[0].operators.pop(), "no operator writes the output"),
+        (lambda content: _set(content.metadata[0], buffer=9999), "refer to no buffer"),
+        (lambda content: _set(content.metadata[0], name=None), "refer to no buffer"),
     ],
 )
 def test_contradictions_are_refused(monkeypatch, qat_model, edit_model, edit, words):
@@ -126,5 +126,5 @@ def test_every_kind_passes(quantized, kind):
 
 
 def test_a_shape_that_the_operator_does_not_make_is_refused(qat_graph):
-    with pytest.raises(UserError, match=r"operator 0 \(CONV_2D.* makes \[1, 2\], but the file says \[1, 16, 16, 8\]"):
+    with pytest.raises(UserError, match=r"operator 0 \(CONV_2D.* computes \[1, 2\], but the file has \[1, 16, 16, 8\]"):
         sanity.check_shapes(qat_graph, lambda index: (1, 2))

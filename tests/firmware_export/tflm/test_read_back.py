@@ -27,7 +27,7 @@ def test_bytes_come_back_from_the_program():
 
 def test_a_changed_byte_is_seen_without_a_compiler(monkeypatch):
     monkeypatch.setattr(read_back, "find_compiler", lambda: None)
-    with pytest.raises(UserError, match="does not hold the model's bytes"):
+    with pytest.raises(UserError, match="does not contain the model's bytes"):
         read_back.check_array(_files(), SYMBOL, MODEL[:-1] + b"\x00")
 
 
@@ -41,7 +41,7 @@ def test_without_a_compiler_the_text_is_read_and_none_returned(monkeypatch):
 def test_a_wrong_length_is_seen_by_running():
     files = _files()
     files["model_data.cc"] = files["model_data.cc"].replace(f"= {len(MODEL)};", f"= {len(MODEL) - 1};")
-    with pytest.raises(UserError, match="is not the model"):
+    with pytest.raises(UserError, match="to other bytes than the model's"):
         read_back.check_array(files, SYMBOL, MODEL)
 
 
@@ -56,5 +56,5 @@ def test_a_broken_compiler_is_named(monkeypatch, tmp_path):
     script.write_text("#!/bin/sh\necho 'fatal error: no backend' >&2\nexit 1\n")
     script.chmod(0o755)
     monkeypatch.setattr(read_back, "find_compiler", lambda: str(script))
-    with pytest.raises(UserError, match=r"g\+\+ fails on the generated files \(fatal error: no backend\)"):
+    with pytest.raises(UserError, match=r"g\+\+ failed on the generated files \(fatal error: no backend\)"):
         read_back.check_array(_files(), SYMBOL, MODEL)

@@ -97,7 +97,7 @@ def test_the_sentence_gives_the_margins_own_figures():
 def test_where_no_margin_is_known_to_do_every_image_is_answered():
     abstention = choose(*made(50, 0, 5), 0.001, 0)
     assert abstention.threshold == 0
-    assert abstention.reason.startswith("No margin is known to give an error rate of at most 0.001")
+    assert abstention.reason.startswith("No margin gives an error rate of at most 0.001")
 
 
 def test_difference_between_kernels_is_that_of_margins():

@@ -103,7 +103,7 @@ def test_vectors_of_another_model_do_not_compile(tmp_path, facts, golden):
     command = [cxx, *FLAGS, "-fsyntax-only", str(tmp_path / "golden_vectors.cc")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "these golden vectors are of another model" in done.stderr
+    assert "these golden vectors belong to another model" in done.stderr
 
 
 def test_rendering_repeats_and_says_where_it_comes_from(facts, golden):

@@ -80,5 +80,5 @@ def test_outputs_in_the_least_arena(qat_model, codes):
     outputs = interpreters.run(qat_model, codes[:4])
     arena = interpreters.least_arena(qat_model)
     kernel_parity.check_least_arena(qat_model, arena, codes[:4], outputs)
-    with pytest.raises(UserError, match="answers otherwise on image 0"):
+    with pytest.raises(UserError, match="outputs for image 0 differ"):
         kernel_parity.check_least_arena(qat_model, arena, codes[:4], outputs + np.int8(1))

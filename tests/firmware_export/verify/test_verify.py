@@ -109,7 +109,7 @@ def test_a_single_output_has_no_margin(one_convolution):
 
 def test_a_plan_that_overlaps_is_found_out(monkeypatch, skipping_model, photos):
     monkeypatch.setattr(offline_plan, "place", lambda blocks: [0] * len(blocks))
-    with pytest.raises(UserError, match="answers otherwise on image 0"):
+    with pytest.raises(UserError, match="outputs for image 0 differ"):
         _verify(skipping_model, photos)
 
 
@@ -118,7 +118,7 @@ def test_another_keras_model_fails_and_names_a_layer(qat_model, qat_keras, photo
     kept = kernel.numpy()
     kernel.assign(kept[..., ::-1])
     try:
-        with pytest.raises(UserError, match="the first layer that departs is"):
+        with pytest.raises(UserError, match="the first layer that differs is"):
             _verify(qat_model, photos, keras_model=qat_keras)
     finally:
         kernel.assign(kept)

@@ -82,7 +82,7 @@ def test_folder_that_cannot_be_written_is_a_warning(tmp_path, make, caplog):
     file = tmp_path / "file"
     file.write_text("in the way")
     assert_same(cached({"source": "a"}, str(file), make))
-    assert "not kept for the next run" in caplog.text
+    assert "cannot be cached for the next run" in caplog.text
 
 
 def test_default_folder_is_the_users_cache(tmp_path, make, monkeypatch):

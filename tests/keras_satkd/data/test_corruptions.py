@@ -63,7 +63,7 @@ def test_a_higher_severity_is_farther_from_the_original(name):
 @pytest.mark.parametrize("name", CORRUPTIONS)
 @pytest.mark.parametrize("severity", [0, 6, -1])
 def test_severities_that_are_none(name, severity):
-    with pytest.raises(ValueError, match=rf"severity {severity} of {name}: 1\.\.5 expected"):
+    with pytest.raises(ValueError, match=rf"severity {severity} of {name}: expected 1\.\.5"):
         CORRUPTIONS[name](scenes(1), severity)
 
 

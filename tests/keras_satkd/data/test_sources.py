@@ -129,7 +129,7 @@ def test_unreadable_image_is_an_error_when_strict(image_folder, settings, before
     folder = image_folder({**SIX, "Forest/8.jpg": b"\xff\xd8\xff"})
     if before:
         sources.load(settings(folder))
-    with pytest.raises(UserError, match=r"1 unreadable image, the first is Forest/8\.jpg.*mend or remove"):
+    with pytest.raises(UserError, match=r"1 unreadable image, the first is Forest/8\.jpg.*repair or remove"):
         sources.load(settings(folder, strict=True))
 
 
@@ -142,7 +142,7 @@ def test_unlike_sizes_are_said(image_folder, settings, caplog):
     stream = io.BytesIO()
     Image.new("RGB", (20, 10)).save(stream, "PNG")
     sources.load(settings(image_folder({**SIX, "River/wide.png": stream.getvalue()})))
-    assert "images have 2 sizes (8x8, 20x10): all are resized to 8x8" in caplog.text
+    assert "images have 2 different sizes (8x8, 20x10): all are resized to 8x8" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_mocked_eurosat(settings, monkeypatch):
         ("eurosat/rbg", r"unknown configuration of TFDS eurosat 'rbg': did you mean 'rgb'\?"),
         ("eurosat/rgb:9.9.9", "cannot be loaded at version 9.9.9"),
         ("eurosat/all", r"sentinel2 \(Tensor\)"),
-        ("tiny_texts", r"no image classification: .* it has text \(Text\), label \(ClassLabel\)"),
+        ("tiny_texts", r"no image classification data set: .* but has text \(Text\), label \(ClassLabel\)"),
     ],
 )
 def test_name_that_does_not_serve(source, message, settings):
@@ -121,7 +121,7 @@ def test_host_that_is_down_for_eurosat(settings, monkeypatch):
 
 def test_host_that_is_down_for_others(settings, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
-    with pytest.raises(UserError, match="TFDS could not fetch mnist: give an image folder or a zip"):
+    with pytest.raises(UserError, match="TFDS could not download mnist: give an image folder or a zip"):
         sources.load(settings("mnist"))
 
 

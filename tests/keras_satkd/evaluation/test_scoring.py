@@ -69,5 +69,5 @@ def test_labels_are_mapped_by_name():
 def test_classes_that_the_model_does_not_know():
     with pytest.raises(UserError, match=r"unknown class in --data 'blue': did you mean 'Blue'\?"):
         scoring.model_labels(np.arange(2), ("Red", "blue"), by_colour())
-    with pytest.raises(UserError, match=r"tells 3 classes apart, the data have 2: .*by_colour\.json"):
+    with pytest.raises(UserError, match=r"has 3 classes, the data has 2: .*by_colour\.json"):
         scoring.model_labels(np.arange(2), ("Blue", "Red"), by_colour(None))

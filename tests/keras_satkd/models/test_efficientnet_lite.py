@@ -32,7 +32,7 @@ def test_another_number_of_classes_keeps_its_own_head():
 
 
 def test_weights_do_not_go_into_another_network():
-    with pytest.raises(UserError, match="does not hold the weights of this EfficientNet-Lite"):
+    with pytest.raises(UserError, match="does not contain the weights of this EfficientNet-Lite"):
         efficientnet_lite.load_imagenet(tiny_network(), "lite0")
 
 

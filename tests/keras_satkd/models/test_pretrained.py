@@ -48,7 +48,7 @@ def test_a_users_own_file_wins_and_one_line_says_so(shipped, caplog):
         for _ in range(2):
             assert pretrained.path("student_int8.tflite").read_bytes() == b"own"
     assert [record.getMessage() for record in caplog.records] == [
-        "student_int8.tflite is taken from the current folder; the shipped one is shipped:student_int8.tflite"
+        "using student_int8.tflite in the current folder; the shipped one is shipped:student_int8.tflite"
     ]
 
 
@@ -63,7 +63,7 @@ def test_shipped_is_always_the_shipped_one(shipped, is_hidden, caplog):
 
 def test_what_is_not_shipped_is_an_error(shipped):
     for name in ("student_int9.tflite", "", "..", "../here"):
-        with pytest.raises(UserError, match=f"unknown shipped model '{name}': .*known are student_int8.tflite"):
+        with pytest.raises(UserError, match=f"unknown shipped model '{name}': .*choose from student_int8.tflite"):
             pretrained.path(f"shipped:{name}")
 
 

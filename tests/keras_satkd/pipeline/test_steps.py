@@ -126,7 +126,7 @@ class TestFinishedRun:
         assert code == 130, said
         assert "Traceback" not in said
         typed = shlex.join(command(finished["config"], finished["workdir"]))
-        assert said.splitlines()[-1] == f"interrupted; to go on: {typed}"
+        assert said.splitlines()[-1] == f"interrupted; to resume: {typed}"
 
     def test_tensorboard_reads_the_epochs(self, finished):
         from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
@@ -209,7 +209,7 @@ class TestFinishedRun:
         assert f"{results['test']['cost']['teacher one']['parameters']:,}" in page
 
     def test_the_int8_model_is_four_operators_and_reads_pixels(self, finished):
-        graph = read((finished["workdir"] / "student_int8.tflite").read_bytes())
+        graph = read((finished["workdir"] / "student_int8.tflite").read_bytes()).graph
         assert graph.operator_names == ("ADD", "CONV_2D", "FULLY_CONNECTED", "MEAN")
         assert graph.has_unit_input
         assert graph.inputs[0].shape == (1, SIZE, SIZE, 3)
@@ -282,7 +282,7 @@ def test_the_advice_of_a_refused_export_can_be_followed_in_the_same_folder(tmp_p
     assert after["distillation"] == before["distillation"]
     assert (tmp_path / "run" / "student.keras").stat().st_mtime_ns == student
     assert [row["phase"] for row in history.read(tmp_path / "run" / "metrics.csv")] == ["distillation", "quantization"]
-    assert "quantization.calibration_images changed, these steps are done again: quantization, int8" in caplog.text
+    assert "quantization.calibration_images changed, so these steps are repeated: quantization, int8" in caplog.text
 
 
 def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
@@ -310,7 +310,7 @@ def refused(monkeypatch, capfd, tmp_path, *arguments: str) -> str:
         (["--distillation.temperature", "0"], "distillation.temperature is 0"),
         (["--distillation.weighting.confidence-threshold", "1.2"], "confidence_threshold is 1.2"),
         (["--teachers.names", "mobilevit_xxs", "--distillation.weighting.rule", "paper-batch"], "two teachers, not 1"),
-        (["--data.synthetic-images", "300"], "240 training and validation images, and the export is verified on 256"),
+        (["--data.synthetic-images", "300"], "240 training and validation images, but the export needs 256"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(monkeypatch, capfd, tmp_path, arguments, said):
@@ -326,7 +326,7 @@ def test_a_precision_that_the_processor_lacks(monkeypatch, capfd, tmp_path):
 def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):
     tiny_network(classes=4).save(tmp_path / "four.keras")
     arguments = ["--teachers.names", str(tmp_path / "four.keras"), "--data.synthetic-images", "60"]
-    assert "tells 4 classes apart, the data have 10" in refused(monkeypatch, capfd, tmp_path, *arguments)
+    assert "has 4 classes, the data has 10" in refused(monkeypatch, capfd, tmp_path, *arguments)
 
 
 def test_an_empty_folder_of_images(monkeypatch, capfd, tmp_path):

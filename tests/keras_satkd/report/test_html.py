@@ -104,7 +104,7 @@ def test_names_are_text_never_markup(tmp_path):
 
 
 def test_one_teacher_has_no_weights_to_show_and_none_is_no_error(tmp_path):
-    for teachers, said in ((("only",), "There was one teacher"), ((), "from the labels alone, without a teacher")):
+    for teachers, said in ((("only",), "There was one teacher"), ((), "on the labels alone, without a teacher")):
         run = made_up_run.finished(tmp_path / str(len(teachers)), teachers=teachers)
         report(run)
         page = Page(run.path("report.html").read_text())

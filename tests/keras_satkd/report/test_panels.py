@@ -26,7 +26,7 @@ def test_a_reliability_diagram_for_each_student(run):
 def test_a_panel_for_each_corruption(run):
     found = panels.corruptions(run)
     assert found[0].caption == "gaussian noise"
-    assert all("uncorrupted and in severities 1 to 5" in panel.svg for panel in found)
+    assert all("uncorrupted and at severities 1 to 5" in panel.svg for panel in found)
 
 
 def test_the_cameras_disturbances_are_told_in_words(run):

@@ -84,9 +84,9 @@ def test_folders_that_are_no_run(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):
         Run(tmp_path / "file", Config())
-    with pytest.raises(UserError, match="holds files but no run"):
+    with pytest.raises(UserError, match="contains files but no run"):
         Run(tmp_path, Config())
-    with pytest.raises(UserError, match="holds no run"):
+    with pytest.raises(UserError, match="contains no run"):
         Run.open(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json cannot be read"):
@@ -131,7 +131,7 @@ def test_a_setting_of_a_later_step_may_change(tmp_path, caplog):
     assert Run.open(tmp_path).config.quantization.calibration_images == 512
     [line] = caplog.messages
     assert line == (
-        f"{tmp_path}: quantization.calibration_images changed, these steps are done again: "
+        f"{tmp_path}: quantization.calibration_images changed, so these steps are repeated: "
         "quantization, int8, firmware, test, report"
     )
 

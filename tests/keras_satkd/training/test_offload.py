@@ -150,7 +150,7 @@ def test_an_operation_that_xla_lacks_is_one_line(tmp_path, split):
 
 def test_a_damaged_result_is_one_line(tmp_path):
     (tmp_path / run_offloaded.TRAINED_FILE).write_bytes(b"cut short")
-    with pytest.raises(UserError, match="does not hold this training"):
+    with pytest.raises(UserError, match="is not the result of this training"):
         import_result(tiny_network(), tmp_path, "distillation", tmp_path)
     assert not (tmp_path / history.FILE).exists()
 
@@ -161,11 +161,11 @@ def test_the_result_of_another_network_is_one_line(tmp_path):
     with pytest.raises(UserError, match="weights 4 of 4"):
         import_result(tiny_network(), tmp_path, "distillation", tmp_path)
     np.savez(tmp_path / run_offloaded.TRAINED_FILE, **{"0": np.zeros(3)}, **empty)
-    with pytest.raises(UserError, match="does not hold this training"):
+    with pytest.raises(UserError, match="is not the result of this training"):
         import_result(tiny_network(), tmp_path, "distillation", tmp_path)
 
 
-@pytest.mark.parametrize(("words", "message"), [([], "required: folder"), (["."], ". holds no program.json: give")])
+@pytest.mark.parametrize(("words", "message"), [([], "required: folder"), (["."], ". contains no program.json: give")])
 def test_bad_input_of_the_runner_is_one_line(tmp_path, words, message):
     command = [sys.executable, run_offloaded.__file__, *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -71,7 +71,7 @@ def test_jax_is_there():
 @pytest.mark.parametrize("module", ["jax", "jax.export", "jax.extend.mlir.dialects"])
 def test_a_missing_or_unsuitable_jax_is_one_line(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=r"jax .*: pip install \"keras_satkd\[lowered\]\" \(jax>=0.10,<0.12\)"):
+    with pytest.raises(UserError, match=r"jax .*: run pip install \"keras_satkd\[lowered\]\" \(jax>=0.10,<0.12\)"):
         check_jax()
 
 
@@ -79,7 +79,7 @@ def test_a_jax_without_what_is_called_is_one_line(monkeypatch):
     from jax.interpreters import mlir
 
     monkeypatch.delattr(mlir, "merge_mlir_modules")
-    with pytest.raises(UserError, match=r"jax \S+ does not fit \(.*merge_mlir_modules"):
+    with pytest.raises(UserError, match=r"jax \S+ is not supported \(.*merge_mlir_modules"):
         check_jax()
 
 

@@ -5,7 +5,7 @@ from keras_satkd.report.figures import study
 
 
 @pytest.mark.parametrize(
-    ("seeds", "told"), [((1, 1), "1 seed a row"), ((3, 3), "3 seeds a row"), ((2, 1), "1 or 2 seeds a row")]
+    ("seeds", "told"), [((1, 1), "1 seed per row"), ((3, 3), "3 seeds per row"), ((2, 1), "1 or 2 seeds per row")]
 )
 def test_rows_of_a_study(seeds, told):
     summaries = [
