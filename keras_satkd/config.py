@@ -71,6 +71,17 @@ class DataConfig(_Strict):
 
 
 @dataclass(frozen=True)
+class CameraConfig(_Strict):
+    """The camera through which training images are seen, by teachers and student alike."""
+
+    sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
+    """A sensor's TOML file, one of the package's (`healthy`, `poor`), or `any`: cameras from healthy to poor. Training
+    draws from its ranges, the test reports at its values; images stay as they are when not given."""
+    share: Threshold = 0.5
+    """Part of the training and validation images that pass through the camera."""
+
+
+@dataclass(frozen=True)
 class TrainingConfig(_Strict):
     """One training: optimizer (AdamW), schedule and patience."""
 
@@ -89,6 +100,8 @@ class TrainingConfig(_Strict):
             f"{PLATEAU_PATIENCE} epochs without a better validation loss; `constant`: no change."
         ),
     ] = "cosine"
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
     patience: Count | None = None
     """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
 
@@ -207,6 +220,7 @@ class Config(_Strict):
     """All settings of a run."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
     student: str = "resnet8"
     """`resnet8` or `resnet16`."""

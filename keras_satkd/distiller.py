@@ -42,6 +42,8 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         normalize: images in 0..255 → the student's input.
         sensor_noise: largest standard deviation of noise on the student's training images (`augment.sensor_noise`); the
             teachers get images without noise.
+        average: momentum in [0, 1) of a moving average of the student's weights and batch statistics, updated after
+            every step; 0: none. `exchange_average` loads it into the student.
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
@@ -59,6 +61,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         calibration: Sequence[float] = (),
         normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
         sensor_noise: float = 0.0,
+        average: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +74,10 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self.calibration = tuple(calibration)
         self.normalize = normalize
         self.sensor_noise = sensor_noise
+        self.average = average
+        if average:
+            self._steps = _state(0.0)
+            self._averages = [_state(weights) for weights in self._averaged()]
         self._weigh = None
         if self.teacher_names:
             self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
@@ -153,7 +160,27 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             for gradient in tape.gradient(objective, weights)
         ]
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        if self.average:
+            self._update_average()
         return self._results(labels, student_logits, sample_weight)
+
+    def _averaged(self) -> list[tf.Variable]:
+        # Quantization-aware layers hold counters too.
+        return [weights for weights in self.student.weights if weights.dtype.is_floating]
+
+    def _update_average(self) -> None:
+        # A shorter memory at the beginning, since the first weights are random.
+        momentum = tf.minimum(self.average, (1 + self._steps) / (10 + self._steps))
+        self._steps.assign_add(1)
+        for average, weights in zip(self._averages, self._averaged(), strict=True):
+            average.assign_add((1 - momentum) * (weights - average))
+
+    def exchange_average(self) -> None:
+        """Exchange the student's weights and their average; a second call takes that back."""
+        for average, weights in zip(self._averages, self._averaged(), strict=True):
+            held = tf.identity(weights)
+            weights.assign(average)
+            average.assign(held)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Metrics of a batch, without training."""
@@ -215,6 +242,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             "weighting": vars(self.weighting),
             "calibration": self.calibration,
             "sensor_noise": self.sensor_noise,
+            "average": self.average,
             "name": self.name,
         }
 
@@ -233,6 +261,10 @@ def _in_inference_mode(teachers: tuple[Teacher, ...]) -> Callable[[tf.Tensor], t
         return tf.stack([teacher.logits(images) for teacher in teachers], axis=1) if teachers else None
 
     return run
+
+
+def _state(value: Any) -> tf.Variable:
+    return tf.Variable(value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
 def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -11,11 +11,11 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import tyro
 
-from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
+from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
 from keras_satkd.config import Config, DataConfig, validated
@@ -49,6 +49,13 @@ class Arguments:
 
     corruptions: bool = False
     """Also score corrupted images (noise, motion blur, JPEG, light) at five severities each."""
+
+    camera: bool = False
+    """Score the images under every disturbance of a camera too: noise, optics, detector, radiometry, compression,
+    geometry, atmosphere. It takes about 70 times as long; --limit 1000 is enough for most purposes."""
+
+    sensor: Annotated[str | None, MayBePath] = None
+    """Score the images as a sensor gives them too: its TOML file, or one of the package's (healthy, poor)."""
 
     json: bool = False
     """Print one JSON object with scores in [0, 1] instead of tables in percent."""
@@ -100,8 +107,10 @@ def _work() -> None:
 
 def _result(arguments: Arguments) -> dict[str, Any]:
     with quiet_imports():
+        from keras_satkd.camera import sensor as sensors
         from keras_satkd.evaluation import classifier as classifiers
         from keras_satkd.evaluation import scoring
+    sensor = None if arguments.sensor is None else sensors.load(arguments.sensor)
     classifier = classifiers.load(arguments.model, arguments.input_range, arguments.data.image_size)
     part = _images(arguments, classifier.image_size)
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
@@ -114,7 +123,7 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "model": classifier.name,
         "data": source,
         "split": arguments.split,
-        **scoring.evaluate(classifier, part.images, labels, arguments.corruptions),
+        **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor),
     }
 
 
@@ -166,6 +175,15 @@ def _print_tables(result: dict[str, Any]) -> None:
     if "corruptions" in result:
         rows = [[name.replace("_", " "), *percent(*scores)] for name, scores in result["corruptions"].items()]
         tables.append(terminal_table(["accuracy %, severity", "1", "2", "3", "4", "5"], rows))
+    if "camera" in result:
+        from keras_satkd.evaluation import camera
+
+        tables.append(terminal_table(*camera.table(result["camera"])))
+    if "behind" in result:
+        found = result["behind"]
+        rows = [["clean", *percent(found["clean"])], *([name, *percent(part)] for name, part in found["parts"].items())]
+        heading = f"behind the sensor {found['sensor']}"
+        tables.append(terminal_table([heading, "accuracy %"], [*rows, ["all parts", *percent(found["all"])]]))
     console = Console(highlight=False)
     console.print(f"{result['model']} on {result['images']:,} images of {result['data']}", markup=False, soft_wrap=True)
     for table in tables:

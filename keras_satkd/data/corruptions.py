@@ -71,14 +71,14 @@ def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
 
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
         angle = _generator("motion_blur", position).uniform(0, np.pi)
-        kernel = _line_kernel(length, angle)[:, :, np.newaxis]
+        kernel = line_kernel(length, angle)[:, :, np.newaxis]
         smeared: np.ndarray = convolve(image, kernel, output=np.float32, mode="reflect")
         return smeared
 
     return _one_by_one(disturb, images)
 
 
-def _line_kernel(length: float, angle: float) -> np.ndarray:
+def line_kernel(length: float, angle: float) -> np.ndarray:
     """A centered line of `length` pixels at `angle` radians: float64 [K, K] with sum 1, K odd."""
     samples = max(1, round(_SAMPLES_PER_PIXEL * length))
     along = ((np.arange(samples) + 0.5) / samples - 0.5) * length

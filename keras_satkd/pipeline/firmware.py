@@ -10,6 +10,7 @@ from firmware_export.common.files import write_with
 from firmware_export.export import export
 from firmware_export.output.render import Settings
 from firmware_export.verify.verify import Evidence
+from keras_satkd.camera import sensor
 from keras_satkd.data.splits import Split
 from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
@@ -23,11 +24,14 @@ from keras_satkd.run.results import FirmwareResult
 
 
 def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
-    """Write `firmware/`, verified on validation images; if they are too few, training images are added."""
+    """Write `firmware/`, verified on validation images; if they are too few, training images are added.
+
+    The abstention threshold is chosen on the validation images as the run's sensor gives them.
+    """
     config = run.config.firmware
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
-    validation = split.validation.images, split.validation.labels
+    validation = sensor.captured(run.config.camera, split.validation.images), split.validation.labels
     write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
     # The files quote this command. In the run's folder, it reproduces them byte for byte.
     again = Arguments(

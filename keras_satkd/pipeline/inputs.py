@@ -9,6 +9,8 @@ from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from keras_satkd import weighting
+from keras_satkd.camera import sensor
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, TrainingConfig
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
@@ -33,11 +35,13 @@ class Inputs:
         split: the images.
         teachers: by their names in the configuration; None for those that must be fine-tuned.
         teachers_of_teachers: trained teachers for the fine-tuning of the others.
+        camera: disturbs training and validation images.
     """
 
     split: Split
     teachers: dict[str, Teacher | None]
     teachers_of_teachers: list[Teacher]
+    camera: Mixture | None = None
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -59,6 +63,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     teachers.check_trained(config.teachers.taught_by)
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
+    camera = sensor.mixture(config.camera)
     images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
     # Built to check its initial weights and its image size.
@@ -75,6 +80,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         split(images, config.data),
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
         [trained(name) for name in config.teachers.taught_by],
+        camera,
     )
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:

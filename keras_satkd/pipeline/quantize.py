@@ -8,6 +8,8 @@ import tf_keras
 
 from firmware_export.common.files import write_bytes, write_with
 from firmware_export.tflite.convert import float_to_int8, load_keras, quantized_aware_to_int8
+from keras_satkd.camera import sensor
+from keras_satkd.camera.training import view_seeds
 from keras_satkd.data.splits import Split
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_STUDENT_FILE
 from keras_satkd.run.folder import Run
@@ -51,8 +53,13 @@ def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: T
 
 
 def calibration_images(run: Run, split: Split) -> np.ndarray:
-    """Training images that set the activation ranges, uint8 [N, H, W, 3]. The split is already in random order."""
-    return split.train.images[: run.config.quantization.calibration_images]
+    """Training images that set the activation ranges, uint8 [N, H, W, 3], as the camera gives them.
+
+    The split is in random order already.
+    """
+    images = split.train.images[: run.config.quantization.calibration_images]
+    camera = sensor.mixture(run.config.camera)
+    return images if camera is None else camera(images, view_seeds(len(images), 0, run.config.data.seed))
 
 
 def to_int8(run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None) -> None:

@@ -1,14 +1,16 @@
 """Evaluation on the test images: once, after all choices are made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from keras_satkd.camera import sensor
 from keras_satkd.data import corruptions
 from keras_satkd.data.splits import Split
-from keras_satkd.evaluation import predictions
+from keras_satkd.evaluation import camera, predictions
 from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
@@ -59,7 +61,21 @@ def score_models(
             **{name: network_cost(network, logits_of, images) for name, (network, logits_of) in networks.items()},
             "int8": int8_cost(int8, images),
         },
+        camera=_behind_camera(run.config.camera.sensor, models, chosen, true),
     )
+
+
+def _behind_camera(
+    name: str | None, models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
+) -> dict[str, Any] | None:
+    if name is None:
+        return None
+    found: dict[str, Any] = {"images": len(labels)}
+    for model in ("float", "int8"):
+        found[model] = camera.suite(models[model], images, labels)
+        if name != sensor.ANY:
+            found[model]["behind"] = camera.behind(sensor.load(name), models[model], images, labels)
+    return found
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.calibration import reliability
 from keras_satkd.evaluation.predictions import Predictions
+from keras_satkd.report.figures import camera as suite
 from keras_satkd.report.figures import evaluation, training
 from keras_satkd.report.figures.canvas import PANEL, svg
 from keras_satkd.report.summary import MODELS
@@ -134,6 +136,24 @@ def corruptions(run: Run) -> list[Panel]:
                 _panel(f"corruption-{name}", words, f"{alt}.", partial(evaluation.corruption, accuracies=columns))
             )
     return panels
+
+
+def camera(run: Run) -> list[Panel]:
+    """Accuracy of the int8 model under every disturbance of a camera, where the run has one."""
+    found = run.results[TEST].camera
+    if found is None:
+        return []
+    kinds = found["int8"]["kinds"]
+    accuracies = [
+        f"{kind['unit']}: " + ", ".join(f"{100 * share:.1f}" for share in kind["accuracy"]) for kind in kinds.values()
+    ]
+    alt = (
+        f"Accuracy under the disturbances of a camera: mean {100 * found['int8']['mean']:.1f} %, clean "
+        f"{100 * found['int8']['clean']:.1f} %. {'; '.join(accuracies)}."
+    )
+    caption = "int8 model; severity above, accuracy in per cent below"
+    fill = partial(suite.accuracies, kinds=kinds, held_out=HELD_OUT)
+    return [_panel("camera", caption, alt, fill, suite.size(kinds))]
 
 
 def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:

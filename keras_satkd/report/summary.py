@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_export.output.folder import REPORT_FILE
+from keras_satkd.camera.suite import HELD_OUT
+from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -99,6 +101,25 @@ def corruptions(run: Run) -> Table:
         f"1 to 5; without corruption, {100 * clean[1]:.1f} %.",
         ["accuracy %, severity", "1", "2", "3", "4", "5"],
         [[name.replace("_", " "), *(f"{100 * value:.1f}" for value in values)] for name, values in corrupted],
+    )
+
+
+def camera(run: Run) -> Table | None:
+    """Accuracy of the exported model under every disturbance of a camera; None where the run has none."""
+    found = run.results[TEST].camera
+    if found is None:
+        return None
+    headings, rows = suite_table(found["int8"])
+    if "behind" in found["int8"]:
+        behind = found["int8"]["behind"]
+        rows.append(
+            [f"behind the sensor {behind['sensor']}", *[""] * (len(headings) - 2), f"{100 * behind['all']:.1f}"]
+        )
+    return Table(
+        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, disturbed as cameras do. "
+        f"Training never draws from {' and '.join(HELD_OUT)}.",
+        headings,
+        rows,
     )
 
 

@@ -146,6 +146,8 @@ class TestResult(StepResult):
         confusion: [C][C] number of images by true and predicted class, of the int8 model.
         corruptions: `images`, the number of corrupted images, and for `float` and `int8` the accuracy by corruption.
         cost: `costs.network_cost` of the models.
+        camera: `images`, the number of disturbed images; for `float` and `int8` what `evaluation.camera.suite` returns,
+            with the result of `behind` if the run has a sensor. None in runs without a camera.
     """
 
     # Without this, pytest collects the class as tests.
@@ -155,6 +157,7 @@ class TestResult(StepResult):
     confusion: list[list[int]]
     corruptions: dict[str, Any] = field(metadata={"key": "noise"})
     cost: dict[str, dict[str, Any]]
+    camera: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -118,7 +118,7 @@ def step_of(name: str) -> Step[Any] | None:
 
 SETTINGS: dict[Stage, tuple[str, ...]] = {
     Stage.DATA: ("data",),
-    Stage.TEACHERS: ("teachers", "seed"),
+    Stage.TEACHERS: ("teachers", "camera", "seed"),
     Stage.DISTILLATION: ("distillation", "student"),
     Stage.QUANTIZATION: ("quantization",),
     Stage.FIRMWARE: ("firmware",),

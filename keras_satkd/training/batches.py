@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from firmware_export.images.image_set import ImageSet
+from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.data import augment
 from keras_satkd.training.teacher_logits import ViewLogits
 
@@ -23,8 +24,11 @@ def training_batches(
     augmentation: str,
     seed: int,
     view_logits: ViewLogits | None = None,
+    camera: Mixture | None = None,
 ) -> tf.data.Dataset:
     """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch; each iteration shuffles and augments anew.
+
+    A camera disturbs its share of the images.
 
     With `view_logits` the inputs contain `teacher_logits`, float32 [B, T, C]. If `view_logits` has draws, each image is
     replaced with one of those views, chosen at random every epoch, with the logits of that view.
@@ -34,6 +38,7 @@ def training_batches(
         tf.constant(images.labels),
         augmentation,
         seed,
+        camera=camera,
         **{name: tf.constant(values) for name, values in known(view_logits).items()},
     )
     chosen = choices(len(images), batch_size, seed)
@@ -54,8 +59,8 @@ def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
     """Arguments of `batch_maker` for the teacher logits."""
     if view_logits is None:
         return {}
-    draws = {} if view_logits.draws is None else {"draws": view_logits.draws}
-    return {"teacher_logits": view_logits.logits, **draws}
+    views = {"draws": view_logits.draws, "camera_seeds": view_logits.camera_seeds}
+    return {"teacher_logits": view_logits.logits, **{name: held for name, held in views.items() if held is not None}}
 
 
 def batch_maker(
@@ -66,6 +71,8 @@ def batch_maker(
     *,
     teacher_logits: tf.Tensor | None = None,
     draws: tf.Tensor | None = None,
+    camera_seeds: tf.Tensor | None = None,
+    camera: Mixture | None = None,
 ) -> MakeBatch:
     """A function that makes a batch from one of the `choices`.
 
@@ -76,15 +83,25 @@ def batch_maker(
         seed: seed of `randaugment`, which does not use the seeds in `choices`.
         teacher_logits: float16 [N, V, T, C]; V is 1 without `draws`.
         draws: float32 [N, V, DRAWS].
+        camera_seeds: int64 [N, V], of the camera's disturbance of each view; fresh ones when not given.
+        camera: disturbs the views.
     """
     pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
+
+    def disturbed(batch: tf.Tensor, seeds: tf.Tensor, chosen: tf.Tensor | None = None) -> tf.Tensor:
+        if camera is None:
+            return batch
+        if chosen is not None and camera_seeds is not None:
+            return camera.in_graph(batch, tf.gather_nd(camera_seeds, chosen))
+        drawn = tf.random.stateless_uniform(tf.shape(batch)[:1], seeds, 0, tf.int64.max, tf.int64)
+        return camera.in_graph(batch, drawn)
 
     def fresh(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         batch = tf.gather(pixels, indices)
         if pipeline is not None:
-            return {"image": pipeline(batch)}, tf.gather(labels, indices)
+            return {"image": disturbed(pipeline(batch), seeds)}, tf.gather(labels, indices)
         numbers = tf.random.stateless_uniform((tf.size(indices), augment.DRAWS), seeds)
-        inputs = {"image": augment.augment(batch, numbers, augmentation)}
+        inputs = {"image": disturbed(augment.augment(batch, numbers, augmentation), seeds)}
         if teacher_logits is not None:
             inputs["teacher_logits"] = tf.cast(tf.gather(teacher_logits[:, 0], indices), tf.float32)
         return inputs, tf.gather(labels, indices)
@@ -93,8 +110,9 @@ def batch_maker(
         assert draws is not None
         view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
         chosen = tf.stack([indices, view], axis=1)
+        batch = augment.augment(tf.gather(pixels, indices), tf.gather_nd(draws, chosen), augmentation)
         inputs = {
-            "image": augment.augment(tf.gather(pixels, indices), tf.gather_nd(draws, chosen), augmentation),
+            "image": disturbed(batch, seeds, chosen),
             "teacher_logits": tf.cast(tf.gather_nd(teacher_logits, chosen), tf.float32),
         }
         return inputs, tf.gather(labels, indices)
@@ -102,9 +120,22 @@ def batch_maker(
     return fresh if draws is None else precomputed
 
 
-def evaluation_batches(images: ImageSet, batch_size: int, view_logits: ViewLogits | None = None) -> tf.data.Dataset:
-    """All images in order, without augmentation; with the teacher logits of the first view if given."""
-    inputs = {"image": tf.constant(images.images)}
+def evaluation_batches(
+    images: ImageSet,
+    batch_size: int,
+    view_logits: ViewLogits | None = None,
+    camera: Mixture | None = None,
+    camera_seed: int = 0,
+) -> tf.data.Dataset:
+    """All images in order, without augmentation; with the teacher logits of the first view if given.
+
+    A camera always disturbs them in the same way: with the seeds of the first view, or with those of `camera_seed`.
+    """
+    pixels = images.images
+    if camera is not None:
+        seeds = None if view_logits is None else view_logits.camera_seeds
+        pixels = camera(pixels, view_seeds(len(pixels), 0, camera_seed) if seeds is None else seeds[:, 0])
+    inputs = {"image": tf.constant(pixels)}
     if view_logits is not None:
         inputs["teacher_logits"] = tf.constant(view_logits.logits[:, 0], tf.float32)
     return tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size).prefetch(tf.data.AUTOTUNE)

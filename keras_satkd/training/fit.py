@@ -57,6 +57,7 @@ def fit(
         _StopOnNaN(phase, config),
         log,
         tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
+        *([_ValidateAverage()] if distiller.average else []),
         # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
@@ -159,6 +160,19 @@ class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFl
                 f"{self._phase}: the loss is {loss} at step {batch + 1}; the checkpoint of the last complete "
                 f"epoch is kept: try a learning rate below {self._learning_rate:g} in a new --workdir"
             )
+
+
+class _ValidateAverage(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
+    """Puts the average of the student's weights in their place for validation, and until its scores are noted.
+
+    It stands after the log that keeps the best weights and before the checkpoint, which holds both.
+    """
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.model.exchange_average()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.model.exchange_average()
 
 
 class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # TensorFlow has no types

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from firmware_export.common.files import write_with
+from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.config import DataConfig, DistillationConfig
 from keras_satkd.data import augment
 from keras_satkd.data.cache import cache_folder
@@ -33,10 +34,12 @@ class ViewLogits:
         draws: float32 [N, V, DRAWS], the random numbers of each view (`augment.augment`); None if the logits apply to
             every view of an image.
         logits: float16 [N, V, T, C].
+        camera_seeds: int64 [N, V], of the camera's disturbance of each view; None without a camera.
     """
 
     draws: np.ndarray | None
     logits: np.ndarray
+    camera_seeds: np.ndarray | None = None
 
     def averaged(self) -> "ViewLogits":
         """The mean over the views for each image and teacher, [N, 1, T, C], for use with every view."""
@@ -51,6 +54,7 @@ def compute_view_logits(
     views: int,
     seed: int,
     folder: Path,
+    camera: Mixture | None = None,
     batch_size: int = 128,
 ) -> ViewLogits:
     """Run the teachers on `views` views of every image. Existing files in `folder` are read instead.
@@ -62,34 +66,37 @@ def compute_view_logits(
         views: V.
         seed: seed of the views.
         folder: contains one array [N, C] per teacher and view, named by a digest of all of its inputs.
+        camera: disturbs the views.
         batch_size: images per call of a teacher.
     """
     draws = augment.view_draws(len(images), views, seed)
     pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+    camera_seeds = np.stack([view_seeds(len(images), view, seed) for view in range(views)], axis=1)
+    recipe = f"{policy} {seed}" if camera is None else f"{policy} {seed} {camera}"
     logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
     for position, teacher in enumerate(teachers):
-        logits_of = _logits_of(teacher, policy)
+        logits_of = _logits_of(teacher, policy, camera)
         digest = teacher.digest()
         for view in range(views):
-            name = hashlib.sha256(f"{digest} {pixels} {policy} {seed} {view}".encode()).hexdigest()[:32]
+            name = hashlib.sha256(f"{digest} {pixels} {recipe} {view}".encode()).hexdigest()[:32]
             path = folder / f"{teacher.name}-{name}.npy"
             if not path.exists():
                 starts = range(0, len(images), batch_size)
                 bar = tqdm(starts, desc=f"{teacher.name} view {view + 1} of {views}", unit="batch", disable=None)
                 # Half precision keeps 11 bits of a logit, far more than the loss needs at the usual temperatures.
-                parts = [
-                    logits_of(images[at : at + batch_size], draws[at : at + batch_size, view]).numpy() for at in bar
-                ]
+                given = images, draws[:, view], camera_seeds[:, view]
+                parts = [logits_of(*(array[at : at + batch_size] for array in given)) for at in bar]
                 seen = np.concatenate(parts).astype(np.float16)
                 write_with(path, partial(np.save, arr=seen))
             logits[:, view, position] = np.load(path)
-    return ViewLogits(draws, logits)
+    return ViewLogits(draws, logits, None if camera is None else camera_seeds)
 
 
-def _logits_of(teacher: Teacher, policy: str) -> tf.types.experimental.PolymorphicFunction:
+def _logits_of(teacher: Teacher, policy: str, camera: Mixture | None) -> tf.types.experimental.PolymorphicFunction:
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def logits_of(batch: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        return teacher.logits(augment.augment(batch, numbers, policy))
+    def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        views = augment.augment(batch, numbers, policy)
+        return teacher.logits(views if camera is None else camera.in_graph(views, seeds))
 
     return logits_of
 
@@ -102,8 +109,10 @@ class TeacherTargets:
         teachers: T of them, or none.
         augmentation: policy of the training images.
         calibration: T temperatures, fitted on the validation images.
-        validation: logits of the validation images without augmentation (one view); None without teachers.
+        validation: logits of the validation images without augmentation, as the camera gives them (one view); None
+            without teachers.
         training: logits of the training views; None when the teachers run inside the training step, or there are none.
+        camera: disturbs training and validation images; None where they stay as they are.
     """
 
     teachers: tuple[Teacher, ...]
@@ -111,10 +120,16 @@ class TeacherTargets:
     calibration: tuple[float, ...] = ()
     validation: ViewLogits | None = None
     training: ViewLogits | None = None
+    camera: Mixture | None = None
 
 
 def compute_teacher_logits(
-    teachers: Sequence[Teacher], split: Split, config: DistillationConfig, augmentation: str, data: DataConfig
+    teachers: Sequence[Teacher],
+    split: Split,
+    config: DistillationConfig,
+    augmentation: str,
+    data: DataConfig,
+    camera: Mixture | None = None,
 ) -> TeacherTargets:
     """Run the teachers once on training and validation images. Logits that are in the cache are read from it.
 
@@ -124,17 +139,18 @@ def compute_teacher_logits(
         config: number of views, and whether logits are precomputed, averaged or computed in the training step.
         augmentation: policy of the training images.
         data: seed of the views, and the cache folder.
+        camera: disturbs training and validation images.
     """
     if not teachers:
-        return TeacherTargets((), augmentation)
+        return TeacherTargets((), augmentation, camera=camera)
     run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
-    validation = run(split.validation.images, policy="none", views=1)
+    validation = run(split.validation.images, policy="none", views=1, camera=camera)
     training = None
     if config.teacher_logits != "in-loop":
-        training = run(split.train.images, policy=augmentation, views=config.views)
+        training = run(split.train.images, policy=augmentation, views=config.views, camera=camera)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
     )
-    return TeacherTargets(tuple(teachers), augmentation, calibration, validation, training)
+    return TeacherTargets(tuple(teachers), augmentation, calibration, validation, training, camera)

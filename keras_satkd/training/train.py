@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.common.errors import UserError
 from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
@@ -42,7 +43,7 @@ def train(
         network: images → logits.
         split: training images, and validation images that select the best epoch.
         targets: the teacher logits for these images.
-        config: optimizer, schedule, patience.
+        config: optimizer, schedule, average of the weights, patience.
         loss: temperature and weighting of the loss.
         seed: seed of the order of the images.
         phase: name of this training in the run.
@@ -68,8 +69,13 @@ def train(
         calibration=targets.calibration,
         normalize=normalize,
         sensor_noise=sensor_noise,
+        average=config.average,
     )
     if lowers:
+        if targets.camera is not None:
+            raise UserError("--camera.sensor cannot be lowered: JPEG is no part of an XLA program; train here")
+        if config.average:
+            raise UserError(f"average {config.average:g} cannot be lowered: leave it at 0, or train here")
         logits = targets.training, targets.validation
         export_training(distiller, split, logits, config, targets.augmentation, seed, folder)
         raise TrainingExported(folder)
@@ -79,6 +85,7 @@ def train(
         augmentation=targets.augmentation,
         seed=seed,
         view_logits=targets.training,
+        camera=targets.camera,
     )
-    validation = evaluation_batches(split.validation, config.batch_size, targets.validation)
+    validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
     fit(distiller, training, validation, config, phase=phase, workdir=workdir)

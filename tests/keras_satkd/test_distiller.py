@@ -94,6 +94,40 @@ def test_noise_reaches_the_student_in_training_alone(student, image_set, teacher
     np.testing.assert_array_equal(seen[0], images)
 
 
+def test_average_of_the_weights(student, dataset):
+    distiller = compiled(student, average=0.5)
+    expected = np.array(student.get_weights()[-1])
+    seen = []
+    callback = tf_keras.callbacks.LambdaCallback(
+        on_batch_end=lambda batch, logs: seen.append(student.get_weights()[-1])
+    )
+    distiller.fit(dataset, epochs=3, verbose=0, callbacks=[callback])
+    for step, weights in enumerate(seen):
+        # From a tenth at the first step on, until it is that of the setting.
+        momentum = min(0.5, (1 + step) / (10 + step))
+        expected = momentum * expected + (1 - momentum) * weights
+    last = student.get_weights()
+    distiller.exchange_average()
+    np.testing.assert_allclose(student.get_weights()[-1], expected, rtol=1e-4, atol=1e-6)
+    distiller.exchange_average()
+    for before, after in zip(last, student.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_average_is_in_checkpoints_and_is_not_trained(student, dataset, tmp_path):
+    distiller = compiled(student, average=0.9)
+    distiller.fit(dataset, epochs=1, verbose=0)
+    path = tf.train.Checkpoint(model=distiller).save(tmp_path / "checkpoint")
+    distiller.exchange_average()
+    averaged = student.get_weights()
+    other = compiled(students.build("resnet8", 16, CLASSES), average=0.9)
+    tf.train.Checkpoint(model=other).restore(path).expect_partial()
+    other.exchange_average()
+    for one, same in zip(averaged, other.student.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    assert len(distiller.trainable_weights) == len(student.trainable_weights)
+
+
 def test_one_hot_and_integer_labels_are_the_same(student, image_set, teacher):
     images = image_set(6)
     distiller = compiled(student, teacher())

@@ -97,6 +97,15 @@ def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = told(monkeypatch, capsys, model, "--data", pictures(Blue=9, Red=9), "--camera", "--sensor", "poor")
+    for expected in ("PSF sigma, pixels", "never trained on", "behind the sensor poor", "all parts"):
+        assert expected in out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 @pytest.mark.slow
 def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
     model, pictures, tmp_path, monkeypatch, capsys
@@ -117,6 +126,7 @@ def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
         (["--limit", "0"], "--limit is 0"),
         (["--test-fraction", "1.5"], r"test_fraction is 1.5"),
         (["--image-size", "0"], r"image_size is 0"),
+        (["--sensor", "por"], "unknown sensor 'por': did you mean 'poor'"),
     ],
 )
 def test_values_out_of_range(flags, said, monkeypatch, capsys):

@@ -3,7 +3,8 @@ import json
 import numpy as np
 
 from firmware_export.tflite.convert import float_to_int8
-from keras_satkd.config import Config
+from keras_satkd.camera.suite import KINDS
+from keras_satkd.config import CameraConfig, Config
 from keras_satkd.data.corruptions import CORRUPTIONS
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import predictions
@@ -30,7 +31,24 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     assert found.corruptions["images"] == 12
     assert set(found.corruptions["int8"]) == {"clean", *CORRUPTIONS}
     assert set(found.cost) == {"teacher one", "float", "int8"}
+    assert found.camera is None
     kept = predictions.load(run.path(predictions.FILE))
     assert kept.models == tuple(found.scores)
     values = json.loads(run.path("metrics.json").read_text())["test"]
     assert list(values) == ["teacher one", "float", "ptq", "int8", "confusion", "noise", "cost", "seconds"]
+
+
+def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
+    monkeypatch.setattr(score.camera.suite, "__defaults__", ({"gain": KINDS["gain"]},))
+    split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+    student = students.build("resnet8", 16, 3)
+    run = Run(tmp_path / "run", Config(camera=CameraConfig(sensor="poor")))
+    run.claim()
+    model = float_to_int8(student, split.train.images)
+    for name in (INT8_FILE, POST_TRAINING_FILE):
+        run.path(name).write_bytes(model)
+    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [])).camera
+    assert found["images"] == 12
+    assert set(found["int8"]["kinds"]) == {"gain"}
+    assert found["float"]["behind"]["sensor"] == "poor"
+    assert Run(tmp_path / "run", run.config).results[TEST].camera == found

@@ -29,6 +29,12 @@ def test_a_panel_for_each_corruption(run):
     assert all("uncorrupted and at severities 1 to 5" in panel.svg for panel in found)
 
 
+def test_the_cameras_disturbances_are_told_in_words(run):
+    [panel] = panels.camera(run)
+    assert "mean 71.0 %, clean 95.0 %" in panel.svg
+    assert "JPEG quality: 98.0, 90.0, 80.0, 60.0, 40.0" in panel.svg
+
+
 def test_the_most_frequent_error_is_named(run):
     assert "The most frequent error: " in panels.confusion(run).svg
 

@@ -11,7 +11,15 @@ def run(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "table",
-    [summary.scores, summary.student, summary.costs, summary.corruptions, summary.parts, summary.steps],
+    [
+        summary.scores,
+        summary.student,
+        summary.costs,
+        summary.corruptions,
+        summary.camera,
+        summary.parts,
+        summary.steps,
+    ],
     ids=lambda table: table.__name__,
 )
 def test_rows_are_as_wide_as_the_headings(run, table):

@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from keras_satkd.camera.training import Mixture, Range, view_seeds
 from keras_satkd.data import augment
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.teacher_logits import ViewLogits
@@ -51,6 +54,41 @@ def test_averaged_logits_go_with_fresh_views(image_set):
         assert sorted(which) == list(range(12))
         epochs.append(inputs["image"].numpy()[np.argsort(which)])
     assert (epochs[0] != epochs[1]).any(axis=(1, 2, 3)).all()
+
+
+def gain(share: float = 0.6) -> Mixture:
+    return Mixture({"gain": Range(1.0, 0.5, 0.9)}, share)
+
+
+def test_a_camera_disturbs_its_share_of_fresh_views(image_set):
+    images = image_set(30)
+    known = {image.tobytes() for image in images.images}
+    batches = training_batches(images, batch_size=30, augmentation="none", seed=0, camera=gain())
+    epochs = [inputs["image"].numpy() for _ in range(2) for inputs, _ in batches]
+    kept = [np.mean([image.tobytes() in known for image in epoch]) for epoch in epochs]
+    assert kept == pytest.approx([0.4, 0.4], abs=0.3)
+    assert 0 < kept[0] != 1
+
+
+def test_a_camera_disturbs_a_stored_view_always_in_the_same_way(image_set):
+    images, logits = image_set(12), view_logits(12, 3)
+    seeds = np.arange(36).reshape(12, 3)
+    logits = dataclasses.replace(logits, camera_seeds=seeds)
+    batches = training_batches(images, batch_size=4, augmentation="dihedral", seed=0, view_logits=logits, camera=gain())
+    for inputs, _ in batches:
+        for image, said in zip(inputs["image"].numpy(), inputs["teacher_logits"].numpy(), strict=True):
+            which, view = said[0].astype(int)
+            turned = augment.augment(images.images[which][None], logits.draws[which, view][None], "dihedral")
+            np.testing.assert_array_equal(image, gain()(turned.numpy(), seeds[which, view][None])[0])
+
+
+def test_a_camera_disturbs_validation_always_in_the_same_way(image_set):
+    images = image_set(25)
+    [(inputs, _)] = evaluation_batches(images, 25, camera=gain())
+    np.testing.assert_array_equal(inputs["image"], gain()(images.images, view_seeds(25, 0, 0)))
+    logits = dataclasses.replace(view_logits(25, 1), camera_seeds=np.arange(25)[:, None] + 7)
+    [(inputs, _)] = evaluation_batches(images, 25, logits, gain())
+    np.testing.assert_array_equal(inputs["image"], gain()(images.images, np.arange(25) + 7))
 
 
 def test_views_change_from_epoch_to_epoch(image_set):

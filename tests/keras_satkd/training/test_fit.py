@@ -15,10 +15,10 @@ from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit, precision
 
 
-def train(workdir, image_set, *, preprocess=normalize, phase="distillation", **settings):
+def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, **settings):
     config = TrainingConfig(**{"epochs": 3, "batch_size": 10, "learning_rate": 1e-2, **settings})
     images = image_set(30)
-    distiller = Distiller(tiny_network(), normalize=preprocess)
+    distiller = Distiller(tiny_network(), normalize=preprocess, average=average)
     fit(
         distiller,
         training_batches(images, batch_size=10, augmentation="none", seed=0),
@@ -55,6 +55,25 @@ def test_the_best_validation_weights_are_left(tmp_path, image_set):
     distiller.compile()
     results = distiller.evaluate(images.images, images.labels, verbose=0, return_dict=True)
     assert results["accuracy"] == pytest.approx(max(scores))
+
+
+def test_the_average_of_the_weights_is_validated_and_left(tmp_path, image_set):
+    distiller = train(tmp_path, image_set, epochs=4, average=0.9)
+    rows = history.read(tmp_path / "metrics.csv")
+    best = max(rows, key=lambda row: float(row["val_accuracy"]))
+    images = image_set(12, seed=1)
+    distiller.compile()
+    results = distiller.evaluate(images.images, images.labels, verbose=0, return_dict=True)
+    assert results["loss"] == pytest.approx(float(best["val_loss"]), rel=1e-4)
+    last = train(tmp_path / "plain", image_set, epochs=4)
+    assert np.abs(distiller.student.get_weights()[-1] - last.student.get_weights()[-1]).max() > 0
+
+
+def test_an_interrupted_training_goes_on_with_its_average(tmp_path, image_set):
+    whole = train(tmp_path / "whole", image_set, epochs=4, schedule="constant", average=0.9)
+    train(tmp_path / "halves", image_set, epochs=2, schedule="constant", average=0.9)
+    halves = train(tmp_path / "halves", image_set, epochs=4, schedule="constant", average=0.9)
+    assert float(halves._steps) == float(whole._steps) == 12
 
 
 class _Interruption(Exception):

@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests_support import tiny_network
 
+from firmware_export.common.errors import UserError
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import DataConfig, DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.models.teachers import Teacher
@@ -64,6 +67,22 @@ def test_teachers_are_calibrated_on_the_validation_images(tmp_path, split, teach
     targets = computed(tmp_path, split, [teacher("one", 1), teacher("two", 2)], "in-loop")
     assert len(targets.calibration) == 2
     assert all(0.05 <= temperature <= 20 for temperature in targets.calibration)
+
+
+def test_a_camera_cannot_be_lowered(tmp_path, split):
+    targets = TeacherTargets((), "none", camera=Mixture())
+    with pytest.raises(UserError, match=r"--camera\.sensor cannot be lowered"):
+        trained(tiny_network(), tmp_path, split, targets, "averaged", lowers=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_average_of_the_weights_cannot_be_lowered(tmp_path, split):
+    config, targets = replace(ONE_EPOCH, average=0.9), TeacherTargets((), "none")
+    settings = {"loss": loss("averaged"), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
+    with pytest.raises(UserError, match=r"average 0\.9 cannot be lowered"):
+        train(tiny_network(), split, targets, config, lowers=True, **settings)
+    train(tiny_network(), split, targets, config, **settings)
+    assert len(history.read(tmp_path / "run" / "metrics.csv")) == 1
 
 
 def test_a_training_is_exported_and_its_result_imported(tmp_path, split, teacher):

@@ -1,0 +1,59 @@
+"""Detector: unequal columns, dead columns and defective pixels."""
+
+import numpy as np
+
+from keras_satkd.camera.pixels import generators, per_image, to_float
+
+
+def stripes(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray, shared: bool = False) -> np.ndarray:
+    """Photo response non-uniformity of a line detector: each column has a normally distributed gain of mean 1.
+
+    Args:
+        images: uint8 or float [N, H, W, C] in 0..255.
+        percent: standard deviation of the gain in per cent, ≥ 0: a number, [N] or [N, C].
+        seeds: int [N].
+        shared: all bands have the same gains, as behind one detector; otherwise each its own.
+
+    Returns:
+        float32 [N, H, W, C].
+    """
+    pixels = to_float(images)
+    width, bands = images.shape[2:]
+    drawn = [generator.standard_normal((width, 1 if shared else bands)) for generator in generators(seeds, "stripes")]
+    deviations = np.array(drawn, np.float32).reshape(len(images), 1, width, -1)
+    return pixels * (1 + per_image(percent, images) / 100 * deviations)
+
+
+def defective_pixels(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Pixels of single bands that give 0 or 255 whatever they see, as many of one kind as of the other on average.
+
+    Args:
+        images: uint8 or float [N, H, W, C] in 0..255.
+        percent: how many of all pixels in per cent, 0..100: a number, [N] or [N, C].
+        seeds: int [N].
+
+    Returns:
+        float32 [N, H, W, C].
+    """
+    shape = images.shape[1:]
+    draws = np.array([generator.random(shape, np.float32) for generator in generators(seeds, "defects")])
+    parts = draws.reshape(images.shape) / (per_image(percent, images) / 100 + np.float32(1e-12))
+    return np.where(parts >= 1, to_float(images), np.where(parts < 0.5, np.float32(0), np.float32(255)))
+
+
+def dead_columns(images: np.ndarray, columns: int | np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Columns that are 0 in all bands.
+
+    Args:
+        images: uint8 or float [N, H, W, C] in 0..255.
+        columns: how many in each image, 0..W: a number or [N].
+        seeds: int [N].
+
+    Returns:
+        float32 [N, H, W, C].
+    """
+    pixels = to_float(images).copy()
+    counts = np.broadcast_to(np.asarray(columns, int), len(images))
+    for image, count, generator in zip(pixels, counts, generators(seeds, "dead columns"), strict=True):
+        image[:, generator.permutation(images.shape[2])[:count]] = 0
+    return pixels

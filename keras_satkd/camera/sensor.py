@@ -1,0 +1,251 @@
+"""A sensor as its data sheet describes it, in TOML.
+
+    name = "My camera"
+    snr = [150, 160, 120]                          # of each band, at the mean of an image
+    psf = { value = 0.6, range = [0.4, 0.9] }      # sigma in pixels
+    prnu = 1.0                                     # per cent
+
+    [compression]
+    jpeg2000 = 2.0                                 # bits a pixel of each band
+
+Evaluation takes images with the sensor's values; training draws from its ranges. Where no range is given, it is from
+half of the value to twice the value. What is left out does not disturb.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+
+from firmware_export.common.errors import UserError, unknown_name
+from keras_satkd.camera.pixels import in_parts
+from keras_satkd.camera.suite import HELD_OUT, KINDS
+from keras_satkd.camera.training import Mixture, Range
+from keras_satkd.config import CameraConfig
+
+FOLDER = Path(__file__).parent / "sensors"
+"""Where the package's own sensors lie."""
+
+ANY = "any"
+"""In place of a sensor: any camera from healthy to poor (`training.BROAD`)."""
+
+FULL_RANGE_BITS = 8
+"""Images have so many bits: a sensor with more loses nothing by them."""
+
+
+class Quantity(BaseModel):
+    """A figure of the data sheet.
+
+    Attributes:
+        value: one number, or one a band.
+        range: least and greatest value in training, of all bands on average.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float | Annotated[tuple[float, ...], Field(min_length=1)]
+    range: tuple[float, float] | None = None
+
+    @property
+    def mean(self) -> float:
+        """Over the bands."""
+        return float(np.mean(self.value))
+
+    @property
+    def profile(self) -> tuple[float, ...] | None:
+        """Each band's value over their mean; None where all bands share one value."""
+        if isinstance(self.value, float) or self.mean == 0:
+            return None
+        return tuple(each / self.mean for each in self.value)
+
+
+def _within(least: float, greatest: float, *, bands: bool) -> WrapValidator:
+    """Accepts a `Quantity` whose numbers are in bounds, written in full or as a bare number or list."""
+
+    def check(given: Any, validated: Callable[[Any], Quantity]) -> Quantity:
+        if isinstance(given, bool) or not isinstance(given, int | float | list | dict):
+            raise ValueError("a number expected, a list of one number a band, or { value = ..., range = [..., ...] }")
+        found = validated(given if isinstance(given, dict) else {"value": given})
+        values = (found.value,) if isinstance(found.value, float) else found.value
+        if len(values) != 1 and not bands:
+            raise ValueError("one number expected, the same for all bands")
+        for number in (*values, *(found.range or ())):
+            if not least <= number <= greatest:
+                raise ValueError(f"{number:g} is not in {least:g} to {greatest:g}")
+        if found.range is None:
+            return Quantity(value=found.value, range=(max(least, found.mean / 2), min(greatest, found.mean * 2)))
+        if found.range[0] > found.range[1]:
+            raise ValueError(f"range {list(found.range)} ends before it begins")
+        return found
+
+    return WrapValidator(check)
+
+
+class Compression(BaseModel):
+    """How images are stored; at most one of the two."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    jpeg: Annotated[Quantity | None, _within(1, 95, bands=False)] = None
+    """Quality."""
+    jpeg2000: Annotated[Quantity | None, _within(0.1, 8, bands=False)] = None
+    """Bits a pixel of each band."""
+
+
+class Sensor(BaseModel):
+    """A camera's figures, in the order in which light and signal meet its parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    psf: Annotated[Quantity | None, _within(0, 8, bands=True)] = None
+    """Standard deviation of the point spread function in pixels."""
+    smear: Annotated[Quantity | None, _within(0, 32, bands=False)] = None
+    """Motion during exposure in pixels."""
+    registration: Annotated[Quantity | None, _within(0, 8, bands=False)] = None
+    """Shift between the bands in pixels. Never drawn in training."""
+    calibration: Annotated[Quantity | None, _within(0, 50, bands=True)] = None
+    """Radiometric accuracy: gain of each band, ± per cent."""
+    prnu: Annotated[Quantity | None, _within(0, 50, bands=True)] = None
+    """Photo response non-uniformity of the columns in per cent."""
+    snr: Annotated[Quantity | None, _within(0.1, 1e6, bands=True)] = None
+    """Signal-to-noise ratio at the mean of an image."""
+    defects: Annotated[Quantity | None, _within(0, 100, bands=False)] = None
+    """Defective pixels in per cent."""
+    dead_columns: Annotated[Quantity | None, _within(0, 64, bands=False)] = None
+    """Dead columns in an image 64 pixels wide."""
+    bits: Annotated[Quantity | None, _within(1, 16, bands=False)] = None
+    """Of the analogue-to-digital converter."""
+    compression: Compression = Compression()
+    """How images are stored."""
+
+    def parts(self) -> Iterator[tuple[str, Quantity]]:
+        """What disturbs: names of `suite.KINDS` with their figures, in the order of the signal's way."""
+        figures = {name: getattr(self, name) for name in type(self).model_fields if name not in ("name", "compression")}
+        figures |= {"jpeg": self.compression.jpeg, "jpeg2000": self.compression.jpeg2000}
+        for name, figure in figures.items():
+            without_effect = figure is None or figure.mean == 0 or (name == "bits" and figure.mean >= FULL_RANGE_BITS)
+            if not without_effect:
+                yield _KIND_OF.get(name, name), figure
+
+    def capture(self, images: np.ndarray, only: str | None = None, first_seed: int = 0) -> np.ndarray:
+        """The images as this sensor gives them, with its values.
+
+        Args:
+            images: uint8 [N, H, W, C].
+            only: name of the one part that disturbs; all of them when not given.
+            first_seed: seed of the first image; those of the others follow.
+
+        Returns:
+            uint8 [N, H, W, C], rounded once, after all parts.
+
+        Raises:
+            UserError: a figure has another number of bands than the images.
+        """
+
+        def disturb(part: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+            for name, figure in self.parts():
+                if only in (None, name):
+                    part = KINDS[name].disturb(part, self._severity(name, figure, *part.shape[::3]), seeds)
+            return part
+
+        return in_parts(images, first_seed, disturb)
+
+    def _severity(self, name: str, figure: Quantity, count: int, bands: int) -> np.ndarray:
+        if isinstance(figure.value, float):
+            return np.full(count, figure.value)
+        if len(figure.value) not in (1, bands):
+            raise UserError(
+                f"sensor {self.name}: {name} has {len(figure.value)} bands, the images have {bands}: give one number, "
+                f"or {bands}"
+            )
+        return np.broadcast_to(np.array(figure.value), (count, bands))
+
+    def mixture(self, share: float) -> Mixture:
+        """Training images: `share` of them pass through the whole camera, with figures drawn from its ranges."""
+        trained = {
+            name: Range(1.0, *figure.range, logarithmic=figure.range[0] > 0, profile=figure.profile)
+            for name, figure in self.parts()
+            if figure.range is not None and KINDS[name].group not in HELD_OUT
+        }
+        return Mixture(trained, share)
+
+
+_KIND_OF = {"calibration": "band_gain"}
+
+
+def load(name: str) -> Sensor:
+    """A sensor of the package (`healthy`, `poor`) or of a TOML file.
+
+    Raises:
+        UserError: neither exists, or the file is not TOML, or it holds what is no figure of a sensor.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name}.toml"
+        if not path.exists():
+            raise unknown_name("sensor", name, [sensor.stem for sensor in FOLDER.glob("*.toml")])
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"--sensor {name}: {error.strerror}; give a sensor's name or a TOML file") from None
+    except ValueError as error:
+        raise UserError(f"--sensor {name} is not TOML: {error}") from None
+    return _validated(values, f"--sensor {name}")
+
+
+def mixture(config: CameraConfig) -> Mixture | None:
+    """What disturbs training images; None where no camera is asked for.
+
+    Raises:
+        UserError: the sensor does not exist, or its file has a mistake.
+    """
+    if config.sensor is None:
+        return None
+    return Mixture(share=config.share) if config.sensor == ANY else load(config.sensor).mixture(config.share)
+
+
+def captured(config: CameraConfig, images: np.ndarray) -> np.ndarray:
+    """Images as the run's sensor gives them, with its values; `any` disturbs its share of them, always in the same way.
+
+    Args:
+        config: of the run.
+        images: uint8 [N, H, W, C].
+
+    Raises:
+        UserError: the sensor does not exist, or does not fit the images.
+    """
+    if config.sensor is None:
+        return images
+    if config.sensor == ANY:
+        return Mixture(share=config.share)(images, np.arange(len(images)))
+    return load(config.sensor).capture(images)
+
+
+def _validated(values: dict[str, Any], origin: str) -> Sensor:
+    values = {"name": Path(origin.split()[-1]).stem, **values}
+    try:
+        sensor = Sensor.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{origin}: {_first_mistake(error)}") from None
+    if sensor.compression.jpeg and sensor.compression.jpeg2000:
+        raise UserError(f"{origin}: compression has jpeg and jpeg2000: give the one that the camera uses")
+    return sensor
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    # The names of pydantic's own types stand in the location where a value can be of several.
+    where = ".".join(str(part) for part in mistake["loc"] if part in {*_FIGURES, *Quantity.model_fields})
+    if mistake["type"] == "extra_forbidden":
+        inside = where.split(".")[-1] in _FIGURES - {"compression"}
+        known = set(Quantity.model_fields) if inside else _FIGURES
+        return str(unknown_name("figure", str(mistake["loc"][-1]), known))
+    message = mistake["msg"].removeprefix("Value error, ")
+    return f"{where} is {mistake['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+_FIGURES = {*Sensor.model_fields, *Compression.model_fields}

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from firmware_export.common.errors import UserError
+from keras_satkd.camera import sensor
+from keras_satkd.camera.suite import KINDS
+from keras_satkd.camera.training import BROAD, Mixture
+from keras_satkd.config import CameraConfig
+
+GREY = np.full((4, 32, 32, 3), 120, np.uint8)
+
+
+def read(tmp_path, text: str) -> sensor.Sensor:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return sensor.load(str(path))
+
+
+@pytest.mark.parametrize("name", ["healthy", "poor"])
+def test_sensors_of_the_package_capture_and_train(name):
+    found = sensor.load(name)
+    assert found.name == name
+    captured = found.capture(GREY)
+    assert (captured.shape, captured.dtype) == (GREY.shape, np.uint8)
+    assert found.mixture(1.0)(GREY, np.arange(4)).shape == GREY.shape
+    assert "registration" not in found.mixture(1.0).ranges
+
+
+def test_the_poor_sensor_disturbs_more():
+    scenes = np.random.default_rng(0).integers(60, 180, (4, 8, 8, 3), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    errors = [np.abs(sensor.load(name).capture(scenes).astype(float) - scenes).mean() for name in ("healthy", "poor")]
+    assert 0 < errors[0] < errors[1] / 2
+
+
+def test_a_ratio_for_each_band(tmp_path):
+    found = read(tmp_path, "snr = [10, 20, 40]")
+    deviations = found.capture(np.full((8, 64, 64, 3), 120, np.uint8)).std(axis=(0, 1, 2))
+    np.testing.assert_allclose(deviations, [12, 6, 3], rtol=0.05)
+    # Half and twice the mean of 70 / 3, each band in proportion.
+    drawn = found.mixture(1.0).ranges["snr"]
+    assert (drawn.low, drawn.high) == pytest.approx((35 / 3, 140 / 3))
+    np.testing.assert_allclose(drawn.draw(np.array([0.0]))[0], [5, 10, 20])
+
+
+def test_a_value_with_its_range(tmp_path):
+    found = read(tmp_path, "psf = { value = 0.6, range = [0.4, 0.9] }\n[compression]\njpeg = 90")
+    ranges = found.mixture(0.5).ranges
+    assert (ranges["psf"].low, ranges["psf"].high) == (0.4, 0.9)
+    assert (ranges["jpeg"].low, ranges["jpeg"].high) == (45, 95)
+    assert [name for name, _ in found.parts()] == ["psf", "jpeg"]
+
+
+def test_one_part_alone_is_the_suites_disturbance(tmp_path):
+    found = read(tmp_path, "snr = 20\nprnu = 5")
+    np.testing.assert_array_equal(found.capture(GREY, only="prnu", first_seed=3), KINDS["prnu"].apply(GREY, 5, 3))
+
+
+def test_what_has_no_effect_is_left_out(tmp_path):
+    found = read(tmp_path, "bits = 12\nsmear = 0\npsf = [0, 0, 0]")
+    assert not list(found.parts())
+    np.testing.assert_array_equal(found.capture(GREY), GREY)
+    assert found.name == "mine"
+
+
+def test_what_a_run_is_asked_for():
+    assert sensor.mixture(CameraConfig()) is None
+    assert sensor.mixture(CameraConfig("any", 0.3)) == Mixture(BROAD, 0.3)
+    assert sensor.mixture(CameraConfig("poor", 0.3)) == sensor.load("poor").mixture(0.3)
+    assert sensor.captured(CameraConfig(), GREY) is GREY
+    np.testing.assert_array_equal(sensor.captured(CameraConfig("poor"), GREY), sensor.load("poor").capture(GREY))
+    np.testing.assert_array_equal(
+        sensor.captured(CameraConfig("any", 1.0), GREY), Mixture(share=1.0)(GREY, np.arange(4))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("snr = 'a'", "snr is 'a': a number expected, a list of one number a band, or { value"),
+        ("snr = true", "snr is True: a number expected"),
+        ("snr = nan", "snr is nan: nan is not in 0.1 to 1e"),
+        ("snr = []", "snr.value is .*"),
+        ("psf = -1", "psf is -1: -1 is not in 0 to 8"),
+        ("psf = { value = 1, range = [3, 2] }", "ends before it begins"),
+        ("psf = { value = 1, rang = [2, 3] }", "unknown figure 'rang': did you mean 'range'"),
+        ("smear = [1, 2, 3]", "smear is .*: one number expected, the same for all bands"),
+        ("sn = 3", "unknown figure 'sn': did you mean 'snr'"),
+        ("compression = { jpg = 3 }", "unknown figure 'jpg': did you mean 'jpeg'"),
+        ("compression = { jpeg = 90, jpeg2000 = 2 }", "give the one that the camera uses"),
+        ("compression = 'jpeg'", "compression is 'jpeg'"),
+        ("snr = [1, 2", "is not TOML"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, text, said):
+    with pytest.raises(UserError, match=said) as error:
+        read(tmp_path, text)
+    assert "\n" not in str(error.value)
+
+
+def test_sensors_that_are_none(tmp_path):
+    with pytest.raises(UserError, match="unknown sensor 'helthy': did you mean 'healthy'"):
+        sensor.load("helthy")
+    with pytest.raises(UserError, match=r"give a sensor's name or a TOML file"):
+        sensor.load(str(tmp_path / "missing.toml"))
+
+
+def test_another_number_of_bands(tmp_path):
+    with pytest.raises(UserError, match="snr has 2 bands, the images have 3"):
+        read(tmp_path, "snr = [10, 20]").capture(GREY)
