@@ -36,7 +36,7 @@ add_module_names = False
 python_maximum_signature_line_length = 100
 
 _PAGES = (
-    *("results", "distillation_study", "method", "your_data", "teachers", "gpu", "speed"),
+    *("results", "distillation_study", "method", "your_data", "teachers", "camera", "gpu", "speed"),
     *("build_systems", "board", "row_engine", "files", "cli", "api", "troubleshooting", "architecture", "release"),
 )
 # Our "Returns" are sentences: words before a colon are no type to link to. Fields are listed once.

@@ -13,7 +13,8 @@ from firmware_export.common.command_line import Verbosity, VerbosityFlags, read,
 from firmware_export.common.errors import exit_on_user_error
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
-from keras_satkd.config import Config, load, validated
+from keras_satkd.config import Config
+from keras_satkd.config_io import load, validated
 from keras_satkd.run.folder import Run
 
 

@@ -1,28 +1,18 @@
 """Every setting of a run, with its default and the reason for it.
 
 The command line, a TOML file (`--config`) and the run's `config.json` mirror these dataclasses one to one. Ranges are
-declared on the types and checked in one place, `validated`. This module imports neither TensorFlow nor NumPy, so
+declared on the types, and `config_io.validated` checks them. This module imports neither TensorFlow nor NumPy, so
 `--help` is quick.
 """
 
-import dataclasses
-import difflib
-import json
-import shlex
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 
 from firmware_export.common import defaults
-from firmware_export.common.command_line import MayBePath, words
-from firmware_export.common.errors import UserError, unknown_name
-from firmware_export.common.files import read_text
-
-PRESETS = Path(__file__).parent / "presets"
+from firmware_export.common.command_line import MayBePath
 
 Count = Annotated[int, Field(ge=1)]
 Epochs = Annotated[int, Field(ge=0)]
@@ -229,94 +219,3 @@ class Config(_Strict):
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: int = 0
     """Seed of the initial weights and the order of the images."""
-
-
-def from_dict(values: dict[str, Any], origin: str) -> Config:
-    """The configuration in `values` (nested, as in TOML or JSON). Missing settings keep their defaults.
-
-    Raises:
-        UserError: a setting is unknown, or a value has the wrong type or is out of range; `origin` names its source.
-    """
-    try:
-        config = TypeAdapter(Config).validate_python(values)
-    except ValidationError as error:
-        raise UserError(f"{origin}: {_first_problem(error)}") from None
-    if config.data.validation_fraction + config.data.test_fraction >= 1:
-        fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
-        raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
-    is_in_loop = config.distillation.teacher_logits == "in-loop"
-    if config.distillation.augmentation == "randaugment" and not is_in_loop:
-        raise _not_repeatable(origin, "distillation.augmentation")
-    if config.teachers.taught_by and config.teachers.augmentation == "randaugment" and not is_in_loop:
-        raise _not_repeatable(origin, "teachers.augmentation")
-    return config
-
-
-def _not_repeatable(origin: str, setting: str) -> UserError:
-    return UserError(
-        f"{origin}: {setting} 'randaugment' cannot be repeated, so its teacher logits cannot be precomputed: use "
-        "'satellite', or --distillation.teacher-logits in-loop"
-    )
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "unexpected_keyword_argument":
-        values = to_dict(Config())
-        close = difflib.get_close_matches(where, [*values, *flatten(values)], n=1)
-        return f"unknown setting {where!r}" + (f": did you mean {close[0]!r}?" if close else "")
-    return f"{where} is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-
-
-def validated(config: Config) -> Config:
-    """`config`, after checking that every value is in its range.
-
-    Raises:
-        UserError: a value is out of range.
-    """
-    return from_dict(to_dict(config), "command line")
-
-
-def to_dict(config: Config) -> dict[str, Any]:
-    """`config` as nested dictionaries of plain values, as in `config.json`."""
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return values
-
-
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as `{"distillation.temperature": 5.0, ...}`."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-def command(config: Config, program: str) -> str:
-    """The command that repeats a run: its differences from the `eurosat` preset, without folder names.
-
-    Args:
-        config: settings of the run.
-        program: module, such as `keras_satkd.distill`.
-    """
-    return shlex.join(["python", "-m", program, *words(config, load("eurosat"))])
-
-
-def load(name: str) -> Config:
-    """The configuration of a preset (`eurosat`, `eurosat_long`, `demo`, `paper`, `study`) or of a TOML file.
-
-    Raises:
-        UserError: neither exists, the file is not valid TOML, or it contains an unknown setting.
-    """
-    path = Path(name)
-    if path.suffix != ".toml":
-        path = PRESETS / f"{name}.toml"
-        if not path.exists():
-            raise unknown_name("preset", name, [preset.stem for preset in PRESETS.glob("*.toml")])
-    try:
-        values = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise UserError(f"--config {name}: {error.strerror}; give a preset's name or a TOML file") from None
-    except ValueError as error:
-        raise UserError(f"--config {name} is not TOML: {error}") from None
-    return from_dict(values, f"--config {name}")

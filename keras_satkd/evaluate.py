@@ -18,7 +18,8 @@ import tyro
 from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import Config, DataConfig, validated
+from keras_satkd.config import Config, DataConfig
+from keras_satkd.config_io import validated
 
 if TYPE_CHECKING:
     from firmware_export.images.image_set import ImageSet

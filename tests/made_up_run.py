@@ -10,7 +10,7 @@ from firmware_export.common.files import write_json
 from firmware_export.images.image_set import ImageSet
 from firmware_export.verify import abstention
 from keras_satkd.camera.suite import KINDS
-from keras_satkd.config import from_dict, load, to_dict
+from keras_satkd.config_io import from_dict, load, to_dict
 from keras_satkd.data.corruptions import CORRUPTIONS
 from keras_satkd.evaluation import predictions
 from keras_satkd.models.pretrained import EUROSAT_CLASSES

@@ -14,7 +14,8 @@ import h5py
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
-from keras_satkd.config import TrainingConfig, command
+from keras_satkd.config import TrainingConfig
+from keras_satkd.config_io import command
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.evaluation import classifier

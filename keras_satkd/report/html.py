@@ -9,7 +9,7 @@ from PIL import Image
 
 from firmware_export.common.templating import render_template
 from keras_satkd import __version__
-from keras_satkd.config import command
+from keras_satkd.config_io import command
 from keras_satkd.evaluation import predictions
 from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report import panels, summary

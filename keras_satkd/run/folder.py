@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from firmware_export.output.folder import remove as remove_export
-from keras_satkd.config import Config, from_dict, to_dict
+from keras_satkd.config import Config
+from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.run import history, results_file
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results

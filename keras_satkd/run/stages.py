@@ -7,7 +7,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from keras_satkd.config import Config, flatten, to_dict
+from keras_satkd.config import Config
+from keras_satkd.config_io import flatten, to_dict
 from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
     INT8_FILE,

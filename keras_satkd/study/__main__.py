@@ -16,7 +16,7 @@ from typing import NoReturn
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import load
+from keras_satkd.config_io import load
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 
 

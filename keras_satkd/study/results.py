@@ -11,7 +11,8 @@ from filelock import FileLock
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text, write_json, write_text
 from firmware_export.common.tables import markdown_table
-from keras_satkd.config import Config, from_dict, to_dict
+from keras_satkd.config import Config
+from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.models import teachers
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.report.figures.study import rows as draw_rows

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from keras_satkd.config import Config, from_dict, to_dict
+from keras_satkd.config import Config
+from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.models.pretrained import EUROSAT_TEACHERS
 
 ROWS: dict[str, dict[str, object]] = {

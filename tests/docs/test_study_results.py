@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from markdown_text import ROOT, text
 
-from keras_satkd.config import load
+from keras_satkd.config_io import load
 from keras_satkd.study import results
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
 

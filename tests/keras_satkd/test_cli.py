@@ -7,7 +7,7 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from keras_satkd.cli import parse
-from keras_satkd.config import load
+from keras_satkd.config_io import load
 
 
 def parsed(*arguments: str):

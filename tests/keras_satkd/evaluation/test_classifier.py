@@ -134,7 +134,7 @@ def test_what_is_no_model(tmp_path):
         load(str(tmp_path))
     for name, said in [
         ("model.onnx", "unknown file format"),
-        ("model.tflite", "no .tflite model"),
+        ("model.tflite", "is not a .tflite model"),
         ("m.keras", "no .keras"),
     ]:
         (tmp_path / name).write_bytes(b"nothing")

@@ -6,8 +6,9 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import Config, DataConfig, from_dict, to_dict
-from keras_satkd.config import load as preset
+from keras_satkd.config import Config, DataConfig
+from keras_satkd.config_io import from_dict, to_dict
+from keras_satkd.config_io import load as preset
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
 from keras_satkd.models import teachers

@@ -20,7 +20,7 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.reader import read
 from keras_satkd import distill
-from keras_satkd.config import from_dict, load
+from keras_satkd.config_io import from_dict, load
 from keras_satkd.pipeline import steps
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run

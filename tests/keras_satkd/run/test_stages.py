@@ -1,6 +1,7 @@
 import pytest
 
-from keras_satkd.config import Config, flatten, from_dict, to_dict
+from keras_satkd.config import Config
+from keras_satkd.config_io import flatten, from_dict, to_dict
 from keras_satkd.run import stages
 from keras_satkd.run.stages import Stage
 

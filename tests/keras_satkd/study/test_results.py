@@ -5,7 +5,8 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import Config, DataConfig, TeachersConfig, load
+from keras_satkd.config import Config, DataConfig, TeachersConfig
+from keras_satkd.config_io import load
 from keras_satkd.models import teachers
 from keras_satkd.run.folder import InUse
 from keras_satkd.study import results, rows, trainings

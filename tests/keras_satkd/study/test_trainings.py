@@ -6,7 +6,7 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import from_dict, load
+from keras_satkd.config_io import from_dict, load
 from keras_satkd.study import rows, trainings
 from keras_satkd.training import run_offloaded
 
