@@ -43,7 +43,7 @@ def test_the_int8_model_comes_from_quantization_aware_training_where_it_was_done
     assert len(history.of_phases(run.path(history.FILE), ["quantization"])) == epochs
     int8 = run.path(INT8_FILE).read_bytes()
     assert run.results[INT8].bytes == len(int8)
-    assert read(int8).inputs[0].shape == (1, 16, 16, 3)
+    assert read(int8).graph.inputs[0].shape == (1, 16, 16, 3)
     assert (int8 == run.path(POST_TRAINING_FILE).read_bytes()) == (not epochs)
 
 
