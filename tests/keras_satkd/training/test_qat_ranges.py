@@ -68,7 +68,7 @@ def test_dark_images_leave_the_input_at_pixels_divided_by_255(student, images):
     model = tfmot.quantization.keras.quantize_model(student)
     fix_ranges(model, student, dark)
     model(dark / np.float32(255), training=True)
-    assert read(quantized_aware_to_int8(model)).has_unit_input
+    assert read(quantized_aware_to_int8(model)).graph.has_unit_input
 
 
 def test_no_batch_moves_a_range(quantized, images):
