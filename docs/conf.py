@@ -18,7 +18,7 @@ from firmware_export.common.stderr import captured_stderr  # noqa: E402
 project = "keras_satkd"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_heading_anchors = 4
-exclude_patterns = ["engine", "pictures"]
+exclude_patterns = ["camera", "engine", "pictures"]
 html_theme = "furo"
 html_title = "keras_satkd"
 html_show_copyright = False
