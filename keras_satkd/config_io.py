@@ -95,15 +95,29 @@ def load(name: str) -> Config:
     Raises:
         UserError: neither exists, the file is not valid TOML, or it contains an unknown setting.
     """
+    return from_dict(read_toml(name, PRESETS, "preset", "--config"), f"--config {name}")
+
+
+def read_toml(name: str, folder: Path, kind: str, option: str) -> dict[str, Any]:
+    """The content of a TOML file, which is given by its path or by its name in a folder of the package.
+
+    Args:
+        name: a path that ends in `.toml`, or the stem of a file in `folder`.
+        folder: TOML files that come with the package.
+        kind: what the file describes, for error messages: `preset`, `sensor`.
+        option: the command-line option that gave `name`, for error messages.
+
+    Raises:
+        UserError: the file does not exist, cannot be read, or is not valid TOML.
+    """
     path = Path(name)
     if path.suffix != ".toml":
-        path = PRESETS / f"{name}.toml"
+        path = folder / f"{name}.toml"
         if not path.exists():
-            raise unknown_name("preset", name, [preset.stem for preset in PRESETS.glob("*.toml")])
+            raise unknown_name(kind, name, [known.stem for known in folder.glob("*.toml")])
     try:
-        values = tomllib.loads(read_text(path))
+        return tomllib.loads(read_text(path))
     except OSError as error:
-        raise UserError(f"--config {name}: {error.strerror}; give a preset's name or a TOML file") from None
+        raise UserError(f"{option} {name}: {error.strerror}; give a {kind}'s name or a TOML file") from None
     except ValueError as error:
-        raise UserError(f"--config {name} is not TOML: {error}") from None
-    return from_dict(values, f"--config {name}")
+        raise UserError(f"{option} {name} is not TOML: {error}") from None

@@ -12,7 +12,6 @@ Evaluation takes images with the sensor's values; training draws from its ranges
 half of the value to twice the value. What is left out does not disturb.
 """
 
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from keras_satkd.camera.pixels import in_parts
 from keras_satkd.camera.suite import HELD_OUT, KINDS
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import CameraConfig
+from keras_satkd.config_io import read_toml
 
 FOLDER = Path(__file__).parent / "sensors"
 """Where the package's own sensors lie."""
@@ -183,18 +183,7 @@ def load(name: str) -> Sensor:
     Raises:
         UserError: neither exists, or the file is not TOML, or it holds what is no figure of a sensor.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        path = FOLDER / f"{name}.toml"
-        if not path.exists():
-            raise unknown_name("sensor", name, [sensor.stem for sensor in FOLDER.glob("*.toml")])
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--sensor {name}: {error.strerror}; give a sensor's name or a TOML file") from None
-    except ValueError as error:
-        raise UserError(f"--sensor {name} is not TOML: {error}") from None
-    return _validated(values, f"--sensor {name}")
+    return _validated(read_toml(name, FOLDER, "sensor", "--sensor"), f"--sensor {name}")
 
 
 def mixture(config: CameraConfig) -> Mixture | None:

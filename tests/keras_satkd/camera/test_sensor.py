@@ -107,3 +107,9 @@ def test_sensors_that_are_none(tmp_path):
 def test_another_number_of_bands(tmp_path):
     with pytest.raises(UserError, match="snr has 2 bands, the images have 3"):
         read(tmp_path, "snr = [10, 20]").capture(GREY)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (tmp_path / "mine.toml").write_text("snr = 100\n", encoding="utf-8-sig")
+    (tmp_path / "plain.toml").write_text("snr = 100\n", encoding="utf-8")
+    assert sensor.load(str(tmp_path / "mine.toml")).snr == sensor.load(str(tmp_path / "plain.toml")).snr
