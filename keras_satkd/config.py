@@ -69,6 +69,9 @@ class CameraConfig(_Strict):
     draws from its ranges, the test reports at its values; images stay as they are when not given."""
     share: Threshold = 0.5
     """Part of the training and validation images that pass through the camera."""
+    teachers_see: Literal["disturbed", "clean"] = "disturbed"
+    """What the teachers of a student see: `disturbed`: what the student sees; `clean`: that view before the camera,
+    for teachers that were not trained under it."""
 
 
 @dataclass(frozen=True)

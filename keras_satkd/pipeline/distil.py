@@ -23,7 +23,13 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
     uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
     found = teach(run, inputs) if uses_teachers else []
     return compute_teacher_logits(
-        found, inputs.split, config.distillation, config.distillation.augmentation, config.data, inputs.camera
+        found,
+        inputs.split,
+        config.distillation,
+        config.distillation.augmentation,
+        config.data,
+        inputs.camera,
+        config.camera.teachers_see,
     )
 
 

@@ -130,6 +130,7 @@ def compute_teacher_logits(
     augmentation: str,
     data: DataConfig,
     camera: Mixture | None = None,
+    teachers_see: str = "disturbed",
 ) -> TeacherTargets:
     """Run the teachers once on training and validation images. Logits that are in the cache are read from it.
 
@@ -140,14 +141,16 @@ def compute_teacher_logits(
         augmentation: policy of the training images.
         data: seed of the views, and the cache folder.
         camera: disturbs training and validation images.
+        teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
     """
     if not teachers:
         return TeacherTargets((), augmentation, camera=camera)
+    seen_through = camera if teachers_see == "disturbed" else None
     run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
-    validation = run(split.validation.images, policy="none", views=1, camera=camera)
+    validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
     training = None
     if config.teacher_logits != "in-loop":
-        training = run(split.train.images, policy=augmentation, views=config.views, camera=camera)
+        training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     calibration = tuple(
