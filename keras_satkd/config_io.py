@@ -90,7 +90,9 @@ def command(config: Config, program: str) -> str:
 
 
 def load(name: str) -> Config:
-    """The configuration of a preset (`eurosat`, `eurosat_long`, `demo`, `paper`, `study`) or of a TOML file.
+    """The configuration of a preset or of a TOML file.
+
+    The presets are `eurosat`, `eurosat_camera`, `eurosat_long`, `demo`, `paper` and `study`.
 
     Raises:
         UserError: neither exists, the file is not valid TOML, or it contains an unknown setting.
