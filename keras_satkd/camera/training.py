@@ -30,6 +30,7 @@ class Range:
         high: greatest severity.
         logarithmic: uniform in the logarithm.
         profile: each band's severity over the bands' mean; all bands have the same when not given.
+        spread: each band's severity is drawn within this fraction above or below; 0: all bands have the same.
     """
 
     probability: float
@@ -37,6 +38,7 @@ class Range:
     high: float
     logarithmic: bool = False
     profile: tuple[float, ...] | None = None
+    spread: float = 0.0
 
     def draw(self, uniform: np.ndarray) -> np.ndarray:
         """Severities [N], or [N, C] with a profile, of numbers [N] in [0, 1)."""
@@ -48,7 +50,7 @@ class Range:
 
 
 BROAD: dict[str, Range] = {
-    "psf": Range(0.35, 0.3, 1.5),
+    "psf": Range(0.35, 0.3, 1.5, spread=0.4),  # a lens does not focus all bands alike
     "smear": Range(0.1, 1, 6),
     "gain": Range(0.15, 0.8, 1.2),
     "band_gain": Range(0.15, 1, 10),
@@ -110,7 +112,15 @@ class Mixture:
             chosen = draws[:, at, 0] < drawn.probability
             if chosen.any():
                 severities = drawn.draw(draws[chosen, at, 1])
+                if drawn.spread:
+                    factors = _band_factors(drawn.spread, seeds[chosen], pixels.shape[-1])
+                    severities = severities.reshape(len(factors), -1) * factors
                 pixels[chosen] = KINDS[name].disturb(pixels[chosen], severities, seeds[chosen])
+
+
+def _band_factors(spread: float, seeds: np.ndarray, bands: int) -> np.ndarray:
+    uniform = np.array([generator.random(bands) for generator in generators(seeds, "bands")])
+    return 1 + spread * (2 * uniform - 1)
 
 
 def view_seeds(images: int, view: int, seed: int) -> np.ndarray:

@@ -40,6 +40,14 @@ def test_severities_lie_in_their_range():
     np.testing.assert_allclose(Range(1, 1, 100, logarithmic=True).draw(uniform)[[0, 5, 10]], [1, 10, 100])
 
 
+def test_bands_differ_by_no_more_than_the_spread():
+    found = Mixture({"gain": Range(1.0, 1.0, 1.0, spread=0.2)}, share=1.0)(IMAGES, SEEDS)
+    gains = found[:, :4].mean(axis=(1, 2)) / IMAGES[:, :4].mean(axis=(1, 2))
+    assert 0.79 < gains.min() < 0.85
+    assert 1.15 < gains.max() < 1.21
+    assert np.all(np.ptp(gains, axis=1) > 0)
+
+
 def test_every_trained_group_is_in_the_broad_mixture_and_no_other():
     assert {KINDS[name].group for name in BROAD} == {kind.group for kind in KINDS.values()} - set(HELD_OUT)
 
