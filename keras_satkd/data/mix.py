@@ -44,7 +44,9 @@ def partners(indices: tf.Tensor, draws: tf.Tensor, images: int) -> tf.Tensor:
     return (indices + steps) % images
 
 
-def mix_images(images: tf.Tensor, others: tf.Tensor, draws: tf.Tensor, config: MixingConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def mix_images(
+    images: tf.Tensor, others: tf.Tensor, draws: tf.Tensor, config: MixingConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Mix `config.share` of the images with their partners; the others stay as they are.
 
     Args:
@@ -60,16 +62,11 @@ def mix_images(images: tf.Tensor, others: tf.Tensor, draws: tf.Tensor, config: M
     size = images.shape[1]
     is_blended, is_pasted = _methods(draws[:, 0], config)
     own = _own_parts(draws[:, 2], config.alpha)
-    parts, mixed = tf.ones_like(own), images
-    if config.method != "cutmix":
-        parts = tf.where(is_blended, own, parts)
-        mixed = _blend(images, others, parts)
-    if config.method != "mixup":
-        box = _box(tf.where(is_pasted, own, 1.0), draws[:, 3:], size)
-        mixed = tf.where(_inside(box, size)[..., None], others, mixed)
-        area = tf.reduce_prod(box[:, 1] - box[:, 0], axis=1)
-        parts *= 1 - tf.cast(area, tf.float32) / size**2
-    return mixed, parts
+    parts = tf.where(is_blended, own, 1.0)
+    box = _box(tf.where(is_pasted, own, 1.0), draws[:, 3:], size)
+    mixed = _blend(images, others, tf.where(_inside(box, size), 0.0, parts[:, None, None]))
+    area = tf.reduce_prod(box[:, 1] - box[:, 0], axis=1)
+    return mixed, parts * (1 - tf.cast(area, tf.float32) / size**2)
 
 
 def mix_labels(labels: tf.Tensor, others: tf.Tensor, parts: tf.Tensor, classes: int) -> tf.Tensor:
@@ -80,11 +77,9 @@ def mix_labels(labels: tf.Tensor, others: tf.Tensor, parts: tf.Tensor, classes: 
 
 def _methods(drawn: tf.Tensor, config: MixingConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Whether each image is mixed by MixUp, and by CutMix: bool [B] each, never both."""
-    is_mixed = drawn < config.share
-    if config.method == "both":
-        is_blended = drawn < config.share / 2
-        return is_blended, is_mixed & ~is_blended
-    return is_mixed, is_mixed
+    blended_share = config.share * {"mixup": 1.0, "cutmix": 0.0, "both": 0.5}[config.method]
+    is_blended = drawn < blended_share
+    return is_blended, (drawn < config.share) & ~is_blended
 
 
 def _own_parts(drawn: tf.Tensor, alpha: float) -> tf.Tensor:
@@ -94,11 +89,10 @@ def _own_parts(drawn: tf.Tensor, alpha: float) -> tf.Tensor:
     return tf.gather(tf.constant(quantiles, tf.float32), tf.cast(drawn * QUANTILES, tf.int32))
 
 
-def _blend(images: tf.Tensor, others: tf.Tensor, parts: tf.Tensor) -> tf.Tensor:
-    """Parts [B] of the images' light and the rest of the others', rounded to uint8."""
-    own = parts[:, None, None, None]
-    light = own * tf.cast(images, tf.float32) + (1 - own) * tf.cast(others, tf.float32)
-    return tf.saturate_cast(tf.round(light), tf.uint8)
+def _blend(images: tf.Tensor, others: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+    """Parts `own` [B, S, S] in 0..1 of the images' light and the rest of the others', rounded to uint8."""
+    others = tf.cast(others, tf.float32)
+    return tf.cast(tf.round(others + own[..., None] * (tf.cast(images, tf.float32) - others)), tf.uint8)
 
 
 def _box(own: tf.Tensor, centre: tf.Tensor, size: int) -> tf.Tensor:

@@ -194,9 +194,7 @@ def compute_teacher_logits(
     validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
     training = None
     if config.teacher_logits != "in-loop":
-        training = run(
-            split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing
-        )
+        training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     calibration = tuple(
