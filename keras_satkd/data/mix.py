@@ -70,7 +70,7 @@ def mix_images(
 
 
 def mix_labels(labels: tf.Tensor, others: tf.Tensor, parts: tf.Tensor, classes: int) -> tf.Tensor:
-    """Labels of mixed images: int [B] each, and float32 [B] in 0..1 from `mix_images` → float32 [B, classes] of sum 1."""
+    """Labels of mixed images: int [B] each, and float32 [B] from `mix_images` → float32 [B, classes] of sum 1."""
     own, other = tf.one_hot(labels, classes), tf.one_hot(others, classes)
     return parts[:, None] * own + (1 - parts[:, None]) * other
 

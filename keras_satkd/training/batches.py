@@ -118,7 +118,9 @@ def batch_maker(
             return pipeline(batch)
         return augment.augment(batch, numbers_of(draws, augment.DRAWS, chosen, seeds), augmentation)
 
-    def mixed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def mixed(
+        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, mixing: MixingConfig
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         indices, view = tf.unstack(chosen, axis=1)
         # With `seeds` themselves, the mix would depend on the augmentation.
         numbers = numbers_of(mixing_draws, mix.DRAWS, chosen, tf.random.fold_in(seeds, 1))
@@ -142,7 +144,7 @@ def batch_maker(
         chosen = tf.stack([indices, view], axis=1)
         batch, targets = views_of(chosen, seeds), tf.gather(labels, indices)
         if mixing is not None:
-            batch, targets = mixed(batch, chosen, seeds)
+            batch, targets = mixed(batch, chosen, seeds, mixing)
         inputs = {"image": disturbed(batch, chosen, seeds)}
         if keeps_clean:
             inputs["teacher_image"] = batch

@@ -115,10 +115,8 @@ def test_jax_trains_on_the_same_stored_mixes(tmp_path, split, exported):
     folder, _ = exported("satellite", config=config, logits=logits, mixing=mixing)
     [printed] = [json.loads(line) for line in run(folder).splitlines()]
     settings = {"batch_size": 10, "augmentation": "satellite", "seed": 7, "view_logits": logits[0], "mixing": mixing}
-    training, validation = (
-        training_batches(split.train, **settings),
-        evaluation_batches(split.validation, 12, logits[1]),
-    )
+    training = training_batches(split.train, **settings)
+    validation = evaluation_batches(split.validation, 12, logits[1])
     fit(distiller(), training, validation, config, phase="distillation", workdir=tmp_path / "here")
     [expected] = history.read(tmp_path / "here" / history.FILE)
     for name in ("loss", "ground_truth_loss", "distillation_loss", "accuracy"):
