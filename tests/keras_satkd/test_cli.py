@@ -74,13 +74,3 @@ def test_mixed_images_without_logits_of_them_are_refused_at_the_start(tmp_path):
     [line] = done.stderr.splitlines()
     assert "distillation.mixing.method 'mixup' needs teacher logits of each mixed image" in line
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("group", ["teachers", "distillation"])
-def test_help_lists_the_settings_of_mixing(group, capsys):
-    with pytest.raises(SystemExit):
-        parsed("--help")
-    listed = capsys.readouterr().out
-    assert f"--{group}.mixing.method {{none,mixup,cutmix,both}}" in listed
-    assert f"--{group}.mixing.share" in listed
-    assert f"--{group}.mixing.alpha" in listed
