@@ -24,6 +24,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Augmentation = Literal["none", "dihedral", "satellite", "randaugment"]
 Schedule = Literal["constant", "cosine", "plateau"]
 Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
+Mixing = Literal["none", "mixup", "cutmix", "both"]
 MixedPrecision = Literal["auto", "on", "off"]
 
 PLATEAU_PATIENCE = 10
@@ -70,8 +71,8 @@ class CameraConfig(_Strict):
     share: Threshold = 0.5
     """Part of the training and validation images that pass through the camera."""
     teachers_see: Literal["disturbed", "clean"] = "disturbed"
-    """What the teachers of a student see: `disturbed`: what the student sees; `clean`: that view before the camera,
-    for teachers that were not trained under it."""
+    """What teachers see, those of a student and those in `teachers.taught_by`: `disturbed`: what the student sees;
+    `clean`: that view before the camera, for teachers that were not trained under it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,19 @@ class TrainingConfig(_Strict):
     """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
     patience: Count | None = None
     """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
+
+
+@dataclass(frozen=True)
+class MixingConfig(_Strict):
+    """Each mixed image is made of two training images, and so is its label. Teachers see the same mix; the camera
+    disturbs it. QAT mixes as distillation does. Not with averaged teacher logits."""
+
+    method: Mixing = "none"
+    """`mixup`: both images, blended; `cutmix`: a box of the other image is pasted; `both`: either, half of the time."""
+    share: Threshold = 0.5
+    """Part of the training images that are mixed."""
+    alpha: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+    """The image's part in its mix is drawn from Beta(α, α). 1: uniform; below 1: one of both images prevails."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +145,7 @@ class TeachersConfig(TrainingConfig):
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
     `randaugment`: RandAugment of KerasCV."""
+    mixing: MixingConfig = field(default_factory=MixingConfig)
 
 
 @dataclass(frozen=True)
@@ -169,6 +184,7 @@ class DistillationConfig(TrainingConfig):
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
     `randaugment`: RandAugment of KerasCV."""
+    mixing: MixingConfig = field(default_factory=MixingConfig)
     temperature: Positive = 5.0  # the paper's
     """τ: softens the probabilities of teachers and student."""
     teacher_logits: Literal["precomputed", "averaged", "in-loop"] = "precomputed"

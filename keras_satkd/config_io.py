@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from firmware_export.common.command_line import words
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text
-from keras_satkd.config import Config
+from keras_satkd.config import Config, MixingConfig
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -36,7 +36,19 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
         raise _not_repeatable(origin, "distillation.augmentation")
     if config.teachers.taught_by and config.teachers.augmentation == "randaugment" and not is_in_loop:
         raise _not_repeatable(origin, "teachers.augmentation")
+    if config.distillation.teacher_logits == "averaged":
+        _check_unmixed(config.distillation.mixing, origin, "distillation")
+        if config.teachers.taught_by:
+            _check_unmixed(config.teachers.mixing, origin, "teachers")
     return config
+
+
+def _check_unmixed(mixing: MixingConfig, origin: str, group: str) -> None:
+    if mixing.method != "none":
+        raise UserError(
+            f"{origin}: {group}.mixing.method {mixing.method!r} needs teacher logits of each mixed image, and averaged "
+            "logits are those of unmixed ones: use 'none', or --distillation.teacher-logits precomputed or in-loop"
+        )
 
 
 def _not_repeatable(origin: str, setting: str) -> UserError:

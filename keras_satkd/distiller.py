@@ -21,8 +21,9 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
     [B, H, W, 3] in 0..255 of any numeric type, `teacher_logits` float [B, T, C] (`training.teacher_logits` computes
-    them). If they are missing, the teachers run inside the training step. `y` is int [B] or [B, 1] in 0..C-1, or float
-    [B, C] (one-hot or mixed).
+    them). If they are missing, the teachers run inside the training step, on `teacher_image` if `x` has it: images of
+    the same kind, for teachers that see another view. `y` is int [B] or [B, 1] in 0..C-1, or float [B, C] (one-hot or
+    mixed); the accuracy of a mixed label counts the class with the largest part.
 
     `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Of
     labels from a `tf.data.Dataset` or a generator, only the shape is checked, because a check of the values inside the
@@ -147,7 +148,8 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
         teacher_logits = self._teacher_logits(inputs)
         if teacher_logits is None and self.teacher_names:
-            teacher_logits = self._run_teachers(inputs["image"] if isinstance(inputs, dict) else inputs)
+            images = inputs.get("teacher_image", inputs["image"]) if isinstance(inputs, dict) else inputs
+            teacher_logits = self._run_teachers(images)
         with tf.GradientTape() as tape:
             student_logits = self(inputs, training=True)
             loss = self._loss(labels, student_logits, teacher_logits, sample_weight)

@@ -62,7 +62,8 @@ def turn(images: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """
 
     def chosen(bit: int, changed: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        return tf.where(tf.bitwise.bitwise_and(orientation, bit)[:, None, None, None] != 0, changed, kept)
+        # It copies whole images; `tf.where` would broadcast the condition to every pixel, which is three times slower.
+        return tf.raw_ops.Select(condition=tf.bitwise.bitwise_and(orientation, bit) != 0, x=changed, y=kept)
 
     images = chosen(1, tf.reverse(images, [1]), images)
     images = chosen(2, tf.reverse(images, [2]), images)

@@ -30,6 +30,7 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
         config.data,
         inputs.camera,
         config.camera.teachers_see,
+        config.distillation.mixing,
     )
 
 

@@ -31,7 +31,14 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
     config, split, phase = run.config.teachers, inputs.split, stages.teacher(specification).phase
     assert phase is not None
     targets = compute_teacher_logits(
-        inputs.teachers_of_teachers, split, run.config.distillation, config.augmentation, run.config.data, inputs.camera
+        inputs.teachers_of_teachers,
+        split,
+        run.config.distillation,
+        config.augmentation,
+        run.config.data,
+        inputs.camera,
+        run.config.camera.teachers_see,
+        config.mixing,
     )
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):

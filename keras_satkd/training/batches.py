@@ -11,10 +11,14 @@ import tensorflow as tf
 
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture, view_seeds
-from keras_satkd.data import augment
+from keras_satkd.config import MixingConfig
+from keras_satkd.data import augment, mix
 from keras_satkd.training.teacher_logits import ViewLogits
 
 MakeBatch = Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
+
+STORED = ("draws", "camera_seeds", "mixing_draws")
+"""Random numbers that `ViewLogits` may have for its views."""
 
 
 def training_batches(
@@ -25,13 +29,17 @@ def training_batches(
     seed: int,
     view_logits: ViewLogits | None = None,
     camera: Mixture | None = None,
+    mixing: MixingConfig | None = None,
+    keeps_clean: bool = False,
 ) -> tf.data.Dataset:
     """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch; each iteration shuffles and augments anew.
 
-    A camera disturbs its share of the images.
+    With `mixing`, images are mixed with others after augmentation, as scenes in front of the camera, and labels are
+    float32 [B, C]. A camera then disturbs its share of the images.
 
     With `view_logits` the inputs contain `teacher_logits`, float32 [B, T, C]. If `view_logits` has draws, each image is
-    replaced with one of those views, chosen at random every epoch, with the logits of that view.
+    replaced with one of those views, chosen at random every epoch, with the logits of that view. With `keeps_clean`,
+    they contain `teacher_image`: the images without the camera's disturbance.
     """
     make = batch_maker(
         tf.constant(images.images),
@@ -39,6 +47,9 @@ def training_batches(
         augmentation,
         seed,
         camera=camera,
+        mixing=mixing,
+        classes=len(images.class_names),
+        keeps_clean=keeps_clean,
         **{name: tf.constant(values) for name, values in known(view_logits).items()},
     )
     chosen = choices(len(images), batch_size, seed)
@@ -59,8 +70,8 @@ def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
     """Arguments of `batch_maker` for the teacher logits."""
     if view_logits is None:
         return {}
-    views = {"draws": view_logits.draws, "camera_seeds": view_logits.camera_seeds}
-    return {"teacher_logits": view_logits.logits, **{name: held for name, held in views.items() if held is not None}}
+    held = {"teacher_logits": view_logits.logits, **{name: getattr(view_logits, name) for name in STORED}}
+    return {name: values for name, values in held.items() if values is not None}
 
 
 def batch_maker(
@@ -72,7 +83,11 @@ def batch_maker(
     teacher_logits: tf.Tensor | None = None,
     draws: tf.Tensor | None = None,
     camera_seeds: tf.Tensor | None = None,
+    mixing_draws: tf.Tensor | None = None,
     camera: Mixture | None = None,
+    mixing: MixingConfig | None = None,
+    classes: int = 0,
+    keeps_clean: bool = False,
 ) -> MakeBatch:
     """A function that makes a batch from one of the `choices`.
 
@@ -82,42 +97,62 @@ def batch_maker(
         augmentation: the augmentation policy.
         seed: seed of `randaugment`, which does not use the seeds in `choices`.
         teacher_logits: float16 [N, V, T, C]; V is 1 without `draws`.
-        draws: float32 [N, V, DRAWS].
-        camera_seeds: int64 [N, V], of the camera's disturbance of each view; fresh ones when not given.
+        draws: float32 [N, V, augment.DRAWS], of stored views; fresh views when not given.
+        camera_seeds: int64 [N, V], of the camera's disturbance of each stored view; fresh ones when not given.
+        mixing_draws: float32 [N, V, mix.DRAWS], of the mix of each stored view; fresh mixes when not given.
         camera: disturbs the views.
+        mixing: mixes the views before the camera sees them; labels are then float32 [B, C].
+        classes: C, for `mixing`.
+        keeps_clean: the batch also has the views before the camera, as `teacher_image`.
     """
     pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
 
-    def disturbed(batch: tf.Tensor, seeds: tf.Tensor, chosen: tf.Tensor | None = None) -> tf.Tensor:
+    def numbers_of(stored: tf.Tensor | None, width: int, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        if stored is None:
+            return tf.random.stateless_uniform((tf.shape(chosen)[0], width), seeds)
+        return tf.gather_nd(stored, chosen)
+
+    def views_of(chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        batch = tf.gather(pixels, chosen[:, 0])
+        if pipeline is not None:
+            return pipeline(batch)
+        return augment.augment(batch, numbers_of(draws, augment.DRAWS, chosen, seeds), augmentation)
+
+    def mixed(
+        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, mixing: MixingConfig
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        indices, view = tf.unstack(chosen, axis=1)
+        # With `seeds` themselves, the mix would depend on the augmentation.
+        numbers = numbers_of(mixing_draws, mix.DRAWS, chosen, tf.random.fold_in(seeds, 1))
+        partners = mix.partners(indices, numbers, pixels.shape[0])
+        others = views_of(tf.stack([partners, view], axis=1), tf.random.fold_in(seeds, 2))
+        batch, parts = mix.mix_images(batch, others, numbers, mixing)
+        return batch, mix.mix_labels(tf.gather(labels, indices), tf.gather(labels, partners), parts, classes)
+
+    def disturbed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         if camera is None:
             return batch
-        if chosen is not None and camera_seeds is not None:
+        if camera_seeds is not None:
             return camera.in_graph(batch, tf.gather_nd(camera_seeds, chosen))
         drawn = tf.random.stateless_uniform(tf.shape(batch)[:1], seeds, 0, tf.int64.max, tf.int64)
         return camera.in_graph(batch, drawn)
 
-    def fresh(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        batch = tf.gather(pixels, indices)
-        if pipeline is not None:
-            return {"image": disturbed(pipeline(batch), seeds)}, tf.gather(labels, indices)
-        numbers = tf.random.stateless_uniform((tf.size(indices), augment.DRAWS), seeds)
-        inputs = {"image": disturbed(augment.augment(batch, numbers, augmentation), seeds)}
-        if teacher_logits is not None:
-            inputs["teacher_logits"] = tf.cast(tf.gather(teacher_logits[:, 0], indices), tf.float32)
-        return inputs, tf.gather(labels, indices)
-
-    def precomputed(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        assert draws is not None
-        view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
+    def make(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        view = tf.zeros_like(indices)
+        if draws is not None:
+            view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
         chosen = tf.stack([indices, view], axis=1)
-        batch = augment.augment(tf.gather(pixels, indices), tf.gather_nd(draws, chosen), augmentation)
-        inputs = {
-            "image": disturbed(batch, seeds, chosen),
-            "teacher_logits": tf.cast(tf.gather_nd(teacher_logits, chosen), tf.float32),
-        }
-        return inputs, tf.gather(labels, indices)
+        batch, targets = views_of(chosen, seeds), tf.gather(labels, indices)
+        if mixing is not None:
+            batch, targets = mixed(batch, chosen, seeds, mixing)
+        inputs = {"image": disturbed(batch, chosen, seeds)}
+        if keeps_clean:
+            inputs["teacher_image"] = batch
+        if teacher_logits is not None:
+            inputs["teacher_logits"] = tf.cast(tf.gather_nd(teacher_logits, chosen), tf.float32)
+        return inputs, targets
 
-    return fresh if draws is None else precomputed
+    return make
 
 
 def evaluation_batches(

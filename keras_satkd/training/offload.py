@@ -18,13 +18,13 @@ import tf_keras
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_bytes, write_json, write_with
-from keras_satkd.config import TrainingConfig
+from keras_satkd.config import MixingConfig, TrainingConfig
 from keras_satkd.data import augment
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
-from keras_satkd.training.batches import batch_maker, choices, known
+from keras_satkd.training.batches import STORED, batch_maker, choices, known
 from keras_satkd.training.fit import compile_for
 from keras_satkd.training.teacher_logits import ViewLogits
 from keras_satkd.training.xla_program import compile_program
@@ -64,6 +64,7 @@ def export_training(
     augmentation: str,
     seed: int,
     folder: Path,
+    mixing: MixingConfig | None = None,
 ) -> None:
     """Write everything that `run_offloaded.py` needs to train as `training.fit` would.
 
@@ -75,6 +76,7 @@ def export_training(
         augmentation: one of `augment.REPEATABLE`.
         seed: seed of the order of images and their views.
         folder: output folder for the program, its arguments and its state.
+        mixing: mixes training images with others.
 
     Raises:
         UserError: this training cannot be written as a program; nothing is written.
@@ -97,7 +99,7 @@ def export_training(
         name: tf.TensorSpec(array.shape[1:] if name in EVERY_EPOCH else array.shape, array.dtype)
         for name, array in arguments.items()
     }
-    program = compile_program(_epoch(distiller, list(arguments), augmentation), specifications)
+    program = compile_program(_epoch(distiller, list(arguments), augmentation, mixing), specifications)
     for name, array in arguments.items():
         write_with(folder / f"{name}.npy", partial(np.save, arr=array))
     values = {str(position): variable.numpy() for position, variable in enumerate(program.state)}
@@ -158,11 +160,14 @@ def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np
     }
 
 
-def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str) -> Any:
+def _epoch(distiller: Distiller, names: Sequence[str], augmentation: str, mixing: MixingConfig | None) -> Any:
     def epoch(*arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(names, arrays, strict=True))
-        from_teachers = {name: given[name] for name in ("teacher_logits", "draws") if name in given}
-        make = batch_maker(given["pixels"], given["labels"], augmentation, **from_teachers)
+        from_teachers = {name: given[name] for name in ("teacher_logits", *STORED) if name in given}
+        classes = distiller.student.output_shape[-1]
+        make = batch_maker(
+            given["pixels"], given["labels"], augmentation, mixing=mixing, classes=classes, **from_teachers
+        )
         distiller.reset_metrics()
         for step in tf.range(len(given["seeds"])):
             distiller.train_step(make(tf.cast(given["indices"][step], tf.int64), given["seeds"][step]))

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from firmware_export.common.files import write_with
 from keras_satkd.camera.training import Mixture, view_seeds
-from keras_satkd.config import DataConfig, DistillationConfig
-from keras_satkd.data import augment
+from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig
+from keras_satkd.data import augment, mix
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
@@ -35,14 +35,23 @@ class ViewLogits:
             every view of an image.
         logits: float16 [N, V, T, C].
         camera_seeds: int64 [N, V], of the camera's disturbance of each view; None without a camera.
+        mixing_draws: float32 [N, V, mix.DRAWS], the random numbers of each view's mix with another image
+            (`mix.mix_images`); None if the views are not mixed.
     """
 
     draws: np.ndarray | None
     logits: np.ndarray
     camera_seeds: np.ndarray | None = None
+    mixing_draws: np.ndarray | None = None
 
     def averaged(self) -> "ViewLogits":
-        """The mean over the views for each image and teacher, [N, 1, T, C], for use with every view."""
+        """The mean over the views for each image and teacher, [N, 1, T, C], for use with every view.
+
+        Raises:
+            ValueError: the views are mixed with other images, whose logits would be in the mean.
+        """
+        if self.mixing_draws is not None:
+            raise ValueError("views are mixed with other images: their logits cannot be averaged for each image")
         return ViewLogits(None, self.logits.mean(axis=1, keepdims=True, dtype=np.float32).astype(np.float16))
 
 
@@ -55,6 +64,7 @@ def compute_view_logits(
     seed: int,
     folder: Path,
     camera: Mixture | None = None,
+    mixing: MixingConfig | None = None,
     batch_size: int = 128,
 ) -> ViewLogits:
     """Run the teachers on `views` views of every image. Existing files in `folder` are read instead.
@@ -67,35 +77,55 @@ def compute_view_logits(
         seed: seed of the views.
         folder: contains one array [N, C] per teacher and view, named by a digest of all of its inputs.
         camera: disturbs the views.
+        mixing: mixes each view with the view of the same number of another image; None: the views are not mixed.
         batch_size: images per call of a teacher.
     """
     draws = augment.view_draws(len(images), views, seed)
+    mixing_draws = None if mixing is None else mix.view_draws(len(images), views, seed)
     pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     camera_seeds = np.stack([view_seeds(len(images), view, seed) for view in range(views)], axis=1)
-    recipe = f"{policy} {seed}" if camera is None else f"{policy} {seed} {camera}"
+    recipe = " ".join(str(part) for part in (policy, seed, camera, mixing) if part is not None)
     logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
     for position, teacher in enumerate(teachers):
-        logits_of = _logits_of(teacher, policy, camera)
+        logits_of = _logits_of(teacher, policy, camera, mixing)
         digest = teacher.digest()
         for view in range(views):
             name = hashlib.sha256(f"{digest} {pixels} {recipe} {view}".encode()).hexdigest()[:32]
             path = folder / f"{teacher.name}-{name}.npy"
             if not path.exists():
+                numbers = draws[:, view], camera_seeds[:, view], None if mixing_draws is None else mixing_draws[:, view]
                 starts = range(0, len(images), batch_size)
                 bar = tqdm(starts, desc=f"{teacher.name} view {view + 1} of {views}", unit="batch", disable=None)
+                parts = [logits_of(*_given(images, *numbers, slice(at, at + batch_size))) for at in bar]
                 # Half precision keeps 11 bits of a logit, far more than the loss needs at the usual temperatures.
-                given = images, draws[:, view], camera_seeds[:, view]
-                parts = [logits_of(*(array[at : at + batch_size] for array in given)) for at in bar]
                 seen = np.concatenate(parts).astype(np.float16)
                 write_with(path, partial(np.save, arr=seen))
             logits[:, view, position] = np.load(path)
-    return ViewLogits(draws, logits, None if camera is None else camera_seeds)
+    return ViewLogits(draws, logits, None if camera is None else camera_seeds, mixing_draws)
 
 
-def _logits_of(teacher: Teacher, policy: str, camera: Mixture | None) -> tf.types.experimental.PolymorphicFunction:
+def _given(
+    images: np.ndarray, draws: np.ndarray, camera_seeds: np.ndarray, mixing_draws: np.ndarray | None, batch: slice
+) -> tuple[np.ndarray, ...]:
+    """Arguments of `_logits_of`: the images of a batch and their random numbers, and those of their partners."""
+    own = images[batch], draws[batch], camera_seeds[batch]
+    if mixing_draws is None:
+        return own
+    indices, numbers = np.arange(len(images))[batch], mixing_draws[batch]
+    partners = mix.partners(indices, numbers, len(images)).numpy()
+    return *own, images[partners], draws[partners], numbers
+
+
+def _logits_of(
+    teacher: Teacher, policy: str, camera: Mixture | None, mixing: MixingConfig | None
+) -> tf.types.experimental.PolymorphicFunction:
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor, *partners: tf.Tensor) -> tf.Tensor:
         views = augment.augment(batch, numbers, policy)
+        if mixing is not None:
+            others, other_numbers, mixing_numbers = partners
+            others = augment.augment(others, other_numbers, policy)
+            views, _ = mix.mix_images(views, others, mixing_numbers, mixing)
         return teacher.logits(views if camera is None else camera.in_graph(views, seeds))
 
     return logits_of
@@ -113,6 +143,8 @@ class TeacherTargets:
             without teachers.
         training: logits of the training views; None when the teachers run inside the training step, or there are none.
         camera: disturbs training and validation images; None where they stay as they are.
+        mixing: mixes training images; None where they stay as they are.
+        teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
     """
 
     teachers: tuple[Teacher, ...]
@@ -121,6 +153,14 @@ class TeacherTargets:
     validation: ViewLogits | None = None
     training: ViewLogits | None = None
     camera: Mixture | None = None
+    mixing: MixingConfig | None = None
+    teachers_see: str = "disturbed"
+
+    @property
+    def runs_on_clean_views(self) -> bool:
+        """Whether teachers run inside the training step, on views that the camera does not disturb."""
+        runs = bool(self.teachers) and self.training is None
+        return runs and self.camera is not None and self.teachers_see == "clean"
 
 
 def compute_teacher_logits(
@@ -131,6 +171,7 @@ def compute_teacher_logits(
     data: DataConfig,
     camera: Mixture | None = None,
     teachers_see: str = "disturbed",
+    mixing: MixingConfig | None = None,
 ) -> TeacherTargets:
     """Run the teachers once on training and validation images. Logits that are in the cache are read from it.
 
@@ -142,18 +183,23 @@ def compute_teacher_logits(
         data: seed of the views, and the cache folder.
         camera: disturbs training and validation images.
         teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
+        mixing: mixes the training images before the camera sees them; not with averaged logits.
     """
+    if mixing is not None and mixing.method == "none":
+        mixing = None
     if not teachers:
-        return TeacherTargets((), augmentation, camera=camera)
+        return TeacherTargets((), augmentation, camera=camera, mixing=mixing)
     seen_through = camera if teachers_see == "disturbed" else None
     run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
     validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
     training = None
     if config.teacher_logits != "in-loop":
-        training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through)
+        training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     calibration = tuple(
         fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
     )
-    return TeacherTargets(tuple(teachers), augmentation, calibration, validation, training, camera)
+    return TeacherTargets(
+        tuple(teachers), augmentation, calibration, validation, training, camera, mixing, teachers_see
+    )

@@ -77,7 +77,7 @@ def train(
         if config.average:
             raise UserError(f"average {config.average:g} cannot be lowered: leave it at 0, or train here")
         logits = targets.training, targets.validation
-        export_training(distiller, split, logits, config, targets.augmentation, seed, folder)
+        export_training(distiller, split, logits, config, targets.augmentation, seed, folder, targets.mixing)
         raise TrainingExported(folder)
     training = training_batches(
         split.train,
@@ -86,6 +86,8 @@ def train(
         seed=seed,
         view_logits=targets.training,
         camera=targets.camera,
+        mixing=targets.mixing,
+        keeps_clean=targets.runs_on_clean_views,
     )
     validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
     fit(distiller, training, validation, config, phase=phase, workdir=workdir)

@@ -64,3 +64,13 @@ def test_help_imports_no_tensorflow(command):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--distillation.temperature" in done.stdout
+
+
+def test_mixed_images_without_logits_of_them_are_refused_at_the_start(tmp_path):
+    command = [sys.executable, "-m", "keras_satkd.distill", "--config", "eurosat_long", "--workdir", "run"]
+    command += ["--distillation.mixing.method", "mixup"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "distillation.mixing.method 'mixup' needs teacher logits of each mixed image" in line
+    assert not list(tmp_path.iterdir())

@@ -67,6 +67,9 @@ def test_paper_preset_is_the_published_setting():
         ("data.validation_fraction", 0.9, "must be below 1"),
         ("distillation.augmentation", "randaugment", "in-loop"),
         ("teachers.augmentation", "randaugment", "cannot be precomputed"),
+        ("distillation.mixing.method", "mixupp", "'mixup'"),
+        ("distillation.mixing.share", 1.1, "less than or equal to 1"),
+        ("teachers.mixing.alpha", 0, "greater than or equal to 0.01"),
         ("firmware.verification_images", 100, "greater than or equal to 256"),
     ],
 )
@@ -80,6 +83,21 @@ def test_values_out_of_range_name_setting_and_remedy(setting, value, said):
         from_dict(values, "--config mine.toml")
     assert "\n" not in str(error.value)
     assert "--config mine.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["mixup", "cutmix", "both"])
+def test_averaged_logits_are_not_those_of_mixed_images(method):
+    averaged, mixing = {"teacher_logits": "averaged"}, {"mixing": {"method": method}}
+    said = f"mixing.method '{method}' needs teacher logits of each mixed image.* use 'none', or --distillation.teacher-"
+    with pytest.raises(UserError, match=f"mine.toml: distillation.{said}") as error:
+        from_dict({"distillation": averaged | mixing}, "--config mine.toml")
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=f"mine.toml: teachers.{said}"):
+        from_dict({"distillation": averaged, "teachers": mixing | {"taught_by": ["folder"]}}, "--config mine.toml")
+    # Teachers without teachers need no logits.
+    assert from_dict({"distillation": averaged, "teachers": mixing}, "test").teachers.mixing.method == method
+    for logits in ("precomputed", "in-loop"):
+        assert from_dict({"distillation": {"teacher_logits": logits} | mixing}, "test").distillation.mixing.share == 0.5
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,22 @@ def test_precomputed_logits_train_like_teachers_in_the_loop(image_set, teacher):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+def test_teachers_in_the_loop_see_their_own_images_and_mixed_labels_count_by_their_largest_part(image_set, teacher):
+    images, one = image_set(12), teacher("one", 1)
+    mixed = (0.7 * np.eye(CLASSES)[images.labels] + 0.3 * np.eye(CLASSES)[[0] * 12]).astype(np.float32)
+    dark = images.images // 2
+    found = []
+    for teacher_logits in ({}, {"teacher_logits": one.logits(images.images)[:, None]}):
+        tf_keras.utils.set_random_seed(3)
+        student = students.build("resnet8", 16, CLASSES)
+        distiller = compiled(student, one, optimizer="sgd")
+        inputs = {"image": dark, **(teacher_logits or {"teacher_image": images.images})}
+        expected = np.mean(student(dark / np.float32(255), training=True).numpy().argmax(axis=1) == images.labels)
+        found.append(distiller.train_on_batch(inputs, mixed, return_dict=True))
+        assert found[-1]["accuracy"] == pytest.approx(expected)
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
 def test_teachers_neither_train_nor_count_nor_are_saved(student, dataset, teacher, tmp_path):
     one = teacher("one", 1)
     before = one.network.get_weights()

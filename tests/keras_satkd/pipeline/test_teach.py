@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from keras_satkd.config import Config, DataConfig, DistillationConfig, TeachersConfig
+from keras_satkd.camera.training import Mixture
+from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, MixingConfig, TeachersConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.pipeline import teach
 from keras_satkd.pipeline.inputs import Inputs
@@ -23,6 +24,37 @@ def test_the_temperature_of_a_teacher_is_fitted_on_validation_images(image_set, 
     split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
     scores = teach.validation_scores(teacher("one", 1), split)
     assert {"accuracy", "ece", "temperature"} <= set(scores)
+
+
+class _Trains(Exception):
+    """Ends a run where a training would begin."""
+
+
+def test_the_teachers_of_a_teacher_see_what_the_configuration_says(tmp_path, image_set, teacher, monkeypatch):
+    split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+    config = Config(
+        data=DataConfig(cache_dir=str(tmp_path / "cache")),
+        camera=CameraConfig(teachers_see="clean"),
+        teachers=TeachersConfig(names=(NAME,), initial_weights="none", mixing=MixingConfig(method="cutmix")),
+        distillation=DistillationConfig(views=1),
+    )
+    found = []
+
+    def train(network, split, targets, *arguments, **settings):
+        found.append(targets)
+        raise _Trains
+
+    monkeypatch.setattr(teach, "train", train)
+    run = Run(tmp_path / "run", config)
+    run.claim()
+    with pytest.raises(_Trains):
+        teach.teach(run, Inputs(split, {NAME: None}, [teacher("one", 1)], Mixture()))
+    [targets] = found
+    assert targets.mixing == config.teachers.mixing
+    assert targets.camera == Mixture()
+    # The camera's seeds would be there had it disturbed what the teacher saw.
+    assert targets.training.camera_seeds is None
+    assert targets.training.mixing_draws.shape == (30, 1, 5)
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_satkd.camera.training import Mixture, Range, view_seeds
-from keras_satkd.data import augment
+from keras_satkd.config import MixingConfig
+from keras_satkd.data import augment, mix
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.teacher_logits import ViewLogits
 
@@ -112,3 +113,58 @@ def test_evaluation_keeps_order_and_everything(image_set):
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), images.labels)
     said = np.concatenate([inputs["teacher_logits"] for inputs, _ in batches])
     np.testing.assert_array_equal(said[:, 0, 0], np.arange(25))
+
+
+MIXED = MixingConfig(method="both", share=0.7)
+
+
+def test_a_stored_view_is_mixed_with_the_same_view_of_its_partner_and_then_disturbed(image_set):
+    images, random = image_set(12), np.random.default_rng(3)
+    seeds = random.integers(0, 99, (12, 3))
+    stored = dataclasses.replace(view_logits(12, 3), camera_seeds=seeds, mixing_draws=mix.view_draws(12, 3, 4))
+    settings = {"augmentation": "satellite", "seed": 0, "view_logits": stored, "camera": gain(), "mixing": MIXED}
+    for inputs, labels in training_batches(images, batch_size=4, keeps_clean=True, **settings):
+        for at, said in enumerate(inputs["teacher_logits"].numpy()):
+            which, view = said[0].astype(int)
+            numbers = stored.mixing_draws[which, view][None]
+            [partner] = mix.partners([which], numbers, 12).numpy()
+            own, other = (
+                augment.augment(images.images[index][None], stored.draws[index, view][None], "satellite")
+                for index in (which, partner)
+            )
+            scene, parts = mix.mix_images(own, other, numbers, MIXED)
+            np.testing.assert_array_equal(inputs["teacher_image"][at], scene[0])
+            seen = gain()(scene.numpy(), seeds[which, view][None])
+            np.testing.assert_array_equal(inputs["image"][at], seen[0])
+            own_label, other_label = images.labels[[which]], images.labels[[partner]]
+            np.testing.assert_array_equal(labels[at], mix.mix_labels(own_label, other_label, parts, 3)[0])
+
+
+@pytest.mark.parametrize("method", ["mixup", "cutmix", "both"])
+def test_fresh_views_are_mixed_anew_in_every_epoch_and_again_from_the_seed(image_set, method):
+    images = image_set(60)
+    known = {image.tobytes() for image in images.images}
+
+    def epochs():
+        mixing = MixingConfig(method=method, share=0.5)
+        batches = training_batches(images, batch_size=60, augmentation="none", seed=0, mixing=mixing)
+        return [(inputs["image"].numpy(), labels.numpy()) for _ in range(2) for inputs, labels in batches]
+
+    first, second = epochs()
+    for pixels, labels in (first, second):
+        assert labels.dtype == np.float32
+        np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-6)
+        assert np.mean([image.tobytes() in known for image in pixels]) == pytest.approx(0.5, abs=0.2)
+    assert (np.sort(first[1].max(axis=1)) != np.sort(second[1].max(axis=1))).any()
+    for before, again in zip((first, second), epochs(), strict=True):
+        np.testing.assert_array_equal(before[0], again[0])
+        np.testing.assert_array_equal(before[1], again[1])
+
+
+@pytest.mark.slow
+def test_views_of_randaugment_are_mixed(image_set):
+    batches = training_batches(image_set(12), batch_size=12, augmentation="randaugment", seed=0, mixing=MIXED)
+    [(inputs, labels)] = batches
+    assert inputs["image"].dtype == np.uint8
+    np.testing.assert_allclose(labels.numpy().sum(axis=1), 1, atol=1e-6)
+    assert (labels.numpy().max(axis=1) < 1).any()

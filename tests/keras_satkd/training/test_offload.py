@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import tensorflow_model_optimization as tfmot
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import TrainingConfig
+from keras_satkd.config import MixingConfig, TrainingConfig
+from keras_satkd.data import mix
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
@@ -41,11 +43,11 @@ def distiller() -> Distiller:
 
 @pytest.fixture
 def exported(tmp_path, split):
-    def write(augmentation="satellite", views=0, config=CONFIG, logits=None):
+    def write(augmentation="satellite", views=0, config=CONFIG, logits=None, mixing=None):
         classes = len(split.train.class_names)
         logits = logits or (random_logits(30, classes, views), random_logits(12, classes))
         student = distiller()
-        export_training(student, split, logits, config, augmentation, 7, tmp_path / "program")
+        export_training(student, split, logits, config, augmentation, 7, tmp_path / "program", mixing)
         return tmp_path / "program", logits
 
     return write
@@ -102,6 +104,23 @@ def test_a_quantization_aware_training_is_exported(tmp_path, split):
     assert {variable.ref() for variable in trained.trainable_weights} <= {
         variable.ref() for variable, has_moved in zip(trained.weights, moved, strict=True) if has_moved
     }
+
+
+@pytest.mark.slow
+def test_jax_trains_on_the_same_stored_mixes(tmp_path, split, exported):
+    config, mixing = replace(CONFIG, epochs=1), MixingConfig(method="both", share=0.8)
+    logits = random_logits(30, 3, 1), random_logits(12, 3)
+    # One view, so that XLA's other random numbers choose none.
+    logits = replace(logits[0], mixing_draws=mix.view_draws(30, 1, 5)), logits[1]
+    folder, _ = exported("satellite", config=config, logits=logits, mixing=mixing)
+    [printed] = [json.loads(line) for line in run(folder).splitlines()]
+    settings = {"batch_size": 10, "augmentation": "satellite", "seed": 7, "view_logits": logits[0], "mixing": mixing}
+    training = training_batches(split.train, **settings)
+    validation = evaluation_batches(split.validation, 12, logits[1])
+    fit(distiller(), training, validation, config, phase="distillation", workdir=tmp_path / "here")
+    [expected] = history.read(tmp_path / "here" / history.FILE)
+    for name in ("loss", "ground_truth_loss", "distillation_loss", "accuracy"):
+        assert printed[name] == pytest.approx(float(expected[name]), 2e-2)
 
 
 @pytest.mark.slow

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.camera.training import Mixture
-from keras_satkd.config import DataConfig, DistillationConfig, TrainingConfig
+from keras_satkd.camera.training import Mixture, Range
+from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig, TrainingConfig
 from keras_satkd.data.splits import Split
+from keras_satkd.models.students import normalize
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
@@ -54,6 +56,56 @@ def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher
     assert float(row["weight_one"]) + float(row["weight_two"]) == pytest.approx(1.0)
     assert float(row["val_distillation_loss"]) > 0
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == (2 if teacher_logits == "in-loop" else 6)
+
+
+class Witness:
+    """A teacher whose logits are three numbers that tell images apart; it notes them for every image that it sees."""
+
+    name, classes = "witness", 3
+
+    def __init__(self):
+        self.seen: list[np.ndarray] = []
+
+    def digest(self) -> str:
+        return "witness"
+
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(self._note, [tf.cast(images, tf.float32)], tf.float32), (None, 3))
+
+    def _note(self, images: np.ndarray) -> np.ndarray:
+        self.seen.append(marks(images))
+        return self.seen[-1]
+
+
+def marks(images: np.ndarray) -> np.ndarray:
+    return np.tensordot(images, np.random.default_rng(0).normal(0, 1e-3, (*images.shape[1:], 3)), 3).astype(np.float32)
+
+
+@pytest.mark.parametrize("sees", ["disturbed", "clean"])
+@pytest.mark.parametrize("teacher_logits", ["precomputed", "in-loop"])
+@pytest.mark.parametrize("method", ["none", "mixup", "cutmix"])
+def test_teacher_and_student_see_the_same_pixels(tmp_path, split, teacher_logits, sees, method):
+    # The camera halves the light of every image, so that the clean view can be told from the student's.
+    camera, witness, student = Mixture({"gain": Range(1.0, 0.5, 0.5)}, 1.0), Witness(), Witness()
+    data, mixing = DataConfig(cache_dir=str(tmp_path / "cache")), MixingConfig(method=method, share=0.8)
+    given = [witness], split, loss(teacher_logits), "satellite", data
+    targets = compute_teacher_logits(*given, camera, sees, mixing)
+    if teacher_logits == "in-loop":
+        witness.seen.clear()
+
+    def noted(images: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([student.logits(images)]):
+            return normalize(images)
+
+    settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
+    train(tiny_network(), split, targets, ONE_EPOCH, normalize=noted, **settings)
+    shown, factor = np.concatenate(student.seen[:3]), 0.5 if sees == "clean" else 1.0
+    assert len(shown) == 30
+    known = np.concatenate(witness.seen)
+    # Rounding to whole numbers after the light is halved leaves small differences.
+    gaps = np.abs(shown[:, None] - factor * known[None]).max(axis=2).min(axis=1)
+    assert gaps.max() < (0.06 if sees == "clean" else 1e-5)
+    assert np.median(np.abs(shown[:, None] - shown[None]).max(axis=2)) > 0.2
 
 
 @pytest.mark.slow
