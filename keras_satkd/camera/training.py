@@ -50,17 +50,17 @@ class Range:
 
 
 BROAD: dict[str, Range] = {
-    "psf": Range(0.35, 0.3, 1.5, spread=0.4),  # a lens does not focus all bands alike
-    "smear": Range(0.1, 1, 6),
+    "psf": Range(0.3, 0.3, 1.4, logarithmic=True, spread=0.4),  # a lens does not focus all bands alike
+    "smear": Range(0.08, 1, 6, logarithmic=True),
     "gain": Range(0.15, 0.8, 1.2),
     "band_gain": Range(0.15, 1, 10),
     "offset": Range(0.1, 1, 16),
-    "prnu": Range(0.2, 0.3, 5),
-    "snr": Range(0.4, 8, 200, logarithmic=True),
+    "prnu": Range(0.15, 0.3, 5),
+    "snr": Range(0.35, 10, 200, logarithmic=True),
     "defects": Range(0.07, 0.03, 2, logarithmic=True),
     "dead_columns": Range(0.07, 1, 6),
     "bits": Range(0.05, 4, 8),
-    "jpeg": Range(0.3, 35, 97),
+    "jpeg": Range(0.25, 40, 97),
     "jpeg2000": Range(0.04, 0.5, 3, logarithmic=True),
 }
 """Any camera from healthy to poor, in the order in which light and signal meet its parts."""
