@@ -12,6 +12,7 @@ Evaluation takes images with the sensor's values; training draws from its ranges
 half of the value to twice the value. What is left out does not disturb.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,6 +165,17 @@ class Sensor(BaseModel):
             )
         return np.broadcast_to(np.array(figure.value), (count, bands))
 
+    def to_toml(self) -> str:
+        """The figures with their ranges as a TOML file; `load` reads the same sensor from it."""
+        figures = self.model_dump(exclude_none=True)
+        compression = figures.pop("compression")
+        # JSON's escapes are also TOML's, except that TOML does not allow DEL.
+        name = json.dumps(figures.pop("name"), ensure_ascii=False).replace("\x7f", "\\u007f")
+        lines = [f"name = {name}", *map(_toml_line, figures.items())]
+        if compression:
+            lines += ["", "[compression]", *map(_toml_line, compression.items())]
+        return "\n".join([*lines, ""])
+
     def mixture(self, share: float) -> Mixture:
         """Training images: `share` of them pass through the whole camera, with figures drawn from its ranges."""
         trained = {
@@ -172,6 +184,12 @@ class Sensor(BaseModel):
             if figure.range is not None and KINDS[name].group not in HELD_OUT
         }
         return Mixture(trained, share)
+
+
+def _toml_line(figure: tuple[str, dict[str, Any]]) -> str:
+    name, numbers = figure
+    parts = (f"{key} = {list(value) if isinstance(value, tuple) else value}" for key, value in numbers.items())
+    return f"{name} = {{ {', '.join(parts)} }}"
 
 
 _KIND_OF = {"calibration": "band_gain"}
@@ -183,39 +201,8 @@ def load(name: str) -> Sensor:
     Raises:
         UserError: neither exists, or the file is not TOML, or it holds what is no figure of a sensor.
     """
-    return _validated(read_toml(name, FOLDER, "sensor", "--sensor"), f"--sensor {name}")
-
-
-def mixture(config: CameraConfig) -> Mixture | None:
-    """What disturbs training images; None where no camera is asked for.
-
-    Raises:
-        UserError: the sensor does not exist, or its file has a mistake.
-    """
-    if config.sensor is None:
-        return None
-    return Mixture(share=config.share) if config.sensor == ANY else load(config.sensor).mixture(config.share)
-
-
-def captured(config: CameraConfig, images: np.ndarray) -> np.ndarray:
-    """Images as the run's sensor gives them, with its values; `any` disturbs its share of them, always in the same way.
-
-    Args:
-        config: of the run.
-        images: uint8 [N, H, W, C].
-
-    Raises:
-        UserError: the sensor does not exist, or does not fit the images.
-    """
-    if config.sensor is None:
-        return images
-    if config.sensor == ANY:
-        return Mixture(share=config.share)(images, np.arange(len(images)))
-    return load(config.sensor).capture(images)
-
-
-def _validated(values: dict[str, Any], origin: str) -> Sensor:
-    values = {"name": Path(origin.split()[-1]).stem, **values}
+    values = {"name": Path(name).stem, **read_toml(name, FOLDER, "sensor", "--sensor")}
+    origin = f"--sensor {name}"
     try:
         sensor = Sensor.model_validate(values)
     except ValidationError as error:
@@ -223,6 +210,37 @@ def _validated(values: dict[str, Any], origin: str) -> Sensor:
     if sensor.compression.jpeg and sensor.compression.jpeg2000:
         raise UserError(f"{origin}: compression has jpeg and jpeg2000: give the one that the camera uses")
     return sensor
+
+
+def mixture(config: CameraConfig, sensor: Sensor | None) -> Mixture | None:
+    """The camera that disturbs a run's training images; None if the run has no camera.
+
+    Args:
+        config: the run's settings.
+        sensor: the run's sensor; None without a camera or with `any`.
+    """
+    if sensor is not None:
+        return sensor.mixture(config.share)
+    return Mixture(share=config.share) if config.sensor == ANY else None
+
+
+def captured(camera: Mixture | None, sensor: Sensor | None, images: np.ndarray) -> np.ndarray:
+    """Images as a run's sensor captures them. The same images are always disturbed in the same way.
+
+    Args:
+        camera: the run's camera; with `any`, it disturbs its share of the images.
+        sensor: the run's sensor, which disturbs all images with its values; None without a camera or with `any`.
+        images: uint8 [N, H, W, C].
+
+    Returns:
+        uint8 [N, H, W, C].
+
+    Raises:
+        UserError: the sensor has another number of bands than the images.
+    """
+    if sensor is not None:
+        return sensor.capture(images)
+    return images if camera is None else camera(images, np.arange(len(images)))
 
 
 def _first_mistake(error: ValidationError) -> str:

@@ -14,6 +14,7 @@ import h5py
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
+from keras_satkd.camera import sensor as sensors
 from keras_satkd.config import TrainingConfig
 from keras_satkd.config_io import command
 from keras_satkd.data.sources import load
@@ -23,7 +24,7 @@ from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models.teacher_zoo import parse_name
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 from keras_satkd.run import history
-from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
+from keras_satkd.run.artifacts import INT8_FILE, SENSOR_FILE, STUDENT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, INT8, Found, Step, teacher
 
@@ -123,6 +124,9 @@ def _describe(
     """
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
+    # The int8 model is the one for flight, so its description includes its accuracy under disturbances.
+    is_exported, kept = model.suffix == ".tflite", run.path(SENSOR_FILE)
+    sensor = sensors.load(str(kept)) if is_exported and kept.exists() else None
     epochs = history.of_phases(run.path(history.FILE), list(settings))
     write_json(
         target,
@@ -145,7 +149,6 @@ def _describe(
                 "test": len(divided.test),
             },
             "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
-            # The int8 model is the one for flight, so its description includes its accuracy under corruptions.
-            "test": evaluate(loaded, divided.test.images, divided.test.labels, corruptions=model.suffix == ".tflite"),
+            "test": evaluate(loaded, divided.test.images, divided.test.labels, is_exported, sensor=sensor),
         },
     )

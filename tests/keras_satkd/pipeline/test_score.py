@@ -3,6 +3,7 @@ import json
 import numpy as np
 
 from firmware_export.tflite.convert import float_to_int8
+from keras_satkd.camera import sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.config import CameraConfig, Config
 from keras_satkd.data.corruptions import CORRUPTIONS
@@ -10,6 +11,7 @@ from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import predictions
 from keras_satkd.models import students
 from keras_satkd.pipeline import score
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import TEST
@@ -23,7 +25,7 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     model = float_to_int8(student, split.train.images)
     for name in (INT8_FILE, POST_TRAINING_FILE):
         run.path(name).write_bytes(model)
-    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [teacher("one", 1)]))
+    found = run.step(TEST, lambda: score.score_models(run, Inputs(split, {}, []), student, None, [teacher("one", 1)]))
     assert list(found.scores) == ["teacher one", "float", "ptq", "int8"]
     assert found.teachers == ["one"]
     assert np.sum(found.confusion) == 12
@@ -42,12 +44,14 @@ def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
     monkeypatch.setattr(score.camera.suite, "__defaults__", ({"gain": KINDS["gain"]},))
     split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
     student = students.build("resnet8", 16, 3)
+    poor = sensor.load("poor")
     run = Run(tmp_path / "run", Config(camera=CameraConfig(sensor="poor")))
+    inputs = Inputs(split, {}, [], poor.mixture(0.5), poor)
     run.claim()
     model = float_to_int8(student, split.train.images)
     for name in (INT8_FILE, POST_TRAINING_FILE):
         run.path(name).write_bytes(model)
-    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [])).camera
+    found = run.step(TEST, lambda: score.score_models(run, inputs, student, None, [])).camera
     assert found["images"] == 12
     assert set(found["int8"]["kinds"]) == {"gain"}
     assert found["float"]["behind"]["sensor"] == "poor"
