@@ -212,6 +212,11 @@ def load(name: str) -> Sensor:
     return sensor
 
 
+def examples() -> list[Sensor]:
+    """The package's own sensors, from healthy to poor."""
+    return [load(name) for name in ("healthy", "poor")]
+
+
 def mixture(config: CameraConfig, sensor: Sensor | None) -> Mixture | None:
     """The camera that disturbs a run's training images; None if the run has no camera.
 

@@ -1,15 +1,19 @@
 """Evaluation on the test images: once, after all choices are made."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.reader import read
+from keras_satkd.camera.sensor import examples
 from keras_satkd.data import corruptions
-from keras_satkd.evaluation import camera, predictions
-from keras_satkd.evaluation.classifier import int8_logits
+from keras_satkd.evaluation import camera, predictions, risk
+from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.models import students
@@ -62,6 +66,7 @@ def score_models(
             "int8": int8_cost(int8, images),
         },
         camera=_behind_camera(inputs, models, chosen, true),
+        risk=_risk(run, inputs),
     )
 
 
@@ -76,6 +81,14 @@ def _behind_camera(
         if inputs.sensor is not None:
             found[model]["behind"] = camera.behind(inputs.sensor, models[model], images, labels)
     return found
+
+
+def _risk(run: Run, inputs: Inputs) -> dict[str, Any]:
+    """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
+    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples()
+    test, file = inputs.split.test, run.path(INT8_FILE)
+    codes_of = partial(predict_int8, read(file.read_bytes()))
+    return risk.curves(codes_of, test.images, test.labels, sensors, abstention_threshold(file))
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

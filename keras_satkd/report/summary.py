@@ -7,6 +7,7 @@ from typing import Any
 from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
+from keras_satkd.evaluation.risk import table as risk_table
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -121,6 +122,32 @@ def camera(run: Run) -> Table | None:
         headings,
         rows,
     )
+
+
+def risk(run: Run) -> Table | None:
+    """Risk against coverage of the exported model; None if the run did not record it."""
+    found = run.results[TEST].risk
+    if found is None:
+        return None
+    caption = (
+        "Risk (error rate among the answered images) of the exported int8 model at several coverages (fraction of the "
+        f"{found['images']:,} test images that are answered). Area: under the curve of risk against coverage."
+    )
+    if "threshold" in found:
+        caption += f" With the threshold, kLeastMargin {found['threshold']}: images answered, and answers wrong."
+    return Table(caption, *risk_table(found))
+
+
+def threshold(run: Run) -> str:
+    """Sentences that explain the abstention threshold, and which camera disturbed the images that it was chosen on."""
+    reason: str = firmware(run)["unsure"]["reason"]
+    camera = run.results[TEST].camera
+    if camera is None:
+        return reason
+    behind = camera["int8"].get("behind")
+    if behind is None:
+        return f"{reason} The camera disturbed {run.config.camera.share:.0%} of the validation images."
+    return f'{reason} The validation images passed through the sensor "{behind["sensor"]}".'
 
 
 def parts(run: Run) -> Table:

@@ -10,6 +10,6 @@ def test_the_model_card(tmp_path):
     for words in ("# resnet8 on EuroSAT_RGB.zip", "`" + "5" * 64 + "`", "90.50", "--data.source EuroSAT_RGB.zip"):
         assert words in card
     tables = re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE)
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1

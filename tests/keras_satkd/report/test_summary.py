@@ -17,6 +17,7 @@ def run(tmp_path_factory):
         summary.costs,
         summary.corruptions,
         summary.camera,
+        summary.risk,
         summary.parts,
         summary.steps,
     ],
@@ -27,6 +28,10 @@ def test_rows_are_as_wide_as_the_headings(run, table):
     assert found.rows
     assert {len(row) for row in found.rows} == {len(found.headings)}
     assert found.caption.endswith(".")
+
+
+def test_the_threshold_is_explained_with_its_sensor(run):
+    assert summary.threshold(run).endswith(' The validation images passed through the sensor "poor".')
 
 
 def test_teachers_come_before_the_students(run):
