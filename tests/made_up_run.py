@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.board import fitting
-from firmware_export.common.files import write_json
+from firmware_export.common.files import write_json, write_text
 from firmware_export.images.image_set import ImageSet
 from firmware_export.verify import abstention
-from keras_satkd.camera import sensor
+from keras_satkd.camera.sensor import load as load_sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.config_io import from_dict, load, to_dict
 from keras_satkd.data.corruptions import CORRUPTIONS
@@ -17,6 +17,7 @@ from keras_satkd.evaluation import predictions, risk
 from keras_satkd.models.pretrained import EUROSAT_CLASSES
 from keras_satkd.report import summary
 from keras_satkd.run import history, stages
+from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import (
     DataResult,
@@ -37,15 +38,21 @@ IMAGES, SIZE = 400, 32
 
 
 def finished(
-    workdir: Path, *, class_names: tuple[str, ...] = EUROSAT_CLASSES, teachers: tuple[str, ...] = TEACHERS
+    workdir: Path,
+    *,
+    class_names: tuple[str, ...] = EUROSAT_CLASSES,
+    teachers: tuple[str, ...] = TEACHERS,
+    sensor: str = "poor",
 ) -> Run:
     """A run with all files but the report."""
     random = np.random.default_rng(0)
     values = to_dict(load("eurosat"))
     values["data"]["source"] = "pictures/EuroSAT_RGB.zip"
+    values["camera"]["sensor"] = sensor
     values["distillation"]["weighting"]["rule"] = "paper-sample" if len(teachers) == 2 else "confidence"
     run = Run(workdir, from_dict(values, "test"))
     run.claim()
+    write_text(run.path(SENSOR_FILE), load_sensor(sensor).to_toml())
     history.write(run.path(history.FILE), _epochs(random, teachers))
     test, logits = _test_images(random, class_names), {}
     for name in (*(f"teacher {teacher}" for teacher in teachers), *summary.MODELS):
@@ -140,7 +147,7 @@ def _camera() -> dict:
 def _risks(random: np.random.Generator, codes: np.ndarray, labels: np.ndarray, threshold: int) -> dict:
     noisy = np.clip(codes + random.normal(0, 15, codes.shape), -128, 127).astype(np.int8)
     outputs = iter([codes, noisy])
-    return risk.curves(lambda _images: next(outputs), np.zeros((0, 8, 8, 3)), labels, [sensor.load("poor")], threshold)
+    return risk.curves(lambda _images: next(outputs), np.zeros((0, 8, 8, 3)), labels, [load_sensor("poor")], threshold)
 
 
 def _export(codes: np.ndarray, labels: np.ndarray) -> dict:

@@ -70,7 +70,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     teachers.check_trained(config.teachers.taught_by)
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
-    sensor = _sensor(run)
+    sensor = sensor_of(run)
     images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
     if sensor is not None:
@@ -108,8 +108,15 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     return inputs
 
 
-def _sensor(run: Run) -> Sensor | None:
-    """The run's sensor: the one in its folder if steps of the run used it, otherwise the given one."""
+def sensor_of(run: Run) -> Sensor | None:
+    """The run's sensor: the one in its folder if the run has begun training, otherwise the given one.
+
+    Returns:
+        None without a camera and with `any`.
+
+    Raises:
+        UserError: the given sensor does not exist, has a mistake, or has changed since the run began training.
+    """
     name = run.config.camera.sensor
     if name is None or name == sensors.ANY:
         return None
