@@ -52,13 +52,13 @@ class Arguments:
     """Also score corrupted images (noise, motion blur, JPEG, light) at five severities each."""
 
     camera: bool = False
-    """Score the images under every disturbance of a camera too: noise, optics, detector, radiometry, compression,
-    geometry, atmosphere. It takes about 70 times as long; --limit 1000 is enough for most purposes. It also prints risk
-    against coverage behind the example sensors."""
+    """Also score the images under every disturbance of a camera: noise, optics, detector, radiometry, compression,
+    geometry, atmosphere; and show risk against coverage behind the example sensors. This takes about 70 times as long;
+    --limit 1000 is enough for most purposes."""
 
     sensor: Annotated[str | None, MayBePath] = None
-    """Score the images as a sensor gives them too: its TOML file, or one of the package's (healthy, poor).
-    It also prints risk against coverage behind this sensor."""
+    """Also score the images as a sensor captures them, and show risk against coverage behind it: its TOML file, or one
+    of the package's sensors (healthy, poor)."""
 
     json: bool = False
     """Print one JSON object with scores in [0, 1] instead of tables in percent."""

@@ -58,7 +58,7 @@ def evaluate(
         labels: int [N], positions among the model's logits.
         corruptions: also score corrupted images.
         camera_suite: also score the images under every disturbance of a camera.
-        sensor: also score the images as this sensor gives them.
+        sensor: also score the images as this sensor captures them.
 
     Returns:
         `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in

@@ -140,7 +140,7 @@ def corruptions(run: Run) -> list[Panel]:
 
 
 def camera(run: Run) -> list[Panel]:
-    """Accuracy of the int8 model under every disturbance of a camera, where the run has one."""
+    """Accuracy of the int8 model under every disturbance of a camera, if the run has one."""
     found = run.results[TEST].camera
     if found is None:
         return []
@@ -152,7 +152,7 @@ def camera(run: Run) -> list[Panel]:
         f"Accuracy under the disturbances of a camera: mean {100 * found['int8']['mean']:.1f} %, clean "
         f"{100 * found['int8']['clean']:.1f} %. {'; '.join(accuracies)}."
     )
-    caption = "int8 model; severity above, accuracy in per cent below"
+    caption = "int8 model; severity, and below it accuracy in percent"
     fill = partial(suite.accuracies, kinds=kinds, held_out=HELD_OUT)
     return [_panel("camera", caption, alt, fill, suite.size(kinds))]
 

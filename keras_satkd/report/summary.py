@@ -106,7 +106,7 @@ def corruptions(run: Run) -> Table:
 
 
 def camera(run: Run) -> Table | None:
-    """Accuracy of the exported model under every disturbance of a camera; None where the run has none."""
+    """Accuracy of the exported model under every disturbance of a camera; None if the run has no camera."""
     found = run.results[TEST].camera
     if found is None:
         return None
@@ -117,8 +117,8 @@ def camera(run: Run) -> Table | None:
             [f"behind the sensor {behind['sensor']}", *[""] * (len(headings) - 2), f"{100 * behind['all']:.1f}"]
         )
     return Table(
-        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, disturbed as cameras do. "
-        f"Training never draws from {' and '.join(HELD_OUT)}.",
+        f"Accuracy of the exported int8 model on the first {found['images']:,} test images under the disturbances of a "
+        f"camera. Training never uses {' and '.join(HELD_OUT)}.",
         headings,
         rows,
     )

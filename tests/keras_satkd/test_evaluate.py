@@ -102,7 +102,7 @@ def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
     out = told(monkeypatch, capsys, model, "--data", pictures(Blue=9, Red=9), "--camera", "--sensor", "poor")
     for expected in (
         "PSF sigma, pixels",
-        "never trained on",
+        "never in training",
         "behind the sensor poor",
         "all parts",
         "risk % at coverage",
