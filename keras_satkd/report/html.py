@@ -85,6 +85,7 @@ def render(run: Run) -> str:
             "risk": summary.risk(run),
         },
         "threshold": summary.threshold(run),
+        "sensor": summary.sensor(run),
         "learning_curves": panels.learning_curves(rows),
         "teaching": panels.teaching(rows),
         "confusion": [panels.confusion(run)],

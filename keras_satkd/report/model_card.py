@@ -29,6 +29,7 @@ def render(run: Run) -> str:
         "teachers": summary.teachers(run),
         "firmware": summary.firmware(run),
         "threshold": summary.threshold(run),
+        "sensor": summary.sensor(run),
         "captions": {name: table.caption for name, table in tables.items()},
         "tables": {name: markdown_table(table.headings, table.rows) for name, table in tables.items()},
         "command": command(run.config, "keras_satkd.distill"),

@@ -8,6 +8,7 @@ from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.evaluation.risk import table as risk_table
+from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -131,11 +132,17 @@ def risk(run: Run) -> Table | None:
         return None
     caption = (
         "Risk (error rate among the answered images) of the exported int8 model at several coverages (fraction of the "
-        f"{found['images']:,} test images that are answered). Area: under the curve of risk against coverage."
+        f"{found['images']:,} test images that are answered), and the area under the curve of risk against coverage."
     )
     if "threshold" in found:
-        caption += f" With the threshold, kLeastMargin {found['threshold']}: images answered, and answers wrong."
+        caption += f" The last columns are coverage and risk at kLeastMargin {found['threshold']}."
     return Table(caption, *risk_table(found))
+
+
+def sensor(run: Run) -> str | None:
+    """The text of the run's `sensor.toml`; None if the run has no sensor."""
+    path = run.path(SENSOR_FILE)
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
 
 def threshold(run: Run) -> str:
