@@ -63,16 +63,16 @@ class DataConfig(_Strict):
 
 @dataclass(frozen=True)
 class CameraConfig(_Strict):
-    """The camera through which training images are seen, by teachers and student alike."""
+    """The camera that disturbs the images of teachers and student."""
 
     sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
-    """A sensor's TOML file, one of the package's (`healthy`, `poor`), or `any`: cameras from healthy to poor. Training
-    draws from its ranges, the test reports at its values; images stay as they are when not given."""
+    """A sensor's TOML file, one of the package's sensors (`healthy`, `poor`), or `any`: cameras from healthy to poor.
+    Training draws from the sensor's ranges; the test uses its values. Without a sensor, images are not disturbed."""
     share: Threshold = 0.5
-    """Part of the training and validation images that pass through the camera."""
+    """Fraction of the training and validation images that pass through the camera."""
     teachers_see: Literal["disturbed", "clean"] = "disturbed"
-    """What teachers see, those of a student and those in `teachers.taught_by`: `disturbed`: what the student sees;
-    `clean`: that view before the camera, for teachers that were not trained under it."""
+    """Views that the teachers see, those of the student and those in `teachers.taught_by`: `disturbed`: the same as
+    the student; `clean`: the same before the camera, for teachers that were not trained with a camera."""
 
 
 @dataclass(frozen=True)

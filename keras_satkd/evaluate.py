@@ -52,11 +52,13 @@ class Arguments:
     """Also score corrupted images (noise, motion blur, JPEG, light) at five severities each."""
 
     camera: bool = False
-    """Score the images under every disturbance of a camera too: noise, optics, detector, radiometry, compression,
-    geometry, atmosphere. It takes about 70 times as long; --limit 1000 is enough for most purposes."""
+    """Also score the images under every disturbance of a camera: noise, optics, detector, radiometry, compression,
+    geometry, atmosphere; and show risk against coverage behind the example sensors. This takes about 70 times as long;
+    --limit 1000 is enough for most purposes."""
 
     sensor: Annotated[str | None, MayBePath] = None
-    """Score the images as a sensor gives them too: its TOML file, or one of the package's (healthy, poor)."""
+    """Also score the images as a sensor captures them, and show risk against coverage behind it: its TOML file, or one
+    of the package's sensors (healthy, poor)."""
 
     json: bool = False
     """Print one JSON object with scores in [0, 1] instead of tables in percent."""
@@ -185,6 +187,10 @@ def _print_tables(result: dict[str, Any]) -> None:
         rows = [["clean", *percent(found["clean"])], *([name, *percent(part)] for name, part in found["parts"].items())]
         heading = f"behind the sensor {found['sensor']}"
         tables.append(terminal_table([heading, "accuracy %"], [*rows, ["all parts", *percent(found["all"])]]))
+    if "risk" in result:
+        from keras_satkd.evaluation import risk
+
+        tables.append(terminal_table(*risk.table(result["risk"])))
     console = Console(highlight=False)
     console.print(f"{result['model']} on {result['images']:,} images of {result['data']}", markup=False, soft_wrap=True)
     for table in tables:

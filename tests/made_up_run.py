@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.board import fitting
-from firmware_export.common.files import write_json
+from firmware_export.common.files import write_json, write_text
 from firmware_export.images.image_set import ImageSet
 from firmware_export.verify import abstention
+from keras_satkd.camera.sensor import load as load_sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.config_io import from_dict, load, to_dict
 from keras_satkd.data.corruptions import CORRUPTIONS
-from keras_satkd.evaluation import predictions
+from keras_satkd.evaluation import predictions, risk
 from keras_satkd.models.pretrained import EUROSAT_CLASSES
 from keras_satkd.report import summary
 from keras_satkd.run import history, stages
+from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import (
     DataResult,
@@ -36,15 +38,21 @@ IMAGES, SIZE = 400, 32
 
 
 def finished(
-    workdir: Path, *, class_names: tuple[str, ...] = EUROSAT_CLASSES, teachers: tuple[str, ...] = TEACHERS
+    workdir: Path,
+    *,
+    class_names: tuple[str, ...] = EUROSAT_CLASSES,
+    teachers: tuple[str, ...] = TEACHERS,
+    sensor: str = "poor",
 ) -> Run:
     """A run with all files but the report."""
     random = np.random.default_rng(0)
     values = to_dict(load("eurosat"))
     values["data"]["source"] = "pictures/EuroSAT_RGB.zip"
+    values["camera"]["sensor"] = sensor
     values["distillation"]["weighting"]["rule"] = "paper-sample" if len(teachers) == 2 else "confidence"
     run = Run(workdir, from_dict(values, "test"))
     run.claim()
+    write_text(run.path(SENSOR_FILE), load_sensor(sensor).to_toml())
     history.write(run.path(history.FILE), _epochs(random, teachers))
     test, logits = _test_images(random, class_names), {}
     for name in (*(f"teacher {teacher}" for teacher in teachers), *summary.MODELS):
@@ -52,8 +60,11 @@ def finished(
         logits[name][np.arange(IMAGES), test.labels] += random.choice([4, -2], IMAGES, p=[0.95, 0.05])
     found = predictions.collect(logits, test, "int8")
     found.save(run.path(predictions.FILE))
-    write_json(run.path("firmware", "export.json"), _export(logits["int8"], test.labels))
-    for step, result in _results(found, class_names, teachers).items():
+    codes = np.clip(np.round(8 * logits["int8"]), -128, 127).astype(np.int8)
+    exported = _export(codes, test.labels)
+    write_json(run.path("firmware", "export.json"), exported)
+    risks = _risks(random, codes, test.labels, exported["unsure"]["least_margin"])
+    for step, result in _results(found, class_names, teachers, risks).items():
         run.step(step, lambda result=result: result)
     return run
 
@@ -85,7 +96,7 @@ def _test_images(random: np.random.Generator, class_names: tuple[str, ...]) -> I
 
 
 def _results(
-    found: predictions.Predictions, class_names: tuple[str, ...], teachers: tuple[str, ...]
+    found: predictions.Predictions, class_names: tuple[str, ...], teachers: tuple[str, ...], risks: dict
 ) -> dict[Step, StepResult]:
     confusion = np.zeros((len(class_names),) * 2, int)
     np.add.at(confusion, (found.labels, found.of("int8")[0]), 1)
@@ -107,6 +118,7 @@ def _results(
             {"images": 200, "float": {"clean": 0.96, **fading}, "int8": {"clean": 0.95, **fading}},
             costs,
             {"images": 200, "float": _camera(), "int8": _camera()},
+            risks,
         ),
     }
 
@@ -132,8 +144,13 @@ def _camera() -> dict:
     }
 
 
-def _export(logits: np.ndarray, labels: np.ndarray) -> dict:
-    codes = np.clip(np.round(8 * logits), -128, 127).astype(np.int8)
+def _risks(random: np.random.Generator, codes: np.ndarray, labels: np.ndarray, threshold: int) -> dict:
+    noisy = np.clip(codes + random.normal(0, 15, codes.shape), -128, 127).astype(np.int8)
+    outputs = iter([codes, noisy])
+    return risk.curves(lambda _images: next(outputs), np.zeros((0, 8, 8, 3)), labels, [load_sensor("poor")], threshold)
+
+
+def _export(codes: np.ndarray, labels: np.ndarray) -> dict:
     chosen = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
     rows = zip(*(column.tolist() for column in vars(chosen.curve).values()), strict=True)
     parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14)

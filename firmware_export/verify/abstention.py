@@ -46,8 +46,8 @@ class RiskCoverage:
     """Fraction of images answered, and of wrong answers, at every threshold that makes a difference.
 
     Attributes:
-        thresholds: int [M], ascending: an image is answered if its two highest outputs differ by at least so many
-            codes.
+        thresholds: int [M] in codes, or float [M] for float outputs, ascending: an image is answered if its two highest
+            outputs differ by at least this much.
         coverage: float [M] in (0, 1], fraction of the images that are answered.
         risk: float [M] in [0, 1], fraction of the answers that are wrong.
         risk_bound: float [M] in [0, 1], upper bound of the error rate, with confidence `CONFIDENCE`.
@@ -60,8 +60,12 @@ class RiskCoverage:
 
 
 def top_margins(outputs: np.ndarray) -> np.ndarray:
-    """Difference between the two highest outputs in codes: int8 [N, C], C ≥ 2 → int32 [N] in 0..255."""
-    highest = np.partition(outputs.astype(np.int32), -2, axis=1)
+    """Difference between the two highest outputs: int8 codes [N, C], C ≥ 2 → int32 [N] in 0..255.
+
+    For float outputs the result has their type.
+    """
+    values = outputs.astype(np.int32) if np.issubdtype(outputs.dtype, np.integer) else outputs
+    highest = np.partition(values, -2, axis=1)
     return highest[:, -1] - highest[:, -2]
 
 
@@ -72,7 +76,7 @@ def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
     `Beta(k + 1, n − k)`.
 
     Args:
-        outputs: int8 [N, C].
+        outputs: int8 or float [N, C], C ≥ 2.
         labels: int [N].
     """
     margins = top_margins(outputs)

@@ -6,18 +6,18 @@ from keras_satkd.camera import separable
 from keras_satkd.camera.pixels import generators, per_image, to_float
 
 BRIGHTNESS = 230.0
-"""What haze and cloud look like where nothing shines through, of 255, in all bands."""
+"""Brightness of opaque haze and cloud in all bands, in 0..255."""
 
 PATCH = 1 / 8
-"""Standard deviation of the blur that makes clouds of white noise, as a part of the image's height."""
+"""Standard deviation of the blur that turns white noise into patches of cloud, as a fraction of the image's height."""
 
 
 def haze(images: np.ndarray, transmission: float | np.ndarray) -> np.ndarray:
-    """Draw the pixels towards a bright constant: `t·x + (1 − t)·BRIGHTNESS`.
+    """Mix the pixels x with a bright constant: `t·x + (1 − t)·BRIGHTNESS`.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        transmission: t in 0..1: a number, [N] or [N, C].
+        transmission: t in 0..1; a number, [N] or [N, C].
 
     Returns:
         float32 [N, H, W, C] in 0..255.
@@ -28,12 +28,12 @@ def haze(images: np.ndarray, transmission: float | np.ndarray) -> np.ndarray:
 
 
 def thin_cloud(images: np.ndarray, opacity: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Patches of cloud over about half of each image, of the given opacity where they are thickest.
+    """Cover about half of each image with patches of cloud.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        opacity: in 0..1: a number or [N].
-        seeds: int [N].
+        opacity: opacity of the thickest point, in 0..1; a number or [N].
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C] in 0..255.

@@ -1,4 +1,4 @@
-"""Lossy compression: JPEG, and JPEG 2000, whose wavelets are those of CCSDS 122."""
+"""Lossy compression: JPEG and JPEG 2000. The wavelet of JPEG 2000 is also that of CCSDS 122."""
 
 import io
 from typing import Any
@@ -10,11 +10,11 @@ from keras_satkd.camera.pixels import to_uint8
 
 
 def jpeg(images: np.ndarray, quality: int | np.ndarray) -> np.ndarray:
-    """Through a JPEG file and back (libjpeg's quality, colours at half resolution).
+    """Compress to JPEG and decompress (libjpeg; chroma at half resolution).
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255, C 1 or 3.
-        quality: 1..95: a number or [N].
+        quality: libjpeg's quality, 1..95; a number or [N]. It is rounded.
 
     Returns:
         uint8 [N, H, W, C].
@@ -24,11 +24,11 @@ def jpeg(images: np.ndarray, quality: int | np.ndarray) -> np.ndarray:
 
 
 def jpeg2000(images: np.ndarray, bits: float | np.ndarray) -> np.ndarray:
-    """Through a JPEG 2000 codestream and back (irreversible 9/7 wavelet).
+    """Compress to a JPEG 2000 codestream and decompress (irreversible 9/7 wavelet).
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255, C 1 or 3.
-        bits: size of the codestream in bits per pixel and band, of 8 before, > 0: a number or [N].
+        bits: size of the codestream in bits per pixel and band, > 0; a number or [N]. Uncompressed, it is 8.
 
     Returns:
         uint8 [N, H, W, C].
@@ -43,7 +43,7 @@ def _each(images: np.ndarray, options: list[dict[str, Any]]) -> np.ndarray:
     decoded = np.empty_like(pixels)
     for at, settings in enumerate(options):
         stream = io.BytesIO()
-        # Pillow takes a grey image without an axis for its one band.
+        # For Pillow, a gray image has no axis of bands.
         Image.fromarray(pixels[at].squeeze(-1) if pixels.shape[-1] == 1 else pixels[at]).save(stream, **settings)
         decoded[at] = np.asarray(Image.open(stream)).reshape(pixels.shape[1:])
     return decoded

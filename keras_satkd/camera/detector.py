@@ -1,4 +1,4 @@
-"""Detector: unequal columns, dead columns and defective pixels."""
+"""Detector: column gain, dead columns and defective pixels."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from keras_satkd.camera.pixels import generators, per_image, to_float
 
 
 def stripes(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray, shared: bool = False) -> np.ndarray:
-    """Photo response non-uniformity of a line detector: each column has a normally distributed gain of mean 1.
+    """Multiply each column by a normally distributed gain of mean 1: photo response non-uniformity of a line detector.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        percent: standard deviation of the gain in per cent, ≥ 0: a number, [N] or [N, C].
-        seeds: int [N].
-        shared: all bands have the same gains, as behind one detector; otherwise each its own.
+        percent: standard deviation of the gain in percent, ≥ 0; a number, [N] or [N, C].
+        seeds: int [N], not negative.
+        shared: give all bands the same gains, as if one detector captured them; otherwise the bands are independent.
 
     Returns:
-        float32 [N, H, W, C].
+        float32 [N, H, W, C], not clipped.
     """
     pixels = to_float(images)
     width, bands = images.shape[2:]
@@ -25,12 +25,12 @@ def stripes(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray, 
 
 
 def defective_pixels(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Pixels of single bands that give 0 or 255 whatever they see, as many of one kind as of the other on average.
+    """Set randomly chosen pixels of single bands to 0 or 255, each with the same probability.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        percent: how many of all pixels in per cent, 0..100: a number, [N] or [N, C].
-        seeds: int [N].
+        percent: expected share of defective pixels in percent, 0..100; a number, [N] or [N, C].
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C].
@@ -42,12 +42,12 @@ def defective_pixels(images: np.ndarray, percent: float | np.ndarray, seeds: np.
 
 
 def dead_columns(images: np.ndarray, columns: int | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Columns that are 0 in all bands.
+    """Set randomly chosen columns to 0 in all bands.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        columns: how many in each image, 0..W: a number or [N].
-        seeds: int [N].
+        columns: number of dead columns per image, 0..W; a number or [N]. Fractions are cut off.
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C].

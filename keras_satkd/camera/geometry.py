@@ -1,4 +1,4 @@
-"""Geometry: bands that do not lie on each other, and resampling."""
+"""Geometry: misregistration of the bands, and resampling."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from keras_satkd.camera.pixels import generators, to_float
 
 
 def misregistration(images: np.ndarray, pixels: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Shift every band but the middle one, each in a direction of its own, by cubic interpolation.
+    """Shift every band except the middle one in a random direction, by cubic interpolation.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        pixels: length of the shifts, ≥ 0: a number, [N] or [N, C].
-        seeds: int [N].
+        pixels: length of the shift in pixels, ≥ 0; a number, [N] or [N, C].
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -27,12 +27,12 @@ def misregistration(images: np.ndarray, pixels: float | np.ndarray, seeds: np.nd
 
 
 def shift(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Move every band of every image, by cubic interpolation; what comes in at the border is its reflection.
+    """Shift every band of every image by cubic interpolation. Images are reflected at their borders.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        down: float [N, C], in pixels.
-        right: float [N, C], in pixels.
+        down: float [N, C], shift toward the last row in pixels.
+        right: float [N, C], shift toward the last column in pixels.
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -47,11 +47,11 @@ def shift(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray
 
 
 def resample(images: np.ndarray, factor: float) -> np.ndarray:
-    """To `factor` times the size by cubic interpolation and back.
+    """Resize to `factor` times the size by cubic interpolation, then back to the original size.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        factor: > 0; below 1 the images lose resolution.
+        factor: > 0; below 1, the images lose resolution.
 
     Returns:
         float32 [N, H, W, C], not clipped.

@@ -5,22 +5,22 @@ import numpy as np
 from keras_satkd.camera.pixels import generators, per_image, to_float
 
 PHOTON_SHARE = 0.5
-"""Part of the variance at the image's mean that is photon noise; the rest is read noise."""
+"""Share of photon noise in the noise variance at the image's mean; the rest is read noise."""
 
 
 def photon_and_read(
     images: np.ndarray, snr: float | np.ndarray, seeds: np.ndarray, photon_share: float = PHOTON_SHARE
 ) -> np.ndarray:
-    """Independent normal noise of variance `a·L + b` on every pixel and band, where L is the pixel's value.
+    """Add independent normal noise of variance `a·L + b` to every pixel and band, where L is the pixel's value.
 
-    At the mean m of an image (all bands together) the standard deviation is `m / snr`. So `a = photon_share · m / snr²`
+    At the mean m of an image (over all bands), the standard deviation is `m / snr`: `a = photon_share · m / snr²`
     and `b = (1 − photon_share) · (m / snr)²`.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        snr: signal-to-noise ratio at the image's mean, > 0: a number, [N] or [N, C].
-        seeds: int [N].
-        photon_share: in [0, 1].
+        snr: signal-to-noise ratio at the image's mean, > 0; a number, [N] or [N, C].
+        seeds: int [N], not negative.
+        photon_share: share of photon noise in the variance at the mean, in [0, 1].
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -28,7 +28,7 @@ def photon_and_read(
     pixels = to_float(images)
     mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
     deviation = mean / per_image(snr, images)
-    # A black image has no signal, and then no noise either.
+    # The noise is relative to the signal, so a black image has none.
     relative = np.maximum(pixels, 0) / np.maximum(mean, 1e-6)
     normal = np.empty_like(pixels)
     for noise, generator in zip(normal, generators(seeds, "noise"), strict=True):

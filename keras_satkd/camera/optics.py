@@ -1,4 +1,4 @@
-"""Optics and motion: point spread function and linear smear."""
+"""Optics and motion: point spread function and smear."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def point_spread(images: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        sigma: standard deviation in pixels, ≥ 0: a number, [N] or [N, C].
+        sigma: standard deviation in pixels, ≥ 0; a number, [N] or [N, C].
 
     Returns:
         float32 [N, H, W, C].
@@ -26,12 +26,12 @@ def point_spread(images: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
 
 
 def smear(images: np.ndarray, length: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Even motion during exposure, along a straight line in a direction that is drawn for each image.
+    """Blur along a straight line in a random direction: uniform motion during exposure.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        length: of the line in pixels, ≥ 0: a number or [N].
-        seeds: int [N].
+        length: length of the line in pixels, ≥ 0; a number or [N].
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C].
@@ -44,7 +44,7 @@ def smear(images: np.ndarray, length: float | np.ndarray, seeds: np.ndarray) -> 
         radius = len(kernel) // 2
         padded = np.pad(pixels[at], ((radius, radius), (radius, radius), (0, 0)), "symmetric")
         height, width = images.shape[1:3]
-        # The line crosses few of the kernel's cells, so a sum of shifted images beats a full convolution.
+        # The line crosses few cells of the kernel, so a sum of shifted images is faster than a full convolution.
         for row, column in np.argwhere(kernel):
             smeared[at] += np.float32(kernel[row, column]) * padded[row : row + height, column : column + width]
     return smeared

@@ -1,4 +1,4 @@
-"""Radiometry: gain, offset and number of bits."""
+"""Radiometry: gain, offset and quantization."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from keras_satkd.camera.pixels import generators, per_image, to_float
 
 
 def gain(images: np.ndarray, factor: float | np.ndarray) -> np.ndarray:
-    """Multiply the pixels.
+    """Multiply the pixels by a factor.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        factor: a number, [N] or [N, C].
+        factor: ≥ 0; a number, [N] or [N, C].
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -20,12 +20,12 @@ def gain(images: np.ndarray, factor: float | np.ndarray) -> np.ndarray:
 
 
 def band_gain(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Multiply every band of every image by `1 + percent / 100` or `1 − percent / 100`; draws decide which.
+    """Multiply every band of every image by `1 + percent / 100` or `1 − percent / 100`, chosen at random.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        percent: a number, [N] or [N, C].
-        seeds: int [N].
+        percent: change of the gain in percent, ≥ 0; a number, [N] or [N, C].
+        seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -37,11 +37,11 @@ def band_gain(images: np.ndarray, percent: float | np.ndarray, seeds: np.ndarray
 
 
 def offset(images: np.ndarray, levels: float | np.ndarray) -> np.ndarray:
-    """Add `levels` of 255 to the pixels: dark current, or its wrong correction.
+    """Add a constant to the pixels: dark current, or an error in its correction.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        levels: a number, [N] or [N, C], of either sign.
+        levels: the constant on the scale 0..255, of either sign; a number, [N] or [N, C].
 
     Returns:
         float32 [N, H, W, C], not clipped.
@@ -51,11 +51,11 @@ def offset(images: np.ndarray, levels: float | np.ndarray) -> np.ndarray:
 
 
 def quantize(images: np.ndarray, bits: float | np.ndarray) -> np.ndarray:
-    """Round to `2^bits` even levels from 0 to 255.
+    """Clip to 0..255 and round to the nearest of `2^bits` evenly spaced levels.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        bits: ≥ 1: a number, [N] or [N, C].
+        bits: number of bits per pixel and band, ≥ 1; a number, [N] or [N, C]. It need not be an integer.
 
     Returns:
         float32 [N, H, W, C] in 0..255.

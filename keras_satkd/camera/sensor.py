@@ -1,17 +1,18 @@
-"""A sensor as its data sheet describes it, in TOML.
+"""A sensor, described by the values of its data sheet in a TOML file.
 
     name = "My camera"
-    snr = [150, 160, 120]                          # of each band, at the mean of an image
-    psf = { value = 0.6, range = [0.4, 0.9] }      # sigma in pixels
-    prnu = 1.0                                     # per cent
+    snr = [150, 160, 120]                          # one value per band, at the mean of an image
+    psf = { value = 0.6, range = [0.4, 0.9] }      # standard deviation in pixels
+    prnu = 1.0                                     # percent
 
     [compression]
-    jpeg2000 = 2.0                                 # bits a pixel of each band
+    jpeg2000 = 2.0                                 # bits per pixel of each band
 
-Evaluation takes images with the sensor's values; training draws from its ranges. Where no range is given, it is from
-half of the value to twice the value. What is left out does not disturb.
+Evaluation uses the sensor's values; training draws from its ranges. The default range is half of the value to twice the
+value. A figure that is missing disturbs nothing.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,21 +28,21 @@ from keras_satkd.config import CameraConfig
 from keras_satkd.config_io import read_toml
 
 FOLDER = Path(__file__).parent / "sensors"
-"""Where the package's own sensors lie."""
+"""Folder of the package's own sensors."""
 
 ANY = "any"
-"""In place of a sensor: any camera from healthy to poor (`training.BROAD`)."""
+"""Name that stands for any camera from healthy to poor (`training.BROAD`) instead of one sensor."""
 
 FULL_RANGE_BITS = 8
-"""Images have so many bits: a sensor with more loses nothing by them."""
+"""Bits per pixel and band of the images; a sensor with as many or more bits does not change them."""
 
 
 class Quantity(BaseModel):
     """A figure of the data sheet.
 
     Attributes:
-        value: one number, or one a band.
-        range: least and greatest value in training, of all bands on average.
+        value: one number, or one per band.
+        range: lowest and highest value in training, as means over the bands.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,52 +52,52 @@ class Quantity(BaseModel):
 
     @property
     def mean(self) -> float:
-        """Over the bands."""
+        """Mean over the bands."""
         return float(np.mean(self.value))
 
     @property
     def profile(self) -> tuple[float, ...] | None:
-        """Each band's value over their mean; None where all bands share one value."""
+        """Ratio of each band's value to the mean; None if all bands have the same value."""
         if isinstance(self.value, float) or self.mean == 0:
             return None
         return tuple(each / self.mean for each in self.value)
 
 
 def _within(least: float, greatest: float, *, bands: bool) -> WrapValidator:
-    """Accepts a `Quantity` whose numbers are in bounds, written in full or as a bare number or list."""
+    """Accepts a `Quantity`, a number, or a list of one number per band, if all numbers are in the given range."""
 
     def check(given: Any, validated: Callable[[Any], Quantity]) -> Quantity:
         if isinstance(given, bool) or not isinstance(given, int | float | list | dict):
-            raise ValueError("a number expected, a list of one number a band, or { value = ..., range = [..., ...] }")
+            raise ValueError("give a number, a list of one number per band, or { value = ..., range = [..., ...] }")
         found = validated(given if isinstance(given, dict) else {"value": given})
         values = (found.value,) if isinstance(found.value, float) else found.value
         if len(values) != 1 and not bands:
-            raise ValueError("one number expected, the same for all bands")
+            raise ValueError("give one number, which applies to all bands")
         for number in (*values, *(found.range or ())):
             if not least <= number <= greatest:
-                raise ValueError(f"{number:g} is not in {least:g} to {greatest:g}")
+                raise ValueError(f"{number:g} is not in the range {least:g} to {greatest:g}")
         if found.range is None:
             return Quantity(value=found.value, range=(max(least, found.mean / 2), min(greatest, found.mean * 2)))
         if found.range[0] > found.range[1]:
-            raise ValueError(f"range {list(found.range)} ends before it begins")
+            raise ValueError(f"the end of the range {list(found.range)} is below its start")
         return found
 
     return WrapValidator(check)
 
 
 class Compression(BaseModel):
-    """How images are stored; at most one of the two."""
+    """Lossy compression of the images; at most one of the two."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     jpeg: Annotated[Quantity | None, _within(1, 95, bands=False)] = None
-    """Quality."""
+    """libjpeg's quality."""
     jpeg2000: Annotated[Quantity | None, _within(0.1, 8, bands=False)] = None
-    """Bits a pixel of each band."""
+    """Bits per pixel of each band."""
 
 
 class Sensor(BaseModel):
-    """A camera's figures, in the order in which light and signal meet its parts."""
+    """The figures of a camera, in the order of its signal chain."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,24 +107,24 @@ class Sensor(BaseModel):
     smear: Annotated[Quantity | None, _within(0, 32, bands=False)] = None
     """Motion during exposure in pixels."""
     registration: Annotated[Quantity | None, _within(0, 8, bands=False)] = None
-    """Shift between the bands in pixels. Never drawn in training."""
+    """Shift between the bands in pixels. Training never uses it."""
     calibration: Annotated[Quantity | None, _within(0, 50, bands=True)] = None
-    """Radiometric accuracy: gain of each band, ± per cent."""
+    """Radiometric accuracy: gain of each band, ± percent."""
     prnu: Annotated[Quantity | None, _within(0, 50, bands=True)] = None
-    """Photo response non-uniformity of the columns in per cent."""
+    """Photo response non-uniformity of the columns in percent."""
     snr: Annotated[Quantity | None, _within(0.1, 1e6, bands=True)] = None
     """Signal-to-noise ratio at the mean of an image."""
     defects: Annotated[Quantity | None, _within(0, 100, bands=False)] = None
-    """Defective pixels in per cent."""
+    """Defective pixels in percent."""
     dead_columns: Annotated[Quantity | None, _within(0, 64, bands=False)] = None
     """Dead columns in an image 64 pixels wide."""
     bits: Annotated[Quantity | None, _within(1, 16, bands=False)] = None
-    """Of the analogue-to-digital converter."""
+    """Bits of the analog-to-digital converter."""
     compression: Compression = Compression()
-    """How images are stored."""
+    """Lossy compression."""
 
     def parts(self) -> Iterator[tuple[str, Quantity]]:
-        """What disturbs: names of `suite.KINDS` with their figures, in the order of the signal's way."""
+        """The disturbances in the order of the signal chain: names of `suite.KINDS`, each with its figure."""
         figures = {name: getattr(self, name) for name in type(self).model_fields if name not in ("name", "compression")}
         figures |= {"jpeg": self.compression.jpeg, "jpeg2000": self.compression.jpeg2000}
         for name, figure in figures.items():
@@ -132,15 +133,15 @@ class Sensor(BaseModel):
                 yield _KIND_OF.get(name, name), figure
 
     def capture(self, images: np.ndarray, only: str | None = None, first_seed: int = 0) -> np.ndarray:
-        """The images as this sensor gives them, with its values.
+        """The images as this sensor captures them, with its values.
 
         Args:
             images: uint8 [N, H, W, C].
-            only: name of the one part that disturbs; all of them when not given.
-            first_seed: seed of the first image; those of the others follow.
+            only: name of the only disturbance to apply; by default, all are applied.
+            first_seed: seed of the first image, not negative; each next image has the next integer.
 
         Returns:
-            uint8 [N, H, W, C], rounded once, after all parts.
+            uint8 [N, H, W, C], rounded once, after all disturbances.
 
         Raises:
             UserError: a figure has another number of bands than the images.
@@ -159,13 +160,24 @@ class Sensor(BaseModel):
             return np.full(count, figure.value)
         if len(figure.value) not in (1, bands):
             raise UserError(
-                f"sensor {self.name}: {name} has {len(figure.value)} bands, the images have {bands}: give one number, "
-                f"or {bands}"
+                f"sensor {self.name}: {name} has {len(figure.value)} bands, the images have {bands}: give one number "
+                f"or {bands} numbers"
             )
         return np.broadcast_to(np.array(figure.value), (count, bands))
 
+    def to_toml(self) -> str:
+        """The figures with their ranges as a TOML file; `load` reads the same sensor from it."""
+        figures = self.model_dump(exclude_none=True)
+        compression = figures.pop("compression")
+        # JSON's escapes are also TOML's, except that TOML does not allow DEL.
+        name = json.dumps(figures.pop("name"), ensure_ascii=False).replace("\x7f", "\\u007f")
+        lines = [f"name = {name}", *map(_toml_line, figures.items())]
+        if compression:
+            lines += ["", "[compression]", *map(_toml_line, compression.items())]
+        return "\n".join([*lines, ""])
+
     def mixture(self, share: float) -> Mixture:
-        """Training images: `share` of them pass through the whole camera, with figures drawn from its ranges."""
+        """The camera for training: a fraction `share` of the images passes through it, with values from the ranges."""
         trained = {
             name: Range(1.0, *figure.range, logarithmic=figure.range[0] > 0, profile=figure.profile)
             for name, figure in self.parts()
@@ -174,60 +186,71 @@ class Sensor(BaseModel):
         return Mixture(trained, share)
 
 
+def _toml_line(figure: tuple[str, dict[str, Any]]) -> str:
+    name, numbers = figure
+    parts = (f"{key} = {list(value) if isinstance(value, tuple) else value}" for key, value in numbers.items())
+    return f"{name} = {{ {', '.join(parts)} }}"
+
+
 _KIND_OF = {"calibration": "band_gain"}
 
 
 def load(name: str) -> Sensor:
-    """A sensor of the package (`healthy`, `poor`) or of a TOML file.
+    """A sensor of the package (`healthy`, `poor`), or the sensor in a TOML file.
 
     Raises:
-        UserError: neither exists, or the file is not TOML, or it holds what is no figure of a sensor.
+        UserError: neither exists, the file is not valid TOML, or a figure is unknown or out of its range.
     """
-    return _validated(read_toml(name, FOLDER, "sensor", "--sensor"), f"--sensor {name}")
-
-
-def mixture(config: CameraConfig) -> Mixture | None:
-    """What disturbs training images; None where no camera is asked for.
-
-    Raises:
-        UserError: the sensor does not exist, or its file has a mistake.
-    """
-    if config.sensor is None:
-        return None
-    return Mixture(share=config.share) if config.sensor == ANY else load(config.sensor).mixture(config.share)
-
-
-def captured(config: CameraConfig, images: np.ndarray) -> np.ndarray:
-    """Images as the run's sensor gives them, with its values; `any` disturbs its share of them, always in the same way.
-
-    Args:
-        config: of the run.
-        images: uint8 [N, H, W, C].
-
-    Raises:
-        UserError: the sensor does not exist, or does not fit the images.
-    """
-    if config.sensor is None:
-        return images
-    if config.sensor == ANY:
-        return Mixture(share=config.share)(images, np.arange(len(images)))
-    return load(config.sensor).capture(images)
-
-
-def _validated(values: dict[str, Any], origin: str) -> Sensor:
-    values = {"name": Path(origin.split()[-1]).stem, **values}
+    values = {"name": Path(name).stem, **read_toml(name, FOLDER, "sensor", "--sensor")}
+    origin = f"--sensor {name}"
     try:
         sensor = Sensor.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{origin}: {_first_mistake(error)}") from None
     if sensor.compression.jpeg and sensor.compression.jpeg2000:
-        raise UserError(f"{origin}: compression has jpeg and jpeg2000: give the one that the camera uses")
+        raise UserError(f"{origin}: compression has both jpeg and jpeg2000: give only the one that the camera uses")
     return sensor
+
+
+def examples() -> list[Sensor]:
+    """The package's own sensors, from healthy to poor."""
+    return [load(name) for name in ("healthy", "poor")]
+
+
+def mixture(config: CameraConfig, sensor: Sensor | None) -> Mixture | None:
+    """The camera that disturbs a run's training images; None if the run has no camera.
+
+    Args:
+        config: the run's settings.
+        sensor: the run's sensor; None without a camera or with `any`.
+    """
+    if sensor is not None:
+        return sensor.mixture(config.share)
+    return Mixture(share=config.share) if config.sensor == ANY else None
+
+
+def captured(camera: Mixture | None, sensor: Sensor | None, images: np.ndarray) -> np.ndarray:
+    """Images as a run's sensor captures them. The same images are always disturbed in the same way.
+
+    Args:
+        camera: the run's camera; with `any`, it disturbs its share of the images.
+        sensor: the run's sensor, which disturbs all images with its values; None without a camera or with `any`.
+        images: uint8 [N, H, W, C].
+
+    Returns:
+        uint8 [N, H, W, C].
+
+    Raises:
+        UserError: the sensor has another number of bands than the images.
+    """
+    if sensor is not None:
+        return sensor.capture(images)
+    return images if camera is None else camera(images, np.arange(len(images)))
 
 
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors()[0]
-    # The names of pydantic's own types stand in the location where a value can be of several.
+    # Where several types are allowed, pydantic's location also contains the names of types.
     where = ".".join(str(part) for part in mistake["loc"] if part in {*_FIGURES, *Quantity.model_fields})
     if mistake["type"] == "extra_forbidden":
         inside = where.split(".")[-1] in _FIGURES - {"compression"}

@@ -1,15 +1,15 @@
-"""Blur, shift and resampling as matrices for rows and columns; images are reflected at their borders."""
+"""Blur, shift and resampling as one matrix for the rows and one for the columns. Borders are reflected."""
 
 import numpy as np
 
 
 def apply(images: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """Filter the columns of each image with `down` and its rows with `across`.
+    """Multiply each image's columns by the matrix `down` and its rows by the matrix `across`.
 
     Args:
         images: float32 [N, H, W, C].
-        down: float32 [N, 1 or C, H', H].
-        across: float32 [N, 1 or C, W', W].
+        down: float32 [N or 1, C or 1, H', H].
+        across: float32 [N or 1, C or 1, W', W].
 
     Returns:
         float32 [N, H', W', C].
@@ -20,17 +20,17 @@ def apply(images: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarra
 
 
 def reflected(positions: np.ndarray, size: int) -> np.ndarray:
-    """Indices of any integers into `size` values that are mirrored at both ends, the end values repeated."""
+    """Map any integers to indices of `size` values that are mirrored at both ends; the end values are repeated."""
     folded = positions % (2 * size)
     return np.where(folded < size, folded, 2 * size - 1 - folded)
 
 
 def matrices(taps: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
-    """Filters as matrices.
+    """Filters as dense matrices.
 
     Args:
-        taps: float [M, O, K], the K weights of each of O outputs.
-        positions: int [M, O, K], the inputs that they belong to; beyond the borders inputs are reflected.
+        taps: float [M, O, K], the K weights of each of the O outputs of M filters.
+        positions: int [M, O, K], the input of each weight; positions beyond the borders are reflected.
         size: number of inputs.
 
     Returns:
@@ -40,13 +40,21 @@ def matrices(taps: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
     inputs = reflected(positions, size)
     filters, outputs = np.ogrid[: taps.shape[0], : taps.shape[1]]
     for tap in range(taps.shape[2]):
-        # Within one tap no entry is met twice, so that adding in place is safe.
+        # `+=` would lose repeated entries, but one tap has no entry twice.
         found[filters, outputs, inputs[..., tap]] += taps[..., tap]
     return found
 
 
 def gaussian(sigmas: np.ndarray, size: int) -> np.ndarray:
-    """Gaussian blur, sampled at pixel centres and cut at four standard deviations: [M] → float32 [M, size, size]."""
+    """Matrices of a Gaussian blur, sampled at pixel centers and cut off at four standard deviations.
+
+    Args:
+        sigmas: float [M], standard deviations in pixels, ≥ 0.
+        size: number of inputs and outputs.
+
+    Returns:
+        float32 [M, size, size]; each row sums to 1.
+    """
     sigmas = np.asarray(sigmas, np.float64)
     radii = np.floor(4 * sigmas + 0.5).astype(int)
     offsets = np.arange(-radii.max(initial=0), radii.max(initial=0) + 1)
@@ -59,15 +67,15 @@ def gaussian(sigmas: np.ndarray, size: int) -> np.ndarray:
 
 
 def cubic(centres: np.ndarray, size: int, width: float | np.ndarray = 1.0) -> np.ndarray:
-    """Interpolation by Keys' cubic convolution (a = −0.5; IEEE ASSP 29, 1981).
+    """Matrices of Keys' cubic interpolation (a = −0.5; IEEE Transactions on ASSP 29, 1981).
 
     Args:
-        centres: float [M, O], where each output lies on the inputs' axis, whose pixel i has its centre at i.
+        centres: float [M, O], position of each output on the axis of the inputs; input i is at i.
         size: number of inputs.
-        width: ≥ 1, a number or [M]: widens the kernel, which smooths before reduction.
+        width: ≥ 1, a number or [M]: factor that widens the kernel, which prevents aliasing when images shrink.
 
     Returns:
-        float32 [M, O, size].
+        float32 [M, O, size]; each row sums to 1.
     """
     widths = np.broadcast_to(np.asarray(width, np.float64), centres.shape[:1])[:, None, None]
     reach = int(np.ceil(2 * widths.max(initial=1.0)))

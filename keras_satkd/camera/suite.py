@@ -1,9 +1,9 @@
-"""The suite: every kind of disturbance with severities from a healthy camera's to a poor one's.
+"""The suite: all kinds of disturbance, with severities from a healthy camera to a poor one.
 
     disturbed = KINDS["snr"].apply(images, 20)
 
-What is drawn for an image depends on the kind and the image's position alone, neither on the severity nor on the other
-images: models are compared under the very same disturbance, and a higher severity is more of it.
+The random numbers of an image depend only on the kind and the image's position, not on the severity or other images.
+Therefore, all models see the same disturbances, and a higher severity makes the same disturbance stronger.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from keras_satkd.camera.pixels import generators, in_parts
 Disturb = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 GROUPS = ("noise", "optics", "detector", "radiometry", "compression", "geometry", "atmosphere")
-"""Groups of kinds, as a camera's parts cause them."""
+"""Groups of kinds, by their cause."""
 
 HELD_OUT = ("geometry", "atmosphere")
-"""Groups that no training ever draws from: they show what carries over to disturbances that a model was not shown."""
+"""Groups that training never uses. They show how a model performs under disturbances that it was not trained on."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Kind:
 
     Attributes:
         group: one of `GROUPS`.
-        unit: of the severities, with what they are.
-        severities: from a healthy camera to a poor one.
-        disturb: images [N, H, W, C] in 0..255, severities [N] and seeds [N] → images, float or uint8.
+        unit: label of the severities: the quantity and its unit.
+        severities: the suite's severities, from a healthy camera to a poor one.
+        disturb: images [N, H, W, C] in 0..255, severities [N] and seeds [N] → images [N, H, W, C], float or uint8.
     """
 
     group: str
@@ -41,12 +41,15 @@ class Kind:
     disturb: Disturb
 
     def apply(self, images: np.ndarray, severity: float, first_seed: int = 0) -> np.ndarray:
-        """Disturb each image with the same severity: uint8 [N, H, W, C] → uint8 [N, H, W, C].
+        """Disturb all images with the same severity.
 
         Args:
             images: uint8 [N, H, W, C].
-            severity: one of `severities`, or any other in that unit.
-            first_seed: seed of the first image; those of the others follow.
+            severity: one of `severities`, or another value in the same unit.
+            first_seed: seed of the first image, not negative; each next image has the next integer.
+
+        Returns:
+            uint8 [N, H, W, C].
         """
         return in_parts(images, first_seed, lambda part, seeds: self.disturb(part, np.full(len(part), severity), seeds))
 
@@ -76,13 +79,13 @@ KINDS: dict[str, Kind] = {
     "prnu": Kind("detector", "column gain, %", (0.5, 1, 2, 3, 5), partial(detector.stripes, shared=True)),
     "gain": Kind("radiometry", "common gain", (0.8, 0.9, 1.1, 1.2), _seedless(radiometry.gain)),
     "band_gain": Kind("radiometry", "gain of each band, ±%", (2, 4, 6, 8, 10), radiometry.band_gain),
-    "offset": Kind("radiometry", "offset, ± of 255", (2, 4, 8, 16), _offset),
-    "bits": Kind("radiometry", "bits a pixel", (6, 5, 4), _seedless(radiometry.quantize)),
+    "offset": Kind("radiometry", "offset, ± levels of 255", (2, 4, 8, 16), _offset),
+    "bits": Kind("radiometry", "bits per pixel", (6, 5, 4), _seedless(radiometry.quantize)),
     "jpeg": Kind("compression", "JPEG quality", (95, 90, 80, 60, 40), _seedless(compression.jpeg)),
-    "jpeg2000": Kind("compression", "JPEG 2000, bits a pixel", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)),
+    "jpeg2000": Kind("compression", "JPEG 2000, bits per pixel", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)),
     "registration": Kind("geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration),
-    "resampling": Kind("geometry", "resampling and back", (0.8, 0.9, 1.1, 1.25), _resample),
+    "resampling": Kind("geometry", "resampling, factor", (0.8, 0.9, 1.1, 1.25), _resample),
     "haze": Kind("atmosphere", "haze, transmission", (0.95, 0.9, 0.8, 0.7, 0.6), _seedless(atmosphere.haze)),
     "cloud": Kind("atmosphere", "thin cloud, opacity", (0.2, 0.4, 0.6), atmosphere.thin_cloud),
 }
-"""Every kind by name."""
+"""All kinds by name."""

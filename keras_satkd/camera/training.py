@@ -1,10 +1,10 @@
-"""Disturbed training images: what the camera does is drawn for each image anew.
+"""Disturbed training images: each image passes through a randomly drawn camera.
 
     disturb = Mixture(BROAD, share=0.5)
     images = disturb(images, seeds)
 
-The same implementation as in evaluation (NumPy), called from `tf.data` by `tf.numpy_function`. A view is known by its
-seed and can be made again, so that teachers see once what the student sees later.
+Training and evaluation use the same NumPy code; `tf.data` calls it by `tf.numpy_function`. The same image and seed
+always give the same view, so the teachers' logits can be computed before the student is trained on the view.
 """
 
 from collections.abc import Mapping
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Range:
-    """From where the severity of one kind is drawn.
+    """The distribution from which the severity of one kind is drawn.
 
     Attributes:
-        probability: that a disturbed image has this kind.
-        low: least severity.
-        high: greatest severity.
-        logarithmic: uniform in the logarithm.
-        profile: each band's severity over the bands' mean; all bands have the same when not given.
-        spread: each band's severity is drawn within this fraction above or below; 0: all bands have the same.
+        probability: probability that a disturbed image has this kind, in [0, 1].
+        low: lowest severity.
+        high: highest severity.
+        logarithmic: whether the logarithm of the severity is uniform, instead of the severity.
+        profile: ratio of each band's severity to the mean over the bands; None if all bands have the same severity.
+        spread: each band's severity is drawn within this fraction of it; 0 if all bands have the same severity.
     """
 
     probability: float
@@ -41,7 +41,7 @@ class Range:
     spread: float = 0.0
 
     def draw(self, uniform: np.ndarray) -> np.ndarray:
-        """Severities [N], or [N, C] with a profile, of numbers [N] in [0, 1)."""
+        """Severities from uniform random numbers [N] in [0, 1): float [N], or [N, C] with a profile."""
         if self.logarithmic:
             severities = self.low * (self.high / self.low) ** uniform
         else:
@@ -63,19 +63,19 @@ BROAD: dict[str, Range] = {
     "jpeg": Range(0.25, 40, 97),
     "jpeg2000": Range(0.04, 0.5, 3, logarithmic=True),
 }
-"""Any camera from healthy to poor, in the order in which light and signal meet its parts."""
+"""Any camera from healthy to poor. The kinds are in the order of the signal chain."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """A random camera for each image. Its `repr` says all that it does.
+    """A random camera for each image. Its `repr` contains all its settings.
 
     Attributes:
-        ranges: by name of a kind in `KINDS`, in the order in which they are applied.
-        share: part of the images that are disturbed at all, 0..1.
+        ranges: distribution of the severity of each kind in `KINDS`, by name, in the order of application.
+        share: fraction of the images that are disturbed, 0..1.
 
     Raises:
-        ValueError: a kind belongs to a group that is held out of every training.
+        ValueError: a kind belongs to a group in `HELD_OUT`.
     """
 
     ranges: Mapping[str, Range] = field(default_factory=lambda: BROAD)
@@ -84,10 +84,18 @@ class Mixture:
     def __post_init__(self) -> None:
         for name in self.ranges:
             if KINDS[name].group in HELD_OUT:
-                raise ValueError(f"{name} belongs to {KINDS[name].group}, which no training draws from")
+                raise ValueError(f"{name} belongs to {KINDS[name].group}, which training never uses")
 
     def __call__(self, images: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """Disturb `share` of the images: uint8 [N, H, W, C], int [N] → uint8 [N, H, W, C]."""
+        """Disturb a fraction `share` of the images.
+
+        Args:
+            images: uint8 [N, H, W, C].
+            seeds: int [N], not negative.
+
+        Returns:
+            uint8 [N, H, W, C].
+        """
         numbers = 1 + 2 * len(self.ranges)
         draws = np.array([generator.random(numbers) for generator in generators(seeds, "mixture")])
         whether = draws[:, 0] < self.share
@@ -99,8 +107,8 @@ class Mixture:
         return disturbed
 
     def in_graph(self, images: "tf.Tensor", seeds: "tf.Tensor") -> "tf.Tensor":
-        """The same for tensors, in a `tf.data` pipeline: uint8 [N, H, W, C], int64 [N] → uint8 [N, H, W, C]."""
-        # Evaluation and reports use this module too, and do without the seconds of this import.
+        """The same as a TensorFlow operation: uint8 [N, H, W, C], int64 [N] → uint8 [N, H, W, C]."""
+        # Evaluation and reports also use this module, and this import takes seconds.
         import tensorflow as tf
 
         disturbed = tf.numpy_function(self, [images, seeds], tf.uint8)
@@ -124,5 +132,5 @@ def _band_factors(spread: float, seeds: np.ndarray, bands: int) -> np.ndarray:
 
 
 def view_seeds(images: int, view: int, seed: int) -> np.ndarray:
-    """Seeds of one view of every image, int64 [images]; other views and other values of `seed` have others."""
+    """Seeds of one view of all images, int64 [images]. They differ between views and between values of `seed`."""
     return (seed % 2**14 << 48) + (view << 32) + np.arange(images, dtype=np.int64)

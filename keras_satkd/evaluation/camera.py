@@ -1,4 +1,4 @@
-"""What a model withstands of a camera: accuracy under every disturbance of the suite, and behind a sensor."""
+"""Accuracy of a model under every disturbance of a camera, and behind a sensor."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,18 +15,19 @@ LogitsOf = Callable[[np.ndarray], np.ndarray]
 def suite(
     logits_of: LogitsOf, images: np.ndarray, labels: np.ndarray, kinds: Mapping[str, Kind] = KINDS
 ) -> dict[str, Any]:
-    """Accuracies in [0, 1] at every severity, in plain values that JSON can hold.
+    """Accuracies in [0, 1] at every severity, as plain values for JSON.
 
     Args:
         logits_of: uint8 [N, H, W, 3] → [N, C].
         images: uint8 [N, H, W, 3], N ≥ 1.
         labels: int [N].
-        kinds: what to disturb the images with, by name.
+        kinds: the disturbances, by name.
 
     Returns:
-        `clean`; `kinds`: for each its `group`, `unit`, `severities`, `accuracy` at each and their `mean`; `groups`: the
-        mean over the kinds of each; `mean` over all kinds; `mean_held_out`: over the kinds that no training draws from,
-        `mean_trained`: over the others. A mean of no kinds is left out.
+        `clean`: accuracy without a disturbance. `kinds`: by name, the `group`, `unit`, `severities`, the `accuracy` at
+        each severity and their `mean`. `groups`: by name, the mean over its kinds. `mean`: over all kinds;
+        `mean_held_out`: over the kinds that training never uses; `mean_trained`: over the other kinds. Means over no
+        kinds are left out.
     """
     found = {}
     for name, kind in tqdm(kinds.items(), desc="camera", disable=None):
@@ -53,10 +54,17 @@ def suite(
 
 
 def behind(sensor: Sensor, logits_of: LogitsOf, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Accuracies in [0, 1] of a model on what a sensor gives, with the sensor's values.
+    """Accuracies in [0, 1] of a model on the images that a sensor captures, with the sensor's values.
+
+    Args:
+        sensor: the sensor.
+        logits_of: uint8 [N, H, W, 3] → [N, C].
+        images: uint8 [N, H, W, 3], N ≥ 1.
+        labels: int [N].
 
     Returns:
-        `sensor` (its name), `clean`, `all` its parts together, and in `parts`, by name, each part alone.
+        `sensor`: its name. `clean`: accuracy without the sensor; `all`: with all its disturbances; `parts`: by name,
+        with one disturbance alone.
 
     Raises:
         UserError: the sensor has another number of bands than the images.
@@ -70,7 +78,7 @@ def behind(sensor: Sensor, logits_of: LogitsOf, images: np.ndarray, labels: np.n
 
 
 def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of a table in per cent, from the result of `suite`."""
+    """Headings and rows of a table in percent, from the result of `suite`."""
     columns = max(len(kind["severities"]) for kind in found["kinds"].values())
 
     def row(name: str, accuracies: list[float], mean: float) -> list[str]:
@@ -81,7 +89,11 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     for kind in found["kinds"].values():
         severities = ", ".join(f"{severity:g}" for severity in kind["severities"])
         rows.append(row(f"{kind['unit']}: {severities}", kind["accuracy"], kind["mean"]))
-    means = {"mean": "all kinds", "mean_trained": "kinds for training", "mean_held_out": "never trained on"}
+    means = {
+        "mean": "all kinds",
+        "mean_trained": "kinds in training",
+        "mean_held_out": "never in training",
+    }
     rows += [row(name, [], found[mean]) for mean, name in means.items() if mean in found]
     return ["accuracy %, from healthy to poor", *map(str, range(1, columns + 1)), "mean"], rows
 

@@ -4,9 +4,11 @@ classifier = load("runs/eurosat/student_int8.tflite")
 classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ import tensorflow as tf
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
+from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
 from firmware_export.tflite.convert import load_keras
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.teachers import Teacher
+from keras_satkd.run.artifacts import FIRMWARE_FOLDER
 from keras_satkd.run.results import CLASS_NAMES
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
@@ -37,6 +41,8 @@ class Classifier:
         classes: number of logits.
         class_names: the classes in the order of the logits; None if the model's files do not name them.
         logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
+        codes: the same images → int8 [N, classes], the output codes; None if the model is not an int8 model.
+        threshold: abstention threshold in output codes; None if none was chosen for this model.
     """
 
     name: str
@@ -44,6 +50,8 @@ class Classifier:
     classes: int
     class_names: tuple[str, ...] | None
     logits: Callable[[np.ndarray], np.ndarray]
+    codes: Callable[[np.ndarray], np.ndarray] | None = None
+    threshold: int | None = None
 
 
 def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifier:
@@ -66,11 +74,12 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
     file = pretrained.path(path)
     if not file.exists():
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
+    codes = None
     if file.is_dir():
         teacher = teachers.load(path)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
     elif file.suffix == ".tflite":
-        size, classes, logits = _load_int8(file)
+        size, classes, logits, codes = _load_int8(file)
     elif file.suffix in KERAS_SUFFIXES:
         teacher = _load_keras(file, input_range)
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
@@ -78,7 +87,8 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         raise UserError(
             f"model {path!r} has an unknown file format: give a .tflite, .keras or .h5 file, or a teacher folder"
         )
-    return Classifier(file.resolve().name, size, classes, _class_names(file, classes), logits)
+    names, threshold = _class_names(file, classes), None if codes is None else abstention_threshold(file)
+    return Classifier(file.resolve().name, size, classes, names, logits, codes, threshold)
 
 
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
@@ -92,13 +102,17 @@ def _load_keras(file: Path, input_range: str) -> Teacher:
     return Teacher(file.name, network, network.input_shape[1], input_range, teachers.ends_in_softmax(network))
 
 
-def _load_int8(file: Path) -> tuple[int, int, Callable[[np.ndarray], np.ndarray]]:
+_Network = Callable[[np.ndarray], np.ndarray]
+
+
+def _load_int8(file: Path) -> tuple[int, int, _Network, _Network]:
     model = file.read_bytes()
-    graph = read(model, file.name).graph
+    parsed = read(model, file.name)
+    graph = parsed.graph
     check_deployable(graph)
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_shapes(file, inputs, outputs)
-    return inputs[1], outputs[1], lambda images: int8_logits(model, images)
+    return inputs[1], outputs[1], lambda images: int8_logits(model, images), partial(predict_int8, parsed)
 
 
 def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
@@ -133,6 +147,40 @@ def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
     return logits
 
 
+def abstention_threshold(file: Path) -> int | None:
+    """The threshold that was chosen on validation images for an int8 model, in output codes; None if there is none.
+
+    It is `least_margin` in a JSON file of the same name beside the model, or in the export of the run whose folder
+    contains the model.
+
+    Raises:
+        UserError: one of these files is not readable.
+    """
+    described = _json_beside(file.with_suffix(".json"))
+    if "least_margin" in described:
+        margin = described["least_margin"]
+        if not isinstance(margin, int) or not 0 <= margin <= 255:
+            raise UserError(f"least_margin in {file.with_suffix('.json')} is {margin!r}: give an integer from 0 to 255")
+        return margin
+    exported = _json_beside(file.parent / FIRMWARE_FOLDER / EXPORT_FILE)
+    is_of_this_model = exported.get("given_sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
+    # Without labelled validation images, an export states 0, but none was chosen.
+    if not is_of_this_model or "error_rate" not in exported.get("unsure", {}):
+        return None
+    return int(exported["unsure"]["least_margin"])
+
+
+def _json_beside(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if the file does not exist or contains something else."""
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(read_text(path))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable JSON ({error}): repair or remove it") from None
+    return values if isinstance(values, dict) else {}
+
+
 def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
     keys: tuple[str, ...]
     if file.is_dir():
@@ -141,12 +189,7 @@ def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
         beside, keys = file.with_suffix(".json"), ("class_names",)
     else:
         beside, keys = file.parent / RESULTS_FILE, CLASS_NAMES
-    if not beside.is_file():
-        return None
-    try:
-        names = json.loads(read_text(beside))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{beside} is not readable JSON ({error}): repair or remove it") from None
+    names: Any = _json_beside(beside)
     for key in keys:
         if not isinstance(names, dict) or key not in names:
             return None

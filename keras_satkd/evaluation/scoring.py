@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.metrics import recall_score
 
 from firmware_export.common.errors import UserError, unknown_name
-from keras_satkd.camera.sensor import Sensor
+from keras_satkd.camera.sensor import Sensor, examples
 from keras_satkd.data.corruptions import SEVERITIES, accuracies
-from keras_satkd.evaluation import camera
+from keras_satkd.evaluation import camera, risk
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.evaluation.metrics import score
 
@@ -58,13 +58,14 @@ def evaluate(
         labels: int [N], positions among the model's logits.
         corruptions: also score corrupted images.
         camera_suite: also score the images under every disturbance of a camera.
-        sensor: also score the images as this sensor gives them.
+        sensor: also score the images as this sensor captures them.
 
     Returns:
         `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in
         `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
         in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `camera_suite`, also the result of
-        `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`.
+        `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`; with either of them, that of
+        `risk.curves` in `risk`: for `camera_suite` with the example sensors, for `sensor` with the sensor.
     """
     logits = classifier.logits(images)
     present, counts = np.unique(labels, return_counts=True)
@@ -83,4 +84,9 @@ def evaluate(
         result["camera"] = camera.suite(classifier.logits, images, labels)
     if sensor is not None:
         result["behind"] = camera.behind(sensor, classifier.logits, images, labels)
+    sensors = [example for example in examples() if camera_suite and example != sensor]
+    sensors += [] if sensor is None else [sensor]
+    if sensors:
+        outputs_of = classifier.codes or classifier.logits
+        result["risk"] = risk.curves(outputs_of, images, labels, sensors, classifier.threshold)
     return result

@@ -11,7 +11,7 @@ from firmware_export.export import export
 from firmware_export.output.render import Settings
 from firmware_export.verify.verify import Evidence
 from keras_satkd.camera import sensor
-from keras_satkd.data.splits import Split
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
     INT8_FILE,
@@ -23,15 +23,15 @@ from keras_satkd.run.folder import Run
 from keras_satkd.run.results import FirmwareResult
 
 
-def export_firmware(run: Run, split: Split, quantized: tf_keras.Model | None) -> FirmwareResult:
+def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) -> FirmwareResult:
     """Write `firmware/`, verified on validation images; if they are too few, training images are added.
 
-    The abstention threshold is chosen on the validation images as the run's sensor gives them.
+    The abstention threshold is chosen on the validation images as the run's sensor captures them.
     """
-    config = run.config.firmware
+    config, split = run.config.firmware, inputs.split
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
-    validation = sensor.captured(run.config.camera, split.validation.images), split.validation.labels
+    validation = sensor.captured(inputs.camera, inputs.sensor, split.validation.images), split.validation.labels
     write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
     # The files quote this command. In the run's folder, it reproduces them byte for byte.
     again = Arguments(

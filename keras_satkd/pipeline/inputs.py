@@ -1,15 +1,18 @@
 """The first step of every run: all inputs are checked before the run creates its folder."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
-from keras_satkd import weighting
-from keras_satkd.camera import sensor
+from firmware_export.common.files import write_json, write_text
+from keras_satkd import config_io, weighting
+from keras_satkd.camera import sensor as sensors
+from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, TrainingConfig
 from keras_satkd.data.sources import load
@@ -17,14 +20,16 @@ from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import stages
-from keras_satkd.run.artifacts import SPLIT_FILE
-from keras_satkd.run.folder import LOWERED, Run
+from keras_satkd.run.artifacts import SENSOR_FILE, SPLIT_FILE
+from keras_satkd.run.folder import LOWERED, Run, describe_changes
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
-from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Step
+from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Stage, Step
 from keras_satkd.training.fit import check_precision
 from keras_satkd.training.offload import check_exportable
 from keras_satkd.training.run_offloaded import TRAINED_FILE
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,15 @@ class Inputs:
         split: the images.
         teachers: by their names in the configuration; None for those that must be fine-tuned.
         teachers_of_teachers: trained teachers for the fine-tuning of the others.
-        camera: disturbs training and validation images.
+        camera: disturbs training and validation images; None without a camera.
+        sensor: the sensor that the run was started with; None without a camera or with `any`.
     """
 
     split: Split
     teachers: dict[str, Teacher | None]
     teachers_of_teachers: list[Teacher]
     camera: Mixture | None = None
+    sensor: Sensor | None = None
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -63,9 +70,11 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     teachers.check_trained(config.teachers.taught_by)
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
-    camera = sensor.mixture(config.camera)
+    sensor = sensor_of(run)
     images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
+    if sensor is not None:
+        sensor.capture(images.images[:1])  # checks its number of bands
     # Built to check its initial weights and its image size.
     students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
@@ -80,7 +89,8 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         split(images, config.data),
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
         [trained(name) for name in config.teachers.taught_by],
-        camera,
+        sensors.mixture(config.camera, sensor),
+        sensor,
     )
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
@@ -94,7 +104,44 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
     begin(run, inputs.split, missing)
+    _keep(run, sensor)
     return inputs
+
+
+def sensor_of(run: Run) -> Sensor | None:
+    """The run's sensor: the one in its folder if the run has begun training, otherwise the given one.
+
+    Returns:
+        None without a camera and with `any`.
+
+    Raises:
+        UserError: the given sensor does not exist, has a mistake, or has changed since the run began training.
+    """
+    name = run.config.camera.sensor
+    if name is None or name == sensors.ANY:
+        return None
+    kept_file = run.path(SENSOR_FILE)
+    if not (kept_file.exists() and run.has_begun(Stage.TEACHERS)):
+        return sensors.load(name)
+    kept = sensors.load(str(kept_file))
+    if name.endswith(".toml") and not Path(name).exists():
+        logger.warning("--sensor %s does not exist: the run's copy %s is used", name, kept_file)
+        return kept
+    before, now = (config_io.flatten(each.model_dump()) for each in (kept, sensors.load(name)))
+    changes = {key: (before.get(key), now.get(key)) for key in before | now if before.get(key) != now.get(key)}
+    if changes:
+        raise UserError(
+            f"--workdir {run.workdir} was made with {describe_changes(changes)} in --sensor {name}: restore them "
+            f"(the run's copy is {kept_file}), or give another folder"
+        )
+    return kept
+
+
+def _keep(run: Run, sensor: Sensor | None) -> None:
+    if sensor is None:
+        run.path(SENSOR_FILE).unlink(missing_ok=True)
+    else:
+        write_text(run.path(SENSOR_FILE), sensor.to_toml())
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:

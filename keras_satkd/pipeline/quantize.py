@@ -8,9 +8,8 @@ import tf_keras
 
 from firmware_export.common.files import write_bytes, write_with
 from firmware_export.tflite.convert import float_to_int8, load_keras, quantized_aware_to_int8
-from keras_satkd.camera import sensor
 from keras_satkd.camera.training import view_seeds
-from keras_satkd.data.splits import Split
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_STUDENT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import Int8Result, QuantizationResult
@@ -20,22 +19,22 @@ from keras_satkd.training.teacher_logits import TeacherTargets
 from keras_satkd.training.train import train
 
 
-def quantize(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> tf_keras.Model | None:
+def quantize(run: Run, inputs: Inputs, student: tf_keras.Model, targets: TeacherTargets) -> tf_keras.Model | None:
     """The student after quantization-aware training, with folded batch norms; None if `quantization.epochs` is 0."""
     if not run.config.quantization.epochs:
         return None
-    run.step(QUANTIZATION, lambda: _train_quantized(run, split, student, targets))
+    run.step(QUANTIZATION, lambda: _train_quantized(run, inputs, student, targets))
     return load_keras(run.path(QUANTIZED_STUDENT_FILE))
 
 
-def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
+def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
     # Without it, the order of the images would depend on what this process computed before.
     tf_keras.utils.set_random_seed(run.config.seed)
     quantized = tfmot.quantization.keras.quantize_model(student)
-    fix_ranges(quantized, student, calibration_images(run, split))
+    fix_ranges(quantized, student, calibration_images(run, inputs))
     train(
         quantized,
-        split,
+        inputs.split,
         targets,
         run.config.quantization,
         loss=run.config.distillation,
@@ -52,21 +51,20 @@ def _train_quantized(run: Run, split: Split, student: tf_keras.Model, targets: T
     return QuantizationResult(QUANTIZED_STUDENT_FILE)
 
 
-def calibration_images(run: Run, split: Split) -> np.ndarray:
-    """Training images that set the activation ranges, uint8 [N, H, W, 3], as the camera gives them.
+def calibration_images(run: Run, inputs: Inputs) -> np.ndarray:
+    """Training images that set the activation ranges, uint8 [N, H, W, 3], disturbed by the run's camera.
 
     The split is in random order already.
     """
-    images = split.train.images[: run.config.quantization.calibration_images]
-    camera = sensor.mixture(run.config.camera)
-    return images if camera is None else camera(images, view_seeds(len(images), 0, run.config.data.seed))
+    images = inputs.split.train.images[: run.config.quantization.calibration_images]
+    return images if inputs.camera is None else inputs.camera(images, view_seeds(len(images), 0, run.config.data.seed))
 
 
-def to_int8(run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None) -> None:
+def to_int8(run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None) -> None:
     """Write the student after post-training quantization, and the int8 model for the export."""
 
     def convert() -> Int8Result:
-        after_training = float_to_int8(student, calibration_images(run, split))
+        after_training = float_to_int8(student, calibration_images(run, inputs))
         write_bytes(run.path(POST_TRAINING_FILE), after_training)
         write_bytes(run.path(INT8_FILE), quantized_aware_to_int8(quantized) if quantized else after_training)
         return Int8Result(INT8_FILE, run.path(INT8_FILE).stat().st_size)

@@ -14,16 +14,17 @@ import h5py
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
+from keras_satkd.camera import sensor as sensors
 from keras_satkd.config import TrainingConfig
 from keras_satkd.config_io import command
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
-from keras_satkd.evaluation import classifier
+from keras_satkd.evaluation import classifier, risk
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models.teacher_zoo import parse_name
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 from keras_satkd.run import history
-from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
+from keras_satkd.run.artifacts import INT8_FILE, SENSOR_FILE, STUDENT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, INT8, Found, Step, teacher
 
@@ -121,9 +122,24 @@ def _describe(
         program: module of the command that makes it again.
         facts: additional keys.
     """
-    loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     weights = model / WEIGHTS_FILE if model.is_dir() else model
     epochs = history.of_phases(run.path(history.FILE), list(settings))
+    loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
+    validation, test = divided.validation, divided.test
+    kept = run.path(SENSOR_FILE)
+    sensor = sensors.load(str(kept)) if kept.exists() else None
+    if sensor is not None:
+        facts = facts | {"sensor": sensor.model_dump(mode="json", exclude_none=True)}
+    # The int8 model is the one for flight, so its description includes its scores under disturbances.
+    if model.suffix == ".tflite":
+        threshold = classifier.abstention_threshold(run.path(INT8_FILE))
+        facts = facts | ({} if threshold is None else {"least_margin": threshold})
+        loaded = dataclasses.replace(loaded, threshold=threshold)
+        scores = evaluate(loaded, test.images, test.labels, corruptions=True, sensor=sensor)
+        if sensor is not None:
+            scores["risk"] = risk.without_points(scores["risk"])
+    else:
+        scores = evaluate(loaded, test.images, test.labels)
     write_json(
         target,
         facts
@@ -141,11 +157,10 @@ def _describe(
             "hours": round(history.seconds(epochs) / 3600, 2),
             "images": {
                 "train": len(divided.train),
-                "validation": len(divided.validation),
-                "test": len(divided.test),
+                "validation": len(validation),
+                "test": len(test),
             },
-            "validation": evaluate(loaded, divided.validation.images, divided.validation.labels, corruptions=False),
-            # The int8 model is the one for flight, so its description includes its accuracy under corruptions.
-            "test": evaluate(loaded, divided.test.images, divided.test.labels, corruptions=model.suffix == ".tflite"),
+            "validation": evaluate(loaded, validation.images, validation.labels),
+            "test": scores,
         },
     )

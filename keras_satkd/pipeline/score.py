@@ -1,21 +1,24 @@
 """Evaluation on the test images: once, after all choices are made."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd.camera import sensor
+from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.reader import read
+from keras_satkd.camera.sensor import examples
 from keras_satkd.data import corruptions
-from keras_satkd.data.splits import Split
-from keras_satkd.evaluation import camera, predictions
-from keras_satkd.evaluation.classifier import int8_logits
+from keras_satkd.evaluation import camera, predictions, risk
+from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import TestResult
@@ -26,13 +29,14 @@ CORRUPTED_IMAGES = 1000
 
 
 def score_models(
-    run: Run, split: Split, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[Teacher]
+    run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[Teacher]
 ) -> TestResult:
     """Test scores of every model of the run; the int8 model's confusion matrix; accuracy under corruptions; costs.
 
     The predictions of all models are written to `predictions.FILE` in the run's folder.
     """
-    images, labels = split.test.images, split.test.labels
+    test = inputs.split.test
+    images, labels = test.images, test.labels
     post_training, int8 = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
     networks = {teacher_model(teacher.name): (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
     networks["float"] = student, _student_logits(student)
@@ -43,9 +47,9 @@ def score_models(
     models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
-    found = predictions.collect(logits, split.test, examples_of="int8")
+    found = predictions.collect(logits, test, examples_of="int8")
     found.save(run.path(predictions.FILE))
-    confusion = np.zeros((len(split.test.class_names),) * 2, int)
+    confusion = np.zeros((len(test.class_names),) * 2, int)
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
     chosen, true = images[:CORRUPTED_IMAGES], labels[:CORRUPTED_IMAGES]
     corrupted = corruptions.accuracies({name: models[name] for name in ("float", "int8")}, chosen, true)
@@ -61,21 +65,30 @@ def score_models(
             **{name: network_cost(network, logits_of, images) for name, (network, logits_of) in networks.items()},
             "int8": int8_cost(int8, images),
         },
-        camera=_behind_camera(run.config.camera.sensor, models, chosen, true),
+        camera=_behind_camera(inputs, models, chosen, true),
+        risk=_risk(run, inputs),
     )
 
 
 def _behind_camera(
-    name: str | None, models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
+    inputs: Inputs, models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any] | None:
-    if name is None:
+    if inputs.camera is None:
         return None
     found: dict[str, Any] = {"images": len(labels)}
     for model in ("float", "int8"):
         found[model] = camera.suite(models[model], images, labels)
-        if name != sensor.ANY:
-            found[model]["behind"] = camera.behind(sensor.load(name), models[model], images, labels)
+        if inputs.sensor is not None:
+            found[model]["behind"] = camera.behind(inputs.sensor, models[model], images, labels)
     return found
+
+
+def _risk(run: Run, inputs: Inputs) -> dict[str, Any]:
+    """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
+    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples()
+    test, file = inputs.split.test, run.path(INT8_FILE)
+    codes_of = partial(predict_int8, read(file.read_bytes()))
+    return risk.curves(codes_of, test.images, test.labels, sensors, abstention_threshold(file))
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import tf_keras
 
-from keras_satkd.data.splits import Split
 from keras_satkd.pipeline.distil import distil_student, teacher_targets
 from keras_satkd.pipeline.firmware import export_firmware
-from keras_satkd.pipeline.inputs import prepare
+from keras_satkd.pipeline.inputs import Inputs, prepare, sensor_of
 from keras_satkd.pipeline.quantize import quantize, to_int8
 from keras_satkd.pipeline.score import score_models
 from keras_satkd.pipeline.teach import teach
@@ -24,12 +23,14 @@ from keras_satkd.training.xla_program import check_jax
 def distil(run: Run) -> None:
     """Data → teachers → distillation → QAT → int8 → firmware → test → report."""
     if REPORT not in run.results:
-        split, student, targets = distilled_student(run, run.config.firmware.verification_images)
-        quantized = quantize(run, split, student, targets)
-        to_int8(run, split, student, quantized)
-        run.step(FIRMWARE, lambda: export_firmware(run, split, quantized))
-        run.step(TEST, lambda: score_models(run, split, student, quantized, targets.teachers))
+        inputs, student, targets = distilled_student(run, run.config.firmware.verification_images)
+        quantized = quantize(run, inputs, student, targets)
+        to_int8(run, inputs, student, quantized)
+        run.step(FIRMWARE, lambda: export_firmware(run, inputs, quantized))
+        run.step(TEST, lambda: score_models(run, inputs, student, quantized, targets.teachers))
         run.step(REPORT, lambda: report(run))
+    else:
+        sensor_of(run)  # a changed sensor is an error after the last step, too
     print_table(run)
 
 
@@ -42,8 +43,8 @@ def teach_only(run: Run) -> None:
 
 def quantize_only(run: Run) -> None:
     """Data → teachers → distillation → QAT → int8."""
-    split, student, targets = distilled_student(run)
-    to_int8(run, split, student, quantize(run, split, student, targets))
+    inputs, student, targets = distilled_student(run)
+    to_int8(run, inputs, student, quantize(run, inputs, student, targets))
     print(f"{run.path(INT8_FILE)}: {run.results[INT8].bytes} bytes")
     print_steps(run)
 
@@ -53,8 +54,8 @@ def lower_next(run: Run) -> None:
     check_jax()
     run.lowers = True
     try:
-        split, student, targets = distilled_student(run)
-        quantize(run, split, student, targets)
+        inputs, student, targets = distilled_student(run)
+        quantize(run, inputs, student, targets)
     except TrainingExported as exported:
         runner = Path(run_offloaded.__file__)
         print(f"{exported}: copy it and {runner} to a machine with JAX, and run `python {runner.name} FOLDER` there;")
@@ -63,9 +64,9 @@ def lower_next(run: Run) -> None:
         print(f"{run.workdir}: all trainings are finished")
 
 
-def distilled_student(run: Run, least_images: int = 0) -> tuple[Split, tf_keras.Model, TeacherTargets]:
-    """The images (`prepare` checks that there are enough), the trained student, and the teacher logits."""
+def distilled_student(run: Run, least_images: int = 0) -> tuple[Inputs, tf_keras.Model, TeacherTargets]:
+    """The inputs (`prepare` checks that there are enough images), the trained student, and the teacher logits."""
     inputs = prepare(run, least_images)
     targets = teacher_targets(run, inputs)
     student = distil_student(run, inputs.split, targets)
-    return inputs.split, student, targets
+    return inputs, student, targets

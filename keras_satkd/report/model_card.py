@@ -20,15 +20,16 @@ def render(run: Run) -> str:
         "costs": summary.costs(run),
         "parts": summary.parts(run),
     }
-    found = summary.camera(run)
-    if found is not None:
-        tables["camera"] = found
+    optional = {"camera": summary.camera(run), "risk": summary.risk(run)}
+    tables |= {name: table for name, table in optional.items() if table is not None}
     context = {
         "title": summary.title(run),
         "config": run.config,
         "data": run.results[DATA],
         "teachers": summary.teachers(run),
         "firmware": summary.firmware(run),
+        "threshold": summary.threshold(run),
+        "sensor": summary.sensor(run),
         "captions": {name: table.caption for name, table in tables.items()},
         "tables": {name: markdown_table(table.headings, table.rows) for name, table in tables.items()},
         "command": command(run.config, "keras_satkd.distill"),

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_satkd.camera.suite import HELD_OUT
+from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import reliability
 from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report.figures import camera as suite
@@ -139,7 +140,7 @@ def corruptions(run: Run) -> list[Panel]:
 
 
 def camera(run: Run) -> list[Panel]:
-    """Accuracy of the int8 model under every disturbance of a camera, where the run has one."""
+    """Accuracy of the int8 model under every disturbance of a camera, if the run has one."""
     found = run.results[TEST].camera
     if found is None:
         return []
@@ -151,9 +152,32 @@ def camera(run: Run) -> list[Panel]:
         f"Accuracy under the disturbances of a camera: mean {100 * found['int8']['mean']:.1f} %, clean "
         f"{100 * found['int8']['clean']:.1f} %. {'; '.join(accuracies)}."
     )
-    caption = "int8 model; severity above, accuracy in per cent below"
+    caption = "int8 model; severity, and below it accuracy in percent"
     fill = partial(suite.accuracies, kinds=kinds, held_out=HELD_OUT)
     return [_panel("camera", caption, alt, fill, suite.size(kinds))]
+
+
+def test_risk(run: Run) -> list[Panel]:
+    """Error rate against coverage on the test images, clean and behind sensors, if the run recorded it."""
+    found = run.results[TEST].risk
+    if found is None:
+        return []
+    sentences = [_risk_in_words(curve) for curve in found["curves"]]
+    alt = f"Error rate against coverage on {found['images']} test images. {' '.join(sentences)}"
+    fill = partial(evaluation.test_risk, found=found)
+    return [_panel("test-risk", "test images: error rate against coverage", alt, fill, _RISK)]
+
+
+def _risk_in_words(curve: dict[str, Any]) -> str:
+    words = f"{risk.name(curve)}: {curve['risk'][0]:.2%} if all are answered"
+    chosen = curve.get("at_threshold", {})
+    if chosen.get("risk") is not None:
+        words += f", {chosen['risk']:.2%} of the {chosen['coverage']:.2%} answered at the chosen margin"
+    return f"{words}."
+
+
+_RISK = (4.2, 3.2)
+"""Width and height of the panels of risk in inches."""
 
 
 def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
@@ -165,5 +189,5 @@ def risk_coverage(unsure: dict[str, Any]) -> list[Panel]:
         f"Error rate against coverage: {first['risk']:.2%} if all {unsure['images']} validation images are classified, "
         f"{last['risk']:.2%} if {last['coverage']:.2%} are. {unsure['reason']}"
     )
-    caption = "error rate against coverage, for every margin"
-    return [_panel("risk", caption, alt, lambda figure: evaluation.risk_coverage(figure, unsure), (4.2, 3.2))]
+    caption = "validation images: error rate against coverage"
+    return [_panel("risk", caption, alt, lambda figure: evaluation.risk_coverage(figure, unsure), _RISK)]

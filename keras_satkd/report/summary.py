@@ -7,6 +7,8 @@ from typing import Any
 from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
+from keras_satkd.evaluation.risk import table as risk_table
+from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -105,7 +107,7 @@ def corruptions(run: Run) -> Table:
 
 
 def camera(run: Run) -> Table | None:
-    """Accuracy of the exported model under every disturbance of a camera; None where the run has none."""
+    """Accuracy of the exported model under every disturbance of a camera; None if the run has no camera."""
     found = run.results[TEST].camera
     if found is None:
         return None
@@ -116,11 +118,43 @@ def camera(run: Run) -> Table | None:
             [f"behind the sensor {behind['sensor']}", *[""] * (len(headings) - 2), f"{100 * behind['all']:.1f}"]
         )
     return Table(
-        f"Accuracy of the exported int8 model on the first {found['images']:,} test images, disturbed as cameras do. "
-        f"Training never draws from {' and '.join(HELD_OUT)}.",
+        f"Accuracy of the exported int8 model on the first {found['images']:,} test images under the disturbances of a "
+        f"camera. Training never uses {' and '.join(HELD_OUT)}.",
         headings,
         rows,
     )
+
+
+def risk(run: Run) -> Table | None:
+    """Risk against coverage of the exported model; None if the run did not record it."""
+    found = run.results[TEST].risk
+    if found is None:
+        return None
+    caption = (
+        "Risk (error rate among the answered images) of the exported int8 model at several coverages (fraction of the "
+        f"{found['images']:,} test images that are answered), and the area under the curve of risk against coverage."
+    )
+    if "threshold" in found:
+        caption += f" The last columns are coverage and risk at kLeastMargin {found['threshold']}."
+    return Table(caption, *risk_table(found))
+
+
+def sensor(run: Run) -> str | None:
+    """The text of the run's `sensor.toml`; None if the run has no sensor."""
+    path = run.path(SENSOR_FILE)
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def threshold(run: Run) -> str:
+    """Sentences that explain the abstention threshold, and which camera disturbed the images that it was chosen on."""
+    reason: str = firmware(run)["unsure"]["reason"]
+    camera = run.results[TEST].camera
+    if camera is None:
+        return reason
+    behind = camera["int8"].get("behind")
+    if behind is None:
+        return f"{reason} The camera disturbed {run.config.camera.share:.0%} of the validation images."
+    return f'{reason} The validation images passed through the sensor "{behind["sensor"]}".'
 
 
 def parts(run: Run) -> Table:

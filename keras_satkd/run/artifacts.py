@@ -3,6 +3,9 @@
 SPLIT_FILE = "split.json"
 
 
+SENSOR_FILE = "sensor.toml"
+
+
 QUANTIZED_STUDENT_FILE = "student_qat.h5"
 
 

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,12 +116,15 @@ class Run:
         if affected is None:
             return found, None
         kept = found.before(affected)
-        is_begun = any(step.stage >= affected for step in found.steps()) or bool(self._phases_from(affected))
-        if is_begun and not any(step != DATA for step in kept.steps()):
-            raise UserError(
-                f"--workdir {self.workdir} was made with {_difference(before, self.config)}: give another folder"
-            )
+        if self.has_begun(affected) and not any(step != DATA for step in kept.steps()):
+            changes = describe_changes(changed_settings(before, self.config))
+            raise UserError(f"--workdir {self.workdir} was made with {changes}: give another folder")
         return kept, affected
+
+    def has_begun(self, stage: Stage) -> bool:
+        """Whether the folder contains results of this stage or later ones, finished or not."""
+        finished = Results.read(self.path(RESULTS_FILE)).steps()
+        return any(step.stage >= stage for step in finished) or bool(self._phases_from(stage))
 
     def _phases_from(self, stage: Stage) -> list[str]:
         """Phases of this stage and later ones that have epochs, a checkpoint or a program."""
@@ -177,10 +180,10 @@ def _config_in(workdir: Path) -> Config | None:
     return None if values is None else from_dict(values, str(path))
 
 
-def _difference(found: Config, wanted: Config) -> str:
-    changed = changed_settings(found, wanted)
-    listed = ", ".join(f"{name}={before!r} (now {now!r})" for name, (before, now) in list(changed.items())[:3])
-    return listed + _more(len(changed))
+def describe_changes(changes: Mapping[str, tuple[object, object]]) -> str:
+    """Names of changed settings with their values before and now, as in `seed=0 (now 1)`; at most three of them."""
+    listed = ", ".join(f"{name}={before!r} (now {now!r})" for name, (before, now) in list(changes.items())[:3])
+    return listed + _more(len(changes))
 
 
 def _names(found: Config, wanted: Config) -> str:

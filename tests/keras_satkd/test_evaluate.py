@@ -100,7 +100,14 @@ def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
 def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     out = told(monkeypatch, capsys, model, "--data", pictures(Blue=9, Red=9), "--camera", "--sensor", "poor")
-    for expected in ("PSF sigma, pixels", "never trained on", "behind the sensor poor", "all parts"):
+    for expected in (
+        "PSF sigma, pixels",
+        "never in training",
+        "behind the sensor poor",
+        "all parts",
+        "risk % at coverage",
+        "sensor healthy",
+    ):
         assert expected in out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 80

@@ -1,4 +1,4 @@
-"""What a model withstands of a camera: every disturbance of the suite at each of its severities."""
+"""Accuracy of a model under every disturbance of the suite, at each severity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from matplotlib.figure import Figure
 
 _CELL = (0.44, 0.34)
-"""Width and height in inches of a severity with its accuracy."""
+"""Width and height in inches of the cell of one severity."""
 
 
 def size(kinds: Mapping[str, Any]) -> tuple[float, float]:
-    """Inches that `accuracies` of so many kinds needs."""
+    """Width and height in inches of the figure that `accuracies` draws."""
     columns = max(len(kind["severities"]) for kind in kinds.values())
     return 2.0 + _CELL[0] * columns, 0.5 + _CELL[1] * len(kinds)
 
 
 def accuracies(figure: Figure, kinds: Mapping[str, Any], held_out: tuple[str, ...]) -> None:
-    """A row a kind of disturbance, from healthy to poor: the severity above, the accuracy in per cent below.
+    """One row per kind of disturbance, from healthy to poor, with severity and accuracy in percent in each cell.
 
     Args:
         figure: empty, of `size`.
         kinds: as in the result of `evaluation.camera.suite`.
-        held_out: groups that no training draws from; their kinds are marked with an asterisk.
+        held_out: groups that training never uses; their kinds are marked with an asterisk.
     """
     panel = figure.subplots()
     columns = max(len(kind["severities"]) for kind in kinds.values())
@@ -35,6 +35,6 @@ def accuracies(figure: Figure, kinds: Mapping[str, Any], held_out: tuple[str, ..
     labels = [kind["unit"] + (" *" if kind["group"] in held_out else "") for kind in kinds.values()]
     panel.set_yticks(range(len(kinds)), labels, fontsize=8)
     panel.set_xticks([])
-    panel.set_xlabel("* never trained on", fontsize=8, loc="left")
+    panel.set_xlabel("* never in training", fontsize=8, loc="left")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)

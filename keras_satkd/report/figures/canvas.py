@@ -93,10 +93,15 @@ def lines(panel: Axes, across: Sequence[float], columns: Mapping[str, Sequence[f
             # Later markers are smaller, so a line that is covered by another stays visible around them.
             markersize=6 - 3 * position / len(columns),
             markevery=max(1, len(across) // 12),
-            label=label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…",
+            label=shortened(label),
         )
     panel.grid(alpha=0.3)
     legend_above(panel, columns=2 if max(map(len, columns)) < _LONGEST_LABEL / 2 else 1)
+
+
+def shortened(label: str) -> str:
+    """A label of a legend, cut so that it fits a panel."""
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
 
 
 def legend_above(panel: Axes, columns: int = 2) -> None:

@@ -1,17 +1,24 @@
 """Figures of predictions on the test images, and of abstention."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from scipy.stats import beta
 
+from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import Reliability
-from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines
+from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened
 
 _MOST_NUMBERS = 25
 """Largest number of classes for which a confusion matrix has room for numbers."""
+
+
+_STYLES = ("-", "--", ":", "-.")
+"""Line styles distinguish lines without color."""
 
 
 def confusion_size(classes: int) -> tuple[float, float]:
@@ -83,6 +90,38 @@ def corruption(figure: Figure, accuracies: Mapping[str, Sequence[float]]) -> Non
     lines(panel, severities, {name: [100 * value for value in values] for name, values in accuracies.items()})
     panel.set(xlabel="severity", ylabel="accuracy %", ylim=(-3, 103))
     panel.set_xticks(severities, ["none", *map(str, severities[1:])])
+
+
+def test_risk(figure: Figure, found: Mapping[str, Any]) -> None:
+    """Error rate against coverage on test images, one line per sensor.
+
+    The axis of the error rate is logarithmic: lines end where no answer is wrong, and the mark of a threshold without
+    wrong answers is at the axis' lower end.
+
+    Args:
+        figure: empty figure.
+        found: result of `evaluation.risk.curves`.
+    """
+    panel = figure.subplots()
+    errors = [100 * share for curve in found["curves"] for share in curve["risk"] if share] or [0.1, 100]
+    lowest, highest = 0.7 * min(errors), 1.4 * max(errors)
+    panel.set_ylim(lowest, highest)
+    panel.set_yscale("log", nonpositive="mask")
+    for curve, colour, style in zip(found["curves"], COLOURS, cycle(_STYLES), strict=False):
+        points = (100 * np.array(curve[axis]) for axis in ("coverage", "risk"))
+        panel.plot(*points, style, color=colour, label=shortened(risk.name(curve)))
+        chosen = curve.get("at_threshold", {})
+        if chosen.get("risk") is not None:
+            height = max(lowest, 100 * chosen["risk"])
+            panel.plot(100 * chosen["coverage"], height, "D", color=colour, markersize=6, clip_on=False)
+    if "threshold" in found:
+        panel.plot([], [], "D", color="#777777", label="chosen margin")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.minorticks_off()
+    panel.set(xlabel="coverage %", ylabel="error rate %", xlim=(-3, 103))
+    panel.grid(alpha=0.3)
+    legend_above(panel, columns=2)
 
 
 def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor
@@ -63,30 +65,48 @@ def test_what_has_no_effect_is_left_out(tmp_path):
 
 
 def test_what_a_run_is_asked_for():
-    assert sensor.mixture(CameraConfig()) is None
-    assert sensor.mixture(CameraConfig("any", 0.3)) == Mixture(BROAD, 0.3)
-    assert sensor.mixture(CameraConfig("poor", 0.3)) == sensor.load("poor").mixture(0.3)
-    assert sensor.captured(CameraConfig(), GREY) is GREY
-    np.testing.assert_array_equal(sensor.captured(CameraConfig("poor"), GREY), sensor.load("poor").capture(GREY))
-    np.testing.assert_array_equal(
-        sensor.captured(CameraConfig("any", 1.0), GREY), Mixture(share=1.0)(GREY, np.arange(4))
-    )
+    poor, broad = sensor.load("poor"), Mixture(BROAD, 1.0)
+    assert sensor.mixture(CameraConfig(), None) is None
+    assert sensor.mixture(CameraConfig("any", 1.0), None) == broad
+    assert sensor.mixture(CameraConfig("poor", 0.3), poor) == poor.mixture(0.3)
+    assert sensor.captured(None, None, GREY) is GREY
+    np.testing.assert_array_equal(sensor.captured(poor.mixture(0.3), poor, GREY), poor.capture(GREY))
+    np.testing.assert_array_equal(sensor.captured(broad, None, GREY), broad(GREY, np.arange(4)))
+
+
+@pytest.mark.parametrize("name", ["healthy", "poor"])
+def test_a_written_sensor_is_the_same(tmp_path, name):
+    (tmp_path / "copy.toml").write_text(sensor.load(name).to_toml())
+    assert sensor.load(str(tmp_path / "copy.toml")) == sensor.load(name)
+
+
+@hypothesis.given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(st.floats(0.1, 1e6), min_size=1, max_size=4),
+    st.floats(0, 50),
+    st.just({}) | st.fixed_dictionaries({"jpeg": st.floats(1, 95)}),
+)
+def test_any_written_sensor_is_the_same(tmp_path_factory, name, snr, prnu, jpeg):
+    given = sensor.Sensor.model_validate({"name": name, "snr": snr, "prnu": prnu, "compression": jpeg})
+    path = tmp_path_factory.mktemp("sensor") / "copy.toml"
+    path.write_text(given.to_toml(), encoding="utf-8")
+    assert sensor.load(str(path)) == given
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("snr = 'a'", "snr is 'a': a number expected, a list of one number a band, or { value"),
-        ("snr = true", "snr is True: a number expected"),
-        ("snr = nan", "snr is nan: nan is not in 0.1 to 1e"),
+        ("snr = 'a'", "snr is 'a': give a number, a list of one number per band, or { value"),
+        ("snr = true", "snr is True: give a number"),
+        ("snr = nan", "snr is nan: nan is not in the range 0.1 to 1e"),
         ("snr = []", "snr.value is .*"),
-        ("psf = -1", "psf is -1: -1 is not in 0 to 8"),
-        ("psf = { value = 1, range = [3, 2] }", "ends before it begins"),
+        ("psf = -1", "psf is -1: -1 is not in the range 0 to 8"),
+        ("psf = { value = 1, range = [3, 2] }", "is below its start"),
         ("psf = { value = 1, rang = [2, 3] }", "unknown figure 'rang': did you mean 'range'"),
-        ("smear = [1, 2, 3]", "smear is .*: one number expected, the same for all bands"),
+        ("smear = [1, 2, 3]", "smear is .*: give one number, which applies to all bands"),
         ("sn = 3", "unknown figure 'sn': did you mean 'snr'"),
         ("compression = { jpg = 3 }", "unknown figure 'jpg': did you mean 'jpeg'"),
-        ("compression = { jpeg = 90, jpeg2000 = 2 }", "give the one that the camera uses"),
+        ("compression = { jpeg = 90, jpeg2000 = 2 }", "give only the one that the camera uses"),
         ("compression = 'jpeg'", "compression is 'jpeg'"),
         ("snr = [1, 2", "is not TOML"),
     ],

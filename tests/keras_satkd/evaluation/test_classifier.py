@@ -1,4 +1,6 @@
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy.special import log_softmax, softmax
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.evaluation.classifier import int8_logits, load
 from keras_satkd.models import teachers
@@ -162,3 +165,48 @@ def test_an_int8_model_of_grey_images(tmp_path):
     (tmp_path / "grey.tflite").write_bytes(float_to_int8(network, images))
     with pytest.raises(UserError, match=r"grey\.tflite has input shape \(1, 16, 16, 1\)"):
         load(str(tmp_path / "grey.tflite"))
+
+
+@pytest.fixture
+def int8(tmp_path, image_set) -> Path:
+    path = tmp_path / "student_int8.tflite"
+    path.write_bytes(float_to_int8(tiny_network(seed=4), image_set(30).images))
+    return path
+
+
+def test_codes_are_the_logits_before_their_scale(int8, image_set, saved):
+    images, classifier = image_set(5).images, load(str(int8))
+    codes, logits = classifier.codes(images), classifier.logits(images)
+    assert codes.dtype == np.int8
+    steps = np.diff(logits, axis=1) / np.diff(codes.astype(float), axis=1)
+    np.testing.assert_allclose(steps, steps[0, 0], rtol=1e-5)
+    assert classifier.threshold is None
+    other = load(saved(tiny_network()))
+    assert (other.codes, other.threshold) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("unsure", "threshold"),
+    [
+        ({"least_margin": 9, "error_rate": 0.02}, 9),
+        ({"least_margin": 0, "error_rate": 0.02}, 0),
+        ({"least_margin": 0}, None),
+    ],
+)
+def test_the_threshold_of_the_run_that_the_model_lies_in(int8, unsure, threshold):
+    export = {"given_sha256": hashlib.sha256(int8.read_bytes()).hexdigest(), "unsure": unsure}
+    write_json(int8.parent / "firmware" / "export.json", export)
+    assert load(str(int8)).threshold == threshold
+    write_json(int8.parent / "firmware" / "export.json", export | {"given_sha256": "0" * 64})
+    assert load(str(int8)).threshold is None
+
+
+def test_the_threshold_in_the_models_description(int8):
+    int8.with_suffix(".json").write_text(json.dumps({"least_margin": 12}))
+    assert load(str(int8)).threshold == 12
+    for wrong in (-1, 256, "12", 1.5):
+        int8.with_suffix(".json").write_text(json.dumps({"least_margin": wrong}))
+        with pytest.raises(
+            UserError, match=r"least_margin in .*student_int8\.json is .*: give an integer from 0 to 255"
+        ):
+            load(str(int8))

@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
+from keras_satkd.camera import sensor
 from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES
-from keras_satkd.evaluation import scoring
+from keras_satkd.evaluation import risk, scoring
 from keras_satkd.evaluation.classifier import Classifier
 
 COLOURS = ("Blue", "Green", "Red")
@@ -71,3 +73,15 @@ def test_classes_that_the_model_does_not_know():
         scoring.model_labels(np.arange(2), ("Red", "blue"), by_colour())
     with pytest.raises(UserError, match=r"has 3 classes, the data has 2: .*by_colour\.json"):
         scoring.model_labels(np.arange(2), ("Blue", "Red"), by_colour(None))
+
+
+def test_risk_behind_sensors(image_set):
+    images = image_set(12)
+    poor = sensor.load("poor")
+    result = scoring.evaluate(by_colour(), images.images, images.labels, sensor=poor)
+    assert [curve["sensor"] for curve in result["risk"]["curves"]] == [None, "poor"]
+    assert "threshold" not in result["risk"]
+    codes = np.arange(36, dtype=np.int8).reshape(12, 3)
+    int8 = replace(by_colour(), codes=lambda _images: codes, threshold=1)
+    result = scoring.evaluate(int8, images.images, images.labels, sensor=poor)
+    assert result["risk"] == risk.curves(lambda _images: codes, images.images, images.labels, [poor], 1)

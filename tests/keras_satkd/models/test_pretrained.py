@@ -9,6 +9,7 @@ import eurosat_archive
 import pytest
 
 from firmware_export.common.errors import UserError
+from keras_satkd.camera.suite import KINDS
 from keras_satkd.evaluation import classifier, scoring
 from keras_satkd.models import pretrained, provenance, students, teachers
 
@@ -130,3 +131,35 @@ def test_a_slice_of_the_test_images_scores_as_told(description, test_images):
     model = description.parent if told["file"].startswith("teacher") else description.parent / told["file"]
     found = scoring.evaluate(classifier.load(str(model)), images.images, images.labels)
     assert found["accuracy"] == pytest.approx(told["test"]["accuracy"], abs=0.01)
+
+
+FLOORS = {
+    "resnet8_eurosat_int8": {"clean": 96.6, "snr": 49.4, "jpeg": 82.6, "psf": 56.6, "prnu": 62.2, "registration": 81.2},
+    "resnet16_eurosat_int8": {
+        "clean": 96.2,
+        "snr": 58.2,
+        "jpeg": 81.8,
+        "psf": 53.0,
+        "prnu": 63.6,
+        "registration": 83.6,
+    },
+}
+"""Least accuracy in percent of each shipped int8 model on the slice, clean and under `SEVERITIES`."""
+
+SEVERITIES = {"snr": 20, "jpeg": 90, "psf": 0.8, "prnu": 5, "registration": 1}
+"""Severity of each kind of disturbance, in the unit of `suite.KINDS`."""
+
+
+def test_every_shipped_int8_model_has_floors():
+    assert {path.stem for path in pretrained.FOLDER.glob("*.tflite")} == set(FLOORS)
+    assert all(set(floors) == {"clean", *SEVERITIES} for floors in FLOORS.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["clean", *SEVERITIES])
+@pytest.mark.parametrize("name", FLOORS)
+def test_int8_models_under_disturbances(name, kind, test_images):
+    images, _ = test_images
+    pixels = images.images if kind == "clean" else KINDS[kind].apply(images.images, SEVERITIES[kind])
+    logits = classifier.load(f"{name}.tflite").logits(pixels)
+    assert 100 * (logits.argmax(axis=1) == images.labels).mean() >= FLOORS[name][kind]

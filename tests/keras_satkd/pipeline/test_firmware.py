@@ -1,38 +1,65 @@
+import json
+
 import numpy as np
 import pytest
+from tests_support import tiny_network
 
-from keras_satkd.camera import sensor
+from firmware_export.tflite.convert import float_to_int8
+from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.reader import read
+from firmware_export.verify import abstention
+from keras_satkd.camera.sensor import Sensor
 from keras_satkd.config import CameraConfig, Config, FirmwareConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.models import students
 from keras_satkd.pipeline import firmware
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, VALIDATION_FILE, VERIFICATION_FILE
 from keras_satkd.run.folder import Run
 
 
-@pytest.mark.slow
-def test_the_threshold_is_chosen_on_what_the_sensor_gives(tmp_path, image_set):
-    from firmware_export.tflite.convert import float_to_int8
+def by_colour(split: Split) -> bytes:
+    """An int8 model that finds the brightest channel, which is the class of the images of `image_set`."""
+    network = tiny_network()
+    kernel = np.zeros((3, 3, 3, 4), np.float32)
+    kernel[1, 1, range(3), range(3)] = 1
+    network.get_layer("convolution").set_weights([kernel, np.zeros(4)])
+    network.get_layer("logits").set_weights([8 * np.eye(4, 3), np.zeros(3)])
+    return float_to_int8(network, split.train.images)
 
-    split = Split(image_set(300, 0), image_set(30, 1), image_set(12, 2), "sha256")
-    run = Run(tmp_path / "run", Config(camera=CameraConfig(sensor="poor")))
+
+@pytest.mark.slow
+def test_the_exported_threshold_is_chosen_on_what_the_sensor_captures(tmp_path, image_set):
+    split = Split(image_set(300, 0), image_set(300, 1), image_set(12, 2), "sha256")
+    poor = Sensor.model_validate({"name": "noisy", "snr": 0.7, "calibration": 40})
+    config = Config(camera=CameraConfig(sensor="noisy.toml"), firmware=FirmwareConfig(error_rate=0.1))
+    run = Run(tmp_path / "run", config)
     run.claim()
-    run.path(INT8_FILE).write_bytes(float_to_int8(students.build("resnet8", 16, 3), split.train.images))
-    firmware.export_firmware(run, split, None)
+    model = by_colour(split)
+    run.path(INT8_FILE).write_bytes(model)
+    firmware.export_firmware(run, Inputs(split, {}, [], poor.mixture(0.5), poor), None)
+    validation = split.validation
+    captured = poor.capture(validation.images)
     with np.load(run.path(VALIDATION_FILE)) as arrays:
-        np.testing.assert_array_equal(arrays["images"], sensor.load("poor").capture(split.validation.images))
-    np.testing.assert_array_equal(np.load(run.path(VERIFICATION_FILE))[:30], split.validation.images)
+        np.testing.assert_array_equal(arrays["images"], captured)
+    np.testing.assert_array_equal(np.load(run.path(VERIFICATION_FILE))[:256], validation.images[:256])
+
+    clean, disturbed = (
+        abstention.choose(predict_int8(read(model), images), validation.labels, 0.1, 0).threshold
+        for images in (validation.images, captured)
+    )
+    assert disturbed != clean
+    assert f"inline constexpr int kLeastMargin = {disturbed};" in run.path("firmware", "classifier.h").read_text()
+    assert json.loads(run.path("firmware", "export.json").read_text())["unsure"]["least_margin"] == disturbed
 
 
 @pytest.mark.slow
 def test_the_export_is_verified_on_validation_images_first(tmp_path, image_set):
-    from firmware_export.tflite.convert import float_to_int8
-
     split = Split(image_set(300, 0), image_set(30, 1), image_set(12, 2), "sha256")
     run = Run(tmp_path / "run", Config(firmware=FirmwareConfig(symbol="g_small_model_data")))
     run.claim()
     run.path(INT8_FILE).write_bytes(float_to_int8(students.build("resnet8", 16, 3), split.train.images))
-    found = firmware.export_firmware(run, split, None)
+    found = firmware.export_firmware(run, Inputs(split, {}, []), None)
     assert (found.folder, found.flash_bytes) == ("firmware", run.path(INT8_FILE).stat().st_size)
     images = np.load(run.path(VERIFICATION_FILE))
     np.testing.assert_array_equal(images[:30], split.validation.images)

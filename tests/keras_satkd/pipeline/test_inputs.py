@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from firmware_export.common.errors import UserError
+from keras_satkd.camera import sensor
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
@@ -98,6 +100,72 @@ def test_other_images_than_those_of_the_finished_steps_are_refused(tmp_path):
     with pytest.raises(UserError, match="was made with other images than synthetic has now: give the same images"):
         inputs.prepare(Run(workdir, SMALL))
     assert before == {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+
+
+def with_sensor(path, text: str) -> Config:
+    path.write_text(text)
+    return changed(camera={"sensor": str(path)})
+
+
+def begun(workdir, config) -> inputs.Inputs:
+    """The inputs of a run that has finished a step of training."""
+    run = Run(workdir, config)
+    found = inputs.prepare(run)
+    run.step(DISTILLATION, lambda: DistillationResult("student.keras", 98_522, 58_393_216))
+    return found
+
+
+def test_the_run_keeps_its_sensor(tmp_path):
+    config = with_sensor(tmp_path / "mine.toml", "snr = 20\n[compression]\njpeg = 90")
+    found = begun(tmp_path / "run", config)
+    assert (found.sensor.name, found.camera) == ("mine", found.sensor.mixture(0.5))
+    assert sensor.load(str(tmp_path / "run" / "sensor.toml")) == found.sensor
+    # Comments and the order of the figures are no figures.
+    with_sensor(tmp_path / "mine.toml", "# mine\ncompression = { jpeg = 90 }\nsnr = 20.0")
+    assert inputs.prepare(Run(tmp_path / "run", config)).sensor == found.sensor
+    (tmp_path / "mine.toml").unlink()
+    assert inputs.prepare(Run(tmp_path / "run", config)).sensor == found.sensor
+
+
+def test_a_changed_sensor_is_refused_once_training_has_begun(tmp_path):
+    config = with_sensor(tmp_path / "mine.toml", "snr = 20\npsf = 0.5")
+    inputs.prepare(Run(tmp_path / "run", config))
+    # Nothing was trained, so nothing is lost.
+    with_sensor(tmp_path / "mine.toml", "snr = 30\npsf = 0.5")
+    assert begun(tmp_path / "run", config).sensor.snr.value == 30
+    with_sensor(tmp_path / "mine.toml", "snr = { value = 40, range = [15, 60] }")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    message = (
+        r"run was made with psf.value=0.5 \(now None\), .*, snr.value=30.0 \(now 40.0\) in --sensor .*mine.toml: "
+        r"restore them \(the run's copy is .*sensor.toml\), or give another folder"
+    )
+    with pytest.raises(UserError, match=message) as error:
+        inputs.prepare(Run(tmp_path / "run", config))
+    assert "\n" not in str(error.value)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_run_from_before_sensors_were_kept_keeps_the_given_one(tmp_path):
+    config = with_sensor(tmp_path / "mine.toml", "snr = 20")
+    begun(tmp_path / "run", config)
+    (tmp_path / "run" / "sensor.toml").unlink()
+    assert inputs.prepare(Run(tmp_path / "run", config)).sensor.snr.value == 20
+    assert (tmp_path / "run" / "sensor.toml").exists()
+
+
+def test_runs_without_one_sensor_keep_none(tmp_path):
+    found = inputs.prepare(Run(tmp_path / "run", changed(camera={"sensor": "any"})))
+    assert (found.sensor, found.camera) == (None, Mixture(share=0.5))
+    assert not (tmp_path / "run" / "sensor.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("snr = [10, 20]", "snr has 2 bands, the images have 3"), ("sn = 3", "unknown figure 'sn'")]
+)
+def test_a_sensor_that_does_not_fit_is_refused_before_anything_is_claimed(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        inputs.prepare(Run(tmp_path / "run", with_sensor(tmp_path / "mine.toml", text)))
+    assert not (tmp_path / "run").exists()
 
 
 def lowering(workdir, config) -> Run:

@@ -6,18 +6,22 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import Config, DataConfig
+from firmware_export.common.files import write_json
+from firmware_export.tflite.convert import float_to_int8
+from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, WeightingConfig
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.config_io import load as preset
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
-from keras_satkd.models import teachers
-from keras_satkd.pipeline import release
+from keras_satkd.evaluation import classifier
+from keras_satkd.models import students, teachers
+from keras_satkd.pipeline import inputs, release
 from keras_satkd.pipeline.inputs import begin
 from keras_satkd.run import stages
+from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
 from keras_satkd.run.folder import Run
-from keras_satkd.run.results import TeacherResult
-from keras_satkd.run.stages import DATA
+from keras_satkd.run.results import DistillationResult, Int8Result, TeacherResult
+from keras_satkd.run.stages import DATA, DISTILLATION, INT8
 
 
 def test_half_precision_is_read_as_the_other_is(tmp_path):
@@ -65,3 +69,33 @@ def test_a_teacher_is_shipped_with_the_scores_of_its_very_file(tmp_path):
     test = split(load(config.data), config.data).test
     accuracy = np.mean(shipped.logits(test.images).numpy().argmax(axis=1) == test.labels)
     assert told["test"]["accuracy"] == pytest.approx(accuracy)
+
+
+@pytest.mark.slow
+def test_an_int8_model_is_shipped_with_its_threshold_and_the_runs_sensor(tmp_path):
+    (tmp_path / "mine.toml").write_text("snr = 20")
+    config = Config(
+        data=DataConfig(source="synthetic", synthetic_images=60, image_size=16),
+        camera=CameraConfig(sensor=str(tmp_path / "mine.toml")),
+        distillation=DistillationConfig(weighting=WeightingConfig(rule="none")),
+    )
+    run = Run(tmp_path / "run", config)
+    divided = inputs.prepare(run).split
+    (tmp_path / "mine.toml").unlink()
+    student = students.build("resnet8", 16, 10)
+    student.save(run.path(STUDENT_FILE))
+    model = float_to_int8(student, divided.train.images)
+    run.path(INT8_FILE).write_bytes(model)
+    run.step(DISTILLATION, lambda: DistillationResult(STUDENT_FILE, 1, 2))
+    run.step(INT8, lambda: Int8Result(INT8_FILE, len(model)))
+    export = {"given_sha256": hashlib.sha256(model).hexdigest(), "unsure": {"least_margin": 3, "error_rate": 0.02}}
+    write_json(run.path("firmware", "export.json"), export)
+    _, path = release.ship(run.workdir, tmp_path / "out", "scenes")
+    told = json.loads(path.with_suffix(".json").read_text())
+    assert path.name == "resnet8_scenes_int8.tflite"
+    assert told["least_margin"] == 3
+    assert told["sensor"]["snr"] == {"value": 20.0, "range": [10.0, 40.0]}
+    assert told["test"]["behind"]["sensor"] == "mine"
+    [clean, mine] = told["test"]["risk"]["curves"]
+    assert set(clean) == set(mine) == {"sensor", "area", "at_threshold"}
+    assert classifier.load(str(path)).threshold == 3

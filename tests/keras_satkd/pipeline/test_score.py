@@ -1,15 +1,22 @@
+import hashlib
 import json
 
 import numpy as np
+import pytest
+from tests_support import tiny_network
 
+from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
+from keras_satkd.camera import sensor
 from keras_satkd.camera.suite import KINDS
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import CameraConfig, Config
 from keras_satkd.data.corruptions import CORRUPTIONS
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import predictions
 from keras_satkd.models import students
 from keras_satkd.pipeline import score
+from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import TEST
@@ -23,7 +30,7 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     model = float_to_int8(student, split.train.images)
     for name in (INT8_FILE, POST_TRAINING_FILE):
         run.path(name).write_bytes(model)
-    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [teacher("one", 1)]))
+    found = run.step(TEST, lambda: score.score_models(run, Inputs(split, {}, []), student, None, [teacher("one", 1)]))
     assert list(found.scores) == ["teacher one", "float", "ptq", "int8"]
     assert found.teachers == ["one"]
     assert np.sum(found.confusion) == 12
@@ -32,23 +39,51 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     assert set(found.corruptions["int8"]) == {"clean", *CORRUPTIONS}
     assert set(found.cost) == {"teacher one", "float", "int8"}
     assert found.camera is None
+    assert [curve["sensor"] for curve in found.risk["curves"]] == [None]
+    assert found.risk["curves"][0]["risk"][0] == pytest.approx(1 - found.scores["int8"]["accuracy"])
     kept = predictions.load(run.path(predictions.FILE))
     assert kept.models == tuple(found.scores)
     values = json.loads(run.path("metrics.json").read_text())["test"]
-    assert list(values) == ["teacher one", "float", "ptq", "int8", "confusion", "noise", "cost", "seconds"]
+    assert list(values) == ["teacher one", "float", "ptq", "int8", "confusion", "noise", "cost", "risk", "seconds"]
 
 
 def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
     monkeypatch.setattr(score.camera.suite, "__defaults__", ({"gain": KINDS["gain"]},))
     split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
     student = students.build("resnet8", 16, 3)
+    poor = sensor.load("poor")
     run = Run(tmp_path / "run", Config(camera=CameraConfig(sensor="poor")))
+    inputs = Inputs(split, {}, [], poor.mixture(0.5), poor)
     run.claim()
     model = float_to_int8(student, split.train.images)
     for name in (INT8_FILE, POST_TRAINING_FILE):
         run.path(name).write_bytes(model)
-    found = run.step(TEST, lambda: score.score_models(run, split, student, None, [])).camera
+    found = run.step(TEST, lambda: score.score_models(run, inputs, student, None, []))
+    assert Run(tmp_path / "run", run.config).results[TEST].risk == found.risk
+    assert [curve["sensor"] for curve in found.risk["curves"]] == [None, "poor"]
+    found = found.camera
     assert found["images"] == 12
     assert set(found["int8"]["kinds"]) == {"gain"}
     assert found["float"]["behind"]["sensor"] == "poor"
     assert Run(tmp_path / "run", run.config).results[TEST].camera == found
+
+
+@pytest.mark.parametrize(
+    ("camera", "poor", "names"),
+    [
+        (None, None, [None]),
+        (Mixture(), None, [None, "healthy", "poor"]),
+        (Mixture(), sensor.load("poor"), [None, "poor"]),
+    ],
+)
+def test_risk_behind_the_runs_sensor_at_the_exported_threshold(tmp_path, image_set, camera, poor, names):
+    split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+    run = Run(tmp_path / "run", Config())
+    run.claim()
+    model = float_to_int8(tiny_network(), split.train.images)
+    run.path(INT8_FILE).write_bytes(model)
+    export = {"given_sha256": hashlib.sha256(model).hexdigest(), "unsure": {"least_margin": 7, "error_rate": 0.02}}
+    write_json(run.path("firmware", "export.json"), export)
+    found = score._risk(run, Inputs(split, {}, [], camera, poor))
+    assert found["threshold"] == 7
+    assert [curve["sensor"] for curve in found["curves"]] == names

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import made_up_run
 import numpy as np
 import pytest
 import tf_keras
@@ -22,8 +23,10 @@ from firmware_export.tflite.reader import read
 from keras_satkd import distill
 from keras_satkd.config_io import from_dict, load
 from keras_satkd.pipeline import steps
+from keras_satkd.report.write import report
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import REPORT
 
 SIZE = 64
 DISTILLATION_EPOCHS = 8
@@ -203,8 +206,9 @@ class TestFinishedRun:
     def test_the_report_shows_every_part(self, finished):
         page = (finished["workdir"] / "report.html").read_text()
         results = json.loads((finished["workdir"] / "metrics.json").read_text())
-        # Two phases, weights, cases, confusion, reliability of three, four corruptions, risk against coverage.
-        assert page.count("<svg ") == 2 + 2 + 1 + 3 + 4 + 1
+        # Two phases, weights, cases, confusion, reliability of three, four corruptions, and risk against coverage on
+        # validation and on test images.
+        assert page.count("<svg ") == 2 + 2 + 1 + 3 + 4 + 2
         assert results["data"]["split_sha256"] in page
         assert f"{results['test']['cost']['teacher one']['parameters']:,}" in page
 
@@ -332,3 +336,16 @@ def test_a_teacher_of_other_classes(monkeypatch, capfd, tmp_path):
 def test_an_empty_folder_of_images(monkeypatch, capfd, tmp_path):
     (tmp_path / "images").mkdir()
     assert "images" in refused(monkeypatch, capfd, tmp_path, "--data", str(tmp_path / "images"))
+
+
+def test_a_finished_run_refuses_a_changed_sensor(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text("snr = 20")
+    run = made_up_run.finished(tmp_path / "run", sensor=str(tmp_path / "mine.toml"))
+    run.step(REPORT, lambda: report(run))
+    steps.distil(run)
+    assert "report.html" in capsys.readouterr().out
+    (tmp_path / "mine.toml").write_text("snr = 30")
+    with pytest.raises(UserError, match=r"was made with snr\.value=20\.0 \(now 30\.0\)"):
+        steps.distil(run)
+    (tmp_path / "mine.toml").unlink()
+    steps.distil(run)

@@ -1,8 +1,11 @@
+import json
+import re
+
 import made_up_run
 import pytest
 
 from keras_satkd.evaluation import predictions
-from keras_satkd.report import panels
+from keras_satkd.report import html, panels, summary
 from keras_satkd.run import history
 from keras_satkd.run.folder import Run
 
@@ -41,3 +44,21 @@ def test_the_most_frequent_error_is_named(run):
 
 def test_without_validation_images_there_is_no_curve():
     assert panels.risk_coverage({"reason": "Every image is answered."}) == []
+
+
+def test_risk_on_test_images_is_told_in_words(run):
+    [panel] = panels.test_risk(run)
+    assert "on 400 test images. clean: 6.50% if all are answered, " in panel.svg
+    assert re.search(r"sensor poor: .*% of the .*% answered at the chosen margin\.", panel.svg)
+
+
+def test_runs_of_older_versions_have_no_risk_on_test_images(tmp_path):
+    run = made_up_run.finished(tmp_path / "run")
+    values = json.loads(run.path("metrics.json").read_text())
+    del values["test"]["risk"], values["test"]["camera"]
+    run.path("metrics.json").write_text(json.dumps(values))
+    older = Run.open(run.workdir)
+    assert panels.test_risk(older) == []
+    assert summary.risk(older) is None
+    assert "sensor" not in summary.threshold(older)
+    assert "<h2>Abstention</h2>" in html.render(older)

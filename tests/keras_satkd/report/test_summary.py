@@ -2,6 +2,7 @@ import made_up_run
 import pytest
 
 from keras_satkd.report import summary
+from keras_satkd.run.folder import Run
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,7 @@ def run(tmp_path_factory):
         summary.costs,
         summary.corruptions,
         summary.camera,
+        summary.risk,
         summary.parts,
         summary.steps,
     ],
@@ -27,6 +29,15 @@ def test_rows_are_as_wide_as_the_headings(run, table):
     assert found.rows
     assert {len(row) for row in found.rows} == {len(found.headings)}
     assert found.caption.endswith(".")
+
+
+def test_the_threshold_is_explained_with_its_sensor(run):
+    assert summary.threshold(run).endswith(' The validation images passed through the sensor "poor".')
+
+
+def test_the_sensor_is_the_runs_copy(run, tmp_path):
+    assert summary.sensor(run).startswith('name = "poor"\n')
+    assert summary.sensor(Run(tmp_path / "other", run.config)) is None
 
 
 def test_teachers_come_before_the_students(run):

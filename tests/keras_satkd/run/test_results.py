@@ -50,6 +50,18 @@ STEPS = [
             "seconds": 1.0,
         },
     ),
+    (
+        results.TestResult,
+        {
+            "int8": SCORES,
+            "confusion": [[1, 0], [0, 1]],
+            "noise": {},
+            "cost": {"int8": COST},
+            "camera": {"images": 2},
+            "risk": {"images": 2, "curves": [{"sensor": None, "area": 0.1}]},
+            "seconds": 1.0,
+        },
+    ),
     (results.ReportResult, {"file": "report.html", "seconds": 1.0}),
     (results.StudyResult, {"images": 2, **SCORES, "per_class": {"a": {"recall": 1.0, "images": 2}}, "seconds": 1.0}),
 ]
@@ -63,5 +75,5 @@ def test_read_and_written_they_are_the_same_text(kind, values):
 
 
 def test_the_teachers_among_the_models():
-    [values] = [values for kind, values in STEPS if kind is results.TestResult]
+    values = next(values for kind, values in STEPS if kind is results.TestResult)
     assert results.TestResult.from_json(values).teachers == ["one"]

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from drawn_figures import drawn
 
+from keras_satkd.camera.sensor import examples
+from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import reliability
 from keras_satkd.report.figures import evaluation
 from keras_satkd.report.figures.canvas import PANEL
@@ -32,3 +34,17 @@ def test_risk_coverage_of_few_images():
     curve = [{"margin": 0, "coverage": 1.0, "risk": 0.5, "risk_bound": 0.9}]
     unsure = {"curve": curve, "least_margin": 0, "error_rate": 0.02, "confidence": 0.95}
     drawn(lambda figure: evaluation.risk_coverage(figure, unsure), (4.2, 3.2))
+
+
+@pytest.mark.parametrize("threshold", [None, 0, 300])
+def test_risk_on_test_images(threshold):
+    outputs, labels = np.array([[10, 0], [0, 10], [30, 0], [0, 50]], np.int8), np.array([1, 1, 0, 1])
+    found = risk.curves(lambda _: outputs, np.zeros((4, 8, 8, 3), np.uint8), labels, examples(), threshold)
+    texts = drawn(lambda figure: evaluation.test_risk(figure, found), (4.2, 3.2))
+    assert {"clean", "sensor healthy", "sensor poor"} <= set(texts)
+    assert ("chosen margin" in texts) == (threshold is not None)
+
+
+def test_risk_of_a_model_that_is_always_right():
+    found = {"images": 1, "curves": [{"sensor": None, "coverage": [1.0], "risk": [0.0], "area": 0.0}]}
+    drawn(lambda figure: evaluation.test_risk(figure, found), (4.2, 3.2))
