@@ -1,0 +1,196 @@
+"""How well the drift monitor works: false alarms on clean images, and detection of every disturbance of a camera."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from firmware_export.drift import statistics
+from firmware_export.drift.monitor import Drift, Monitor, choose
+from firmware_export.tflite import interpreters
+from firmware_export.tflite.model import Model
+from keras_satkd.camera.suite import KINDS, Kind
+
+WINDOWS = 10_000
+"""Number of windows of clean images that are drawn, mixed and of one class each."""
+
+DISTURBED_WINDOWS = 1000
+"""The same, of images disturbed with one severity."""
+
+COSTLY = 0.01
+"""Loss of accuracy from which a disturbance should be detected."""
+
+
+def _dead_band(images: np.ndarray, bands: np.ndarray, _seeds: np.ndarray) -> np.ndarray:
+    disturbed = images.copy()
+    disturbed[np.arange(len(images)), :, :, bands.astype(int)] = 0
+    return disturbed
+
+
+ALL_KINDS: dict[str, Kind] = {
+    **KINDS,
+    "reversed_bands": Kind("detector", "bands in reverse order", (1,), lambda images, *_: images[..., ::-1]),
+    "dead_band": Kind("detector", "dead band", (0, 1, 2), _dead_band),
+}
+"""The camera's kinds, and wrong bands."""
+
+
+def monitor_of(model: Model, validation: np.ndarray, window: int, rate: float) -> Drift:
+    """The monitor that the export would write.
+
+    Args:
+        model: int8.
+        validation: uint8 [N, H, W, 3].
+        window: number of images after which the monitor decides.
+        rate: highest rate of false alarms per window.
+    """
+    return choose(_fed(model, validation), interpreters.predict_int8(model, validation), window, rate)
+
+
+def obstacle(drift: Drift, labels: np.ndarray) -> str | None:
+    """Why the monitor cannot be evaluated on images with these labels; None if it can."""
+    if drift.monitor is None:
+        return drift.reason
+    if np.bincount(labels).max() < drift.monitor.window:
+        return f"No class has {drift.monitor.window} images, one window of the drift monitor."
+    return None
+
+
+def evaluate(
+    drift: Drift, model: Model, images: np.ndarray, labels: np.ndarray, kinds: Mapping[str, Kind] = ALL_KINDS
+) -> dict[str, Any]:
+    """Shares in [0, 1] of the windows that raise an alarm, in plain values that JSON can hold.
+
+    Args:
+        drift: with a monitor, and no `obstacle`.
+        model: int8, that of the monitor.
+        images: uint8 [N, H, W, 3], none of those from which the monitor was made.
+        labels: int [N].
+        kinds: what to disturb the images with, by name.
+
+    Returns:
+        `window`; `false_alarm_rate` (the stated one), `validation_images`, `images` (N), `accuracy`; `false_alarms` on
+        the images as they are: `mixed`, for windows of all classes, `one_class`, the mean over windows of one class, and
+        `worst_class`; `kinds`: for each its `unit`, `severities`, and at each the `accuracy`, the detections `mixed`
+        and `one_class`, and the statistic out of range most often in `told_by`; `detected`: mean detection, `mixed` and
+        `one_class`, of the severities that lose at least `COSTLY` of the accuracy (`costly`) and of the others.
+    """
+    monitor = drift.monitor
+    assert monitor is not None
+    mixed, of_class = _windows(labels, monitor.window)
+    residuals, right = _residuals(monitor, model, images, labels)
+    clean = _alarms(monitor, residuals, mixed, of_class)
+    few = [windows[: max(1, DISTURBED_WINDOWS // len(of_class))] for windows in of_class]
+    found = {}
+    for name, kind in tqdm(kinds.items(), desc="drift", disable=None):
+        severities = []
+        for severity in kind.severities:
+            disturbed, correct = _residuals(monitor, model, kind.apply(images, severity), labels)
+            severities.append({"accuracy": correct, **_alarms(monitor, disturbed, mixed[:DISTURBED_WINDOWS], few)})
+        columns = ("accuracy", "mixed", "one_class", "told_by")
+        found[name] = {
+            "unit": kind.unit,
+            "severities": list(kind.severities),
+            **{column: [each[column] for each in severities] for column in columns},
+        }
+    return {
+        "window": monitor.window,
+        "false_alarm_rate": drift.false_alarm_rate,
+        "validation_images": drift.images,
+        "images": len(images),
+        "accuracy": right,
+        "false_alarms": {name: clean[name] for name in ("mixed", "one_class", "worst_class")},
+        "kinds": found,
+        "detected": _means(found, right),
+    }
+
+
+def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a table in per cent, from the result of `evaluate`; cells are `mixed / one class`."""
+    columns = max(len(kind["severities"]) for kind in found["kinds"].values())
+
+    def row(name: str, cells: list[str], last: str) -> list[str]:
+        return [name, *cells, *[""] * (columns - len(cells)), last]
+
+    clean = found["false_alarms"]
+    false_alarms = f"{100 * clean['mixed']:.1f} / {100 * clean['one_class']:.1f}"
+    rows = [row("clean images: false alarms", [false_alarms], "")]
+    for kind in found["kinds"].values():
+        severities = kind["severities"]
+        name = kind["unit"] + (f": {', '.join(f'{each:g}' for each in severities)}" if len(severities) > 1 else "")
+        cells = [_cell(*shares) for shares in zip(kind["mixed"], kind["one_class"], strict=True)]
+        rows.append(row(name, cells, kind["told_by"][-1]))
+    detected, points = found["detected"], f"{100 * COSTLY:g} point{'' if COSTLY == 0.01 else 's'}"
+    for part, name in (
+        ("costly", f"mean where accuracy falls by {points} or more"),
+        ("harmless", f"mean where it falls by less than {points}"),
+    ):
+        if part in detected:
+            rows.append(row(name, [_cell(detected[part]["mixed"], detected[part]["one_class"])], ""))
+    return ["windows with an alarm, %: mixed / of one class", *map(str, range(1, columns + 1)), "told by"], rows
+
+
+def _cell(mixed: float, one_class: float) -> str:
+    return f"{100 * mixed:.0f} / {100 * one_class:.0f}"
+
+
+def _fed(model: Model, images: np.ndarray) -> np.ndarray:
+    return interpreters.firmware_input(interpreters.quantize_input(images, model.graph), model.graph)
+
+
+def _residuals(
+    monitor: Monitor, model: Model, images: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Residuals int16 [N, K] of every image, and the accuracy."""
+    outputs = interpreters.predict_int8(model, images).reshape(len(images), -1)
+    classes = outputs.argmax(axis=1)
+    residuals = monitor.reference.residuals(statistics.of(_fed(model, images), outputs), classes)
+    return residuals, float(np.mean(classes == labels))
+
+
+def _windows(labels: np.ndarray, window: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Positions of images, int [M, `window`]: of mixed windows, and of windows of each class that has enough images.
+
+    The images of a window are different ones. Otherwise windows of few images would vary more than those of the part.
+    """
+    random = np.random.default_rng(0)
+
+    def drawn(members: np.ndarray, count: int) -> np.ndarray:
+        return np.stack([random.choice(members, window, replace=False) for _ in range(count)])
+
+    classes = [np.flatnonzero(labels == each) for each in np.unique(labels)]
+    large = [members for members in classes if len(members) >= window]
+    mixed = drawn(np.arange(len(labels)), WINDOWS)
+    return mixed, [drawn(members, max(1, WINDOWS // len(large))) for members in large]
+
+
+def _alarms(
+    monitor: Monitor, residuals: np.ndarray, mixed: np.ndarray, of_class: list[np.ndarray]
+) -> dict[str, Any]:
+    """Shares of windows with an alarm, and the statistic out of range most often."""
+    out = monitor.out_of_range(residuals[mixed])
+    shares = [float(monitor.out_of_range(residuals[windows]).any(axis=1).mean()) for windows in of_class]
+    return {
+        "mixed": float(out.any(axis=1).mean()),
+        "one_class": float(np.mean(shares)),
+        "worst_class": max(shares),
+        "told_by": monitor.names[int(out.sum(axis=0).argmax())] if out.any() else "",
+    }
+
+
+def _means(found: Mapping[str, Any], clean: float) -> dict[str, dict[str, float]]:
+    each = [
+        (clean - accuracy, mixed, one_class)
+        for kind in found.values()
+        for accuracy, mixed, one_class in zip(kind["accuracy"], kind["mixed"], kind["one_class"], strict=True)
+    ]
+    parts = {
+        "costly": [shares for loss, *shares in each if loss >= COSTLY],
+        "harmless": [shares for loss, *shares in each if loss < COSTLY],
+    }
+    return {
+        part: dict(zip(("mixed", "one_class"), np.mean(shares, axis=0).tolist(), strict=True))
+        for part, shares in parts.items()
+        if shares
+    }
