@@ -19,7 +19,7 @@ MOST_BANDS = 16
 """Largest number of bands: the part reports the statistics out of range as the bits of a word."""
 
 LEAST_OF_CLASS = 32
-"""Number of validation images that a predicted class needs for a mean of its own."""
+"""Number of validation images that a class needs: predicted ones for a mean of its own, labelled ones for windows."""
 
 _REPEATS, _WINDOWS = 100, 100  # of the bootstrap; windows of each kind in each repeat
 _SEED = 18
@@ -94,12 +94,13 @@ def check(window: int, rate: float) -> None:
         )
 
 
-def choose(images: np.ndarray, outputs: np.ndarray, window: int, rate: float) -> Drift:
-    """Choose reference and bounds on validation images; labels are not needed.
+def choose(images: np.ndarray, outputs: np.ndarray, labels: np.ndarray, window: int, rate: float) -> Drift:
+    """Choose reference and bounds on validation images.
 
     Args:
         images: uint8 or int8 [N, …], as firmware feeds them, of any shape.
         outputs: int8 [N, …] of the model for them, at least two per image.
+        labels: int [N]. The part sees windows of one class, whatever the model predicts for them.
         window: number of images after which the monitor decides, as `check` allows.
         rate: highest rate of false alarms per window, over all statistics together, as `check` allows.
 
@@ -111,7 +112,7 @@ def choose(images: np.ndarray, outputs: np.ndarray, window: int, rate: float) ->
     found, outputs = statistics.of(images, outputs), outputs.reshape(len(outputs), -1)
     classes = outputs.argmax(axis=1)
     has_own = np.bincount(classes, minlength=outputs.shape[1]) >= LEAST_OF_CLASS
-    lower, upper = _bounds(_drawn(found, classes, has_own, window), window, rate)
+    lower, upper = _bounds(_drawn(found, classes, labels, has_own, window), window, rate)
     names = tuple(statistics.meanings(images.shape[3]))
     chosen = Monitor(names, window, measure(found, classes, has_own), lower, upper)
     reason = (
@@ -134,19 +135,20 @@ def _obstacle(images: np.ndarray) -> str | None:
     return None
 
 
-def _drawn(found: np.ndarray, classes: np.ndarray, has_own: np.ndarray, window: int) -> np.ndarray:
+def _drawn(
+    found: np.ndarray, classes: np.ndarray, labels: np.ndarray, has_own: np.ndarray, window: int
+) -> np.ndarray:
     """Sums of residuals of drawn windows: int16 [kinds of windows, `_REPEATS` · `_WINDOWS`, K].
 
-    A window is mixed or all of one predicted class. Every repeat has the reference of a bootstrap sample, so the sums
-    vary as they will on the part, whose images are others than those of the reference.
+    A window is mixed or all of one class. Every repeat has the reference of a bootstrap sample, so the sums vary as they
+    will on the part, whose images are others than those of the reference.
     """
     random = np.random.default_rng(_SEED)
-    members = [np.flatnonzero(classes == each) for each in np.flatnonzero(has_own)]
-    others = np.flatnonzero(~has_own[classes])
-    kinds = [np.arange(len(found)), *members]
+    members = [np.flatnonzero(labels == each) for each in np.unique(labels)]
+    kinds = [np.arange(len(found)), *(part for part in members if len(part) >= LEAST_OF_CLASS)]
     sums = np.empty((len(kinds), _REPEATS * _WINDOWS, found.shape[1]), np.int16)
     for repeat in range(_REPEATS):
-        sample = np.concatenate([random.choice(part, len(part)) for part in (*members, others) if len(part)])
+        sample = random.integers(len(found), size=len(found))
         residuals = measure(found[sample], classes[sample], has_own).residuals(found, classes)
         for at, part in enumerate(kinds):
             windows = residuals[random.choice(part, (_WINDOWS, window))]

@@ -218,6 +218,6 @@ def _abstention(
 def _drift(model: Model, evidence: Evidence, predictions: np.ndarray | None) -> Drift:
     if evidence.validation is None or predictions is None:
         return drift.NO_MONITOR
-    codes = interpreters.quantize_input(evidence.validation[0], model.graph)
-    images = interpreters.firmware_input(codes, model.graph)
-    return drift.choose(images, predictions, evidence.drift_window, evidence.false_alarm_rate)
+    images, labels = evidence.validation
+    fed = interpreters.firmware_input(interpreters.quantize_input(images, model.graph), model.graph)
+    return drift.choose(fed, predictions, labels, evidence.drift_window, evidence.false_alarm_rate)

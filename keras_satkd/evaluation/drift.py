@@ -1,6 +1,6 @@
 """How well the drift monitor works: false alarms on clean images, and detection of every disturbance of a camera."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ DISTURBED_WINDOWS = 1000
 """The same, of images disturbed with one severity."""
 
 COSTLY = 0.01
-"""Loss of accuracy from which a disturbance should be detected."""
+"""Loss of accuracy from which a disturbance should be detected: 1 point."""
 
 
 def _dead_band(images: np.ndarray, bands: np.ndarray, _seeds: np.ndarray) -> np.ndarray:
@@ -36,16 +36,17 @@ ALL_KINDS: dict[str, Kind] = {
 """The camera's kinds, and wrong bands."""
 
 
-def monitor_of(model: Model, validation: np.ndarray, window: int, rate: float) -> Drift:
+def monitor_of(model: Model, validation: np.ndarray, labels: np.ndarray, window: int, rate: float) -> Drift:
     """The monitor that the export would write.
 
     Args:
         model: int8.
         validation: uint8 [N, H, W, 3].
+        labels: int [N].
         window: number of images after which the monitor decides.
         rate: highest rate of false alarms per window.
     """
-    return choose(_fed(model, validation), interpreters.predict_int8(model, validation), window, rate)
+    return choose(_fed(model, validation), interpreters.predict_int8(model, validation), labels, window, rate)
 
 
 def obstacle(drift: Drift, labels: np.ndarray) -> str | None:
@@ -107,32 +108,30 @@ def evaluate(
 
 
 def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of a table in per cent, from the result of `evaluate`; cells are `mixed / one class`."""
+    """Headings and rows of a table in per cent, from the result of `evaluate`.
+
+    The numbered columns are of mixed windows. Of windows of one class, there is the mean over the severities.
+    """
     columns = max(len(kind["severities"]) for kind in found["kinds"].values())
 
-    def row(name: str, cells: list[str], last: str) -> list[str]:
-        return [name, *cells, *[""] * (columns - len(cells)), last]
+    def row(name: str, mixed: Sequence[str], one_class: str, told_by: str = "") -> list[str]:
+        return [name, *mixed, *[""] * (columns - len(mixed)), one_class, told_by]
 
     clean = found["false_alarms"]
-    false_alarms = f"{100 * clean['mixed']:.1f} / {100 * clean['one_class']:.1f}"
-    rows = [row("clean images: false alarms", [false_alarms], "")]
+    rows = [row("clean images: false alarms", [f"{100 * clean['mixed']:.1f}"], f"{100 * clean['one_class']:.1f}")]
     for kind in found["kinds"].values():
-        severities = kind["severities"]
-        name = kind["unit"] + (f": {', '.join(f'{each:g}' for each in severities)}" if len(severities) > 1 else "")
-        cells = [_cell(*shares) for shares in zip(kind["mixed"], kind["one_class"], strict=True)]
-        rows.append(row(name, cells, kind["told_by"][-1]))
-    detected, points = found["detected"], f"{100 * COSTLY:g} point{'' if COSTLY == 0.01 else 's'}"
-    for part, name in (
-        ("costly", f"mean where accuracy falls by {points} or more"),
-        ("harmless", f"mean where it falls by less than {points}"),
-    ):
-        if part in detected:
-            rows.append(row(name, [_cell(detected[part]["mixed"], detected[part]["one_class"])], ""))
-    return ["windows with an alarm, %: mixed / of one class", *map(str, range(1, columns + 1)), "told by"], rows
+        severities = ", ".join(f"{severity:g}" for severity in kind["severities"])
+        name = f"{kind['unit']}: {severities}" if len(kind["severities"]) > 1 else kind["unit"]
+        rows.append(row(name, [*map(_percent, kind["mixed"])], _percent(np.mean(kind["one_class"])), kind["told_by"][-1]))
+    for part, words in (("costly", "falls by 1 point or more"), ("harmless", "falls by less than 1 point")):
+        if part in found["detected"]:
+            mean = found["detected"][part]
+            rows.append(row(f"mean where accuracy {words}", [_percent(mean["mixed"])], _percent(mean["one_class"])))
+    return ["windows with an alarm, %", *map(str, range(1, columns + 1)), "one class", "told by"], rows
 
 
-def _cell(mixed: float, one_class: float) -> str:
-    return f"{100 * mixed:.0f} / {100 * one_class:.0f}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"
 
 
 def _fed(model: Model, images: np.ndarray) -> np.ndarray:

@@ -7,10 +7,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.images.image_set import ImageSet
+from firmware_export.tflite.reader import read
 from keras_satkd.camera import sensor
+from keras_satkd.config import Config
 from keras_satkd.data import corruptions
 from keras_satkd.data.splits import Split
-from keras_satkd.evaluation import camera, predictions
+from keras_satkd.evaluation import camera, drift, predictions
 from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
@@ -62,6 +65,7 @@ def score_models(
             "int8": int8_cost(int8, images),
         },
         camera=_behind_camera(run.config.camera.sensor, models, chosen, true),
+        drift=_drift(run.config, int8, split.validation, chosen, true),
     )
 
 
@@ -76,6 +80,21 @@ def _behind_camera(
         if name != sensor.ANY:
             found[model]["behind"] = camera.behind(sensor.load(name), models[model], images, labels)
     return found
+
+
+def _drift(
+    config: Config, int8: bytes, validation: ImageSet, images: np.ndarray, labels: np.ndarray
+) -> dict[str, Any] | None:
+    if config.camera.sensor is None:
+        return None
+    model, settings = read(int8), config.firmware
+    reference = sensor.captured(config.camera, validation.images)
+    monitor = drift.monitor_of(
+        model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate
+    )
+    if drift.obstacle(monitor, labels) is not None:
+        return None
+    return drift.evaluate(monitor, model, sensor.captured(config.camera, images), labels)
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

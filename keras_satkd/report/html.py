@@ -82,6 +82,7 @@ def render(run: Run) -> str:
             "parts": summary.parts(run),
             "steps": summary.steps(run),
             "camera": summary.camera(run),
+            "drift": summary.drift(run),
         },
         "learning_curves": panels.learning_curves(rows),
         "teaching": panels.teaching(rows),

@@ -20,9 +20,9 @@ def render(run: Run) -> str:
         "costs": summary.costs(run),
         "parts": summary.parts(run),
     }
-    found = summary.camera(run)
-    if found is not None:
-        tables["camera"] = found
+    for name, found in (("camera", summary.camera(run)), ("drift", summary.drift(run))):
+        if found is not None:
+            tables[name] = found
     context = {
         "title": summary.title(run),
         "config": run.config,

@@ -7,6 +7,7 @@ from typing import Any
 from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
+from keras_satkd.evaluation.drift import table as drift_table
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -118,6 +119,21 @@ def camera(run: Run) -> Table | None:
     return Table(
         f"Accuracy of the exported int8 model on the first {found['images']:,} test images, disturbed as cameras do. "
         f"Training never draws from {' and '.join(HELD_OUT)}.",
+        headings,
+        rows,
+    )
+
+
+def drift(run: Run) -> Table | None:
+    """False alarms and detections of the drift monitor; None where the run has no camera."""
+    found = run.results[TEST].drift
+    if found is None:
+        return None
+    headings, rows = drift_table(found)
+    return Table(
+        f"Windows of {found['window']} images in which the drift monitor raises an alarm: {found['images']:,} test images "
+        "as the run's camera gives them, and disturbed. The numbered columns are of mixed windows, from healthy to poor; "
+        f"the bounds allow {100 * found['false_alarm_rate']:g} % of false alarms.",
         headings,
         rows,
     )

@@ -148,6 +148,7 @@ class TestResult(StepResult):
         cost: `costs.network_cost` of the models.
         camera: `images`, the number of disturbed images; for `float` and `int8` what `evaluation.camera.suite` returns,
             with the result of `behind` if the run has a sensor. None in runs without a camera.
+        drift: what `evaluation.drift.evaluate` returns. None in runs without a camera, or with too few images.
     """
 
     # Without this, pytest collects the class as tests.
@@ -158,6 +159,7 @@ class TestResult(StepResult):
     corruptions: dict[str, Any] = field(metadata={"key": "noise"})
     cost: dict[str, dict[str, Any]]
     camera: dict[str, Any] | None = None
+    drift: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

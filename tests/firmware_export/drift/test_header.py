@@ -64,6 +64,12 @@ def images_and_outputs(model, dtype, count, seed):
     return images, outputs
 
 
+def chosen(model, dtype):
+    """A monitor of such images."""
+    images, outputs = images_and_outputs(model, dtype, 400, seed=1)
+    return monitor.choose(images, outputs, outputs.reshape(400, -1).argmax(axis=1), WINDOW, 0.05)
+
+
 def built(text, name, source, folder, dtype):
     """A program of the harness with the header, compiled with warnings as errors."""
     if shutil.which(name) is None:
@@ -79,16 +85,16 @@ def built(text, name, source, folder, dtype):
     return program
 
 
-def expected(chosen, images, outputs):
+def expected(found_monitor, images, outputs):
     """For each image: its sums, the window's sums, status, low, high; int32."""
     found = statistics.of(images, outputs)
-    residuals = chosen.reference.residuals(found, outputs.reshape(len(outputs), -1).argmax(axis=1))
+    residuals = found_monitor.reference.residuals(found, outputs.reshape(len(outputs), -1).argmax(axis=1))
     lines, low, high = [], 0, 0
     for at in range(len(images)):
-        first = at - at % chosen.window
+        first = at - at % found_monitor.window
         sums, status = residuals[first : at + 1].sum(axis=0), 0
-        if at % chosen.window == chosen.window - 1:
-            below, above = sums < chosen.lower, sums > chosen.upper
+        if at % found_monitor.window == found_monitor.window - 1:
+            below, above = sums < found_monitor.lower, sums > found_monitor.upper
             low, high = (sum(1 << int(bit) for bit in np.flatnonzero(which)) for which in (below, above))
             status, sums = (2 if (below | above).any() else 1), np.zeros_like(sums)
         lines.append([*found[at, :-1], *sums, status, low, high])
@@ -99,7 +105,7 @@ def expected(chosen, images, outputs):
 @pytest.mark.parametrize("case", CASES)
 def test_c_and_numpy_agree(case, name, tmp_path):
     model, dtype = CASES[case]
-    drift = monitor.choose(*images_and_outputs(model, dtype, 400, seed=1), WINDOW, 0.05)
+    drift = chosen(model, dtype)
     (text,) = header.render(drift, model, "python -m firmware_export", "satkd").values()
     program = built(text, name, "monitor_harness.c", tmp_path, dtype)
     images, outputs = images_and_outputs(model, dtype, 60, seed=2)
@@ -116,7 +122,7 @@ def test_c_and_numpy_agree(case, name, tmp_path):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_calls_without_an_image_are_told(name, tmp_path):
     model, dtype = CASES["RGB pixels"]
-    drift = monitor.choose(*images_and_outputs(model, dtype, 400, seed=1), WINDOW, 0.05)
+    drift = chosen(model, dtype)
     (text,) = header.render(drift, model, "python -m firmware_export", "satkd").values()
     assert subprocess.run([built(text, name, "misuse.c", tmp_path, dtype)], check=False).returncode == 0
 
@@ -125,7 +131,7 @@ def test_names_have_the_prefix_and_the_model_is_named(one_convolution):
     model = reader.read(one_convolution)
     images = np.random.default_rng(3).integers(0, 256, (256, 4, 4, 3), np.uint8)
     outputs = np.random.default_rng(3).integers(-128, 128, (256, 3)).astype(np.int8)
-    drift = monitor.choose(images, outputs, 32, 0.01)
+    drift = monitor.choose(images, outputs, outputs.argmax(axis=1), 32, 0.01)
     ((name, text),) = header.render(drift, model, "python -m firmware_export a.tflite", "cloud").items()
     assert name == "cloud_monitor.h"
     assert header.is_monitor(name)

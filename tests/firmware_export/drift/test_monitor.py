@@ -26,9 +26,15 @@ def drawn(count, seed, classes=4, size=8):
     return images, outputs
 
 
+def labelled(count, seed):
+    """The same with labels, all as predicted."""
+    images, outputs = drawn(count, seed)
+    return images, outputs, outputs.argmax(axis=1)
+
+
 @pytest.fixture(scope="module")
 def chosen():
-    return monitor.choose(*drawn(1500, seed=1), WINDOW, 0.01)
+    return monitor.choose(*labelled(1500, seed=1), WINDOW, 0.01)
 
 
 def alarms(chosen, images, outputs, seed=3, of_class=None):
@@ -72,13 +78,13 @@ def test_another_mixture_of_classes_is_no_drift(chosen):
 
 
 def test_it_is_deterministic(chosen):
-    again = monitor.choose(*drawn(1500, seed=1), WINDOW, 0.01)
+    again = monitor.choose(*labelled(1500, seed=1), WINDOW, 0.01)
     for name in ("lower", "upper"):
         np.testing.assert_array_equal(getattr(again.monitor, name), getattr(chosen.monitor, name))
 
 
 def test_a_lower_rate_gives_wider_bounds(chosen):
-    rare = monitor.choose(*drawn(1500, seed=1), WINDOW, 0.001).monitor
+    rare = monitor.choose(*labelled(1500, seed=1), WINDOW, 0.001).monitor
     assert (rare.upper >= chosen.monitor.upper).all()
     assert (rare.lower <= chosen.monitor.lower).all()
     assert (rare.upper > chosen.monitor.upper).any()
@@ -88,16 +94,29 @@ def test_a_class_that_is_seldom_predicted_shares_the_reference_of_all():
     images, outputs = drawn(600, seed=1)
     seldom = np.flatnonzero(outputs.argmax(axis=1) == 3)[monitor.LEAST_OF_CLASS - 1 :]
     keep = np.setdiff1d(np.arange(600), seldom)
-    found = monitor.choose(images[keep], outputs[keep], WINDOW, 0.05)
+    found = monitor.choose(images[keep], outputs[keep], np.zeros(len(keep), int), WINDOW, 0.05)
     assert "3 of 4 classes" in found.reason
     overall = statistics.of(images[keep], outputs[keep])[:, 0].mean() / found.monitor.reference.divisors[0]
     assert found.monitor.reference.means[3, 0] == pytest.approx(overall, abs=1)
 
 
+def test_a_model_that_is_often_wrong_gets_wider_bounds(chosen):
+    """Windows are of one class as labelled: their images differ from the mean of another class that is predicted."""
+    images, outputs, labels = labelled(1500, seed=1)
+    wrong = np.random.default_rng(5).random(len(outputs)) < 0.5
+    outputs[wrong] = np.random.default_rng(6).permutation(outputs[wrong])
+    found = monitor.choose(images, outputs, labels, WINDOW, 0.01)
+    assert found.monitor.upper[0] > chosen.monitor.upper[0]
+    residuals = found.monitor.reference.residuals(statistics.of(images, outputs), outputs.argmax(axis=1))
+    for label in range(4):
+        windows = np.random.default_rng(7).choice(np.flatnonzero(labels == label), (1000, WINDOW))
+        assert found.monitor.out_of_range(residuals[windows]).any(axis=1).mean() <= 0.02
+
+
 def test_a_statistic_that_never_varies_leaves_room():
     """No validation image has a dark value. One image with some is no drift; a window of them is."""
     images, outputs = drawn(600, seed=1)
-    found = monitor.choose(np.maximum(images, 1), outputs, WINDOW, 0.01).monitor
+    found = monitor.choose(np.maximum(images, 1), outputs, outputs.argmax(axis=1), WINDOW, 0.01).monitor
     at = found.names.index("dark")
     window = np.zeros((1, WINDOW, len(found.names)), np.int16)
     window[0, 0, at] = LIMIT * STEPS
@@ -123,7 +142,7 @@ def test_sums_fit():
     ],
 )
 def test_images_that_allow_no_monitor(shape, words):
-    found = monitor.choose(np.zeros(shape, np.uint8), np.zeros((shape[0], 5), np.int8), 32, 0.01)
+    found = monitor.choose(np.zeros(shape, np.uint8), np.zeros((shape[0], 5), np.int8), np.zeros(shape[0], int), 32, 0.01)
     assert dataclasses.replace(found, reason="") == monitor.Drift("")
     assert words in found.reason
 

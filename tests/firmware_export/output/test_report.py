@@ -65,7 +65,7 @@ def test_with_them_the_whole_curve_is_said(facts, verified, parts):
 
 def test_the_monitor_is_said(facts, verified, parts, photos):
     outputs = np.random.default_rng(1).integers(-128, 128, (len(photos), 10)).astype(np.int8)
-    drift = monitor.choose(photos, outputs, 32, 0.01)
+    drift = monitor.choose(photos, outputs, outputs.argmax(axis=1), 32, 0.01)
     with_monitor = dataclasses.replace(verified, drift=drift)
     said = _as_json(
         report.make(facts, with_monitor, compiled_with=None, files=("a.h", "cloud_monitor.h"), parts=parts, rows=None)

@@ -77,7 +77,7 @@ def test_the_monitor_comes_from_them_too(qat_model, photos):
     labels = np.zeros(len(photos), int)
     found = _verify(qat_model, photos, validation=(photos, labels), false_alarm_rate=0.2, drift_window=9).drift
     assert (found.monitor.window, found.false_alarm_rate, found.images) == (9, 0.2, 256)
-    expected = monitor.choose(photos, interpreters.predict_int8(qat_model, photos), 9, 0.2)
+    expected = monitor.choose(photos, interpreters.predict_int8(qat_model, photos), labels, 9, 0.2)
     np.testing.assert_array_equal(found.monitor.upper, expected.monitor.upper)
     # Images as codes are the same images.
     codes = interpreters.quantize_input(photos, qat_model.graph)

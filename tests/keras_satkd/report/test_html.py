@@ -34,7 +34,7 @@ def test_every_part_is_there(page):
     # coverage.
     assert len(page.all("svg")) == 4 + 2 + 1 + 3 + 4 + 1 + 1
     captions = len(page.all("caption"))
-    assert captions == len(page.all("table")) == 6
+    assert captions == len(page.all("table")) == 7
 
 
 def test_every_picture_is_told_in_words(page):
@@ -75,10 +75,12 @@ def test_the_numbers_are_the_runs(page, run):
         "215,840 B",
         "It fits\nMicrochip SAMV71Q21RT, ST STM32H743xI, ST STM32L4R5xI.",
         summary.firmware(run)["unsure"]["reason"],
+        summary.firmware(run)["drift"]["reason"],
         "keras_satkd 0.1.0",
     ):
         assert words in page.words
-    for table in (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.parts, summary.steps):
+    shown = (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.drift, summary.parts, summary.steps)
+    for table in shown:
         for row in table(run).rows:
             assert all(cell in page.words for cell in row)
 

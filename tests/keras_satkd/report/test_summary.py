@@ -17,6 +17,7 @@ def run(tmp_path_factory):
         summary.costs,
         summary.corruptions,
         summary.camera,
+        summary.drift,
         summary.parts,
         summary.steps,
     ],
@@ -27,6 +28,13 @@ def test_rows_are_as_wide_as_the_headings(run, table):
     assert found.rows
     assert {len(row) for row in found.rows} == {len(found.headings)}
     assert found.caption.endswith(".")
+
+
+def test_false_alarms_and_detections(run):
+    found = summary.drift(run)
+    assert "Windows of 32 images" in found.caption
+    assert "the bounds allow 1 % of false alarms" in found.caption
+    assert found.rows[0] == ["clean images: false alarms", "0.4", *[""] * 5, "0.8", ""]
 
 
 def test_teachers_come_before_the_students(run):
