@@ -36,7 +36,7 @@ def render(drift: Drift, model: Model, command: str, prefix: str) -> dict[str, s
     _, rows, columns, bands = graph.inputs[0].shape
     values = np.iinfo(np.uint8 if graph.has_unit_input else np.int8)
     tables = (monitor.reference.means, monitor.reference.deviations)
-    small = (monitor.reference.divisors.astype(np.int32), monitor.lower.astype(np.int16), monitor.upper.astype(np.int16))
+    small = (monitor.reference.divisors, monitor.lower, monitor.upper)
     meanings = statistics.meanings(bands)
     context = {
         **provenance(model, command),

@@ -1,7 +1,7 @@
-"""The drift monitor, chosen on validation images: when are the images of a window others than those of the validation?
+"""The drift monitor, chosen on validation images: are the images of a window like them?
 
-The classes seen change along an orbit, so an image's statistics are compared with those of its predicted class. The sums
-of these residuals over a window of images are compared with bounds.
+The classes seen change along an orbit, so an image's statistics are compared with those of its predicted class. The
+sums of these residuals over a window of images are compared with bounds.
 """
 
 import math
@@ -53,7 +53,8 @@ class Monitor:
             bool [M, K]. The part raises an alarm for a window if any is true.
         """
         sums = residuals.sum(axis=1, dtype=np.int32)
-        return (sums < self.lower) | (sums > self.upper)
+        outside: np.ndarray = (sums < self.lower) | (sums > self.upper)
+        return outside
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,9 @@ def choose(images: np.ndarray, outputs: np.ndarray, labels: np.ndarray, window: 
     names = tuple(statistics.meanings(images.shape[3]))
     chosen = Monitor(names, window, measure(found, classes, has_own), lower, upper)
     reason = (
-        f"The drift monitor compares every {window} images with {len(images)} validation images. For such images, mixed "
-        f"or all of one class, the rate of false alarms is at most {rate:.3g}. {has_own.sum()} of {len(has_own)} "
-        f"classes were predicted often enough ({LEAST_OF_CLASS} images) to have a reference of their own."
+        f"The drift monitor compares every {window} images with {len(images)} validation images. For such images, "
+        f"mixed or all of one class, the rate of false alarms is at most {rate:.3g}. {has_own.sum()} of "
+        f"{len(has_own)} classes were predicted often enough ({LEAST_OF_CLASS} images) for a reference of their own."
     )
     return Drift(reason, chosen, rate, len(images))
 
@@ -135,13 +136,11 @@ def _obstacle(images: np.ndarray) -> str | None:
     return None
 
 
-def _drawn(
-    found: np.ndarray, classes: np.ndarray, labels: np.ndarray, has_own: np.ndarray, window: int
-) -> np.ndarray:
+def _drawn(found: np.ndarray, classes: np.ndarray, labels: np.ndarray, has_own: np.ndarray, window: int) -> np.ndarray:
     """Sums of residuals of drawn windows: int16 [kinds of windows, `_REPEATS` · `_WINDOWS`, K].
 
-    A window is mixed or all of one class. Every repeat has the reference of a bootstrap sample, so the sums vary as they
-    will on the part, whose images are others than those of the reference.
+    A window is mixed or all of one class. Every repeat has the reference of a bootstrap sample, so the sums vary as
+    they will on the part, whose images are others than those of the reference.
     """
     random = np.random.default_rng(_SEED)
     members = [np.flatnonzero(labels == each) for each in np.unique(labels)]

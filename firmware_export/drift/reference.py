@@ -1,4 +1,4 @@
-"""The statistics of the validation images, and how far an image differs from them, in integers as in the generated C."""
+"""Statistics of the validation images, and how far an image differs from them, in integers as in the generated C."""
 
 from dataclasses import dataclass
 

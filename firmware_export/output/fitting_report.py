@@ -13,7 +13,7 @@ _CURVE_ROWS = 12  # keeps the table readable; export.json has every threshold
 
 
 def render(report: ExportReport) -> str:
-    """Markdown text of `FILE`: identification, interfaces, work, memory by part, verification, risk and coverage, drift."""
+    """Markdown text of `FILE`: identification, interfaces, work, memory, verification, risk and coverage, drift."""
     context = vars(report) | {
         "has_array": "model_data.cc" in report.files,
         "images": "images" if report.images_are_real else "GENERATED images",

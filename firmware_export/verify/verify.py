@@ -54,8 +54,8 @@ class Evidence:
     """uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated images, and
     every file says so."""
     validation: LabelledImages | None = None
-    """Labelled images that were not used for training, to choose the abstention threshold and the drift monitor's bounds.
-    None: the classifier answers every image, and there is no monitor."""
+    """Labelled images that were not used for training, to choose the abstention threshold and the drift monitor. None:
+    the classifier answers every image, and there is no monitor."""
     error_rate: float = defaults.ERROR_RATE
     """Highest error rate allowed among the answers, in (0, 1)."""
     false_alarm_rate: float = defaults.FALSE_ALARM_RATE

@@ -72,10 +72,11 @@ def evaluate(
 
     Returns:
         `window`; `false_alarm_rate` (the stated one), `validation_images`, `images` (N), `accuracy`; `false_alarms` on
-        the images as they are: `mixed`, for windows of all classes, `one_class`, the mean over windows of one class, and
-        `worst_class`; `kinds`: for each its `unit`, `severities`, and at each the `accuracy`, the detections `mixed`
-        and `one_class`, and the statistic out of range most often in `told_by`; `detected`: mean detection, `mixed` and
-        `one_class`, of the severities that lose at least `COSTLY` of the accuracy (`costly`) and of the others.
+        the images as they are: `mixed`, for windows of all classes, `one_class`, the mean over windows of one class,
+        and `worst_class`; `kinds`: for each its `unit`, `severities`, and at each the `accuracy`, the detections
+        `mixed` and `one_class`, and in `told_by` the statistic that is out of range most often; `detected`: mean
+        detection, `mixed` and `one_class`, of the severities that cost at least `COSTLY` of accuracy (`costly`) and of
+        the others (`harmless`).
     """
     monitor = drift.monitor
     assert monitor is not None
@@ -122,7 +123,9 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     for kind in found["kinds"].values():
         severities = ", ".join(f"{severity:g}" for severity in kind["severities"])
         name = f"{kind['unit']}: {severities}" if len(kind["severities"]) > 1 else kind["unit"]
-        rows.append(row(name, [*map(_percent, kind["mixed"])], _percent(np.mean(kind["one_class"])), kind["told_by"][-1]))
+        rows.append(
+            row(name, [*map(_percent, kind["mixed"])], _percent(np.mean(kind["one_class"])), kind["told_by"][-1])
+        )
     for part, words in (("costly", "falls by 1 point or more"), ("harmless", "falls by less than 1 point")):
         if part in found["detected"]:
             mean = found["detected"][part]
@@ -138,9 +141,7 @@ def _fed(model: Model, images: np.ndarray) -> np.ndarray:
     return interpreters.firmware_input(interpreters.quantize_input(images, model.graph), model.graph)
 
 
-def _residuals(
-    monitor: Monitor, model: Model, images: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, float]:
+def _residuals(monitor: Monitor, model: Model, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
     """Residuals int16 [N, K] of every image, and the accuracy."""
     outputs = interpreters.predict_int8(model, images).reshape(len(images), -1)
     classes = outputs.argmax(axis=1)
@@ -164,9 +165,7 @@ def _windows(labels: np.ndarray, window: int) -> tuple[np.ndarray, list[np.ndarr
     return mixed, [drawn(members, max(1, WINDOWS // len(large))) for members in large]
 
 
-def _alarms(
-    monitor: Monitor, residuals: np.ndarray, mixed: np.ndarray, of_class: list[np.ndarray]
-) -> dict[str, Any]:
+def _alarms(monitor: Monitor, residuals: np.ndarray, mixed: np.ndarray, of_class: list[np.ndarray]) -> dict[str, Any]:
     """Shares of windows with an alarm, and the statistic out of range most often."""
     out = monitor.out_of_range(residuals[mixed])
     shares = [float(monitor.out_of_range(residuals[windows]).any(axis=1).mean()) for windows in of_class]

@@ -89,9 +89,7 @@ def _drift(
         return None
     model, settings = read(int8), config.firmware
     reference = sensor.captured(config.camera, validation.images)
-    monitor = drift.monitor_of(
-        model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate
-    )
+    monitor = drift.monitor_of(model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
     if drift.obstacle(monitor, labels) is not None:
         return None
     return drift.evaluate(monitor, model, sensor.captured(config.camera, images), labels)

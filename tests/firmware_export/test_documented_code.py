@@ -5,13 +5,14 @@ import shutil
 import subprocess
 
 import exporting
+import numpy as np
 import pytest
 from host_compiler import compile_program
 from markdown_text import ROOT, fences, text
 
 from firmware_export.tflm import read_back
 
-PAGES = ("README.md", "docs/board.md", "docs/row_engine.md")
+PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/drift.md")
 SNIPPETS = [
     pytest.param(fence, id=f"{page}-{number}")
     for page in PAGES
@@ -39,7 +40,9 @@ C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werro
 def folder(one_convolution, tmp_path_factory):
     """A small model exported for both engines."""
     made = tmp_path_factory.mktemp("documented") / "firmware"
-    exporting.export(one_convolution, made, images=None, command="python -m firmware_export", engine="both")
+    images = np.random.default_rng(8).integers(0, 256, (256, 4, 4, 3), np.uint8)
+    validation = (images, np.zeros(len(images), int))
+    exporting.export(one_convolution, made, validation=validation, command="python -m firmware_export", engine="both")
     return made
 
 

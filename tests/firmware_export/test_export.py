@@ -135,7 +135,8 @@ def test_the_monitor_is_written_for_labelled_images(qat_model, photos, tmp_path)
     assert report.drift.file in report.files
     text = (tmp_path / report.drift.file).read_text()
     assert "#define STUDENT_MODEL_MONITOR_WINDOW 20 " in text
-    assert f"student_model_monitor_upper[STUDENT_MODEL_MONITOR_STATISTICS] = {{{', '.join(map(str, report.drift.upper))}}};" in text
+    upper = ", ".join(map(str, report.drift.upper))
+    assert f"student_model_monitor_upper[STUDENT_MODEL_MONITOR_STATISTICS] = {{{upper}}};" in text
     assert "#define STUDENT_MODEL_MONITOR_ROWS 16\n" in text
 
 

@@ -42,7 +42,12 @@ def test_the_monitor_has_the_engines_prefix(one_convolution, tmp_path, engine):
     )
     assert report.drift.file == "cloud_monitor.h"
     assert [name for name in report.files if "monitor" in name] == ["cloud_monitor.h"]
-    assert (tmp_path / "library.properties").read_text().rstrip().endswith(",cloud_monitor.h" if engine == "both" else "cloud_model.h,cloud_monitor.h")
+    assert (
+        (tmp_path / "library.properties")
+        .read_text()
+        .rstrip()
+        .endswith(",cloud_monitor.h" if engine == "both" else "cloud_model.h,cloud_monitor.h")
+    )
 
 
 def _files(folder):

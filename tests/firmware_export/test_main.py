@@ -66,7 +66,8 @@ def test_tflite_with_images_names_and_keras(run, files, tmp_path):
     said = json.loads((tmp_path / "firmware" / "export.json").read_text())
     assert said["command"] == (
         "python -m firmware_export student.tflite --out firmware --images photos.npy --validation labelled.npz "
-        "--keras qat.h5 --error-rate 0.5 --false-alarm-rate 0.02 --drift-window 64 --class-names names.txt --symbol g_eurosat_model_data"
+        "--keras qat.h5 --error-rate 0.5 --false-alarm-rate 0.02 --drift-window 64 --class-names names.txt "
+        "--symbol g_eurosat_model_data"
     )
     assert said["class_names"][3] == "class 3"
     assert (said["drift"]["false_alarm_rate"], said["drift"]["window"]) == (0.02, 64)

@@ -142,7 +142,9 @@ def test_sums_fit():
     ],
 )
 def test_images_that_allow_no_monitor(shape, words):
-    found = monitor.choose(np.zeros(shape, np.uint8), np.zeros((shape[0], 5), np.int8), np.zeros(shape[0], int), 32, 0.01)
+    found = monitor.choose(
+        np.zeros(shape, np.uint8), np.zeros((shape[0], 5), np.int8), np.zeros(shape[0], int), 32, 0.01
+    )
     assert dataclasses.replace(found, reason="") == monitor.Drift("")
     assert words in found.reason
 

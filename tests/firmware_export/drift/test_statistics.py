@@ -30,7 +30,9 @@ def test_bands():
     image = np.zeros((1, 2, 4, 2), np.int8)
     image[0, 1, 1] = (5, 7)
     image[0, 0, 0] = (-128, 127)
-    found = dict(zip(statistics.meanings(2), statistics.of(image, np.array([[0, 9]], np.int8))[0].tolist(), strict=True))
+    found = dict(
+        zip(statistics.meanings(2), statistics.of(image, np.array([[0, 9]], np.int8))[0].tolist(), strict=True)
+    )
     assert (found["band 0"], found["band 1"]) == (-123, 134)
     assert (found["dark"], found["bright"], found["margin"]) == (1, 1, 9)
     # Mixed differences of columns 0 to 1 and 1 to 2; -128 + 5 and 127 + 7, then -5 and -7.

@@ -71,7 +71,12 @@ def test_the_monitor_is_said(facts, verified, parts, photos):
         report.make(facts, with_monitor, compiled_with=None, files=("a.h", "cloud_monitor.h"), parts=parts, rows=None)
     )["drift"]
     assert list(said) == ["reason", "file", "false_alarm_rate", "window", "images", "statistics", "lower", "upper"]
-    assert (said["file"], said["false_alarm_rate"], said["window"], said["images"]) == ("cloud_monitor.h", 0.01, 32, 256)
+    assert (said["file"], said["false_alarm_rate"], said["window"], said["images"]) == (
+        "cloud_monitor.h",
+        0.01,
+        32,
+        256,
+    )
     assert said["lower"] == drift.monitor.lower.tolist()
     assert tuple(said["statistics"]) == drift.monitor.names
     assert _as_json(_make(facts, verified, parts))["drift"] == {"reason": monitor.NO_MONITOR.reason}

@@ -88,7 +88,10 @@ def test_the_monitor_comes_from_them_too(qat_model, photos):
 
 def test_a_monitor_that_cannot_be_is_refused(qat_model, photos):
     labels = np.zeros(len(photos), int)
-    for given, words in (({"drift_window": 512}, "drift window 512"), ({"false_alarm_rate": 0.0}, "false alarm rate 0")):
+    for given, words in (
+        ({"drift_window": 512}, "drift window 512"),
+        ({"false_alarm_rate": 0.0}, "false alarm rate 0"),
+    ):
         with pytest.raises(UserError, match=words):
             _verify(qat_model, photos, validation=(photos, labels), **given)
 

@@ -48,7 +48,12 @@ def found(model, monitor):
 
 
 def test_false_alarms_are_as_seldom_as_stated(found):
-    assert (found["window"], found["false_alarm_rate"], found["validation_images"], found["images"]) == (16, 0.02, 900, 600)
+    assert (found["window"], found["false_alarm_rate"], found["validation_images"], found["images"]) == (
+        16,
+        0.02,
+        900,
+        600,
+    )
     assert found["accuracy"] == 1
     assert found["false_alarms"]["mixed"] <= 0.02
     assert found["false_alarms"]["one_class"] <= 0.03
@@ -74,7 +79,9 @@ def test_means_are_of_costly_and_of_harmless_severities(found):
         for accuracy, mixed in zip(kind["accuracy"], kind["mixed"], strict=True)
     ]
     for part, is_costly in (("costly", True), ("harmless", False)):
-        assert found["detected"][part]["mixed"] == pytest.approx(np.mean([mixed for costly, mixed in each if costly is is_costly]))
+        assert found["detected"][part]["mixed"] == pytest.approx(
+            np.mean([mixed for costly, mixed in each if costly is is_costly])
+        )
 
 
 def test_table(found):
@@ -83,7 +90,12 @@ def test_table(found):
     assert {len(row) for row in rows} == {len(headings)}
     names = [row[0] for row in rows]
     assert names[0] == "clean images: false alarms"
-    assert names[1:5] == ["common gain: 0.8, 0.9, 1.1, 1.2", "dead columns: 1, 2, 3, 5", "bands in reverse order", "dead band: 0, 1, 2"]
+    assert names[1:5] == [
+        "common gain: 0.8, 0.9, 1.1, 1.2",
+        "dead columns: 1, 2, 3, 5",
+        "bands in reverse order",
+        "dead band: 0, 1, 2",
+    ]
     assert rows[4][1:5] == ["100", "100", "100", ""]
 
 

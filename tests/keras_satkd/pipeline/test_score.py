@@ -66,9 +66,7 @@ def test_the_drift_monitor_is_evaluated_on_what_the_sensor_gives(tmp_path, image
     monkeypatch.setattr(score.drift, "WINDOWS", 200)
     split = Split(image_set(30, 0), image_set(300, 1), image_set(60, 2), "sha256")
     student = students.build("resnet8", 16, 3)
-    config = Config(
-        camera=CameraConfig(sensor="poor"), firmware=FirmwareConfig(drift_window=8, false_alarm_rate=0.05)
-    )
+    config = Config(camera=CameraConfig(sensor="poor"), firmware=FirmwareConfig(drift_window=8, false_alarm_rate=0.05))
     run = Run(tmp_path / "run", config)
     run.claim()
     model = float_to_int8(student, split.train.images)

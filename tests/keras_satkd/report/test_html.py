@@ -79,7 +79,15 @@ def test_the_numbers_are_the_runs(page, run):
         "keras_satkd 0.1.0",
     ):
         assert words in page.words
-    shown = (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.drift, summary.parts, summary.steps)
+    shown = (
+        summary.scores,
+        summary.costs,
+        summary.corruptions,
+        summary.camera,
+        summary.drift,
+        summary.parts,
+        summary.steps,
+    )
     for table in shown:
         for row in table(run).rows:
             assert all(cell in page.words for cell in row)
