@@ -109,33 +109,51 @@ static inline void satkd_monitor_row(satkd_monitor *monitor, const {{ type }} *r
   } else {
     /* a row of the image that has begun */
   }
+  int32_t direction = 0;
+  int32_t texture = 0;
+{% if bands > 1 %}
+  int32_t color_texture = 0;
+{% endif %}
+  int32_t contrast = 0;
+  int32_t dark = 0;
+  int32_t bright = 0;
   for (int column = 0; column < SATKD_MONITOR_COLUMNS; ++column) {
 {% if bands > 1 %}
     int32_t previous_mixed = 0;
 {% endif %}
     for (int band = 0; band < SATKD_MONITOR_BANDS; ++band) {
       const int at = (column * SATKD_MONITOR_BANDS) + band;
-      const int left = at - SATKD_MONITOR_BANDS;
       const int32_t value = row[at];
       sums[band] += value;
-      if (value == {{ lowest }}) ++sums[SATKD_MONITOR_DARK];
-      if (value == {{ highest }}) ++sums[SATKD_MONITOR_BRIGHT];
+      dark += (value == {{ lowest }}) ? 1 : 0;
+      bright += (value == {{ highest }}) ? 1 : 0;
       if (column >= (SATKD_MONITOR_COLUMNS / 2)) {
-        const int apart = (SATKD_MONITOR_COLUMNS / 2) * SATKD_MONITOR_BANDS;
-        sums[SATKD_MONITOR_CONTRAST] += satkd_monitor_absolute(value - row[at - apart]);
+        const int32_t apart = row[at - ((SATKD_MONITOR_COLUMNS / 2) * SATKD_MONITOR_BANDS)];
+        contrast += satkd_monitor_absolute(value - apart);
       }
-      if (column > 0) sums[SATKD_MONITOR_DIRECTION] += satkd_monitor_absolute(value - row[left]);
-      if (above != NULL) sums[SATKD_MONITOR_DIRECTION] -= satkd_monitor_absolute(value - above[at]);
-      if ((column > 0) && (above != NULL)) {
-        const int32_t mixed = (value - row[left]) - ((int32_t)above[at] - above[left]);
-        sums[SATKD_MONITOR_TEXTURE] += satkd_monitor_absolute(mixed);
+      if (above != NULL) direction -= satkd_monitor_absolute(value - above[at]);
+      if (column > 0) {
+        const int32_t right = value - row[at - SATKD_MONITOR_BANDS];
+        direction += satkd_monitor_absolute(right);
+        if (above != NULL) {
+          const int32_t mixed = right - ((int32_t)above[at] - above[at - SATKD_MONITOR_BANDS]);
+          texture += satkd_monitor_absolute(mixed);
 {% if bands > 1 %}
-        if (band > 0) sums[SATKD_MONITOR_COLOR_TEXTURE] += satkd_monitor_absolute(mixed - previous_mixed);
-        previous_mixed = mixed;
+          if (band > 0) color_texture += satkd_monitor_absolute(mixed - previous_mixed);
+          previous_mixed = mixed;
 {% endif %}
+        }
       }
     }
   }
+  sums[SATKD_MONITOR_DIRECTION] += direction;
+  sums[SATKD_MONITOR_TEXTURE] += texture;
+{% if bands > 1 %}
+  sums[SATKD_MONITOR_COLOR_TEXTURE] += color_texture;
+{% endif %}
+  sums[SATKD_MONITOR_CONTRAST] += contrast;
+  sums[SATKD_MONITOR_DARK] += dark;
+  sums[SATKD_MONITOR_BRIGHT] += bright;
   ++monitor->rows;
 }
 

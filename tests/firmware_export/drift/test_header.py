@@ -5,10 +5,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import bare_metal
 import numpy as np
 import pytest
 from host_compiler import SANITIZERS
 
+from firmware_export.board import emulator
 from firmware_export.drift import header, monitor, statistics
 from firmware_export.tflite import reader
 
@@ -125,6 +127,39 @@ def test_calls_without_an_image_are_told(name, tmp_path):
     drift = chosen(model, dtype)
     (text,) = header.render(drift, model, "python -m firmware_export", "satkd").values()
     assert subprocess.run([built(text, name, "misuse.c", tmp_path, dtype)], check=False).returncode == 0
+
+
+NETWORK = """
+enum {{ IMAGES = 1, INPUTS = {inputs}, OUTPUTS = {outputs} }};
+static const uint8_t images[IMAGES][INPUTS] = {{ {{ {pixels} }} }};
+static const int8_t expected[IMAGES][OUTPUTS] = {{ {{ 0 }} }};
+#include "satkd_monitor.h"
+enum {{ WORKING_BYTES = sizeof(satkd_monitor) }};
+static satkd_monitor monitor;
+static void infer(const uint8_t *image, int8_t *out) {{
+  satkd_monitor_image(&monitor, image);
+  if (satkd_monitor_result(&monitor, out) != SATKD_MONITOR_IN_PROGRESS) out[0] = 1;
+}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(None in map(shutil.which, (bare_metal.COMPILER, emulator.EMULATOR)), reason=emulator.INSTALL)
+def test_cost_on_a_cortex_m4(tmp_path):
+    """`docs/drift.md`: at most 0.8 million instructions for an RGB image of 64×64 pixels."""
+    model, machine = Model(Graph((Tensor((1, 64, 64, 3)),), (Tensor((1, 4)),), True)), "mps2-an386"
+    (text,) = header.render(chosen(model, np.uint8), model, "python -m firmware_export", "satkd").values()
+    (tmp_path / header.FILE).write_text(text)
+    pixels = np.random.default_rng(4).integers(0, 256, 64 * 64 * 3).tolist()
+    network = NETWORK.format(inputs=len(pixels), outputs=4, pixels=", ".join(map(str, pixels)))
+    (tmp_path / "network.h").write_text(network)
+    core, main = emulator.MACHINES[machine], HERE.parents[1] / "engine_bench_main.c"
+    compiled = bare_metal.compile_object(main, core, tmp_path / "main.o", ["-I", str(tmp_path)])
+    elf = bare_metal.link([compiled], core, tmp_path / "cost.elf")
+    printed = emulator.run(elf, machine, timeout_seconds=60, counts_instructions=True)
+    found = dict(line.split() for line in printed.splitlines())
+    assert found["wrong"] == "0"
+    assert int(found["ticks"]) * bare_metal.instructions_per_tick(machine) < 800_000
 
 
 def test_names_have_the_prefix_and_the_model_is_named(one_convolution):
