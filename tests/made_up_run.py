@@ -140,6 +140,7 @@ def _drift() -> dict:
         "false_alarm_rate": 0.01,
         "validation_images": 300,
         "images": 200,
+        "disturbed_images": 100,
         "accuracy": 0.95,
         "false_alarms": {"mixed": 0.004, "one_class": 0.008, "worst_class": 0.02},
         "kinds": {

@@ -18,6 +18,9 @@ WINDOWS = 10_000
 DISTURBED_WINDOWS = 1000
 """The same, of images disturbed with one severity."""
 
+DISTURBED_IMAGES = 1000
+"""Largest number of images that are disturbed: the first ones; their order is random."""
+
 COSTLY = 0.01
 """Loss of accuracy from which a disturbance should be detected: 1 point."""
 
@@ -53,7 +56,7 @@ def obstacle(drift: Drift, labels: np.ndarray) -> str | None:
     """Why the monitor cannot be evaluated on images with these labels; None if it can."""
     if drift.monitor is None:
         return drift.reason
-    if np.bincount(labels).max() < drift.monitor.window:
+    if np.bincount(labels[:DISTURBED_IMAGES]).max() < drift.monitor.window:
         return f"No class has {drift.monitor.window} images, one window of the drift monitor."
     return None
 
@@ -66,30 +69,31 @@ def evaluate(
     Args:
         drift: with a monitor, and no `obstacle`.
         model: int8, that of the monitor.
-        images: uint8 [N, H, W, 3], none of those from which the monitor was made.
+        images: uint8 [N, H, W, 3] in random order, none of those from which the monitor was made.
         labels: int [N].
         kinds: what to disturb the images with, by name.
 
     Returns:
-        `window`; `false_alarm_rate` (the stated one), `validation_images`, `images` (N), `accuracy`; `false_alarms` on
-        the images as they are: `mixed`, for windows of all classes, `one_class`, the mean over windows of one class,
-        and `worst_class`; `kinds`: for each its `unit`, `severities`, and at each the `accuracy`, the detections
-        `mixed` and `one_class`, and in `told_by` the statistic that is out of range most often; `detected`: mean
-        detection, `mixed` and `one_class`, of the severities that cost at least `COSTLY` of accuracy (`costly`) and of
-        the others (`harmless`).
+        `window`; `false_alarm_rate` (the stated one), `validation_images`, `images` (N), `disturbed_images`;
+        `accuracy` of the latter without a disturbance; `false_alarms` on the images as they are: `mixed`, for windows
+        of all classes, `one_class`, the mean over windows of one class, and `worst_class`; `kinds`: for each its
+        `unit`, `severities`, and at each the `accuracy`, the detections `mixed` and `one_class`, and in `told_by` the
+        statistic that is out of range most often; `detected`: mean detection, `mixed` and `one_class`, of the
+        severities that cost at least `COSTLY` of accuracy (`costly`) and of the others (`harmless`).
     """
     monitor = drift.monitor
     assert monitor is not None
-    mixed, of_class = _windows(labels, monitor.window)
     residuals, right = _residuals(monitor, model, images, labels)
-    clean = _alarms(monitor, residuals, mixed, of_class)
-    few = [windows[: max(1, DISTURBED_WINDOWS // len(of_class))] for windows in of_class]
+    clean = _alarms(monitor, residuals, *_windows(labels, monitor.window, WINDOWS))
+    images, labels = images[:DISTURBED_IMAGES], labels[:DISTURBED_IMAGES]
+    windows = _windows(labels, monitor.window, DISTURBED_WINDOWS)
+    accuracy = float(right[: len(labels)].mean())
     found = {}
     for name, kind in tqdm(kinds.items(), desc="drift", disable=None):
         severities = []
         for severity in kind.severities:
             disturbed, correct = _residuals(monitor, model, kind.apply(images, severity), labels)
-            severities.append({"accuracy": correct, **_alarms(monitor, disturbed, mixed[:DISTURBED_WINDOWS], few)})
+            severities.append({"accuracy": float(correct.mean()), **_alarms(monitor, disturbed, *windows)})
         columns = ("accuracy", "mixed", "one_class", "told_by")
         found[name] = {
             "unit": kind.unit,
@@ -100,11 +104,12 @@ def evaluate(
         "window": monitor.window,
         "false_alarm_rate": drift.false_alarm_rate,
         "validation_images": drift.images,
-        "images": len(images),
-        "accuracy": right,
+        "images": len(residuals),
+        "disturbed_images": len(images),
+        "accuracy": accuracy,
         "false_alarms": {name: clean[name] for name in ("mixed", "one_class", "worst_class")},
         "kinds": found,
-        "detected": _means(found, right),
+        "detected": _means(found, accuracy),
     }
 
 
@@ -141,16 +146,16 @@ def _fed(model: Model, images: np.ndarray) -> np.ndarray:
     return interpreters.firmware_input(interpreters.quantize_input(images, model.graph), model.graph)
 
 
-def _residuals(monitor: Monitor, model: Model, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Residuals int16 [N, K] of every image, and the accuracy."""
+def _residuals(monitor: Monitor, model: Model, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of every image the residuals, int16 [N, K], and whether its class is right, bool [N]."""
     outputs = interpreters.predict_int8(model, images).reshape(len(images), -1)
     classes = outputs.argmax(axis=1)
     residuals = monitor.reference.residuals(statistics.of(_fed(model, images), outputs), classes)
-    return residuals, float(np.mean(classes == labels))
+    return residuals, classes == labels
 
 
-def _windows(labels: np.ndarray, window: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Positions of images, int [M, `window`]: of mixed windows, and of windows of each class that has enough images.
+def _windows(labels: np.ndarray, window: int, count: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Positions of images, int [M, `window`]: of `count` mixed windows, and of each class with enough images.
 
     The images of a window are different ones. Otherwise windows of few images would vary more than those of the part.
     """
@@ -161,8 +166,7 @@ def _windows(labels: np.ndarray, window: int) -> tuple[np.ndarray, list[np.ndarr
 
     classes = [np.flatnonzero(labels == each) for each in np.unique(labels)]
     large = [members for members in classes if len(members) >= window]
-    mixed = drawn(np.arange(len(labels)), WINDOWS)
-    return mixed, [drawn(members, max(1, WINDOWS // len(large))) for members in large]
+    return drawn(np.arange(len(labels)), count), [drawn(members, max(1, count // len(large))) for members in large]
 
 
 def _alarms(monitor: Monitor, residuals: np.ndarray, mixed: np.ndarray, of_class: list[np.ndarray]) -> dict[str, Any]:

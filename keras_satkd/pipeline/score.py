@@ -65,7 +65,7 @@ def score_models(
             "int8": int8_cost(int8, images),
         },
         camera=_behind_camera(run.config.camera.sensor, models, chosen, true),
-        drift=_drift(run.config, int8, split.validation, chosen, true),
+        drift=_drift(run.config, int8, split.validation, split.test),
     )
 
 
@@ -82,17 +82,15 @@ def _behind_camera(
     return found
 
 
-def _drift(
-    config: Config, int8: bytes, validation: ImageSet, images: np.ndarray, labels: np.ndarray
-) -> dict[str, Any] | None:
+def _drift(config: Config, int8: bytes, validation: ImageSet, test: ImageSet) -> dict[str, Any] | None:
     if config.camera.sensor is None:
         return None
     model, settings = read(int8), config.firmware
-    reference = sensor.captured(config.camera, validation.images)
+    reference, images = (sensor.captured(config.camera, part.images) for part in (validation, test))
     monitor = drift.monitor_of(model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
-    if drift.obstacle(monitor, labels) is not None:
+    if drift.obstacle(monitor, test.labels) is not None:
         return None
-    return drift.evaluate(monitor, model, sensor.captured(config.camera, images), labels)
+    return drift.evaluate(monitor, model, images, test.labels)
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

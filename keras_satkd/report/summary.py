@@ -132,8 +132,9 @@ def drift(run: Run) -> Table | None:
     headings, rows = drift_table(found)
     return Table(
         f"Windows of {found['window']} images in which the drift monitor raises an alarm: {found['images']:,} test "
-        "images as the run's camera gives them, and disturbed. The numbered columns are of mixed windows, from healthy "
-        f"to poor; the bounds allow {100 * found['false_alarm_rate']:g} % of false alarms.",
+        f"images as the run's camera gives them, and {found['disturbed_images']:,} of them disturbed. The numbered "
+        "columns are of mixed windows, from healthy to poor; the bounds allow "
+        f"{100 * found['false_alarm_rate']:g} % of false alarms.",
         headings,
         rows,
     )

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.camera import sensor
@@ -78,5 +79,5 @@ def test_the_drift_monitor_is_evaluated_on_what_the_sensor_gives(tmp_path, image
     assert set(found["kinds"]) == {"dead_band"}
     captured = sensor.load("poor").capture(split.test.images)
     accuracy = np.mean(int8_logits(model, captured).argmax(axis=1) == split.test.labels)
-    assert found["accuracy"] == accuracy
+    assert found["accuracy"] == pytest.approx(accuracy)
     assert Run(tmp_path / "run", run.config).results[TEST].drift == found
