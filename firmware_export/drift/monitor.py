@@ -62,7 +62,7 @@ class Drift:
     """The monitor, or why there is none.
 
     Attributes:
-        reason: one sentence that explains it.
+        reason: explains it.
         monitor: None if there is none.
         false_alarm_rate: highest rate of false alarms per window, in (0, 1); None without a monitor.
         images: number of validation images; 0 without a monitor.
@@ -117,9 +117,10 @@ def choose(images: np.ndarray, outputs: np.ndarray, labels: np.ndarray, window: 
     names = tuple(statistics.meanings(images.shape[3]))
     chosen = Monitor(names, window, measure(found, classes, has_own), lower, upper)
     reason = (
-        f"The drift monitor compares every {window} images with {len(images)} validation images. For such images, "
-        f"mixed or all of one class, the rate of false alarms is at most {rate:.3g}. {has_own.sum()} of "
-        f"{len(has_own)} classes were predicted often enough ({LEAST_OF_CLASS} images) for a reference of their own."
+        f"The drift monitor compares every {window} images with {len(images)} validation images. Its bounds were "
+        f"chosen for a rate of false alarms of at most {rate:.3g} in windows of such images, mixed or all of one "
+        f"class. {has_own.sum()} of {len(has_own)} classes were predicted often enough ({LEAST_OF_CLASS} images) for a "
+        "reference of their own."
     )
     return Drift(reason, chosen, rate, len(images))
 

@@ -49,7 +49,8 @@ def alarms(chosen, images, outputs, seed=3, of_class=None):
 def test_what_it_says(chosen):
     assert (chosen.images, chosen.false_alarm_rate, chosen.monitor.window) == (1500, 0.01, WINDOW)
     assert "every 16 images with 1500 validation images" in chosen.reason
-    assert "at most 0.01. 4 of 4 classes" in chosen.reason
+    assert "false alarms of at most 0.01 in windows" in chosen.reason
+    assert "4 of 4 classes" in chosen.reason
     assert chosen.monitor.names == tuple(statistics.meanings(3))
 
 
