@@ -47,8 +47,9 @@ class Arguments:
     .npy, uint8 [N, H, W, C]. By default 256 generated images are used, and every file says so."""
 
     validation: Path | None = None
-    """Labelled images that were not used for training, to choose the classifier's abstention threshold: a folder with
-    one subfolder per class, a zip of one, or a .npz with images, uint8 [N, H, W, C], and labels, int [N]."""
+    """Labelled images that were not used for training, to choose the classifier's abstention threshold and the drift
+    monitor's bounds: a folder with one subfolder per class, a zip of one, or a .npz with images, uint8 [N, H, W, C],
+    and labels, int [N]."""
 
     keras: Path | None = None
     """The quantization-aware .h5 that a .tflite MODEL was converted from: also compare these two."""
@@ -56,6 +57,12 @@ class Arguments:
     error_rate: float = defaults.ERROR_RATE
     """Highest error rate allowed among the classifier's answers. It determines the abstention threshold, below which
     the classifier answers "unsure"."""
+
+    false_alarm_rate: float = defaults.FALSE_ALARM_RATE
+    """Highest rate of false alarms of the drift monitor, per window of images. It determines the monitor's bounds."""
+
+    drift_window: int = defaults.DRIFT_WINDOW
+    """Number of images after which the drift monitor decides."""
 
     class_names: tuple[str, ...] = ()
     """The classes in output order: names, or one text file with one name per line."""
@@ -125,6 +132,8 @@ def work() -> None:
                 images=images,
                 validation=validation,
                 error_rate=arguments.error_rate,
+                false_alarm_rate=arguments.false_alarm_rate,
+                drift_window=arguments.drift_window,
                 keras_model=keras_model,
             ),
             Settings(
@@ -268,6 +277,7 @@ def _rows(report: "ExportReport") -> list[tuple[str, str]]:
             ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
         ),
         ("answers", report.unsure.reason),
+        ("drift", report.drift.reason),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),

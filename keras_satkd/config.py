@@ -222,6 +222,11 @@ class FirmwareConfig(_Strict):
     error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
     """Fraction of the classifier's predictions that may be wrong.
     The abstention threshold for it is found on the validation images."""
+    false_alarm_rate: Annotated[float, Field(ge=defaults.LOWEST_FALSE_ALARM_RATE, lt=1)] = defaults.FALSE_ALARM_RATE
+    """Fraction of the drift monitor's windows that may be false alarms.
+    The bounds for it are found on the validation images."""
+    drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW)] = defaults.DRIFT_WINDOW
+    """Number of images after which the drift monitor decides."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import tyro
 
+from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
@@ -22,7 +23,11 @@ from keras_satkd.config import Config, DataConfig
 from keras_satkd.config_io import validated
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from firmware_export.images.image_set import ImageSet
+    from keras_satkd.camera.sensor import Sensor
+    from keras_satkd.evaluation.classifier import Classifier
 
 # As in `teachers.INPUT_RANGES`, which cannot be imported without TensorFlow.
 InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
@@ -59,6 +64,17 @@ class Arguments:
     sensor: Annotated[str | None, MayBePath] = None
     """Also score the images as a sensor captures them, and show risk against coverage behind it: its TOML file, or one
     of the package's sensors (healthy, poor)."""
+
+    drift: bool = False
+    """Evaluate the drift monitor that the export would write for this int8 model: its false alarms, and the windows in
+    which it detects each disturbance. Its bounds come from the validation images. With --sensor, all images are as the
+    sensor gives them. The first 1,000 images are disturbed, about 80 times."""
+
+    false_alarm_rate: float = defaults.FALSE_ALARM_RATE
+    """Highest rate of false alarms of the drift monitor, per window of images."""
+
+    drift_window: int = defaults.DRIFT_WINDOW
+    """Number of images after which the drift monitor decides."""
 
     json: bool = False
     """Print one JSON object with scores in [0, 1] instead of tables in percent."""
@@ -99,6 +115,8 @@ def _work() -> None:
     arguments.data_config(arguments.data.image_size)
     if arguments.limit is not None and arguments.limit < 1:
         raise UserError(f"--limit is {arguments.limit}: give 1 or more images, or leave it out")
+    if arguments.drift:
+        _check_drift(arguments)
     # Model builders and TFDS print on stdout, where only the result belongs.
     with contextlib.redirect_stdout(sys.stderr):
         result = _result(arguments)
@@ -127,7 +145,38 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "data": source,
         "split": arguments.split,
         **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor),
+        **({"drift": _drift(arguments, classifier, part, labels, sensor)} if arguments.drift else {}),
     }
+
+
+def _check_drift(arguments: Arguments) -> None:
+    from firmware_export.drift import monitor
+
+    monitor.check(arguments.drift_window, arguments.false_alarm_rate)
+    if not arguments.model.endswith(".tflite"):
+        raise UserError(f"--drift is for int8 models, {arguments.model!r} is none: give a .tflite file")
+    if arguments.split in ("validation", "all"):
+        raise UserError(
+            f"--drift compares images with the validation images, which --split {arguments.split} contains: give test"
+        )
+
+
+def _drift(
+    arguments: Arguments, classifier: "Classifier", part: "ImageSet", labels: "np.ndarray", sensor: "Sensor | None"
+) -> dict[str, Any]:
+    from firmware_export.tflite import reader
+    from keras_satkd.evaluation import drift, scoring
+    from keras_satkd.models import pretrained
+
+    model = reader.read(pretrained.path(arguments.model).read_bytes())
+    whole = dataclasses.replace(arguments, split="validation", limit=None)
+    validation = _images(whole, classifier.image_size)
+    images, reference = (each.images if sensor is None else sensor.capture(each.images) for each in (part, validation))
+    true = scoring.model_labels(validation.labels, validation.class_names, classifier)
+    monitor = drift.monitor_of(model, reference, true, arguments.drift_window, arguments.false_alarm_rate)
+    if (reason := drift.obstacle(monitor, labels)) is not None:
+        raise UserError(f"--drift: {reason}")
+    return drift.evaluate(monitor, model, images, labels)
 
 
 def _images(arguments: Arguments, image_size: int) -> "ImageSet":
@@ -182,6 +231,10 @@ def _print_tables(result: dict[str, Any]) -> None:
         from keras_satkd.evaluation import camera
 
         tables.append(terminal_table(*camera.table(result["camera"])))
+    if "drift" in result:
+        from keras_satkd.evaluation import drift
+
+        tables.append(terminal_table(*drift.table(result["drift"])))
     if "behind" in result:
         found = result["behind"]
         rows = [["clean", *percent(found["clean"])], *([name, *percent(part)] for name, part in found["parts"].items())]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from firmware_export.common.c_text import namespace
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import render_template
+from firmware_export.drift import header
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.tflm import classifier
 
@@ -95,6 +96,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
         headers=(
             *([classifier.header(facts.symbol)] if sources else []),
             *([f"{rows_name}.h"] if rows_sources else []),
+            *filter(header.is_monitor, texts),
         ),
     )
 

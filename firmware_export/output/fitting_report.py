@@ -13,13 +13,14 @@ _CURVE_ROWS = 12  # keeps the table readable; export.json has every threshold
 
 
 def render(report: ExportReport) -> str:
-    """Markdown text of `FILE`: identification, interfaces, work, memory by part, verification, risk and coverage."""
+    """Markdown text of `FILE`: identification, interfaces, work, memory, verification, risk and coverage, drift."""
     context = vars(report) | {
         "has_array": "model_data.cc" in report.files,
         "images": "images" if report.images_are_real else "GENERATED images",
         "kernel_result": _kernel_result(report.kernel_parity),
         "keras_result": _keras_result(report.keras_parity),
         "curve": _curve(report.unsure),
+        "monitor_prefix": (report.drift.file or "").removesuffix("_monitor.h"),
     }
     return render_template(FILE, context)
 

@@ -7,9 +7,10 @@ from firmware_export.board import fitting
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
 from firmware_export.common import defaults, files
-from firmware_export.common.c_text import check_symbol
+from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
+from firmware_export.drift import header
 from firmware_export.facts import ModelFacts, check_class_names
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
@@ -91,6 +92,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     if rows is not None and settings.engine.has_rows:
         row_texts, rows_report = row_engine.files(rows, facts, verified)
         texts |= row_texts
+    texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
     progress(Stage.COMPILE, 1, 1)
     parts = _check_parts(verified, settings, rows)
     library = build_systems.library(facts, texts, settings.engine_prefix)
@@ -101,6 +103,10 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
     return Rendered(contents, done)
+
+
+def _monitor_prefix(settings: Settings) -> str:
+    return settings.engine_prefix if settings.engine.has_rows else namespace(settings.symbol)
 
 
 def _facts(verified: Verified, settings: Settings) -> ModelFacts:

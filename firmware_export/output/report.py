@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from firmware_export.board.fitting import PartNeeds
+from firmware_export.drift import header
+from firmware_export.drift.monitor import Drift
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.rows.compile import CheckedRowsReport
 from firmware_export.tflite.graph import Operator
@@ -58,6 +60,24 @@ class AbstentionReport:
 
 
 @dataclass(frozen=True)
+class DriftReport:
+    """The drift monitor; only `reason` is known without one."""
+
+    reason: str
+    file: str | None = None
+    """Name of the monitor's header."""
+    false_alarm_rate: float | None = None
+    window: int | None = None
+    images: int | None = None
+    """Number of validation images."""
+    statistics: tuple[str, ...] = ()
+    lower: tuple[int, ...] = ()
+    """Smallest sum over a window in range, for each statistic, in sixteenths of a standard deviation."""
+    upper: tuple[int, ...] = ()
+    """Largest sum in range."""
+
+
+@dataclass(frozen=True)
 class ExportReport:
     """What was exported, and the results; `export.json` has the same content."""
 
@@ -99,6 +119,7 @@ class ExportReport:
     keras_parity: KerasParity | None
     golden_vectors: GoldenSummary
     unsure: AbstentionReport
+    drift: DriftReport
     compiled_with: str | None
     """None if no C++ compiler was found, so that only the array's text was read back, or if no array was written."""
     files: tuple[str, ...]
@@ -108,9 +129,10 @@ class ExportReport:
     """None if the row engine's files were not written."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of `export.json`; unknown values of `unsure` are left out."""
+        """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
         content = asdict(self)
-        content["unsure"] = {key: value for key, value in content["unsure"].items() if value not in (None, ())}
+        for part in ("unsure", "drift"):
+            content[part] = {key: value for key, value in content[part].items() if value not in (None, ())}
         return content
 
 
@@ -156,6 +178,7 @@ def make(
         keras_parity=verified.keras_parity,
         golden_vectors=verified.golden.summary,
         unsure=_abstention(verified.abstention),
+        drift=_drift(verified.drift, files),
         compiled_with=compiled_with,
         files=tuple(files),
         targets=tuple(parts),
@@ -189,4 +212,20 @@ def _abstention(abstention: Abstention) -> AbstentionReport:
         images=abstention.images,
         accuracy=abstention.accuracy,
         curve=tuple(CurvePoint(*point) for point in zip(*(column.tolist() for column in columns), strict=True)),
+    )
+
+
+def _drift(drift: Drift, files: Sequence[str]) -> DriftReport:
+    monitor = drift.monitor
+    if monitor is None:
+        return DriftReport(drift.reason)
+    return DriftReport(
+        reason=drift.reason,
+        file=next(filter(header.is_monitor, files)),
+        false_alarm_rate=drift.false_alarm_rate,
+        window=monitor.window,
+        images=drift.images,
+        statistics=monitor.names,
+        lower=tuple(monitor.lower.tolist()),
+        upper=tuple(monitor.upper.tolist()),
     )

@@ -1,10 +1,9 @@
 """The row engine's part of an export: its files, compared with TensorFlow Lite Micro before they are written."""
 
-import numpy as np
-
 from firmware_export.facts import ModelFacts
 from firmware_export.rows import golden, verify
 from firmware_export.rows.compile import CheckedRowsReport, RowsModel
+from firmware_export.tflite import interpreters
 from firmware_export.verify.verify import Verified
 
 
@@ -23,8 +22,7 @@ def files(rows: RowsModel, facts: ModelFacts, verified: Verified) -> tuple[dict[
         UserError: the compiler rejects the generated C.
         RuntimeError: an output differs from TFLM's, which is a defect of the row engine.
     """
-    codes = verified.codes
-    inputs = codes.view(np.uint8) ^ np.uint8(0x80) if facts.graph.has_unit_input else codes
+    inputs = interpreters.firmware_input(verified.codes, facts.graph)
     compiled_with = verify.check_answers(rows, inputs, verified.kernel_parity.outputs)
     vectors = golden.render(facts.model, facts.command, rows, verified.golden, images_are_real=facts.images_are_real)
     return rows.files | vectors, CheckedRowsReport(**vars(rows.report), compiled_with=compiled_with)

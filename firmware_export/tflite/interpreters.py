@@ -177,6 +177,16 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def firmware_input(codes: np.ndarray, graph: Graph) -> np.ndarray:
+    """Images as firmware feeds them: uint8 pixels if the input is `pixel ^ 0x80`, otherwise the codes themselves.
+
+    Args:
+        codes: int8 [N, …], as returned by `quantize_input`.
+        graph: of the model.
+    """
+    return codes.view(np.uint8) ^ np.uint8(0x80) if graph.has_unit_input else codes
+
+
 def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Run a model with TFLite's fast kernels: for accuracy on many images, not as a reference.
 

@@ -89,7 +89,7 @@ def golden_vectors(
     codes = interpreters.quantize_input(images, model.graph)
     chosen = _choose(_classes(interpreters.run(model, codes) if outputs is None else outputs), count)
     codes = codes[chosen]
-    inputs = codes.view(np.uint8) ^ np.uint8(0x80) if model.graph.has_unit_input else codes
+    inputs = interpreters.firmware_input(codes, model.graph)
     return GoldenVectors(inputs=inputs, outputs=interpreters.run(model, codes))
 
 

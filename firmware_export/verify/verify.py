@@ -10,6 +10,8 @@ import numpy as np
 
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
+from firmware_export.drift import monitor as drift
+from firmware_export.drift.monitor import Drift
 from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena
 from firmware_export.memory.arena import Arena
@@ -52,10 +54,14 @@ class Evidence:
     """uint8 [N, …input shape without the batch], N ≥ 256 (or int8: the model's codes). None: 256 generated images, and
     every file says so."""
     validation: LabelledImages | None = None
-    """Labelled images that were not used for training, to choose the abstention threshold. None: the classifier answers
-    every image."""
+    """Labelled images that were not used for training, to choose the abstention threshold and the drift monitor. None:
+    the classifier answers every image, and there is no monitor."""
     error_rate: float = defaults.ERROR_RATE
     """Highest error rate allowed among the answers, in (0, 1)."""
+    false_alarm_rate: float = defaults.FALSE_ALARM_RATE
+    """Highest rate of false alarms of the drift monitor, per window."""
+    drift_window: int = defaults.DRIFT_WINDOW
+    """Number of images after which the drift monitor decides."""
     keras_model: Any = None
     """The quantization-aware Keras model that the model was converted from, to compare the two."""
 
@@ -75,6 +81,7 @@ class Verified:
     """With TensorFlow Lite Micro's outputs for `codes`."""
     keras_parity: KerasParity | None
     abstention: Abstention
+    drift: Drift
     golden: GoldenVectors
 
     @property
@@ -112,7 +119,7 @@ def _read(content: bytes, name: str) -> Model:
 
 
 def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
-    """Find the smallest arena, compare the kernels and the Keras model, and choose the abstention threshold.
+    """Find the smallest arena, compare the kernels and the Keras model, choose abstention threshold and drift monitor.
 
     Args:
         model: as `read` returns it.
@@ -124,6 +131,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     """
     if evidence.validation is not None:
         _check_validation(evidence.validation, model.graph, evidence.error_rate)
+        drift.check(evidence.drift_window, evidence.false_alarm_rate)
     codes = _codes(model.graph, evidence.images)
     progress(Stage.ARENA, 0, 1)
     found = arena.find(model)
@@ -133,6 +141,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
     outputs = parity.outputs
     kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])
+    predictions = None if evidence.validation is None else interpreters.predict_int8(model, evidence.validation[0])
     return Verified(
         given=model,
         arena=found,
@@ -140,7 +149,8 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         images_are_real=evidence.images is not None,
         kernel_parity=parity,
         keras_parity=_keras_parity(evidence.keras_model, unplanned, codes, outputs),
-        abstention=_abstention(model, evidence, codes, outputs),
+        abstention=_abstention(model, evidence, predictions, codes, outputs),
+        drift=_drift(model, evidence, predictions),
         golden=golden_vectors(found.model, codes, outputs=outputs),
     )
 
@@ -196,10 +206,18 @@ def _keras_parity(keras_model: Any, model: Model, codes: np.ndarray, outputs: np
     return check_keras(keras_model, model, codes, outputs)
 
 
-def _abstention(model: Model, evidence: Evidence, codes: np.ndarray, outputs: np.ndarray) -> Abstention:
-    if evidence.validation is None:
+def _abstention(
+    model: Model, evidence: Evidence, predictions: np.ndarray | None, codes: np.ndarray, outputs: np.ndarray
+) -> Abstention:
+    if evidence.validation is None or predictions is None:
         return abstention.NO_ABSTENTION
-    images, labels = evidence.validation
-    predictions = interpreters.predict_int8(model, images)
     difference = abstention.largest_difference(interpreters.predict_int8(model, codes), outputs)
-    return abstention.choose(predictions, labels, evidence.error_rate, difference)
+    return abstention.choose(predictions, evidence.validation[1], evidence.error_rate, difference)
+
+
+def _drift(model: Model, evidence: Evidence, predictions: np.ndarray | None) -> Drift:
+    if evidence.validation is None or predictions is None:
+        return drift.NO_MONITOR
+    images, labels = evidence.validation
+    fed = interpreters.firmware_input(interpreters.quantize_input(images, model.graph), model.graph)
+    return drift.choose(fed, predictions, labels, evidence.drift_window, evidence.false_alarm_rate)

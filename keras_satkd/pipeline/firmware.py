@@ -26,7 +26,8 @@ from keras_satkd.run.results import FirmwareResult
 def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) -> FirmwareResult:
     """Write `firmware/`, verified on validation images; if they are too few, training images are added.
 
-    The abstention threshold is chosen on the validation images as the run's sensor captures them.
+    The abstention threshold and the drift monitor are chosen on the validation images as the run's sensor captures
+    them.
     """
     config, split = run.config.firmware, inputs.split
     images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
@@ -40,6 +41,8 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
         images=Path(VERIFICATION_FILE),
         validation=Path(VALIDATION_FILE),
         error_rate=config.error_rate,
+        false_alarm_rate=config.false_alarm_rate,
+        drift_window=config.drift_window,
         class_names=split.train.class_names,
         symbol=config.symbol,
         keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
@@ -52,6 +55,8 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
                 images=images,
                 validation=validation,
                 error_rate=config.error_rate,
+                false_alarm_rate=config.false_alarm_rate,
+                drift_window=config.drift_window,
                 keras_model=quantized,
             ),
             Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),

@@ -10,9 +10,10 @@ import tf_keras
 
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.reader import read
-from keras_satkd.camera.sensor import examples
+from keras_satkd.camera.sensor import captured, examples
+from keras_satkd.config import FirmwareConfig
 from keras_satkd.data import corruptions
-from keras_satkd.evaluation import camera, predictions, risk
+from keras_satkd.evaluation import camera, drift, predictions, risk
 from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
@@ -67,6 +68,7 @@ def score_models(
         },
         camera=_behind_camera(inputs, models, chosen, true),
         risk=_risk(run, inputs),
+        drift=_drift(int8, inputs, run.config.firmware),
     )
 
 
@@ -89,6 +91,18 @@ def _risk(run: Run, inputs: Inputs) -> dict[str, Any]:
     test, file = inputs.split.test, run.path(INT8_FILE)
     codes_of = partial(predict_int8, read(file.read_bytes()))
     return risk.curves(codes_of, test.images, test.labels, sensors, abstention_threshold(file))
+
+
+def _drift(int8: bytes, inputs: Inputs, settings: FirmwareConfig) -> dict[str, Any] | None:
+    """False alarms and detections of the drift monitor behind the run's camera; None if there is none."""
+    if inputs.camera is None:
+        return None
+    model, (validation, test) = read(int8), (inputs.split.validation, inputs.split.test)
+    reference, images = (captured(inputs.camera, inputs.sensor, part.images) for part in (validation, test))
+    monitor = drift.monitor_of(model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
+    if drift.obstacle(monitor, test.labels) is not None:
+        return None
+    return drift.evaluate(monitor, model, images, test.labels)
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

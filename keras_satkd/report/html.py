@@ -83,6 +83,7 @@ def render(run: Run) -> str:
             "steps": summary.steps(run),
             "camera": summary.camera(run),
             "risk": summary.risk(run),
+            "drift": summary.drift(run),
         },
         "threshold": summary.threshold(run),
         "sensor": summary.sensor(run),

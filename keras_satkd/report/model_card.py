@@ -20,7 +20,7 @@ def render(run: Run) -> str:
         "costs": summary.costs(run),
         "parts": summary.parts(run),
     }
-    optional = {"camera": summary.camera(run), "risk": summary.risk(run)}
+    optional = {"camera": summary.camera(run), "risk": summary.risk(run), "drift": summary.drift(run)}
     tables |= {name: table for name, table in optional.items() if table is not None}
     context = {
         "title": summary.title(run),

@@ -7,6 +7,7 @@ from typing import Any
 from firmware_export.output.folder import REPORT_FILE
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
+from keras_satkd.evaluation.drift import table as drift_table
 from keras_satkd.evaluation.risk import table as risk_table
 from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
@@ -155,6 +156,22 @@ def threshold(run: Run) -> str:
     if behind is None:
         return f"{reason} The camera disturbed {run.config.camera.share:.0%} of the validation images."
     return f'{reason} The validation images passed through the sensor "{behind["sensor"]}".'
+
+
+def drift(run: Run) -> Table | None:
+    """False alarms and detections of the drift monitor; None where the run has no camera."""
+    found = run.results[TEST].drift
+    if found is None:
+        return None
+    headings, rows = drift_table(found)
+    return Table(
+        f"Windows of {found['window']} images in which the drift monitor raises an alarm: {found['images']:,} test "
+        f"images as the run's camera gives them, and {found['disturbed_images']:,} of them disturbed. The numbered "
+        "columns are of mixed windows, from healthy to poor; the bounds allow "
+        f"{100 * found['false_alarm_rate']:g} % of false alarms.",
+        headings,
+        rows,
+    )
 
 
 def parts(run: Run) -> Table:

@@ -149,6 +149,7 @@ class TestResult(StepResult):
         camera: `images`, the number of disturbed images; for `float` and `int8` what `evaluation.camera.suite` returns,
             with the result of `behind` if the run has a sensor. None in runs without a camera.
         risk: `evaluation.risk.curves` of the int8 model; None if an older version did not record it.
+        drift: what `evaluation.drift.evaluate` returns. None in runs without a camera, or with too few images.
     """
 
     # Without this, pytest collects the class as tests.
@@ -160,6 +161,7 @@ class TestResult(StepResult):
     cost: dict[str, dict[str, Any]]
     camera: dict[str, Any] | None = None
     risk: dict[str, Any] | None = None
+    drift: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -9,6 +9,7 @@ import pytest
 import tiny_models
 
 from firmware_export.common import defaults
+from firmware_export.drift import monitor
 from firmware_export.facts import ModelFacts
 from firmware_export.images.generated import generated_images
 from firmware_export.memory.arena import Arena
@@ -149,6 +150,7 @@ def verified(facts, codes):
         kernel_parity=KernelParity(len(few), tensors, outputs),
         keras_parity=None,
         abstention=abstention.NO_ABSTENTION,
+        drift=monitor.NO_MONITOR,
         golden=golden_vectors.golden_vectors(facts.model, few, outputs=outputs),
     )
 

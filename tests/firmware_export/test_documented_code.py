@@ -5,13 +5,14 @@ import shutil
 import subprocess
 
 import exporting
+import numpy as np
 import pytest
 from host_compiler import compile_program
 from markdown_text import ROOT, fences, text
 
 from firmware_export.tflm import read_back
 
-PAGES = ("README.md", "docs/board.md", "docs/row_engine.md")
+PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/drift.md")
 SNIPPETS = [
     pytest.param(fence, id=f"{page}-{number}")
     for page in PAGES
@@ -39,7 +40,9 @@ C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werro
 def folder(one_convolution, tmp_path_factory):
     """A small model exported for both engines."""
     made = tmp_path_factory.mktemp("documented") / "firmware"
-    exporting.export(one_convolution, made, images=None, command="python -m firmware_export", engine="both")
+    images = np.random.default_rng(8).integers(0, 256, (256, 4, 4, 3), np.uint8)
+    validation = (images, np.zeros(len(images), int))
+    exporting.export(one_convolution, made, validation=validation, command="python -m firmware_export", engine="both")
     return made
 
 
@@ -84,7 +87,7 @@ def test_a_function_that_does_not_exist_is_seen(folder, tflm_interface, tmp_path
     with pytest.raises(pytest.fail.Exception, match="ClassifyAll"):
         compile_cpp(fence.text.replace("Classify(", "ClassifyAll("), folder, tflm_interface, tmp_path)
     if shutil.which("gcc"):
-        (fence,) = [snippet.values[0] for snippet in SNIPPETS if snippet.values[0].language == "c"]
+        (fence,) = [snippet.values[0] for snippet in SNIPPETS if "satkd_begin" in snippet.values[0].text]
         assert "satkd_start" in compile_c(fence.text.replace("satkd_begin", "satkd_start"), folder, tmp_path)
 
 
@@ -94,6 +97,6 @@ def test_every_key_of_export_json_is_documented(folder):
     section = page.partition("### export.json")[2].partition("### ")[0]
     found = json.loads((folder / "export.json").read_text())
     keys = {*found, *found["layers"][0], *found["kernel_parity"][0], *found["golden_vectors"], *found["rows"]}
-    keys |= {*found["targets"][0], *found["unsure"]}
+    keys |= {*found["targets"][0], *found["unsure"], *found["drift"]}
     assert [key for key in sorted(keys) if f"`{key}`" not in section] == []
     assert [name for name in found["files"] if name.rpartition(".")[0] not in page] == []

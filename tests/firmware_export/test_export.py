@@ -10,6 +10,7 @@ import pytest
 from firmware_export.board import targets
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
+from firmware_export.drift import monitor
 from firmware_export.output import fitting_report
 from firmware_export.tflite import interpreters, reader
 from firmware_export.tflm import classifier, integrity, read_back
@@ -61,6 +62,7 @@ def test_report_is_what_export_json_says(exported, qat_model, qat_graph):
     assert sum(layer["macs"] for layer in said["layers"]) == said["macs"]
     assert sum(layer["parameters"] for layer in said["layers"]) == said["parameters"]
     assert said["unsure"] == {"least_margin": 0, "reason": abstention.NO_ABSTENTION.reason}
+    assert said["drift"] == {"reason": monitor.NO_MONITOR.reason}
     assert said["golden_vectors"]["count"] == golden_vectors.GOLDEN_VECTORS
 
 
@@ -124,6 +126,18 @@ def test_margin_is_chosen_on_labelled_images(qat_model, photos, tmp_path):
     header = (tmp_path / "classifier.h").read_text()
     assert f"kLeastMargin = {report.unsure.least_margin};" in header
     assert "was chosen on 256 validation images" in " ".join(header.replace("//", "").split())
+
+
+def test_the_monitor_is_written_for_labelled_images(qat_model, photos, tmp_path):
+    validation = (photos, np.zeros(len(photos), int))
+    report = exporting.export(qat_model, tmp_path, validation=validation, false_alarm_rate=0.05, drift_window=20)
+    assert report.drift.file == "student_model_monitor.h"
+    assert report.drift.file in report.files
+    text = (tmp_path / report.drift.file).read_text()
+    assert "#define STUDENT_MODEL_MONITOR_WINDOW 20 " in text
+    upper = ", ".join(map(str, report.drift.upper))
+    assert f"student_model_monitor_upper[STUDENT_MODEL_MONITOR_STATISTICS] = {{{upper}}};" in text
+    assert "#define STUDENT_MODEL_MONITOR_ROWS 16\n" in text
 
 
 def test_a_file_in_the_way_is_refused(qat_model, tmp_path):

@@ -1,6 +1,7 @@
 """Exports for the row engine, alone and beside TensorFlow Lite Micro."""
 
 import exporting
+import numpy as np
 import pytest
 
 from firmware_export.board import targets
@@ -30,6 +31,23 @@ def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
         assert report.sha256 in (tmp_path / name).read_text()
     header = (tmp_path / "satkd_model.h").read_text()
     assert f"#define SATKD_CONTEXT_BYTES ({report.rows.context_bytes} + SATKD_SCRATCH_BYTES)\n" in header
+
+
+@pytest.mark.parametrize("engine", ["rows", "both"])
+def test_the_monitor_has_the_engines_prefix(one_convolution, tmp_path, engine):
+    images = np.random.default_rng(8).integers(0, 256, (256, 4, 4, 3), np.uint8)
+    validation = (images, np.zeros(256, int))
+    report = exporting.export(
+        one_convolution, tmp_path, validation=validation, engine=engine, engine_prefix="cloud", formats=("arduino",)
+    )
+    assert report.drift.file == "cloud_monitor.h"
+    assert [name for name in report.files if "monitor" in name] == ["cloud_monitor.h"]
+    assert (
+        (tmp_path / "library.properties")
+        .read_text()
+        .rstrip()
+        .endswith(",cloud_monitor.h" if engine == "both" else "cloud_model.h,cloud_monitor.h")
+    )
 
 
 def _files(folder):

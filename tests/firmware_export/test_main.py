@@ -58,6 +58,7 @@ def test_tflite_with_images_names_and_keras(run, files, tmp_path):
         files / "student.tflite", "--out", tmp_path / "firmware", "--images", files / "photos.npy",
         "--class-names", files / "names.txt", "--keras", files / "qat.h5", "--symbol", "g_eurosat_model_data",
         "--validation", files / "labelled.npz", "--error-rate", "0.5",
+        "--false-alarm-rate", "0.02", "--drift-window", "64",
     )  # fmt: skip
     assert code == 0, err
     assert "bytes found" in out
@@ -65,9 +66,12 @@ def test_tflite_with_images_names_and_keras(run, files, tmp_path):
     said = json.loads((tmp_path / "firmware" / "export.json").read_text())
     assert said["command"] == (
         "python -m firmware_export student.tflite --out firmware --images photos.npy --validation labelled.npz "
-        "--keras qat.h5 --error-rate 0.5 --class-names names.txt --symbol g_eurosat_model_data"
+        "--keras qat.h5 --error-rate 0.5 --false-alarm-rate 0.02 --drift-window 64 --class-names names.txt "
+        "--symbol g_eurosat_model_data"
     )
     assert said["class_names"][3] == "class 3"
+    assert (said["drift"]["false_alarm_rate"], said["drift"]["window"]) == (0.02, 64)
+    assert "every 64 images" in " ".join(out.split())
     assert said["keras_parity"]["images"] == 256
     assert "namespace eurosat_model {" in (tmp_path / "firmware" / "model_ops.h").read_text()
 
@@ -201,6 +205,10 @@ def _converted(model, **settings):
         (
             ["{files}/student.tflite", "--validation", "{files}/labelled.npz", "--error-rate", "2"],
             "error rate 2, a number",
+        ),
+        (
+            ["{files}/student.tflite", "--validation", "{files}/labelled.npz", "--false-alarm-rate", "0.0001"],
+            "false alarm rate 0.0001, a number",
         ),
         (["{files}/student.tflite", "--validation", "{bad}/small.npz"], "uint8 [N, 16, 16, 3] expected"),
         (["{files}/student.tflite", "--format", "cmake", "zephir"], "unknown format 'zephir': did you mean 'zephyr'?"),

@@ -113,6 +113,25 @@ def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_drift_in_80_columns(model, tmp_path, monkeypatch, capsys):
+    from keras_satkd.evaluation import drift
+
+    kinds = {name: drift.ALL_KINDS[name] for name in ("snr", "dead_band")}
+    monkeypatch.setattr(drift.evaluate, "__defaults__", (kinds,))
+    monkeypatch.setattr(drift, "WINDOWS", 200)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "student.json").unlink()
+    images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), np.uint8)
+    network = tiny_network(classes=10)
+    (tmp_path / "student.tflite").write_bytes(float_to_int8(network, images))
+    words = ["--data", "synthetic", "--synthetic-images", "3000", "--image-size", SIZE, "--cache-dir", tmp_path]
+    out = told(monkeypatch, capsys, tmp_path / "student.tflite", *words, "--drift", "--sensor", "healthy")
+    for expected in ("windows with an", "false", "dead band", "SNR at the", "told by"):
+        assert expected in out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 @pytest.mark.slow
 def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
     model, pictures, tmp_path, monkeypatch, capsys
@@ -134,6 +153,9 @@ def test_a_subset_of_an_int8_models_classes_with_fewer_than_three_images(
         (["--test-fraction", "1.5"], r"test_fraction is 1.5"),
         (["--image-size", "0"], r"image_size is 0"),
         (["--sensor", "por"], "unknown sensor 'por': did you mean 'poor'"),
+        (["--drift"], "--drift is for int8 models, 'absent.keras' is none"),
+        (["--drift", "--drift-window", "0"], "drift window 0"),
+        (["--drift", "--false-alarm-rate", "1"], "false alarm rate 1"),
     ],
 )
 def test_values_out_of_range(flags, said, monkeypatch, capsys):

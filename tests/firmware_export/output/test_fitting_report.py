@@ -4,7 +4,7 @@ import exporting
 import pytest
 
 from firmware_export.output import fitting_report
-from firmware_export.output.report import AbstentionReport
+from firmware_export.output.report import AbstentionReport, DriftReport
 from firmware_export.tflite import interpreters
 
 
@@ -67,6 +67,16 @@ def test_curve_is_short_and_holds_both_ends_and_the_chosen_margin(report):
         assert f"{report.unsure.least_margin} (chosen)" in [row[0] for row in rows]
 
 
+def test_the_monitor_is_explained(report):
+    text = fitting_report.render(report)
+    rows = tables(text)["## 7. Drift"][1:]
+    bounds = zip(report.drift.statistics, report.drift.lower, report.drift.upper, strict=True)
+    assert rows == [[str(bit), name, str(low), str(high)] for bit, (name, low, high) in enumerate(bounds)]
+    assert report.drift.reason in text
+    assert "`student_model_monitor.h`" in text
+    assert "student_model_monitor_result(&monitor, outputs) == STUDENT_MODEL_MONITOR_OUT_OF_RANGE" in text
+
+
 def test_what_was_not_done_is_said(report):
     bare = dataclasses.replace(
         report,
@@ -75,6 +85,7 @@ def test_what_was_not_done_is_said(report):
         images_are_real=False,
         class_names=(),
         unsure=AbstentionReport(0, "None given."),
+        drift=DriftReport("There is none."),
     )
     text = fitting_report.render(bare)
     for said in (
@@ -85,6 +96,7 @@ def test_what_was_not_done_is_said(report):
     ):
         assert said in text
     assert "Clopper" not in text
+    assert text.endswith("## 7. Drift\n\nThere is none.\n")
 
 
 def test_a_plan_of_ours_is_told(report):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from firmware_export.board import fitting
+from firmware_export.drift import monitor
 from firmware_export.output import report
 from firmware_export.verify import abstention
 from firmware_export.verify.keras_parity import KerasParity
@@ -60,6 +61,25 @@ def test_with_them_the_whole_curve_is_said(facts, verified, parts):
     assert (said["least_margin"], said["error_rate"], said["images"]) == (chosen.threshold, 0.01, 300)
     assert [point["margin"] for point in said["curve"]] == chosen.curve.thresholds.tolist()
     assert [point["risk_bound"] for point in said["curve"]] == chosen.curve.risk_bound.tolist()
+
+
+def test_the_monitor_is_said(facts, verified, parts, photos):
+    outputs = np.random.default_rng(1).integers(-128, 128, (len(photos), 10)).astype(np.int8)
+    drift = monitor.choose(photos, outputs, outputs.argmax(axis=1), 32, 0.01)
+    with_monitor = dataclasses.replace(verified, drift=drift)
+    said = _as_json(
+        report.make(facts, with_monitor, compiled_with=None, files=("a.h", "cloud_monitor.h"), parts=parts, rows=None)
+    )["drift"]
+    assert list(said) == ["reason", "file", "false_alarm_rate", "window", "images", "statistics", "lower", "upper"]
+    assert (said["file"], said["false_alarm_rate"], said["window"], said["images"]) == (
+        "cloud_monitor.h",
+        0.01,
+        32,
+        256,
+    )
+    assert said["lower"] == drift.monitor.lower.tolist()
+    assert tuple(said["statistics"]) == drift.monitor.names
+    assert _as_json(_make(facts, verified, parts))["drift"] == {"reason": monitor.NO_MONITOR.reason}
 
 
 def test_an_accuracy_of_nothing_is_said(facts, verified, parts):

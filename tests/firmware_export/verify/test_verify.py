@@ -7,6 +7,7 @@ import pytest
 
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
+from firmware_export.drift import monitor, statistics
 from firmware_export.memory import offline_plan
 from firmware_export.tflite import interpreters, reader
 from firmware_export.verify import abstention, golden_vectors, sandbox
@@ -36,6 +37,7 @@ def test_what_was_found(verified, qat_model, photos, codes):
     assert np.array_equal(verified.kernel_parity.outputs, interpreters.run(qat_model, codes))
     assert verified.keras_parity.largest_difference <= 1
     assert verified.abstention is abstention.NO_ABSTENTION
+    assert verified.drift is monitor.NO_MONITOR
     assert len(verified.golden.inputs) == golden_vectors.GOLDEN_VECTORS
 
 
@@ -69,6 +71,29 @@ def test_the_threshold_comes_from_labelled_images(qat_model, photos):
     assert found.threshold > 0
     assert found.accuracy == pytest.approx(1 - 10 / 256)
     assert (found.curve.coverage[0], found.curve.risk[0]) == (1.0, pytest.approx(10 / 256))
+
+
+def test_the_monitor_comes_from_them_too(qat_model, photos):
+    labels = np.zeros(len(photos), int)
+    found = _verify(qat_model, photos, validation=(photos, labels), false_alarm_rate=0.2, drift_window=9).drift
+    assert (found.monitor.window, found.false_alarm_rate, found.images) == (9, 0.2, 256)
+    expected = monitor.choose(photos, interpreters.predict_int8(qat_model, photos), labels, 9, 0.2)
+    np.testing.assert_array_equal(found.monitor.upper, expected.monitor.upper)
+    # Images as codes are the same images.
+    codes = interpreters.quantize_input(photos, qat_model.graph)
+    again = _verify(qat_model, photos, validation=(codes, labels), false_alarm_rate=0.2, drift_window=9).drift
+    np.testing.assert_array_equal(again.monitor.reference.means, expected.monitor.reference.means)
+    assert expected.monitor.names == tuple(statistics.meanings(3))
+
+
+def test_a_monitor_that_cannot_be_is_refused(qat_model, photos):
+    labels = np.zeros(len(photos), int)
+    for given, words in (
+        ({"drift_window": 512}, "drift window 512"),
+        ({"false_alarm_rate": 0.0}, "false alarm rate 0"),
+    ):
+        with pytest.raises(UserError, match=words):
+            _verify(qat_model, photos, validation=(photos, labels), **given)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.camera import sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.camera.training import Mixture
-from keras_satkd.config import CameraConfig, Config
+from keras_satkd.config import CameraConfig, Config, FirmwareConfig
 from keras_satkd.data.corruptions import CORRUPTIONS
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import predictions
+from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.models import students
 from keras_satkd.pipeline import score
 from keras_satkd.pipeline.inputs import Inputs
@@ -41,6 +42,7 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     assert found.camera is None
     assert [curve["sensor"] for curve in found.risk["curves"]] == [None]
     assert found.risk["curves"][0]["risk"][0] == pytest.approx(1 - found.scores["int8"]["accuracy"])
+    assert found.drift is None
     kept = predictions.load(run.path(predictions.FILE))
     assert kept.models == tuple(found.scores)
     values = json.loads(run.path("metrics.json").read_text())["test"]
@@ -58,10 +60,11 @@ def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
     model = float_to_int8(student, split.train.images)
     for name in (INT8_FILE, POST_TRAINING_FILE):
         run.path(name).write_bytes(model)
-    found = run.step(TEST, lambda: score.score_models(run, inputs, student, None, []))
-    assert Run(tmp_path / "run", run.config).results[TEST].risk == found.risk
-    assert [curve["sensor"] for curve in found.risk["curves"]] == [None, "poor"]
-    found = found.camera
+    result = run.step(TEST, lambda: score.score_models(run, inputs, student, None, []))
+    assert Run(tmp_path / "run", run.config).results[TEST].risk == result.risk
+    assert [curve["sensor"] for curve in result.risk["curves"]] == [None, "poor"]
+    assert result.drift is None  # there are too few images for a window
+    found = result.camera
     assert found["images"] == 12
     assert set(found["int8"]["kinds"]) == {"gain"}
     assert found["float"]["behind"]["sensor"] == "poor"
@@ -87,3 +90,27 @@ def test_risk_behind_the_runs_sensor_at_the_exported_threshold(tmp_path, image_s
     found = score._risk(run, Inputs(split, {}, [], camera, poor))
     assert found["threshold"] == 7
     assert [curve["sensor"] for curve in found["curves"]] == names
+
+
+def test_the_drift_monitor_is_evaluated_on_what_the_sensor_gives(tmp_path, image_set, monkeypatch):
+    kinds = {"dead_band": score.drift.ALL_KINDS["dead_band"]}
+    monkeypatch.setattr(score.drift.evaluate, "__defaults__", (kinds,))
+    monkeypatch.setattr(score.camera.suite, "__defaults__", ({"gain": KINDS["gain"]},))
+    monkeypatch.setattr(score.drift, "WINDOWS", 200)
+    split = Split(image_set(30, 0), image_set(300, 1), image_set(60, 2), "sha256")
+    student = students.build("resnet8", 16, 3)
+    config, poor = Config(firmware=FirmwareConfig(drift_window=8, false_alarm_rate=0.05)), sensor.load("poor")
+    run = Run(tmp_path / "run", config)
+    run.claim()
+    model = float_to_int8(student, split.train.images)
+    for name in (INT8_FILE, POST_TRAINING_FILE):
+        run.path(name).write_bytes(model)
+    inputs = Inputs(split, {}, [], poor.mixture(0.5), poor)
+    found = run.step(TEST, lambda: score.score_models(run, inputs, student, None, [])).drift
+    assert (found["window"], found["false_alarm_rate"]) == (8, 0.05)
+    assert (found["validation_images"], found["images"]) == (300, 60)
+    assert set(found["kinds"]) == {"dead_band"}
+    captured = poor.capture(split.test.images)
+    accuracy = np.mean(int8_logits(model, captured).argmax(axis=1) == split.test.labels)
+    assert found["accuracy"] == pytest.approx(accuracy)
+    assert Run(tmp_path / "run", run.config).results[TEST].drift == found

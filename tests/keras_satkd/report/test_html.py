@@ -76,11 +76,12 @@ def test_the_numbers_are_the_runs(page, run):
         "215,840 B",
         "It fits\nMicrochip SAMV71Q21RT, ST STM32H743xI, ST STM32L4R5xI.",
         summary.firmware(run)["unsure"]["reason"],
+        summary.firmware(run)["drift"]["reason"],
         "keras_satkd 0.1.0",
     ):
         assert words in page.words
-    tables = (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.risk, summary.parts)
-    for table in (*tables, summary.steps):
+    tables = (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.risk, summary.drift)
+    for table in (*tables, summary.parts, summary.steps):
         for row in table(run).rows:
             assert all(cell in page.words for cell in row)
 

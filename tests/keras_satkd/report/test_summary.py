@@ -19,6 +19,7 @@ def run(tmp_path_factory):
         summary.corruptions,
         summary.camera,
         summary.risk,
+        summary.drift,
         summary.parts,
         summary.steps,
     ],
@@ -38,6 +39,13 @@ def test_the_threshold_is_explained_with_its_sensor(run):
 def test_the_sensor_is_the_runs_copy(run, tmp_path):
     assert summary.sensor(run).startswith('name = "poor"\n')
     assert summary.sensor(Run(tmp_path / "other", run.config)) is None
+
+
+def test_false_alarms_and_detections(run):
+    found = summary.drift(run)
+    assert "Windows of 32 images" in found.caption
+    assert "the bounds allow 1 % of false alarms" in found.caption
+    assert found.rows[0] == ["clean images: false alarms", "0.4", *[""] * 5, "0.8", ""]
 
 
 def test_teachers_come_before_the_students(run):
