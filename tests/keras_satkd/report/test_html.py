@@ -34,7 +34,7 @@ def test_every_part_is_there(page):
     # coverage on validation and on test images.
     assert len(page.all("svg")) == 4 + 2 + 1 + 3 + 4 + 1 + 2
     captions = len(page.all("caption"))
-    assert captions == len(page.all("table")) == 7
+    assert captions == len(page.all("table")) == 8
 
 
 def test_every_picture_is_told_in_words(page):

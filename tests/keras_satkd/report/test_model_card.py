@@ -17,6 +17,6 @@ def test_the_model_card(tmp_path):
     ):
         assert words in card
     tables = re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE)
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
