@@ -1,38 +1,53 @@
-"""The camera page's table is that of the results beside it, and the results are of the shipped model."""
+"""The tables of the camera page and of README are those of the results, and the results are of the shipped models."""
 
 import hashlib
+import importlib.util
 import json
 
+import pytest
 from markdown_text import ROOT, text
 
-from firmware_export.common.tables import markdown_table
 from keras_satkd.camera.suite import KINDS
-from keras_satkd.evaluation.camera import table
 from keras_satkd.models import pretrained
 
-PAGE = text(ROOT / "docs" / "camera.md")
-RESULTS = json.loads((ROOT / "docs" / "camera" / "resnet8_eurosat_int8.json").read_text())
+PAGE, README = text(ROOT / "docs" / "camera.md"), text(ROOT / "README.md")
 
 
-def test_the_table_is_that_of_the_results():
-    assert markdown_table(*table(RESULTS["camera"])) in PAGE
+@pytest.fixture(scope="module")
+def renew():
+    """`docs/camera/renew.py` as a module."""
+    spec = importlib.util.spec_from_file_location("renew", ROOT / "docs" / "camera" / "renew.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_the_results_are_those_of_the_shipped_model():
-    model = pretrained.FOLDER / RESULTS["model"]
-    described = json.loads(model.with_suffix(".json").read_text())
-    assert described["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    assert RESULTS["camera"]["clean"] == described["test"]["accuracy"]
-    assert RESULTS["images"] == described["images"]["test"]
+def test_the_tables_are_those_of_the_results(renew):
+    found = renew.results()
+    assert renew.page(PAGE, found) == PAGE
+    assert renew.readme(README, found) == README
 
 
-def test_every_kind_is_there():
-    measured = {name: tuple(kind["severities"]) for name, kind in RESULTS["camera"]["kinds"].items()}
-    assert measured == {name: kind.severities for name, kind in KINDS.items()}
+def test_what_was_measured_is_replaced(renew):
+    found = renew.results()
+    other = json.loads(json.dumps(found))
+    other["ResNet8"]["camera"]["clean"] = 0.1234
+    for write, current in ((renew.page, PAGE), (renew.readme, README)):
+        changed = write(current, other)
+        assert "| 12.3 |" in changed
+        assert write(changed, found) == current
 
 
-def test_the_losses_that_the_page_names():
-    kinds, clean = RESULTS["camera"]["kinds"], RESULTS["camera"]["clean"]
-    for name, severity, points in (("psf", 0.6, 17), ("jpeg", 90, 11), ("snr", 20, 47)):
-        accuracy = kinds[name]["accuracy"][kinds[name]["severities"].index(severity)]
-        assert round(100 * (clean - accuracy)) == points
+def test_the_results_are_those_of_the_shipped_models(renew):
+    for result in renew.results().values():
+        model = pretrained.FOLDER / result["model"]
+        described = json.loads(model.with_suffix(".json").read_text())
+        assert described["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+        assert result["camera"]["clean"] == described["test"]["accuracy"]
+        assert result["images"] == described["images"]["test"]
+
+
+def test_every_kind_is_there(renew):
+    for result in renew.results().values():
+        measured = {name: tuple(kind["severities"]) for name, kind in result["camera"]["kinds"].items()}
+        assert measured == {name: kind.severities for name, kind in KINDS.items()}

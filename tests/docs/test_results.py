@@ -124,19 +124,6 @@ def test_the_first_screen_of_the_readme():
     assert f"**{rows:,} bytes** of RAM on a Cortex-M4 with our row engine ({arena:,} bytes with TFLM)" in screen
 
 
-def test_what_the_readme_says_of_disturbed_images():
-    known = described("resnet8_eurosat_int8.json")["test"]
-    clean, weakest = known["accuracy"], {kind: found[0] for kind, found in known["corruptions"].items()}
-    severities = {kind: found[0] for kind, found in known["corruption_severities"].items()}
-    assert (
-        f"falls from {100 * clean:.1f} % "
-        f"to {100 * weakest['jpeg']:.1f} % after JPEG at quality {severities['jpeg']:g}, "
-        f"to {100 * weakest['motion_blur']:.1f} % after a motion blur of {severities['motion_blur']:g} pixels, and to "
-        f"{100 * weakest['gaussian_noise']:.1f} % (chance) under noise with σ = "
-        f"{100 * severities['gaussian_noise']:.0f} % of full range"
-    ) in in_one_line(README)
-
-
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 160
 
