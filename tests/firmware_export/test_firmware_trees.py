@@ -147,7 +147,7 @@ ROWS_MAIN = """
 #include "satkd_golden.h"
 int main(void) {
   static satkd_context context;
-  return satkd_verify() != SATKD_OK ? 1 : satkd_self_test(&context) != SATKD_OK ? 2 : 0;
+  return satkd_verify() != SATKD_OK ? 1 : satkd_self_test(&context, sizeof context) != SATKD_OK ? 2 : 0;
 }
 """
 

@@ -34,8 +34,7 @@ def _check(folder, batch, images=IMAGES):
     read = [reader.read(content) for content in batch]
     graphs = [model.graph for model in read]
     codes = [generator.integers(-128, 128, (images, *g.inputs[0].shape[1:])).astype(np.int8) for g in graphs]
-    compiled = [compile_rows(model, "make test") for model in read]
-    found = rows_runner.run(folder, compiled, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
+    found = rows_runner.run(folder, read, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
     for model, graph, given_codes, answers in zip(read, graphs, codes, found, strict=True):
         described = [(o.name, o.inputs[0].shape, o.outputs[0].shape) for o in graph.operators]
         assert np.array_equal(answers, _answers(model, given_codes)), described
