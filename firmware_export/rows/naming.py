@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 
-
 ENGINE = "satkd_engine"
 """The prefix of the engine's functions."""
 

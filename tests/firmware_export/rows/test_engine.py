@@ -63,7 +63,7 @@ def test_public_header_reads_no_compiler_macros():
 
 @pytest.mark.parametrize("name", engine.files())
 def test_what_the_code_does_without(name):
-    """No recursion, heap or floats is `test_compile`'s; here: no braces left out, no attributes on the portable path."""
+    """No braces are left out, and the portable path has no extensions of C99."""
     code = re.sub(r"/\*.*?\*/", "", engine.files()[name], flags=re.DOTALL)
     assert "optimize" not in re.sub(r"__OPTIMIZE__", "", code)
     assert "goto" not in code

@@ -1,6 +1,8 @@
 /* See satkd_engine.h. */
 #include "satkd_engine.h"
 
+#include <stdbool.h>
+
 #include "satkd_engine_kernels.h"
 
 /* ---- Memory: a compiler that sees a model's definition must read memory all the same, so what is checked is volatile. ---- */
@@ -43,20 +45,20 @@ static uint16_t *satkd_engine_steps(void *context) {
 
 /* ---- Checks ---- */
 
-static int satkd_engine_is_model(const satkd_engine_model *model) {
+static bool satkd_engine_is_model(const satkd_engine_model *model) {
   const uint32_t words = (uint32_t)(sizeof(*model) / 4u) - 1u;
   return (satkd_engine_hash(model, words) == model->check) && (model->version == (uint32_t)SATKD_ENGINE_VERSION);
 }
 
-static int satkd_engine_is_layer(const satkd_engine_layer *layer) {
+static bool satkd_engine_is_layer(const satkd_engine_layer *layer) {
   return satkd_engine_hash(layer, (uint32_t)(sizeof(*layer) / 4u) - 1u) == layer->check;
 }
 
 /* The model but for its weights and tables; its first words are checked already. */
-static int satkd_engine_is_intact(const satkd_engine_model *model) {
+static bool satkd_engine_is_intact(const satkd_engine_model *model) {
   const uint32_t fill_words = model->fills * (uint32_t)(sizeof(satkd_engine_fill) / 4u);
   const uint8_t *schedule = satkd_engine_constant(model, model->schedule);
-  int is_intact = (satkd_engine_hash(satkd_engine_fills(model), fill_words) == model->fills_check) &&
+  bool is_intact = (satkd_engine_hash(satkd_engine_fills(model), fill_words) == model->fills_check) &&
                   (satkd_engine_hash_bytes(schedule, model->schedule_steps * model->schedule_bytes) ==
                    model->schedule_check);
   for (uint32_t i = 0; i < model->layers; ++i) {
@@ -66,7 +68,7 @@ static int satkd_engine_is_intact(const satkd_engine_model *model) {
 }
 
 /* Every step of the schedule adds 1 to one count and to the position. */
-static int satkd_engine_counters_agree(const satkd_engine_model *model, void *context) {
+static bool satkd_engine_counters_agree(const satkd_engine_model *model, void *context) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
   const uint16_t *steps = satkd_engine_steps(context);
   uint32_t sum = 0;

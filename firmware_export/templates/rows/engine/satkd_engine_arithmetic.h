@@ -22,7 +22,7 @@ static inline int32_t satkd_subtract(int32_t a, int32_t b) {
 /* (a * b) / 2^31 to nearest: gemmlowp's SaturatingRoundingDoublingHighMul, for factors that are not both -2^31. */
 static inline int32_t satkd_high_product(int32_t a, int32_t b) {
   const int64_t product = (int64_t)a * (int64_t)b;
-  return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+  return (int32_t)((product + 1073741824) >> 31);
 }
 
 /* x / 2^exponent to nearest, half away from zero: gemmlowp's RoundingDivideByPOT. The exponent is taken modulo 32. */
@@ -53,6 +53,8 @@ static inline int32_t satkd_multiply_by_power_of_two(int32_t x, int32_t exponent
     result = INT32_MIN;
   } else if (x <= limit) {
     result = (int32_t)((uint32_t)x << (uint32_t)exponent);
+  } else {
+    /* INT32_MAX */
   }
   return result;
 }
@@ -63,7 +65,7 @@ static inline int32_t satkd_reciprocal(int32_t x) {
   /* 48/17 and -32/17 in Q2.29 */
   int32_t result = satkd_add(1515870810, satkd_high_product(half_denominator, -1010580540));
   for (int32_t i = 0; i < 3; ++i) {
-    const int32_t error = satkd_subtract((int32_t)1 << 29, satkd_high_product(half_denominator, result));
+    const int32_t error = satkd_subtract(536870912, satkd_high_product(half_denominator, result));
     result = satkd_add(result, satkd_multiply_by_power_of_two(satkd_high_product(result, error), 2));
   }
   return satkd_multiply_by_power_of_two(result, 1);

@@ -108,7 +108,7 @@ SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t
   const int32_t depth = channels->depth;
   const int32_t long_steps = (depth / 48) * 48;
   const int32_t steps = (int32_t)((uint32_t)depth & ~(uint32_t)3);
-  const int32_t is_narrow = (channels->lowest != -128) || (channels->highest != 127);
+  const bool is_narrow = (channels->lowest != -128) || (channels->highest != 127);
   for (int32_t c = 0; c < channels->count; ++c) {
     __asm__("" : "+r"(c)); /* one counter instead of a pointer into each array */
     int32_t a0 = initial[0];
@@ -164,7 +164,7 @@ SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t
         a2 = satkd_requantize_any(a2, channels, c);
         a3 = satkd_requantize_any(a3, channels, c);
       }
-      if (is_narrow != 0) {
+      if (is_narrow) {
         const int32_t lowest = channels->lowest;
         const int32_t highest = channels->highest;
         a0 = satkd_clamp(a0, lowest, highest);
@@ -227,7 +227,7 @@ SATKD_INLINE void satkd_convolve_by_rows_4(const satkd_engine_layer *layer, cons
   const int32_t last = layer->kernel_height - 1;
   int32_t *const sums = scratch + (2 * row_bytes);
   for (int32_t y = 0; y <= last; ++y) {
-    const int32_t is_first = (y == 0);
+    const bool is_first = (y == 0);
     satkd_widen_4(rows[y] + start, step, row_bytes, scratch);
     satkd_channels_4(channels, scratch, constants->weights + (y * row_bytes), is_first ? constants->bias : sums,
                      is_first ? 0 : 1, is_first ? 1 : 4, (y == last) ? NULL : sums, out);
@@ -243,8 +243,8 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   const int32_t pixels = (layer->width_out < 4) ? 1 : 4; /* a narrow row has each of its pixels computed four times */
   const int32_t step = (pixels == 1) ? 0 : pixel_bytes;
-  const int32_t has_words = (row_bytes % 4) == 0;
-  const int32_t by_rows = has_words && ((8 * depth) > SATKD_WHOLE_PATCHES_BYTES);
+  const bool has_words = (row_bytes % 4) == 0;
+  const bool by_rows = has_words && ((8 * depth) > SATKD_WHOLE_PATCHES_BYTES);
   const satkd_channels channels = {
       .count = layer->channels_out,
       .depth = by_rows ? row_bytes : depth,
@@ -291,7 +291,7 @@ SATKD_INLINE int32_t satkd_small_term(int8_t code, satkd_term term) {
 }
 
 SATKD_INLINE void satkd_add_halves(const int8_t *half, const int8_t *other, int8_t *out, int32_t count,
-                                   satkd_term half_term, satkd_term other_term, int32_t other_is_half, satkd_term sum_term,
+                                   satkd_term half_term, satkd_term other_term, bool other_is_half, satkd_term sum_term,
                                    const satkd_engine_layer *narrow) {
   for (int32_t i = 0; i < count; ++i) {
     const int32_t scaled = other_is_half ? satkd_half_term(other[i], other_term) : satkd_small_term(other[i], other_term);
@@ -302,16 +302,16 @@ SATKD_INLINE void satkd_add_halves(const int8_t *half, const int8_t *other, int8
   }
 }
 
-SATKD_INLINE int32_t satkd_is_half(satkd_engine_scale scale) {
+SATKD_INLINE bool satkd_is_half(satkd_engine_scale scale) {
   return (scale.shift == 0) && (scale.multiplier == ((int32_t)1 << 30));
 }
 
 /* reference/integer_ops/add.h; `out` may be `a` or `b`. One of both multipliers is a half, because TensorFlow Lite divides by
    twice the larger scale; the output's zero point is added before its shift. */
 void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out) {
-  const int32_t a_is_half = satkd_is_half(layer->scale_in);
+  const bool a_is_half = satkd_is_half(layer->scale_in);
   const satkd_engine_scale other = a_is_half ? layer->scale_other : layer->scale_in;
-  const int32_t other_is_half = satkd_is_half(other);
+  const bool other_is_half = satkd_is_half(other);
   const int32_t right = -layer->scale_out.shift;
   if ((!a_is_half && !satkd_is_half(layer->scale_other)) || (right < 1) || (right > 22) ||
       (!other_is_half && ((other.shift > -1) || (other.shift < -30)))) {
@@ -334,14 +334,14 @@ void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_
     }
     if ((layer->lowest != -128) || (layer->highest != 127)) {
       if (other_is_half) {
-        satkd_add_halves(half, second, out, count, half_term, other_term, 1, sum_term, layer);
+        satkd_add_halves(half, second, out, count, half_term, other_term, true, sum_term, layer);
       } else {
-        satkd_add_halves(half, second, out, count, half_term, other_term, 0, sum_term, layer);
+        satkd_add_halves(half, second, out, count, half_term, other_term, false, sum_term, layer);
       }
     } else if (other_is_half) {
-      satkd_add_halves(half, second, out, count, half_term, other_term, 1, sum_term, NULL);
+      satkd_add_halves(half, second, out, count, half_term, other_term, true, sum_term, NULL);
     } else {
-      satkd_add_halves(half, second, out, count, half_term, other_term, 0, sum_term, NULL);
+      satkd_add_halves(half, second, out, count, half_term, other_term, false, sum_term, NULL);
     }
   }
 }

@@ -12,7 +12,8 @@
 #define SATKD_ENGINE_DSP 1 /* Cortex-M4, M7, M33 */
 #define SATKD_ENGINE_MVE 2 /* Helium: Cortex-M52, M55, M85; with gcc */
 
-/* Without optimization, gcc keeps registers that the assembly needs; clang always keeps r7. */
+/* The assembly needs every register. Without optimization, compilers keep some; so does gcc with -fno-omit-frame-pointer: then
+   choose SATKD_ENGINE_PORTABLE, or compile this file without it. Clang always keeps r7, which MVE needs. */
 #if defined(__ARM_FEATURE_MVE) && defined(__OPTIMIZE__) && !defined(__clang__)
 #if (__ARM_FEATURE_MVE & 1) != 0
 #define SATKD_ENGINE_HAS_MVE 1
@@ -47,7 +48,7 @@
 #include "satkd_engine_dsp.h"
 #elif SATKD_ENGINE_KERNELS == SATKD_ENGINE_PORTABLE
 void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
-                           int8_t *out, int32_t *scratch) {
+                    int8_t *out, int32_t *scratch) {
   (void)scratch;
   satkd_conv_row_portable(layer, constants, window, out);
 }
@@ -58,7 +59,6 @@ void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_
 #else
 #error "SATKD_ENGINE_KERNELS is not SATKD_ENGINE_PORTABLE, SATKD_ENGINE_DSP or SATKD_ENGINE_MVE"
 #endif
-
 
 int satkd_engine_kernels(void) {
   return SATKD_ENGINE_KERNELS;
@@ -157,12 +157,12 @@ void satkd_max_pool_row(const satkd_engine_layer *layer, const satkd_window *win
 }
 
 /* Adds a row to the sums of its windows; `is_first` if the sums are to begin with it. */
-void satkd_sum_row(const satkd_engine_layer *layer, const int8_t *in, int32_t *sums, int32_t is_first) {
+void satkd_sum_row(const satkd_engine_layer *layer, const int8_t *in, int32_t *sums, bool is_first) {
   const int32_t channels = layer->channels_out;
   for (int32_t x = 0; x < layer->width_out; ++x) {
     const satkd_span span = satkd_find_span(layer, x);
     for (int32_t channel = 0; channel < channels; ++channel) {
-      int32_t sum = (is_first != 0) ? 0 : sums[(x * channels) + channel];
+      int32_t sum = is_first ? 0 : sums[(x * channels) + channel];
       for (int32_t i = span.from; i < span.to; ++i) {
         sum = satkd_add(sum, in[(i * channels) + channel]);
       }
@@ -213,11 +213,11 @@ void satkd_reshape_row(const satkd_engine_layer *layer, const int8_t *in, uint32
 void satkd_pad_row(const satkd_engine_layer *layer, const int8_t *in, int8_t *out) {
   for (int32_t x = 0; x < layer->width_out; ++x) {
     const int32_t x_in = x - layer->pad_left;
-    const int32_t is_padding = (in == NULL) || (x_in < 0) || (x_in >= layer->width_in);
+    const bool is_padding = (in == NULL) || (x_in < 0) || (x_in >= layer->width_in);
     for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
       const int32_t channel_in = channel - layer->pad_front;
       int8_t code = (int8_t)layer->pad_code;
-      if ((is_padding == 0) && (channel_in >= 0) && (channel_in < layer->channels_in)) {
+      if (!is_padding && (channel_in >= 0) && (channel_in < layer->channels_in)) {
         code = in[(x_in * layer->channels_in) + channel_in];
       }
       out[(x * layer->channels_out) + channel] = code;

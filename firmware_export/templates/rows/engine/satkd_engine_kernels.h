@@ -2,6 +2,8 @@
 #ifndef SATKD_ENGINE_KERNELS_H
 #define SATKD_ENGINE_KERNELS_H
 
+#include <stdbool.h>
+
 #include "satkd_engine.h"
 
 typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (47u * 4u)) ? 1 : -1];
@@ -60,11 +62,12 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
 void satkd_conv_row_with_any_sums(const satkd_engine_layer *layer, const satkd_weights *constants,
                                   const satkd_window *window, int8_t *out);
 void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
-void satkd_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window, int8_t *out);
+void satkd_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                         int8_t *out);
 void satkd_lookup_row(const satkd_engine_layer *layer, const int8_t *table, const int8_t *in, int8_t *out);
 void satkd_average_pool_row(const satkd_engine_layer *layer, const satkd_window *window, int8_t *out);
 void satkd_max_pool_row(const satkd_engine_layer *layer, const satkd_window *window, int8_t *out);
-void satkd_sum_row(const satkd_engine_layer *layer, const int8_t *in, int32_t *sums, int32_t is_first);
+void satkd_sum_row(const satkd_engine_layer *layer, const int8_t *in, int32_t *sums, bool is_first);
 void satkd_average_row(const satkd_engine_layer *layer, const int32_t *sums, int32_t rows, int8_t *out);
 void satkd_mean_row(const satkd_engine_layer *layer, const int32_t *sums, int8_t *out);
 void satkd_reshape_row(const satkd_engine_layer *layer, const int8_t *in, uint32_t step, int8_t *ring);

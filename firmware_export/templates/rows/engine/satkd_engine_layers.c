@@ -1,4 +1,6 @@
 /* A step of each kind of layer: which rows it reads and writes, and where they are. */
+#include <stdbool.h>
+
 #include "satkd_engine_kernels.h"
 
 static void satkd_engine_open(satkd_window *window, const satkd_engine_model *model, void *context,
@@ -59,9 +61,9 @@ static void satkd_engine_average_by_row(void *context, const satkd_engine_layer 
   const int32_t line = padded % layer->stride_height;
   int32_t *sums = satkd_engine_words(context, layer->sums);
   if ((window < (int32_t)layer->out.height) && (line < layer->kernel_height)) {
-    const int32_t is_last = (line == (layer->kernel_height - 1)) || ((step + 1u) == layer->in.height);
+    const bool is_last = (line == (layer->kernel_height - 1)) || ((step + 1u) == layer->in.height);
     satkd_sum_row(layer, satkd_engine_slot(context, &layer->in, step), sums, (line == 0) || (step == 0u));
-    if (is_last != 0) {
+    if (is_last) {
       const int32_t rows = (((int32_t)step < line) ? (int32_t)step : line) + 1;
       satkd_average_row(layer, sums, rows, satkd_engine_slot(context, &layer->out, (uint32_t)window));
     }

@@ -254,13 +254,13 @@ typedef struct satkd_addends {
   satkd_engine_scale other_scale;
 } satkd_addends;
 
-SATKD_INLINE int32x4_t satkd_sum_terms(int32x4_t half, int32x4_t other, satkd_addends addends, int32_t other_is_half) {
+SATKD_INLINE int32x4_t satkd_sum_terms(int32x4_t half, int32x4_t other, satkd_addends addends, bool other_is_half) {
   const int32x4_t scaled = other_is_half ? satkd_half_terms(other, addends.other_zero_point)
                                          : satkd_small_terms(other, addends.other_zero_point, addends.other_scale);
   return vaddq_s32(satkd_half_terms(half, addends.half_zero_point), scaled);
 }
 
-SATKD_INLINE void satkd_add_halves(const satkd_engine_layer *layer, satkd_addends addends, int32_t other_is_half,
+SATKD_INLINE void satkd_add_halves(const satkd_engine_layer *layer, satkd_addends addends, bool other_is_half,
                                    int8_t *out) {
   const int32_t count = layer->width_out * layer->channels_out;
   const satkd_engine_scale scale = layer->scale_out;
@@ -282,14 +282,14 @@ SATKD_INLINE void satkd_add_halves(const satkd_engine_layer *layer, satkd_addend
   }
 }
 
-SATKD_INLINE int32_t satkd_is_half(satkd_engine_scale scale) {
+SATKD_INLINE bool satkd_is_half(satkd_engine_scale scale) {
   return (scale.shift == 0) && (scale.multiplier == ((int32_t)1 << 30));
 }
 
 /* reference/integer_ops/add.h; `out` may be `a` or `b`. One of both multipliers is a half, because TensorFlow Lite divides by
    twice the larger scale. */
 void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out) {
-  const int32_t a_is_half = satkd_is_half(layer->scale_in);
+  const bool a_is_half = satkd_is_half(layer->scale_in);
   const satkd_addends addends = {
       .half = a_is_half ? a : b,
       .other = a_is_half ? b : a,
@@ -297,14 +297,14 @@ void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_
       .other_zero_point = a_is_half ? layer->zero_point_other : layer->zero_point_in,
       .other_scale = a_is_half ? layer->scale_other : layer->scale_in,
   };
-  const int32_t other_is_half = satkd_is_half(addends.other_scale);
+  const bool other_is_half = satkd_is_half(addends.other_scale);
   if ((!a_is_half && !satkd_is_half(layer->scale_other)) || (!other_is_half && (addends.other_scale.shift >= 0)) ||
       (layer->scale_out.shift >= 0)) {
     satkd_add_row_portable(layer, a, b, out);
   } else if (other_is_half) {
-    satkd_add_halves(layer, addends, 1, out);
+    satkd_add_halves(layer, addends, true, out);
   } else {
-    satkd_add_halves(layer, addends, 0, out);
+    satkd_add_halves(layer, addends, false, out);
   }
 }
 

@@ -48,7 +48,7 @@ static void satkd_conv_row_portable(const satkd_engine_layer *layer, const satkd
 }
 
 static int32_t satkd_scale_term(int8_t code, int32_t zero_point, satkd_engine_scale scale) {
-  return satkd_requantize(((int32_t)code - zero_point) * ((int32_t)1 << 20), scale.multiplier, scale.shift);
+  return satkd_requantize(((int32_t)code - zero_point) * 1048576, scale.multiplier, scale.shift);
 }
 
 /* reference/integer_ops/add.h; `out` may be `a` or `b`. */
