@@ -14,19 +14,10 @@ from firmware_export.rows.plan import Plan
 
 _WORD = 4
 _SIGNED = (
-    "width",
-    "channels",
-    "kernel",
-    "stride",
-    "pad",
-    "zero_point",
-    "lowest",
-    "highest",
-    "multiplier",
-    "shift",
-    "codes",
+    *("width", "channels", "kernel", "stride", "pad", "zero_point", "lowest", "highest"),
+    *("multiplier", "shift", "codes", "scale"),
 )
-_NO_SUFFIX = (*_SIGNED, "scale")
+"""How the names of words begin that are int32_t; the others are uint32_t."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ def _value(word: int | Place) -> int:
 
 
 def _literal(name: str, value: int) -> str:
-    return str(value) if name.startswith(_NO_SUFFIX) else f"{value}u"
+    return str(value) if name.startswith(_SIGNED) else f"{value}u"
 
 
 @dataclass(frozen=True)

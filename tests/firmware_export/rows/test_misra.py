@@ -36,10 +36,6 @@ DEVIATIONS = {
     ("11.5", "kernels"): "as above",
     ("11.5", "layers"): "as above",
     ("15.5", "engine"): "arguments are refused at the start of a function",
-    (
-        "15.5",
-        "mve",
-    ): "a layer that these kernels do not support is left to the portable one at the start of the function",
     ("20.7", "dsp"): "a macro's argument is text of assembly",
     ("20.7", "mve"): "as above",
     ("20.10", "dsp"): "# is part of assembly, no operator",
