@@ -121,6 +121,7 @@ ROWS_ADOPTIONS = {
     + """
         set(CONFIG_SATKD_MODEL y)
         add_subdirectory(@FIRMWARE@/zephyr firmware)
+        target_link_libraries(satkd_model PUBLIC satkd_engine) # Zephyr links every library into the application
     """,
     "esp-idf": """
         set(ESP_PLATFORM 1)

@@ -32,7 +32,8 @@ extern "C" {
 #define {{ macros }}_OUTPUTS {{ outputs }}
 
 #define {{ macros }}_CONTEXT_BYTES {{ context_bytes + most_scratch_bytes }} /* for any kernels */
-/* A context for certain kernels may lack the end of its scratch memory. */
+/* For certain kernels the end of the scratch memory may be left out: pass ({{ prefix }}_context *)memory and sizeof(memory) of
+   static int32_t memory[{{ macros }}_CONTEXT_BYTES_MVE / 4]. */
 #define {{ macros }}_CONTEXT_BYTES_PORTABLE {{ context_bytes + scratch_bytes.portable }}
 #define {{ macros }}_CONTEXT_BYTES_DSP {{ context_bytes + scratch_bytes.dsp }} /* Cortex-M4, M7, M33 */
 #define {{ macros }}_CONTEXT_BYTES_MVE {{ context_bytes + scratch_bytes.mve }} /* Cortex-M55, M85 */
