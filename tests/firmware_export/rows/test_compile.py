@@ -153,6 +153,7 @@ def test_no_float_and_no_heap(compiled):
         "arm_mve.h",
         *(name for name in engine.files() if name.endswith(".h")),
         "satkd_model.h",
+        "stdbool.h",
         "stddef.h",
         "stdint.h",
     }

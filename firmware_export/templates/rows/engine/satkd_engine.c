@@ -98,9 +98,12 @@ static int satkd_engine_check(const satkd_engine_model *model, void *context) {
   return status;
 }
 
-/* The image cannot go on: no later call may succeed. */
+/* The image cannot go on: no later call may succeed. A context in which no image of this model is in progress stays as it is;
+   it may be that of another model. */
 static int satkd_engine_stop(void *context, int status) {
-  ((satkd_engine_state *)context)->begun = 0;
+  if (status != SATKD_NOT_BEGUN) {
+    ((satkd_engine_state *)context)->begun = 0;
+  }
   return status;
 }
 
