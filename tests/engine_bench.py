@@ -40,10 +40,14 @@ static const int8_t expected[IMAGES][OUTPUTS] = {{
 """
 _ROWS = """
 #include "satkd_model.h"
-enum { WORKING_BYTES = SATKD_CONTEXT_BYTES };
-static satkd_context context;
+#if defined(__ARM_FEATURE_MVE)
+enum { WORKING_BYTES = SATKD_CONTEXT_BYTES_MVE };
+#else
+enum { WORKING_BYTES = SATKD_CONTEXT_BYTES_DSP };
+#endif
+static int32_t context[WORKING_BYTES / 4];
 static void infer(const uint8_t *image, int8_t *out) {
-  if (satkd_run(&context, image, out) != SATKD_OK) out[0] ^= 1;
+  if (satkd_run((satkd_context *)context, sizeof context, image, out) != SATKD_OK) out[0] ^= 1;
 }
 """
 
@@ -199,7 +203,15 @@ def row_engine(model: bytes, folder: Path) -> Program:
     """Compile a model with the row engine."""
     for file, text in compile_rows(reader.read(model), "make bench-engine").files.items():
         (folder / file).write_text(text)
-    return Program("rows", (folder / "satkd_model.c",), (folder,), _ROWS)
+    return Program(
+        "rows",
+        tuple(
+            folder / name
+            for name in ("satkd_model.c", "satkd_engine.c", "satkd_engine_layers.c", "satkd_engine_kernels.c")
+        ),
+        (folder,),
+        _ROWS,
+    )
 
 
 def measure_all(bakenn: Path | None) -> list[Result]:

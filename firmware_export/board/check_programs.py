@@ -10,7 +10,7 @@ from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
-from firmware_export.rows import naming
+from firmware_export.rows import compile, engine, golden, naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"
 
@@ -72,9 +72,13 @@ def _tflm(report: Mapping[str, Any]) -> Program:
 
 def _rows(report: Mapping[str, Any]) -> Program:
     prefix = _prefix(report)
-    names = ("satkd_model.c", "satkd_golden.c", "satkd_model.h", "satkd_golden.h")
-    files = tuple(naming.file_name(name, prefix) for name in names)
-    return Program(sources=files[:2], headers=files[2:], main="rows_main.cc", names={"prefix": prefix})
+    names = [*(naming.file_name(name, prefix) for name in (*compile.FILES, *golden.FILES)), *engine.files()]
+    return Program(
+        sources=tuple(name for name in names if name.endswith(".c")),
+        headers=tuple(name for name in names if name.endswith(".h")),
+        main="rows_main.cc",
+        names={"prefix": prefix},
+    )
 
 
 def _prefix(report: Mapping[str, Any]) -> str:

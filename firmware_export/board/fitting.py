@@ -50,9 +50,9 @@ TFLM's reference kernels and 268 bytes with the row engine."""
 OBJECTS_BYTES = 2 * KB
 """Assumed size of the classifier (404 bytes with four operators on a Cortex-M4) and the C library's data."""
 
-_ROWS_CODE_BYTES, _ROWS_CODE_BYTES_A_LAYER = 1_530, 324
-"""The row engine's code size, interpolated linearly from two students: 6,064 bytes with 14 operators and 8,976 with 23
-(`arm-none-eabi-size` of `satkd_model.o` without its constants, Cortex-M4, GCC 12.2, -O2)."""
+_ROWS_CODE_BYTES = 8_900
+"""The row engine's code, the same for every model: `arm-none-eabi-size` of `satkd_engine*.o`, and of `satkd_model.o`
+without its constants (Cortex-M4, GCC 12.2, -O2)."""
 
 _KERNELS = MappingProxyType(
     {"cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m55": "mve", "cortex-m85": "mve"}
@@ -100,15 +100,14 @@ def fit(target: Target, *, model_bytes: int, code_bytes: int, arena_bytes: int) 
     return Fit(target, flash_needed, target.flash_bytes - flash_needed, ram_needed, target.ram_bytes - ram_needed)
 
 
-def fit_rows(target: Target, *, rows: RowsReport, operators: int) -> Fit:
+def fit_rows(target: Target, *, rows: RowsReport) -> Fit:
     """What a model needs on a part with the row engine, if the image arrives row by row.
 
     Args:
         target: the part.
         rows: the row engine compiler's report on the model.
-        operators: number of operators in the model.
     """
-    flash_needed = rows.constants_bytes + _ROWS_CODE_BYTES + _ROWS_CODE_BYTES_A_LAYER * operators
+    flash_needed = rows.constants_bytes + _ROWS_CODE_BYTES
     ram_needed = rows.context_bytes + rows.scratch_bytes[_KERNELS.get(target.core, "portable")] + STACK_BYTES
     return Fit(target, flash_needed, target.flash_bytes - flash_needed, ram_needed, target.ram_bytes - ram_needed)
 
@@ -200,9 +199,7 @@ class PartNeeds:
     """None if the row engine does not support the model."""
 
 
-def table(
-    *, model_bytes: int, code_bytes: int, arena_bytes: int, rows: RowsReport | None, operators: int
-) -> list[PartNeeds]:
+def table(*, model_bytes: int, code_bytes: int, arena_bytes: int, rows: RowsReport | None) -> list[PartNeeds]:
     """What a model needs on each known part, in the table's order, for a report or JSON.
 
     Args:
@@ -210,7 +207,6 @@ def table(
         code_bytes: as for `fit`.
         arena_bytes: as for `fit`.
         rows: as for `fit_rows`; None if the row engine does not support the model.
-        operators: as for `fit_rows`.
     """
     return [
         PartNeeds(
@@ -221,7 +217,7 @@ def table(
             flash_bytes=target.flash_bytes,
             ram_bytes=target.ram_bytes,
             **vars(_needs(fit(target, model_bytes=model_bytes, code_bytes=code_bytes, arena_bytes=arena_bytes))),
-            rows=None if rows is None else _needs(fit_rows(target, rows=rows, operators=operators)),
+            rows=None if rows is None else _needs(fit_rows(target, rows=rows)),
         )
         for target in TARGETS.values()
     ]

@@ -13,6 +13,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import render_template
 from firmware_export.drift import header
 from firmware_export.facts import ModelFacts, package_version
+from firmware_export.rows import engine
 from firmware_export.tflm import classifier
 
 FORMATS: dict[str, dict[str, str]] = {
@@ -42,7 +43,8 @@ class Library:
         provenance: one line: program and version, the model's SHA-256, the command.
         sources: files to compile with TensorFlow Lite Micro.
         rows_name: C identifier, the row engine's library name.
-        rows_sources: files of the row engine, to compile with any C99 compiler and no other library.
+        rows_sources: files of the model for the row engine, to compile with any C99 compiler and no other library.
+        engine_sources: files of the row engine, which several models share.
         headers: the headers that an application includes.
     """
 
@@ -52,6 +54,7 @@ class Library:
     sources: tuple[str, ...]
     rows_name: str
     rows_sources: tuple[str, ...]
+    engine_sources: tuple[str, ...]
     headers: tuple[str, ...]
 
     @property
@@ -77,7 +80,9 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
     Raises:
         UserError: the export has files for both engines, and symbol and prefix give the same library name.
     """
-    sources, rows_sources = (tuple(name for name in sorted(texts) if name.endswith(end)) for end in (".cc", ".c"))
+    sources, c_files = (tuple(name for name in sorted(texts) if name.endswith(end)) for end in (".cc", ".c"))
+    engine_sources = tuple(name for name in c_files if name in engine.files())
+    rows_sources = tuple(name for name in c_files if name not in engine_sources)
     tflm_name, rows_name = namespace(facts.symbol), f"{prefix}_model"
     if sources and rows_sources and tflm_name.upper() == rows_name.upper():
         raise UserError(
@@ -93,6 +98,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
         sources=sources,
         rows_name=rows_name,
         rows_sources=rows_sources,
+        engine_sources=engine_sources,
         headers=(
             *([classifier.header(facts.symbol)] if sources else []),
             *([f"{rows_name}.h"] if rows_sources else []),

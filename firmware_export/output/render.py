@@ -138,20 +138,20 @@ def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
 
 def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None) -> list[PartNeeds]:
     """What the model needs on each known part; refuses a target that is too small."""
-    graph, target = verified.model.graph, settings.target
+    target = settings.target
     needs = {
         "model_bytes": verified.model.size,
-        "code_bytes": fitting.code_bytes(graph.operator_names) + len(verified.golden.content),
+        "code_bytes": fitting.code_bytes(verified.model.graph.operator_names) + len(verified.golden.content),
         "arena_bytes": verified.arena.bytes_with_margin,
     }
-    rows_report, operators = None if rows is None else rows.report, len(graph.operators)
+    rows_report = None if rows is None else rows.report
     if target is not None:
-        rows_fit = None if rows_report is None else fitting.fit_rows(target, rows=rows_report, operators=operators)
+        rows_fit = None if rows_report is None else fitting.fit_rows(target, rows=rows_report)
         if settings.engine.has_tflm:
             fitting.check_fits(fitting.fit(target, **needs), rows_fit)
         if settings.engine.has_rows and rows_fit is not None:
             fitting.check_fits(rows_fit)
-    return fitting.table(**needs, rows=rows_report, operators=operators)
+    return fitting.table(**needs, rows=rows_report)
 
 
 def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:

@@ -1,25 +1,23 @@
-"""Compile a model to the two files of the row engine, and report their costs."""
+"""Compile a model to data for the row engine, and report its costs."""
 
-import re
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from firmware_export.common import defaults
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
-from firmware_export.rows import emit, fast_kernels, naming
+from firmware_export.rows import engine, naming
 from firmware_export.rows.check_plan import check
-from firmware_export.rows.constants import Constants, constants
-from firmware_export.rows.layers import Convolution, Layer, Network, Tensor
+from firmware_export.rows.emit import Image, image
+from firmware_export.rows.layers import Layer, Tensor
 from firmware_export.rows.lower import lower
-from firmware_export.rows.plan import Plan, Ring, plan
+from firmware_export.rows.plan import Ring, plan
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 
 FILES = ("satkd_model.c", "satkd_model.h")
-"""The files that `compile_rows` generates, sorted, with the default prefix."""
-
-_WORD = 4
+"""The files that `compile_rows` generates, sorted, with the default prefix; the engine's own are `engine.files()`."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,14 @@ class RowsReport:
     scratch_bytes: dict[str, int]
     """Scratch memory of the kernels: `portable`, `dsp` (Cortex-M4, M7) and `mve` (M55)."""
     constants_bytes: int
-    """Weights, biases, multipliers, tables and schedule, without code."""
+    """Layers, weights, biases, multipliers, tables and schedule, without code."""
     constants_crc32: int
     steps: int
     """Length of the schedule."""
     rings: tuple[RingReport, ...]
+    engine_version: int
+    engine_sha256: str
+    """Of the engine's files, which are the same in every export of this version."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class CheckedRowsReport(RowsReport):
 
 @dataclass(frozen=True)
 class RowsModel:
-    """The generated text by file name, and the report on it."""
+    """The generated text and the engine's by file name, and the report."""
 
     files: dict[str, str]
     report: RowsReport
@@ -95,18 +96,21 @@ def compile_rows(model: Model, command: str, prefix: str = defaults.ENGINE_PREFI
     naming.check_prefix(prefix)
     planned = plan(lower(model))
     check(planned)
-    arrays = constants(planned)
-    context = {**provenance(model, command), **_context(planned, arrays, model.graph)}
+    compiled = image(planned, prefix)
+    values = {**provenance(model, command), **_template_values(compiled, model.graph, prefix)}
+    names = {naming.file_name(name, prefix): name for name in FILES}
     return RowsModel(
-        naming.rename({file: render_template(f"rows/{file}", context) for file in FILES}, prefix),
+        {file: render_template(f"rows/{name}", values) for file, name in names.items()} | dict(engine.files()),
         RowsReport(
             prefix=prefix,
-            context_bytes=context["context_bytes"],
-            scratch_bytes=context["scratch_bytes"],
-            constants_bytes=len(arrays.content),
-            constants_crc32=arrays.crc32,
+            context_bytes=compiled.context.bytes,
+            scratch_bytes=compiled.context.scratch_bytes,
+            constants_bytes=len(compiled.content),
+            constants_crc32=zlib.crc32(compiled.content),
             steps=len(planned.schedule),
             rings=tuple(map(_ring_report, planned.rings)),
+            engine_version=engine.version(),
+            engine_sha256=engine.digest(),
         ),
     )
 
@@ -116,15 +120,19 @@ def _ring_report(ring: Ring) -> RingReport:
     return RingReport(names, ring.depth, ring.tensor.height, ring.bytes, ring.is_whole)
 
 
-def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
-    network = planned.network
+def _template_values(image: Image, graph: Graph, prefix: str) -> dict[str, Any]:
+    network, constants, context = image.plan.network, image.constants, image.context
     first, last = network.input, network.output
-    members, context_bytes = _members(planned)
     return {
+        "prefix": prefix,
+        "macros": prefix.upper(),
         "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
-        "context_bytes": context_bytes,
-        "scratch_bytes": _scratch_bytes(network),
-        "members": members,
+        "engine_version": engine.version(),
+        "engine_sha256": engine.digest(),
+        "context_bytes": context.bytes,
+        "scratch_bytes": context.scratch_bytes,
+        "most_scratch_bytes": max(context.scratch_bytes.values()),
+        "members": [member.declaration for member in context.members],
         "rows": first.height,
         "row_bytes": first.row_codes,
         "width": first.width,
@@ -136,63 +144,22 @@ def _context(planned: Plan, arrays: Constants, graph: Graph) -> dict[str, Any]:
         "input_zero_point": first.zero_point,
         "output_scale": f"{graph.outputs[0].scale:.9g}",
         "output_zero_point": last.zero_point,
-        "declarations": list(arrays.declarations()),
-        "initializers": list(arrays.initializers()),
-        "constants_bytes": len(arrays.content),
-        "crc32": arrays.crc32,
-        "layers": [_layer(planned, position, layer) for position, layer in enumerate(network.layers, start=1)],
-        "begun": arrays.crc32 | 1,  # never 0, the value of cleared memory
-        "schedule": len(planned.schedule),
-        "pads": [
-            emit.call("satkd_fill", f"context->rows_{i}", ring.bytes, ring.tensor.zero_point)
-            for i, ring in enumerate(planned.rings)
-            if ring.pad_left or ring.pad_right
+        "model": list(image.model.initializers()),
+        "layers": [
+            {"comment": _comment(layer), "lines": list(structure.initializers())}
+            for layer, structure in zip(network.layers, image.layers, strict=True)
         ],
-        "input_address": emit.row_address(planned, first, "step"),
-        "output_rows": last.height,
-        "output_row_codes": last.row_codes,
-        "output_address": emit.row_address(planned, last, "row"),
+        "fills": [" ".join(fill.initializers()) for fill in image.fills],
+        "declarations": list(constants.declarations()),
+        "arrays": list(constants.initializers()),
+        "words_bytes": constants.words_bytes,
+        "constants_bytes": len(image.content),
+        "crc32": zlib.crc32(image.content),
     }
 
 
-def _scratch_bytes(network: Network) -> dict[str, int]:
-    sizes = [
-        fast_kernels.conv_scratch_bytes(
-            w.kernel_height, w.kernel_width, layer.inputs[0].channels, layer.output.channels
-        )
-        for layer in network.layers
-        if isinstance(layer, Convolution) and emit.has_fast_kernel(layer)
-        for w in [layer.window]
-    ]
-    return {kernels: max((size[kernels] for size in sizes), default=0) for kernels in ("portable", "dsp", "mve")}
-
-
-def _members(planned: Plan) -> tuple[list[str], int]:
-    """The members of the context after its first two words, and the size of the whole context."""
-    steps = len(planned.network.layers) + 1
-    steps += steps % 2
-    members = [f"uint16_t steps[{steps}]; /* done: rows of the image, then steps of each layer */"]
-    size = 2 * _WORD + 2 * steps
-    for position, layer in enumerate(planned.network.layers, start=1):
-        if layer.sums:
-            members.append(f"int32_t sums_{position}[{layer.sums}];")
-            size += _WORD * layer.sums
-    for i, ring in enumerate(planned.rings):
-        held = f"{ring.depth} of {ring.tensor.height} rows of {ring.row_bytes} bytes"
-        members.append(f"int8_t rows_{i}[{ring.bytes}]; /* {held} */")
-        size += ring.bytes
-    return members, size
-
-
-def _layer(planned: Plan, position: int, layer: Layer) -> dict[str, Any]:
-    given = ", ".join(map(_shape, layer.inputs))
-    body = emit.body(layer, planned, position)
-    is_single = not any(re.search(r"\bstep\b", line) for line in body)
-    return {
-        "position": position,
-        "comment": f"{layer.operator}, {given} to {_shape(layer.output)}",
-        "body": [*(["(void)step;"] if is_single else []), *body],
-    }
+def _comment(layer: Layer) -> str:
+    return f"{layer.operator}, {', '.join(map(_shape, layer.inputs))} to {_shape(layer.output)}"
 
 
 def _shape(tensor: Tensor) -> str:

@@ -1,27 +1,35 @@
-"""The model's constants as one C structure, so that one checksum covers exactly these."""
+"""The weights and tables of a model, and the schedule: arrays of words, then arrays of bytes."""
 
 import textwrap
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from firmware_export.rows.context import Place
 from firmware_export.rows.layers import Convolution, Layer, Lookup, Softmax
 from firmware_export.rows.plan import Plan
 
 _WORD = 4
-_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "int32_t"}
+_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
 
 
 @dataclass
 class Constants:
-    """Arrays by name, each zero-padded to a multiple of 4 bytes, so that compilers insert no padding between them."""
+    """Arrays by name, each zero-padded to a multiple of 4 bytes, so that compilers insert no padding between them.
 
+    Attributes:
+        type_name: the C type of the structure.
+        start: bytes in the structure before the first array.
+        arrays: in the order in which they were added; in the structure, words come first.
+    """
+
+    type_name: str = "satkd_constants_t"
+    start: int = 0
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, name: str, values: np.ndarray) -> None:
-        """Append an array of int8, uint8, uint16 or int32.
+        """Append an array of int8, uint8 or int32.
 
         Raises:
             ValueError: the name is already used.
@@ -31,26 +39,39 @@ class Constants:
         flat = values.reshape(-1)
         self.arrays[name] = np.pad(flat, (0, -flat.size % (_WORD // flat.itemsize)))
 
-    @property
-    def content(self) -> bytes:
-        """The structure's bytes on a little-endian part."""
-        return b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in self.arrays.values())
+    def in_order(self) -> dict[str, np.ndarray]:
+        """The arrays as they lie in the structure."""
+        return dict(sorted(self.arrays.items(), key=lambda item: item[1].itemsize != _WORD))
 
     @property
-    def crc32(self) -> int:
-        """zlib's CRC-32 of `content`."""
-        return zlib.crc32(self.content)
+    def words_bytes(self) -> int:
+        """Bytes of the structure before the first array of bytes."""
+        return self.start + sum(array.nbytes for array in self.arrays.values() if array.itemsize == _WORD)
+
+    @property
+    def content(self) -> bytes:
+        """The arrays' bytes on a little-endian part."""
+        return b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in self.in_order().values())
+
+    def place(self, name: str) -> Place:
+        """Where an array begins in the structure."""
+        start = self.start
+        for other, array in self.in_order().items():
+            if other == name:
+                return Place(start, f"offsetof({self.type_name}, {name})")
+            start += array.nbytes
+        raise KeyError(name)
 
     def declarations(self) -> Iterator[str]:
         """A member for each array, such as `int8_t weights_1[432];`."""
-        for name, array in self.arrays.items():
+        for name, array in self.in_order().items():
             yield f"{_TYPES[array.dtype.name]} {name}[{array.size}];"
 
-    def initializers(self) -> Iterator[str]:
-        """Each array's values, indented for the structure's initializer, without the last comma."""
-        for array in self.arrays.values():
+    def initializers(self) -> Iterator[tuple[str, str]]:
+        """Each array's name and values, indented for the structure's initializer, without the last comma."""
+        for name, array in self.in_order().items():
             values = ", ".join(map(_literal, array.tolist()))
-            yield textwrap.fill(values, 118, initial_indent="    ", subsequent_indent="    ")
+            yield name, textwrap.fill(values, 118, initial_indent="    ", subsequent_indent="    ")
 
 
 def _literal(value: int) -> str:
@@ -58,16 +79,32 @@ def _literal(value: int) -> str:
     return "-2147483647 - 1" if value == -(1 << 31) else str(value)
 
 
-def constants(plan: Plan) -> Constants:
-    """All constants in flash: the arrays of the layers, rows of zero points, and the schedule."""
-    found = Constants()
+def constants(plan: Plan, type_name: str, start: int) -> Constants:
+    """All arrays in flash: those of the layers, rows of zero points, and the schedule.
+
+    Args:
+        plan: of the model.
+        type_name: the C type of the structure.
+        start: bytes in the structure before the first array.
+    """
+    found = Constants(type_name, start)
     for position, layer in enumerate(plan.network.layers, start=1):
         for name, values in _arrays(layer).items():
             found.add(f"{name}_{position}", values)
     for zero_point, length in sorted(_outside_lengths(plan).items()):
         found.add(outside_name(zero_point), np.full(length, zero_point, np.int8))
-    found.add("schedule", np.array(plan.schedule, np.uint8 if len(plan.network.layers) < 256 else np.uint16))
+    found.add("schedule", np.frombuffer(schedule(plan), np.uint8))
     return found
+
+
+def schedule(plan: Plan) -> bytes:
+    """The schedule's entries, each in `schedule_bytes(plan)` bytes, the low byte first."""
+    return np.array(plan.schedule, f"<u{schedule_bytes(plan)}").tobytes()
+
+
+def schedule_bytes(plan: Plan) -> int:
+    """The size of an entry of the schedule: 1 or 2."""
+    return 1 if len(plan.network.layers) < 256 else 2
 
 
 def outside_name(zero_point: int) -> str:
@@ -84,14 +121,14 @@ def _arrays(layer: Layer) -> dict[str, np.ndarray]:
         case Convolution():
             return {
                 "bias": layer.bias,
-                "multiplier": layer.multiplier,
-                "shift": layer.shift,
+                "multipliers": layer.multiplier,
+                "shifts": layer.shift,
                 "weights": layer.weights,
             }
         case Lookup():
             return {"table": layer.table}
         case Softmax():
-            return {"exponentials": layer.exponentials}
+            return {"table": layer.exponentials}
     return {}
 
 

@@ -1,272 +1,139 @@
-"""The C text of each layer: a call of its kernel with its parameters as literals.
+"""A model as the engine reads it: the words of its structures, each with its C text, and the bytes that they are."""
 
-The context holds the rings as `rows_<i>` and the sums as `sums_<position>`; arrays are in `satkd_constants`.
-"""
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-import textwrap
-from functools import singledispatch
-from typing import Any
-
-from firmware_export.rows import fast_kernels
-from firmware_export.rows.constants import outside_name
-from firmware_export.rows.layers import (
-    Add,
-    AveragePoolByRow,
-    Convolution,
-    Layer,
-    Lookup,
-    Mean,
-    Pad,
-    Pool,
-    Reshape,
-    Softmax,
-    Tensor,
-    Windowed,
-)
+from firmware_export.rows import constants as arrays
+from firmware_export.rows import engine
+from firmware_export.rows.constants import Constants
+from firmware_export.rows.context import Context, Place
+from firmware_export.rows.describe import Words, describe, rows
 from firmware_export.rows.plan import Plan
 
-_LINE = 118  # after an indent of two
+_WORD = 4
+_SIGNED = (
+    *("width", "channels", "kernel", "stride", "pad", "zero_point", "lowest", "highest"),
+    *("multiplier", "shift", "codes", "scale"),
+)
+"""How the names of words begin that are int32_t; the others are uint32_t."""
 
 
-def ring_address(plan: Plan, tensor: Tensor, *, pads: int = 0) -> str:
-    """C address where a tensor's ring begins: its first pixel, or `pads` pixels of padding before it."""
-    ring = plan.ring_of[tensor]
-    start = (ring.pad_left - pads) * tensor.channels
-    return f"context->rows_{plan.rings.index(ring)}" + (f" + {start}" if start else "")
+@dataclass(frozen=True)
+class Structure:
+    """The words of one C structure, in order, with the check at its end if it has one."""
+
+    order: Sequence[str]
+    words: Words
+
+    @cached_property
+    def values(self) -> tuple[int, ...]:
+        """The value of every word."""
+        given = [_value(self.words.get(name, 0)) for name in self.order if name != "check"]
+        return (*given, engine.check(given)) if "check" in self.order else tuple(given)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes on a little-endian part."""
+        return struct.pack(f"<{len(self.values)}I", *(value & 0xFFFFFFFF for value in self.values))
+
+    def initializers(self) -> Iterator[str]:
+        """The lines of the C initializer: words that are not 0, by name."""
+        texts = {
+            name: word.text if isinstance(word := self.words.get(name, value), Place) else _literal(name, value)
+            for name, value in zip(self.order, self.values, strict=True)
+            if value
+        }
+        for group in dict.fromkeys(name.partition(".")[0] for name in texts):
+            members = {name.partition(".")[2]: text for name, text in texts.items() if name.partition(".")[0] == group}
+            if "" in members:
+                yield f".{group} = {members['']},"
+            elif group == "scratch_bytes":
+                yield f".{group} = {{{', '.join(_scratch(self.words))}}},"
+            else:
+                yield f".{group} = {{{', '.join(f'.{name} = {text}' for name, text in members.items())}}},"
 
 
-def row_address(plan: Plan, tensor: Tensor, row: str) -> str:
-    """C address of the first pixel of a row; `row` is a C expression for the row number."""
-    ring = plan.ring_of[tensor]
-    if ring.depth == 1:
-        return ring_address(plan, tensor)
-    slot = row if ring.depth >= tensor.height else f"{row} % {ring.depth}"
-    return f"{ring_address(plan, tensor)} + {slot} * {ring.row_bytes}"
+def _scratch(words: Words) -> list[str]:
+    return [f"{_value(words[f'scratch_bytes.{kernels}'])}u" for kernels in engine.KERNELS]
 
 
-def call(name: str, *arguments: Any) -> str:
-    """A statement that calls a function, wrapped to the line length."""
-    statement = f"{name}({', '.join(map(str, arguments))});"
-    return textwrap.fill(statement, _LINE, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
+def _value(word: int | Place) -> int:
+    return word.value if isinstance(word, Place) else word
 
 
-@singledispatch
-def body(layer: Layer, plan: Plan, position: int) -> list[str]:
-    """The statements of one step of a layer; in C, `step` is the step number."""
-    raise NotImplementedError(type(layer))
+def _literal(name: str, value: int) -> str:
+    return str(value) if name.startswith(_SIGNED) else f"{value}u"
 
 
-@body.register
-def _(layer: Convolution, plan: Plan, position: int) -> list[str]:
-    window, given, output = layer.window, layer.inputs[0], layer.output
-    is_depthwise = layer.depth_multiplier is not None
-    kernel = "satkd_depthwise_row" if is_depthwise else "satkd_conv_row_portable"
-    if has_fast_kernel(layer):
-        kernel = "satkd_conv_row"
-    return [
-        *_find_rows(layer, plan, window.kernel_height, _first_row(layer), window.pad_left),
-        call(
-            kernel,
-            "rows",
-            row_address(plan, output, "step"),
-            *(f"satkd_constants.{name}_{position}" for name in ("weights", "bias", "multiplier", "shift")),
-            window.kernel_height,
-            window.kernel_width,
-            window.stride_width,
-            given.channels,
-            layer.depth_multiplier if is_depthwise else output.channels,
-            output.width,
-            output.zero_point,
-            layer.lowest,
-            layer.highest,
-            *(["SATKD_SCRATCH"] if has_fast_kernel(layer) else []),
-        ),
-    ]
+@dataclass(frozen=True)
+class Image:
+    """A compiled model: all that the engine reads."""
+
+    plan: Plan
+    context: Context
+    constants: Constants
+
+    @cached_property
+    def layers(self) -> tuple[Structure, ...]:
+        """The layers of the network, in order."""
+        network = enumerate(self.plan.network.layers, start=1)
+        described = [describe(layer, position, self.context, self.constants) for position, layer in network]
+        return tuple(Structure(engine.LAYER, words) for words in described)
+
+    @cached_property
+    def fills(self) -> tuple[Structure, ...]:
+        """The padding of rings."""
+        found = []
+        for i, ring in enumerate(self.plan.rings):
+            if ring.pad_left or ring.pad_right:
+                words: Mapping[str, int | Place] = {
+                    "start": self.context.place(f"rows_{i}"),
+                    "words": ring.bytes // _WORD,
+                    "codes": int.from_bytes(bytes([ring.tensor.zero_point & 0xFF] * _WORD), "little", signed=True),
+                }
+                found.append(Structure(engine.FILL, words))
+        return tuple(found)
+
+    @cached_property
+    def model(self) -> Structure:
+        """The words at the start of the model."""
+        network = self.plan.network
+        words: Words = {
+            "version": Place(engine.version(), "SATKD_ENGINE_VERSION"),
+            "context_bytes": self.context.bytes,
+            **{f"scratch_bytes.{kernels}": size for kernels, size in self.context.scratch_bytes.items()},
+            "layers": len(network.layers),
+            "fills": len(self.fills),
+            "schedule": self.constants.place("schedule"),
+            "schedule_steps": len(self.plan.schedule),
+            "schedule_bytes": arrays.schedule_bytes(self.plan),
+            "has_pixels": int(network.has_pixel_input),
+            **rows("input", network.input, self.context),
+            "input_codes": network.input.row_codes,
+            **rows("output", network.output, self.context),
+            "output_codes": network.output.row_codes,
+            "schedule_check": engine.check(arrays.schedule(self.plan)),
+            "fills_check": engine.check(value for fill in self.fills for value in fill.values),
+        }
+        return Structure(engine.MODEL, words)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes on a little-endian part."""
+        structures = b"".join(structure.content for structure in (self.model, *self.layers, *self.fills))
+        return structures + self.constants.content
 
 
-def has_fast_kernel(layer: Layer) -> bool:
-    """Whether a core-specific kernel can run a layer: a convolution whose sums it computes exactly."""
-    return (
-        isinstance(layer, Convolution)
-        and layer.depth_multiplier is None
-        and fast_kernels.fits_fast_sums(layer.weights, layer.bias)
-    )
+def image(plan: Plan, prefix: str) -> Image:
+    """Lay out a planned model.
 
-
-@body.register
-def _(layer: Pool, plan: Plan, position: int) -> list[str]:
-    window, given, output = layer.window, layer.inputs[0], layer.output
-    kernel = "satkd_average_pool_row" if layer.operator == "AVERAGE_POOL_2D" else "satkd_max_pool_row"
-    first, count = _first_row(layer), str(window.kernel_height)
-    clipped = []
-    if layer.sees_outside:
-        clipped = [
-            f"const int top = {first};",
-            "const int first = top > 0 ? top : 0;",
-            f"const int last = top + {count} < {given.height} ? top + {count} : {given.height};",
-        ]
-        first, count = "first", "last - first"
-    return [
-        *clipped,
-        *_find_rows(layer, plan, count, first, 0),
-        call(
-            kernel,
-            "rows",
-            row_address(plan, output, "step"),
-            count,
-            *_across(layer.window, given, output),
-            layer.lowest,
-            layer.highest,
-        ),
-    ]
-
-
-def _first_row(layer: Windowed) -> str:
-    stride, pad = layer.window.stride_height, layer.window.pad_top
-    scaled = "step" if stride == 1 else f"step * {stride}"
-    return f"{scaled} - {pad}" if pad else scaled
-
-
-def _find_rows(layer: Windowed, plan: Plan, count: Any, first: str, pads: int) -> list[str]:
-    given = layer.inputs[0]
-    ring = plan.ring_of[given]
-    outside = "NULL"
-    if isinstance(layer, Convolution) and layer.sees_outside:
-        outside = f"satkd_constants.{outside_name(given.zero_point)}"
-    address = ring_address(plan, given, pads=pads)
-    return [
-        f"const int8_t *rows[{layer.window.kernel_height}];",
-        call("satkd_find_rows", "rows", count, first, address, ring.depth, ring.row_bytes, given.height, outside),
-    ]
-
-
-def _across(window: Any, given: Tensor, output: Tensor) -> tuple[int, ...]:
-    """The arguments of a pooling kernel that describe a row."""
-    return window.kernel_width, window.stride_width, window.pad_left, given.width, given.channels, output.width
-
-
-@body.register
-def _(layer: AveragePoolByRow, plan: Plan, position: int) -> list[str]:
-    window, given, output = layer.window, layer.inputs[0], layer.output
-    padded = f"(step + {window.pad_top})" if window.pad_top else "step"
-    across = _across(window, given, output)
-    is_first = "line == 0 || step == 0" if window.pad_top else "line == 0"
-    rows = "(step < line ? step : line) + 1" if window.pad_top else "line + 1"
-    return [
-        f"const int window = {padded} / {window.stride_height};",
-        f"const int line = {padded} % {window.stride_height};",
-        f"if (window >= {output.height} || line >= {window.kernel_height}) return;",
-        call("satkd_sum_row", row_address(plan, given, "step"), f"context->sums_{position}", is_first, *across),
-        f"if (line != {window.kernel_height - 1} && step != {given.height - 1}) return;",
-        call(
-            "satkd_average_row",
-            f"context->sums_{position}",
-            row_address(plan, output, "window"),
-            rows,
-            *across,
-            layer.lowest,
-            layer.highest,
-        ),
-    ]
-
-
-@body.register
-def _(layer: Mean, plan: Plan, position: int) -> list[str]:
-    given, output = layer.inputs[0], layer.output
-    sums = f"context->sums_{position}"
-    return [
-        call(
-            "satkd_sum_row",
-            row_address(plan, given, "step"),
-            sums,
-            "step == 0",
-            given.width,
-            1,
-            0,
-            given.width,
-            given.channels,
-            1,
-        ),
-        f"if (step != {given.height - 1}) return;",
-        call(
-            "satkd_mean_row",
-            sums,
-            ring_address(plan, output),
-            output.channels,
-            given.zero_point * given.height * given.width,
-            layer.multiplier,
-            layer.shift,
-            output.zero_point,
-        ),
-    ]
-
-
-@body.register
-def _(layer: Add, plan: Plan, position: int) -> list[str]:
-    a, b = layer.inputs
-    scaling_a, scaling_b, scaling = layer.scalings
-    return [
-        call(
-            "satkd_add_row",
-            row_address(plan, a, "step"),
-            row_address(plan, b, "step"),
-            row_address(plan, layer.output, "step"),
-            layer.output.row_codes,
-            a.zero_point,
-            *scaling_a,
-            b.zero_point,
-            *scaling_b,
-            layer.output.zero_point,
-            *scaling,
-            layer.lowest,
-            layer.highest,
-        )
-    ]
-
-
-def _pointwise(layer: Layer, plan: Plan) -> tuple[str, str]:
-    return row_address(plan, layer.inputs[0], "step"), row_address(plan, layer.output, "step")
-
-
-@body.register
-def _(layer: Lookup, plan: Plan, position: int) -> list[str]:
-    return [
-        call("satkd_lookup_row", *_pointwise(layer, plan), layer.output.row_codes, f"satkd_constants.table_{position}")
-    ]
-
-
-@body.register
-def _(layer: Softmax, plan: Plan, position: int) -> list[str]:
-    output = layer.output
-    table = f"satkd_constants.exponentials_{position}"
-    return [call("satkd_softmax_row", *_pointwise(layer, plan), table, output.width, output.channels)]
-
-
-@body.register
-def _(layer: Reshape, plan: Plan, position: int) -> list[str]:
-    given, ring = layer.inputs[0], plan.ring_of[layer.output]
-    return [
-        call(
-            "satkd_reshape_row",
-            row_address(plan, given, "step"),
-            ring_address(plan, layer.output),
-            "step",
-            given.row_codes,
-            layer.output.row_codes,
-            ring.depth,
-            ring.row_bytes,
-        )
-    ]
-
-
-@body.register
-def _(layer: Pad, plan: Plan, position: int) -> list[str]:
-    given, output = layer.inputs[0], layer.output
-    row = f"(step - {layer.top})" if layer.top else "step"
-    source = row_address(plan, given, row)
-    if output.height != given.height:
-        source = f"{row} >= 0 && {row} < {given.height} ? {source} : NULL"
-    shape = (given.width, given.channels, output.width, output.channels)
-    return [
-        call("satkd_pad_row", source, row_address(plan, output, "step"), layer.left, layer.front, *shape, layer.value)
-    ]
+    Args:
+        plan: the rings and the schedule.
+        prefix: of the C types.
+    """
+    layers, rings = len(plan.network.layers), plan.rings
+    padded = sum(1 for ring in rings if ring.pad_left or ring.pad_right)
+    start = _WORD * (len(engine.MODEL) + layers * len(engine.LAYER) + padded * len(engine.FILL))
+    return Image(plan, Context(plan, f"{prefix}_context"), arrays.constants(plan, f"{prefix}_constants_t", start))

@@ -1,7 +1,7 @@
 """Requirements of the row engine's fast kernels: scratch memory, and sums within bounds.
 
-The kernels are `kernels_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `kernels_mve.h` (Helium) in
-`templates/rows`. They read weights in the layout of TensorFlow Lite.
+The kernels are `satkd_engine_dsp.h` (Armv7E-M and Armv8-M with the DSP extension) and `satkd_engine_mve.h` (Helium) in
+`templates/rows/engine`. They read weights in the layout of TensorFlow Lite.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 _WHOLE_PATCHES_BYTES = 2560
-"""`SATKD_WHOLE_PATCHES_BYTES` in kernels_dsp.h."""
+"""`SATKD_WHOLE_PATCHES_BYTES` in satkd_engine_dsp.h."""
 
 _LARGEST_FAST_SUM = 1 << 30
 

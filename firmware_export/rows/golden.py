@@ -30,8 +30,11 @@ def render(
     has_pixels = golden.inputs.dtype == np.uint8
     form = "pixels as the camera gives them" if has_pixels else "the model's input codes"
     text = f"{len(golden.inputs)} {kind}, {form}, and the outputs of TensorFlow Lite Micro's reference kernels."
+    prefix = rows.report.prefix
     context = {
         **provenance(model, command),
+        "prefix": prefix,
+        "macros": prefix.upper(),
         "crc32": rows.report.constants_crc32,
         "origin": textwrap.fill(text, 115, subsequent_indent="   "),
         "golden_bytes": len(golden.content),
@@ -40,7 +43,7 @@ def render(
         "golden_inputs": list(map(_lines, golden.inputs)),
         "golden_outputs": list(map(_lines, golden.outputs)),
     }
-    return naming.rename({name: render_template(f"rows/{name}", context) for name in FILES}, rows.report.prefix)
+    return {naming.file_name(name, prefix): render_template(f"rows/{name}", context) for name in FILES}
 
 
 def _lines(codes: np.ndarray) -> str:

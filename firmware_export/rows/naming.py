@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 
+ENGINE = "satkd_engine"
+"""The prefix of the engine's functions."""
+
 
 def check_prefix(prefix: str) -> None:
     """Reject a prefix that gives names reserved in C or C++, or whose macros could equal those of another prefix.
 
     Raises:
-        UserError: the prefix is not a letter followed by letters, digits and single underscores, all in lower case.
+        UserError: the prefix is not a letter followed by letters, digits and single underscores, all in lower case, or
+            it is that of the engine's own names.
     """
+    if prefix == ENGINE:
+        raise UserError(f"engine prefix {prefix!r} is that of the engine's own names: give another, such as cloud")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix):
         raise UserError(
             f"engine prefix {prefix!r} is not a valid start of C identifiers: use lower-case letters, digits and "

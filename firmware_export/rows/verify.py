@@ -9,7 +9,6 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.templating import render_template
-from firmware_export.rows import naming
 from firmware_export.rows.compile import RowsModel
 
 COMPILERS = ("gcc", "clang", "cc")
@@ -37,8 +36,9 @@ def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> s
         return None
     with tempfile.TemporaryDirectory() as name:
         folder, program = Path(name), Path(name) / "host_check"
-        check = naming.rename({"host_check.c": render_template("rows/host_check.c", {})}, rows.report.prefix)
-        texts = rows.files | check
+        prefix = rows.report.prefix
+        check = render_template("rows/host_check.c", {"prefix": prefix, "macros": prefix.upper()})
+        texts = rows.files | {"host_check.c": check}
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
         sources = [str(folder / file) for file in texts if file.endswith(".c")]

@@ -6,6 +6,7 @@ import pytest
 
 from firmware_export.board import targets
 from firmware_export.common.errors import UserError
+from firmware_export.rows.engine import files as engine_files
 
 
 def test_a_part_for_the_row_engine_alone_is_told_and_taken(qat_model, qat_graph, tmp_path):
@@ -30,7 +31,10 @@ def test_row_engine(qat_model, qat_graph, photos, tmp_path, engine):
     for name in rows:
         assert report.sha256 in (tmp_path / name).read_text()
     header = (tmp_path / "satkd_model.h").read_text()
-    assert f"#define SATKD_CONTEXT_BYTES ({report.rows.context_bytes} + SATKD_SCRATCH_BYTES)\n" in header
+    largest = report.rows.context_bytes + max(report.rows.scratch_bytes.values())
+    assert f"#define SATKD_CONTEXT_BYTES {largest} " in header
+    for name, text in engine_files().items():
+        assert (tmp_path / name).read_text() == text
 
 
 @pytest.mark.parametrize("engine", ["rows", "both"])

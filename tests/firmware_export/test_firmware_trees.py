@@ -121,6 +121,7 @@ ROWS_ADOPTIONS = {
     + """
         set(CONFIG_SATKD_MODEL y)
         add_subdirectory(@FIRMWARE@/zephyr firmware)
+        target_link_libraries(satkd_model PUBLIC satkd_engine) # Zephyr links every library into the application
     """,
     "esp-idf": """
         set(ESP_PLATFORM 1)
@@ -147,7 +148,7 @@ ROWS_MAIN = """
 #include "satkd_golden.h"
 int main(void) {
   static satkd_context context;
-  return satkd_verify() != SATKD_OK ? 1 : satkd_self_test(&context) != SATKD_OK ? 2 : 0;
+  return satkd_verify() != SATKD_OK ? 1 : satkd_self_test(&context, sizeof context) != SATKD_OK ? 2 : 0;
 }
 """
 

@@ -6,25 +6,25 @@
    SHA-256 of all inputs followed by all outputs:
      {{ golden_sha256 }} */
 
-#ifndef SATKD_GOLDEN_H
-#define SATKD_GOLDEN_H
+#ifndef {{ macros }}_GOLDEN_H
+#define {{ macros }}_GOLDEN_H
 
-#include "satkd_model.h"
+#include "{{ prefix }}_model.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define SATKD_GOLDEN_VECTORS {{ golden_inputs | length }}
+#define {{ macros }}_GOLDEN_VECTORS {{ golden_inputs | length }}
 
-extern const {{ input_type }} satkd_golden_inputs[SATKD_GOLDEN_VECTORS][SATKD_ROWS * SATKD_ROW_BYTES];
-extern const int8_t satkd_golden_outputs[SATKD_GOLDEN_VECTORS][SATKD_OUTPUTS];
+extern const {{ input_type }} {{ prefix }}_golden_inputs[{{ macros }}_GOLDEN_VECTORS][{{ macros }}_ROWS * {{ macros }}_ROW_BYTES];
+extern const int8_t {{ prefix }}_golden_outputs[{{ macros }}_GOLDEN_VECTORS][{{ macros }}_OUTPUTS];
 
-/* Runs them: SATKD_OK, SATKD_WRONG_ANSWER, or what satkd_run says. */
-int satkd_self_test(satkd_context *context);
+/* Runs them: SATKD_OK, SATKD_WRONG_ANSWER, or what {{ prefix }}_run says. */
+int {{ prefix }}_self_test({{ prefix }}_context *context, size_t context_bytes);
 
 #ifdef __cplusplus
 }
 #endif
 
-#endif /* SATKD_GOLDEN_H */
+#endif /* {{ macros }}_GOLDEN_H */

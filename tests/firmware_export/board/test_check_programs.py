@@ -45,22 +45,17 @@ def test_the_row_engine_answers_as_tflm_on_every_machine(machine, folder):
     printed = _printed(folder, machine)
     assert all(line.startswith("ok ") for line in printed.splitlines()), printed
     assert "ok outputs for the golden vectors\n" in printed
-    assert len(printed.splitlines()) == 16
+    assert len(printed.splitlines()) == 18
 
 
 DEFECTS = {
-    "any instead of most": ("cloud_model.c", "(a[i] & b[i]) |", "(a[i] | b[i]) |", "majority repair of three"),
-    "uncounted": (
-        "cloud_model.c",
-        "  *byte = majority;\n  return 1;",
-        "  *byte = majority;\n  return 0;",
-        "majority repair counts",
-    ),
-    "another polynomial": ("cloud_model.c", "0x1db71064u", "0x1db71065u", "CRC-32 of 123456789"),
+    "any instead of most": ("satkd_engine.c", "a[i] & b[i]) |", "a[i] | b[i]) |", "majority repair of three"),
+    "uncounted": ("satkd_engine.c", "    corrected = 1;", "    corrected = 0;", "majority repair counts"),
+    "another polynomial": ("satkd_engine.c", "0x1db71064u", "0x1db71065u", "CRC-32 of 123456789"),
     "scrubber keeps its sum": (
-        "cloud_model.c",
-        "  scrubber->crc = 0;\n  return is",
-        "  return is",
+        "satkd_engine.c",
+        "SATKD_CORRUPT;\n    scrubber->position = 0;\n    scrubber->crc = 0;",
+        "SATKD_CORRUPT;\n    scrubber->position = 0;",
         "scrubbing in one step",
     ),
     "constants in RAM": (
@@ -69,12 +64,24 @@ DEFECTS = {
         '__attribute__((section(".data.x"))) static const cloud_constants_t cloud_constants =',
         "constants in flash",
     ),
-    "beginning keeps the position": ("cloud_model.c", "  context->position = 0;\n", "", "row by row in a corrupted"),
+    "beginning keeps the position": ("satkd_engine.c", "  state->position = 0;\n", "", "row by row in a corrupted"),
     "rows without a beginning": (
-        "cloud_model.c",
-        "if (context->begun != CLOUD_BEGUN) return CLOUD_NOT_BEGUN;\n  if (context->position >=",
-        "if (context->position >=",
+        "satkd_engine.c",
+        "(state->begun != satkd_engine_begun(model))",
+        "(state->begun == 0u)",
         "row pushed before begin",
+    ),
+    "counters are not checked": (
+        "satkd_engine.c",
+        "sum == state->position",
+        "(sum | state->position) != 1",
+        "flipped bits of the counters",
+    ),
+    "sizes are not checked": (
+        "satkd_engine.c",
+        "(context_bytes > (size_t)(model->context_bytes + most))",
+        "0",
+        "context of another size",
     ),
 }
 
@@ -99,7 +106,7 @@ def test_other_answers_and_other_constants_are_seen(folder, texts):
     (folder / "cloud_golden.c").write_text(golden_text.replace(outputs, other))
     assert "FAILED outputs for the golden vectors\n" in _printed(folder)
     (folder / "cloud_golden.c").write_text(golden_text)
-    start = r"(?<=cloud_constants = \{\n  \{\n    )-?\d+"
+    start = r"(?<=\.bias_1 = \{\n    )-?\d+"
     model = re.sub(start, lambda found: str(int(found[0]) ^ 4), texts["cloud_model.c"])
     assert model != texts["cloud_model.c"]
     (folder / "cloud_model.c").write_text(model)

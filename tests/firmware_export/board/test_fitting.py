@@ -15,14 +15,16 @@ ROWS = RowsReport(
     prefix="satkd",
     context_bytes=23_388,
     scratch_bytes={"portable": 0, "dsp": 2_560, "mve": 1_152},
-    constants_bytes=102_640,
+    constants_bytes=105_452,
     constants_crc32=0,
     steps=529,
     rings=(),
+    engine_version=1,
+    engine_sha256="",
 )
 """Measured: the shipped ResNet8."""
-IN_ROWS = {"rows": ROWS, "operators": 14}
-NOT_IN_ROWS = {"rows": None, "operators": 14}
+IN_ROWS = {"rows": ROWS}
+NOT_IN_ROWS = {"rows": None}
 
 sizes = st.integers(1, 1 << 22)
 any_target = st.sampled_from(list(targets.TARGETS.values()))
@@ -126,8 +128,8 @@ def test_the_row_engine_works_in_its_context_and_the_cores_scratch_memory():
     assert on_m4.ram_needed == 23_388 + 2_560 + fitting.STACK_BYTES
     assert on_m0.ram_needed == 23_388 + fitting.STACK_BYTES
     assert on_m4.fits
-    # 108,696 bytes were measured for it on a Cortex-M4; the estimate may be a few hundred off.
-    assert on_m4.flash_needed == pytest.approx(108_696, abs=500)
+    # 114,268 bytes were measured for it on a Cortex-M4; the estimate may be a few hundred off.
+    assert on_m4.flash_needed == pytest.approx(114_268, abs=500)
 
 
 def test_where_tflm_is_too_large_the_row_engine_is_suggested():

@@ -24,10 +24,14 @@ TFLM = build_systems.Library(
     sources=("classifier.cc", "model_data.cc"),
     rows_name="satkd_model",
     rows_sources=(),
+    engine_sources=(),
     headers=("student_model_classifier.h",),
 )
 BOTH = dataclasses.replace(
-    TFLM, rows_sources=("satkd_golden.c", "satkd_model.c"), headers=(*TFLM.headers, "satkd_model.h")
+    TFLM,
+    rows_sources=("satkd_golden.c", "satkd_model.c"),
+    engine_sources=("satkd_engine.c", "satkd_engine_layers.c"),
+    headers=(*TFLM.headers, "satkd_model.h"),
 )
 ROWS = dataclasses.replace(BOTH, name="satkd_model", sources=(), headers=("satkd_model.h",))
 LIBRARIES = {"tflm": TFLM, "rows": ROWS, "both": BOTH}

@@ -36,7 +36,7 @@ def library(model, compiled, vectors, tmp_path_factory):
     texts = compiled.files | golden.render(model, "make", compiled, vectors, images_are_real=True)
     for name, text in texts.items():
         (folder / name).write_text(text)
-    sources = [str(folder / name) for name in ("satkd_model.c", "satkd_golden.c")]
+    sources = [str(folder / name) for name in texts if name.endswith(".c")]
     subprocess.run(["gcc", *rows_runner.WARNINGS, "-shared", "-fPIC", *sources, "-o", str(folder / "m.so")], check=True)
     return ctypes.CDLL(str(folder / "m.so"))
 

@@ -2,8 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arithmetic.h"
-#include KERNELS
+#include "satkd_engine_kernels.c"
 #include "layers.h" /* the sizes of the arrays below, and a layer a line: layers[LAYERS] */
 
 void write_text(const char *text);
@@ -99,10 +98,26 @@ static int count_conv_mismatches(int number) {
       shift[c] = (int8_t)between(-3, 2);
     }
   }
+  uint32_t has_right_shifts = 1;
+  for (int c = 0; c < channels_out; ++c) has_right_shifts = has_right_shifts && shift[c] < 0;
   for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
   for (int i = 0; i < scratch_words + GUARD; ++i) scratch[i] = 0x5a5a5a5a;
-  satkd_conv_row(rows, out + GUARD, weights, bias, multiplier, shift, kernel_height, kernel_width, stride, channels_in,
-                 channels_out, width_out, zero_point, lowest, highest, scratch);
+  const satkd_engine_layer layer = {
+      .channels_in = channels_in,
+      .width_out = width_out,
+      .channels_out = channels_out,
+      .kernel_height = kernel_height,
+      .kernel_width = kernel_width,
+      .stride_width = stride,
+      .zero_point_out = zero_point,
+      .lowest = lowest,
+      .highest = highest,
+      .has_right_shifts = has_right_shifts,
+  };
+  const satkd_weights constants = {weights, bias, multiplier, shift};
+  satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height};
+  for (int ky = 0; ky < kernel_height; ++ky) window.rows[ky] = rows[ky];
+  satkd_conv_row(&layer, &constants, &window, out + GUARD, scratch);
 
   int mismatches = 0;
   for (int x = 0; x < width_out; ++x) {
@@ -140,8 +155,19 @@ static int count_add_mismatches(int number) {
   for (int i = 0; i < ROW; ++i) inputs[2][i] = inputs[0][i], out[i] = 99;
   /* In place half of the time. */
   int8_t *to = draw(2) ? out : inputs[0];
-  satkd_add_row(inputs[0], inputs[1], to, count, zero_point_a, factor_a, shift_a, zero_point_b, factor_b, shift_b,
-                zero_point, factor, exponent, lowest, highest);
+  const satkd_engine_layer layer = {
+      .width_out = count,
+      .channels_out = 1,
+      .zero_point_in = zero_point_a,
+      .zero_point_other = zero_point_b,
+      .zero_point_out = zero_point,
+      .lowest = lowest,
+      .highest = highest,
+      .scale_in = {factor_a, shift_a},
+      .scale_other = {factor_b, shift_b},
+      .scale_out = {factor, exponent},
+  };
+  satkd_add_row(&layer, inputs[0], inputs[1], to);
   int mismatches = 0;
   for (int i = 0; i < count; ++i) {
     const int64_t sum = requantize((inputs[2][i] - zero_point_a) * (1 << 20), factor_a, shift_a) +

@@ -11,11 +11,12 @@ import pytest
 import row_models
 import rows_runner
 
-from firmware_export.rows import golden
+from firmware_export.rows import engine, golden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters
 
 CORTEX = ("arm-none-eabi-gcc", "-mthumb")
+RISCV = "riscv64-unknown-elf-gcc"
 COMPILERS = {
     "gcc": ("gcc",),
     "clang": ("clang",),
@@ -23,8 +24,13 @@ COMPILERS = {
     "cortex-m0plus": (*CORTEX, "-mcpu=cortex-m0plus"),
     "cortex-m4": (*CORTEX, "-mcpu=cortex-m4"),
     "cortex-m7": (*CORTEX, "-mcpu=cortex-m7"),
+    "cortex-m33": (*CORTEX, "-mcpu=cortex-m33"),
     "cortex-m55": (*CORTEX, "-mcpu=cortex-m55"),
+    "cortex-m85, with Helium": (*CORTEX, "-march=armv8.1-m.main+mve+dsp", "-mfloat-abi=softfp"),
     "rv32imc": ("clang", "--target=riscv32", "-march=rv32imc", "-ffreestanding"),
+    "rv32imc, gcc": (RISCV, "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"),
+    "rv32imafc, gcc": (RISCV, "-march=rv32imafc", "-mabi=ilp32f", "-ffreestanding"),
+    "powerpc, big-endian": ("powerpc-linux-gnu-gcc",),
 }
 
 
@@ -38,7 +44,7 @@ def test_compiles_clean(compiled, vectors, model, name, tmp_path):
     if shutil.which(COMPILERS[name][0]) is None:
         pytest.skip(f"no {COMPILERS[name][0]}: apt-get install it")
     _write(tmp_path, compiled.files | golden.render(model, "make", compiled, vectors, images_are_real=True))
-    for file in ("satkd_model.c", "satkd_golden.c"):
+    for file in (path.name for path in sorted(tmp_path.glob("*.c"))):
         command = [*COMPILERS[name], *rows_runner.WARNINGS, "-c", str(tmp_path / file), "-o", str(tmp_path / "out.o")]
         done = subprocess.run([command[0], "-O2", *command[1:]], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
@@ -47,7 +53,7 @@ def test_compiles_clean(compiled, vectors, model, name, tmp_path):
 def test_header_is_good_cplusplus(compiled, tmp_path):
     _write(tmp_path, compiled.files)
     (tmp_path / "main.cc").write_text(
-        '#include "satkd_model.h"\nstatic satkd_context c;\nint main() { return satkd_begin(&c); }\n'
+        '#include "satkd_model.h"\nstatic satkd_context c;\nint main() { return satkd_begin(&c, sizeof c); }\n'
     )
     command = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", "main.cc", "-o", "main.o"]
     subprocess.run(command, cwd=tmp_path, check=True)
@@ -57,10 +63,10 @@ def test_answers_by_row_and_by_image(library, context, vectors):
     for image, expected in zip(vectors.inputs, vectors.outputs, strict=True):
         out = np.zeros(expected.size, np.int8)
         given = np.ascontiguousarray(image)
-        assert library.satkd_run(context, given.ctypes, out.ctypes) == rows_runner.STATUS["ok"]
+        assert library.satkd_run(context, len(context), given.ctypes, out.ctypes) == rows_runner.STATUS["ok"]
         assert np.array_equal(out, expected.reshape(-1))
         out[:] = 99
-        assert library.satkd_begin(context) == rows_runner.STATUS["ok"]
+        assert library.satkd_begin(context, len(context)) == rows_runner.STATUS["ok"]
         for row in given:
             assert library.satkd_push_row(context, np.ascontiguousarray(row).ctypes) == rows_runner.STATUS["ok"]
         assert library.satkd_finish(context, out.ctypes) == rows_runner.STATUS["ok"]
@@ -71,8 +77,8 @@ def test_misuse_is_told(library, context, vectors):
     row, out = np.ascontiguousarray(vectors.inputs[0][0]), np.zeros(5, np.int8)
     assert library.satkd_push_row(context, row.ctypes) == rows_runner.STATUS["not begun"]
     assert library.satkd_finish(context, out.ctypes) == rows_runner.STATUS["not begun"]
-    assert library.satkd_begin(None) == rows_runner.STATUS["null"]
-    assert library.satkd_begin(context) == rows_runner.STATUS["ok"]
+    assert library.satkd_begin(None, len(context)) == rows_runner.STATUS["null"]
+    assert library.satkd_begin(context, len(context)) == rows_runner.STATUS["ok"]
     assert library.satkd_push_row(None, row.ctypes) == rows_runner.STATUS["null"]
     assert library.satkd_push_row(context, None) == rows_runner.STATUS["null"]
     for _ in range(9):
@@ -84,15 +90,15 @@ def test_misuse_is_told(library, context, vectors):
     assert library.satkd_finish(context, out.ctypes) == rows_runner.STATUS["ok"]
     assert library.satkd_finish(context, out.ctypes) == rows_runner.STATUS["not begun"]
     for arguments in ((None, row.ctypes, out.ctypes), (context, None, out.ctypes), (context, row.ctypes, None)):
-        assert library.satkd_run(*arguments) == rows_runner.STATUS["null"]
+        assert library.satkd_run(arguments[0], len(context), *arguments[1:]) == rows_runner.STATUS["null"]
 
 
 def test_beginning_again_forgets(library, context, vectors):
     image, out = np.ascontiguousarray(vectors.inputs[0]), np.zeros(5, np.int8)
-    library.satkd_begin(context)
+    library.satkd_begin(context, len(context))
     for row in image[:4]:
         library.satkd_push_row(context, np.ascontiguousarray(255 - row).ctypes)
-    assert library.satkd_run(context, image.ctypes, out.ctypes) == rows_runner.STATUS["ok"]
+    assert library.satkd_run(context, len(context), image.ctypes, out.ctypes) == rows_runner.STATUS["ok"]
     assert np.array_equal(out, vectors.outputs[0].reshape(-1))
 
 
@@ -145,7 +151,9 @@ def test_no_float_and_no_heap(compiled):
     code = re.sub(r"/\*.*?\*/", "", "".join(compiled.files.values()), flags=re.DOTALL)
     assert set(re.findall(r"#include [<\"](.*)[>\"]", code)) == {
         "arm_mve.h",
+        *(name for name in engine.files() if name.endswith(".h")),
         "satkd_model.h",
+        "stdbool.h",
         "stddef.h",
         "stdint.h",
     }
@@ -167,5 +175,5 @@ def test_codes_go_in_where_the_input_is_no_pixel(tmp_path):
     assert "int satkd_push_row(satkd_context *context, const int8_t *row);" in compiled.files["satkd_model.h"]
     assert "round(value / 0.0299999993) + (-5)" in compiled.files["satkd_model.h"]
     codes = np.random.default_rng(0).integers(-128, 128, (2, 9, 7, 3)).astype(np.int8)
-    found = rows_runner.run(tmp_path, [compiled], [codes])[0]
+    found = rows_runner.run(tmp_path, [model], [codes])[0]
     assert np.array_equal(found, interpreters.run(model, codes).reshape(2, -1))

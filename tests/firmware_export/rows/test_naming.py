@@ -5,7 +5,7 @@ import re
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.rows import naming, verify
+from firmware_export.rows import engine, naming, verify
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
 
@@ -23,21 +23,26 @@ def test_what_begins_no_identifier_is_refused(prefix):
         compile_rows(None, "make test", prefix=prefix)
 
 
+def test_the_engines_own_prefix_is_refused():
+    with pytest.raises(UserError, match="'satkd_engine' is that of the engine's own names: give another"):
+        naming.check_prefix("satkd_engine")
+
+
 def test_every_name_has_the_prefix(one_convolution):
     model = reader.read(one_convolution)
     command = "python -m firmware_export satkd_model.tflite --out satkd_SATKD_x"
     made = compile_rows(model, command, prefix="cloud")
     assert made.report.prefix == "cloud"
-    assert set(made.files) == {"cloud_model.c", "cloud_model.h"}
+    assert set(made.files) - set(engine.files()) == {"cloud_model.c", "cloud_model.h"}
     plain = compile_rows(model, command)
-    for name, text in made.files.items():
-        head, _, body = text.partition("*/")
+    for name in ("cloud_model.c", "cloud_model.h"):
+        head, _, body = made.files[name].partition("*/")
         assert command in head
-        assert not re.search("satkd", body, re.IGNORECASE)
-        assert (
-            body.replace("cloud_", "satkd_").replace("CLOUD_", "SATKD_")
-            == (plain.files[name.replace("cloud", "satkd")].partition("*/")[2])
-        )
+        # The engine's names remain: its functions, types and statuses.
+        of_engine = r"satkd_(engine\w*|scrubber|repair_by_majority)|SATKD_(ENGINE\w*|OK|CORRUPT|IN_PROGRESS|WRONG_SIZE)"
+        assert not re.search("satkd", re.sub(of_engine, "", body), re.IGNORECASE)
+        renamed = re.sub(r"\bcloud_", "satkd_", re.sub(r"\bCLOUD_", "SATKD_", body))
+        assert renamed == plain.files[name.replace("cloud", "satkd")].partition("*/")[2]
 
 
 def test_the_renamed_text_is_what_the_export_compiles(one_convolution, codes):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import row_models
 import rows_runner
 import tiny_models
 from hypothesis import HealthCheck, given, settings
@@ -34,11 +35,34 @@ def _check(folder, batch, images=IMAGES):
     read = [reader.read(content) for content in batch]
     graphs = [model.graph for model in read]
     codes = [generator.integers(-128, 128, (images, *g.inputs[0].shape[1:])).astype(np.int8) for g in graphs]
-    compiled = [compile_rows(model, "make test") for model in read]
-    found = rows_runner.run(folder, compiled, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
+    found = rows_runner.run(folder, read, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
     for model, graph, given_codes, answers in zip(read, graphs, codes, found, strict=True):
         described = [(o.name, o.inputs[0].shape, o.outputs[0].shape) for o in graph.operators]
         assert np.array_equal(answers, _answers(model, given_codes)), described
+
+
+def _tall(builder, given):
+    """Windows of more rows than kernels find the addresses of in advance."""
+    x = builder.convolution(given, 4, (9, 2), (1, 1), "SAME", "RELU")
+    x = builder.convolution(x, 4, (11, 1), (2, 1), "SAME", "NONE", multiplier=1)
+    x = builder.pool("AVERAGE_POOL_2D", x, (9, 1), (1, 1), "SAME", "NONE")
+    return builder.mean(builder.pool("MAX_POOL_2D", x, (10, 2), (1, 1), "SAME", "NONE"))
+
+
+def _deep(builder, given):
+    """More layers than a byte of the schedule can number."""
+    x = given
+    for _ in range(260):
+        x = builder.relu("RELU", x)
+    return builder.mean(x)
+
+
+@pytest.mark.parametrize(("build", "height"), [(_tall, 24), (_deep, 2)], ids=["tall", "deep"])
+def test_unusual_sizes(build, height, tmp_path):
+    model = row_models.model(build, (1, height, 3, 2), seed=6, quantization=(1 / 255, -128))
+    codes = np.random.default_rng(0).integers(-128, 128, (IMAGES, height, 3, 2)).astype(np.int8)
+    found = rows_runner.run(tmp_path, [model], [_as_given(codes, model.graph)])[0]
+    assert np.array_equal(found, _answers(model, codes))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from firmware_export.rows import verify
 def test_a_changed_constant_is_found(compiled):
     files = dict(compiled.files)
     changed_model = dataclasses.replace(compiled, files=files)
-    start = r"(?<=satkd_constants = \{\n  \{\n    )-?\d+"
+    start = r"(?<=\.bias_1 = \{\n    )-?\d+"
     files["satkd_model.c"], changed = re.subn(start, lambda found: str(int(found[0]) ^ 4), files["satkd_model.c"])
     assert changed == 1
     with pytest.raises(UserError, match="exit status 3"):

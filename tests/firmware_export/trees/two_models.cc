@@ -30,7 +30,7 @@
   const auto init_##model = classifier_##model.Init(arena_##model, sizeof arena_##model); \
   if (init_##model != model::ClassifierStatus::kOk) return failure;                       \
   if (classifier_##model.SelfTest() != model::ClassifierStatus::kOk) return failure + 1;  \
-  if (model##_rows_self_test(&context_##model) != 0) return failure + 2;
+  if (model##_rows_self_test(&context_##model, sizeof context_##model) != 0) return failure + 2;
 
 namespace {
 

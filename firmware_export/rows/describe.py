@@ -1,0 +1,168 @@
+"""Each layer as the words of `satkd_engine_layer`: its geometry, its scales, and where its rows and constants are."""
+
+from collections.abc import Mapping
+from functools import singledispatch
+
+from firmware_export.rows import engine
+from firmware_export.rows.constants import Constants, outside_name
+from firmware_export.rows.context import Context, Place, has_fast_kernel
+from firmware_export.rows.layers import (
+    Add,
+    AveragePoolByRow,
+    Convolution,
+    Layer,
+    Lookup,
+    Mean,
+    Pad,
+    Pool,
+    Reshape,
+    Softmax,
+    Tensor,
+    Window,
+)
+
+Words = Mapping[str, int | Place]
+"""Words by name; those left out are 0."""
+
+
+def describe(layer: Layer, position: int, context: Context, constants: Constants) -> dict[str, int | Place]:
+    """The words of a layer, without `check`.
+
+    Args:
+        layer: the layer.
+        position: from 1, in the network.
+        context: where its rows are.
+        constants: where its weights and tables are.
+    """
+    given, output = layer.inputs[0], layer.output
+    words: dict[str, int | Place] = {
+        "steps": layer.steps,
+        **rows("in", given, context, pads=layer.window.pad_left if isinstance(layer, Convolution) else 0),
+        **rows("out", output, context),
+        "width_in": given.width,
+        "channels_in": given.channels,
+        "width_out": output.width,
+        "channels_out": output.channels,
+        **_own(layer),
+    }
+    if len(layer.inputs) > 1:
+        words |= rows("other", layer.inputs[1], context)
+    if layer.sums:
+        words["sums"] = context.place(f"sums_{position}")
+    for word, name in _ARRAYS.items():
+        if f"{name}_{position}" in constants.arrays:
+            words[word] = constants.place(f"{name}_{position}")
+    if isinstance(layer, Convolution) and layer.sees_outside:
+        words["outside"] = constants.place(outside_name(given.zero_point))
+    return words
+
+
+_ARRAYS = {"weights": "weights", "bias": "bias", "multipliers": "multipliers", "shifts": "shifts", "table": "table"}
+
+
+def rows(name: str, tensor: Tensor, context: Context, *, pads: int = 0) -> dict[str, int | Place]:
+    """The words of a `satkd_engine_rows`."""
+    ring = context.plan.ring_of[tensor]
+    return {
+        f"{name}.start": context.ring(tensor, pads=pads),
+        f"{name}.row_bytes": ring.row_bytes,
+        f"{name}.depth": ring.depth,
+        f"{name}.height": tensor.height,
+    }
+
+
+def _kind(name: str) -> Place:
+    return Place(engine.KINDS.index(name) + 1, f"SATKD_ENGINE_{name}")
+
+
+@singledispatch
+def _own(layer: Layer) -> Words:
+    """The words that only this kind of layer has."""
+    raise NotImplementedError(type(layer))
+
+
+@_own.register
+def _(layer: Convolution) -> Words:
+    return {
+        "kind": _kind("CONVOLUTION" if layer.depth_multiplier is None else "DEPTHWISE_CONVOLUTION"),
+        **_window(layer.window),
+        "zero_point_out": layer.output.zero_point,
+        "lowest": layer.lowest,
+        "highest": layer.highest,
+        "has_fast_sums": int(has_fast_kernel(layer)),
+        "has_right_shifts": int(bool((layer.shift < 0).all())),
+    }
+
+
+@_own.register
+def _(layer: Pool) -> Words:
+    kind = _kind("AVERAGE_POOL" if layer.operator == "AVERAGE_POOL_2D" else "MAX_POOL")
+    return {"kind": kind, **_window(layer.window), "lowest": layer.lowest, "highest": layer.highest}
+
+
+@_own.register
+def _(layer: AveragePoolByRow) -> Words:
+    kind = _kind("AVERAGE_POOL_BY_ROW")
+    return {"kind": kind, **_window(layer.window), "lowest": layer.lowest, "highest": layer.highest}
+
+
+def _window(window: Window) -> Words:
+    return vars(window)
+
+
+@_own.register
+def _(layer: Mean) -> Words:
+    return {
+        "kind": _kind("MEAN"),
+        "kernel_width": layer.inputs[0].width,
+        "stride_width": 1,
+        "zero_point_in": layer.inputs[0].zero_point,
+        "zero_point_out": layer.output.zero_point,
+        **_scale("scale_out", layer.multiplier, layer.shift),
+    }
+
+
+@_own.register
+def _(layer: Add) -> Words:
+    first, second, output = layer.scalings
+    return {
+        "kind": _kind("ADDITION"),
+        "zero_point_in": layer.inputs[0].zero_point,
+        "zero_point_other": layer.inputs[1].zero_point,
+        "zero_point_out": layer.output.zero_point,
+        "lowest": layer.lowest,
+        "highest": layer.highest,
+        **_scale("scale_in", *first),
+        **_scale("scale_other", *second),
+        **_scale("scale_out", *output),
+    }
+
+
+def _scale(name: str, multiplier: int, shift: int) -> Words:
+    return {f"{name}.multiplier": multiplier, f"{name}.shift": shift}
+
+
+@_own.register
+def _(layer: Lookup) -> Words:
+    return {"kind": _kind("LOOKUP")}
+
+
+@_own.register
+def _(layer: Softmax) -> Words:
+    return {"kind": _kind("SOFTMAX")}
+
+
+@_own.register
+def _(layer: Reshape) -> Words:
+    return {"kind": _kind("RESHAPE")}
+
+
+@_own.register
+def _(layer: Pad) -> Words:
+    return {
+        "kind": _kind("PAD"),
+        "pad_top": layer.top,
+        "pad_left": layer.left,
+        "pad_front": layer.front,
+        "pad_code": layer.value,
+    }

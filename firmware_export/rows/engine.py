@@ -1,0 +1,95 @@
+"""The fixed engine: C files that are the same bytes in every export, and the structures by which they read a model.
+
+The order of the words below is that of the structures in `satkd_engine.h`. If the two differ, the engine refuses every
+model, because a check covers all words.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import firmware_export
+
+FOLDER = Path(firmware_export.__file__).parent / "templates" / "rows" / "engine"
+"""The C files of the engine."""
+
+KERNELS = ("portable", "dsp", "mve")
+"""In the order of `scratch_bytes` in a model."""
+
+MOST_KERNEL_ROWS = 8
+"""`SATKD_ENGINE_KERNEL_ROWS`: rows of a window that fast kernels can read."""
+
+_ROWS = ("start", "row_bytes", "depth", "height")
+_SCALE = ("multiplier", "shift")
+
+
+def _of(name: str, members: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{name}.{member}" for member in members)
+
+
+LAYER = (
+    *("kind", "steps", *_of("in", _ROWS), *_of("other", _ROWS), *_of("out", _ROWS)),
+    *("width_in", "channels_in", "width_out", "channels_out"),
+    *("kernel_height", "kernel_width", "stride_height", "stride_width"),
+    *("pad_top", "pad_left", "pad_front", "pad_code"),
+    *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
+    *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
+    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table", "sums"),
+    "check",
+)
+"""The words of `satkd_engine_layer`."""
+
+FILL = ("start", "words", "codes")
+"""The words of `satkd_engine_fill`."""
+
+MODEL = (
+    *("version", "context_bytes", *_of("scratch_bytes", KERNELS), "layers", "fills"),
+    *("schedule", "schedule_steps", "schedule_bytes", "has_pixels"),
+    *(*_of("input", _ROWS), "input_codes", *_of("output", _ROWS), "output_codes"),
+    *("schedule_check", "fills_check", "check"),
+)
+"""The words of `satkd_engine_model`."""
+
+STATE_BYTES = 8
+"""The size of `satkd_engine_state`."""
+
+KINDS = (
+    *("CONVOLUTION", "DEPTHWISE_CONVOLUTION", "ADDITION", "MAX_POOL", "AVERAGE_POOL", "AVERAGE_POOL_BY_ROW", "MEAN"),
+    *("LOOKUP", "SOFTMAX", "PAD", "RESHAPE"),
+)
+"""The kinds of layers, from 1: `SATKD_ENGINE_CONVOLUTION` and so on."""
+
+_DIGEST = re.compile(r"^#define SATKD_ENGINE_SHA256 .*\n", re.MULTILINE)
+
+
+@cache
+def files() -> Mapping[str, str]:
+    """The engine's files by name, sorted."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.iterdir())}
+
+
+def digest() -> str:
+    """SHA-256 of the engine's files, without the line of `satkd_engine.h` that states it."""
+    return hashlib.sha256("".join(_DIGEST.sub("", text) for text in files().values()).encode()).hexdigest()
+
+
+@cache
+def version() -> int:
+    """`SATKD_ENGINE_VERSION`."""
+    found = re.search(r"#define SATKD_ENGINE_VERSION (\d+)", files()["satkd_engine.h"])
+    assert found is not None
+    return int(found[1])
+
+
+def check(values: Iterable[int]) -> int:
+    """The engine's hash of words or bytes: FNV-1a with one multiplication for each value.
+
+    >>> hex(check([])), hex(check([1, -1]))
+    ('0x811c9dc5', '0x138be109')
+    """
+    result = 0x811C9DC5
+    for value in values:
+        result = (result ^ (value & 0xFFFFFFFF)) * 0x01000193 & 0xFFFFFFFF
+    return result

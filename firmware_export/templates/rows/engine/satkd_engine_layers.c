@@ -1,0 +1,129 @@
+/* A step of each kind of layer: which rows it reads and writes, and where they are. */
+#include <stdbool.h>
+
+#include "satkd_engine_kernels.h"
+
+static void satkd_engine_open(satkd_window *window, const satkd_engine_model *model, void *context,
+                              const satkd_engine_layer *layer, int32_t first, int32_t count) {
+  window->ring = &((const int8_t *)context)[layer->in.start];
+  window->outside = (const int8_t *)satkd_engine_constant(model, layer->outside);
+  window->in = &layer->in;
+  window->first = first;
+  window->count = count;
+  for (int32_t y = 0; (y < count) && (y < SATKD_ENGINE_KERNEL_ROWS); ++y) {
+    window->rows[y] = satkd_find_row(window, y);
+  }
+}
+
+static int32_t satkd_engine_first_row(const satkd_engine_layer *layer, uint32_t step) {
+  return ((int32_t)step * layer->stride_height) - layer->pad_top;
+}
+
+static void satkd_engine_convolution(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
+                                     uint32_t step) {
+  int8_t *out = satkd_engine_slot(context, &layer->out, step);
+  satkd_weights constants;
+  satkd_window window;
+  constants.weights = (const int8_t *)satkd_engine_constant(model, layer->weights);
+  constants.bias = (const int32_t *)(const void *)satkd_engine_constant(model, layer->bias);
+  constants.multipliers = (const int32_t *)(const void *)satkd_engine_constant(model, layer->multipliers);
+  constants.shifts = (const int8_t *)satkd_engine_constant(model, layer->shifts);
+  satkd_engine_open(&window, model, context, layer, satkd_engine_first_row(layer, step), layer->kernel_height);
+  if (layer->kind == (uint32_t)SATKD_ENGINE_DEPTHWISE_CONVOLUTION) {
+    satkd_depthwise_row(layer, &constants, &window, out);
+  } else if (layer->has_fast_sums != 0u) {
+    satkd_conv_row(layer, &constants, &window, out, satkd_engine_words(context, model->context_bytes));
+  } else {
+    satkd_conv_row_with_any_sums(layer, &constants, &window, out);
+  }
+}
+
+static void satkd_engine_pool(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
+                              uint32_t step) {
+  const int32_t top = satkd_engine_first_row(layer, step);
+  const int32_t end = top + layer->kernel_height;
+  const int32_t height = (int32_t)layer->in.height;
+  const int32_t first = (top > 0) ? top : 0;
+  const int32_t last = (end < height) ? end : height;
+  int8_t *out = satkd_engine_slot(context, &layer->out, step);
+  satkd_window window;
+  satkd_engine_open(&window, model, context, layer, first, last - first);
+  if (layer->kind == (uint32_t)SATKD_ENGINE_MAX_POOL) {
+    satkd_max_pool_row(layer, &window, out);
+  } else {
+    satkd_average_pool_row(layer, &window, out);
+  }
+}
+
+static void satkd_engine_average_by_row(void *context, const satkd_engine_layer *layer, uint32_t step) {
+  const int32_t padded = (int32_t)step + layer->pad_top;
+  const int32_t window = padded / layer->stride_height;
+  const int32_t line = padded % layer->stride_height;
+  int32_t *sums = satkd_engine_words(context, layer->sums);
+  if ((window < (int32_t)layer->out.height) && (line < layer->kernel_height)) {
+    const bool is_last = (line == (layer->kernel_height - 1)) || ((step + 1u) == layer->in.height);
+    satkd_sum_row(layer, satkd_engine_slot(context, &layer->in, step), sums, (line == 0) || (step == 0u));
+    if (is_last) {
+      const int32_t rows = (((int32_t)step < line) ? (int32_t)step : line) + 1;
+      satkd_average_row(layer, sums, rows, satkd_engine_slot(context, &layer->out, (uint32_t)window));
+    }
+  }
+}
+
+static void satkd_engine_mean(void *context, const satkd_engine_layer *layer, uint32_t step) {
+  int32_t *sums = satkd_engine_words(context, layer->sums);
+  satkd_sum_row(layer, satkd_engine_slot(context, &layer->in, step), sums, step == 0u);
+  if ((step + 1u) == layer->in.height) {
+    satkd_mean_row(layer, sums, satkd_engine_slot(context, &layer->out, 0));
+  }
+}
+
+static void satkd_engine_pad(void *context, const satkd_engine_layer *layer, uint32_t step) {
+  const int32_t row = (int32_t)step - layer->pad_top;
+  const int8_t *in = NULL;
+  if ((row >= 0) && (row < (int32_t)layer->in.height)) {
+    in = satkd_engine_slot(context, &layer->in, (uint32_t)row);
+  }
+  satkd_pad_row(layer, in, satkd_engine_slot(context, &layer->out, step));
+}
+
+int satkd_engine_compute(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step) {
+  const int8_t *in = satkd_engine_slot(context, &layer->in, step);
+  int8_t *out = satkd_engine_slot(context, &layer->out, step);
+  int status = SATKD_OK;
+  switch (layer->kind) {
+    case SATKD_ENGINE_CONVOLUTION:
+    case SATKD_ENGINE_DEPTHWISE_CONVOLUTION:
+      satkd_engine_convolution(model, context, layer, step);
+      break;
+    case SATKD_ENGINE_ADDITION:
+      satkd_add_row(layer, in, satkd_engine_slot(context, &layer->other, step), out);
+      break;
+    case SATKD_ENGINE_MAX_POOL:
+    case SATKD_ENGINE_AVERAGE_POOL:
+      satkd_engine_pool(model, context, layer, step);
+      break;
+    case SATKD_ENGINE_AVERAGE_POOL_BY_ROW:
+      satkd_engine_average_by_row(context, layer, step);
+      break;
+    case SATKD_ENGINE_MEAN:
+      satkd_engine_mean(context, layer, step);
+      break;
+    case SATKD_ENGINE_LOOKUP:
+      satkd_lookup_row(layer, (const int8_t *)satkd_engine_constant(model, layer->table), in, out);
+      break;
+    case SATKD_ENGINE_SOFTMAX:
+      satkd_softmax_row(layer, (const int32_t *)(const void *)satkd_engine_constant(model, layer->table), in, out);
+      break;
+    case SATKD_ENGINE_PAD:
+      satkd_engine_pad(context, layer, step);
+      break;
+    case SATKD_ENGINE_RESHAPE:
+      satkd_reshape_row(layer, in, step, &((int8_t *)context)[layer->out.start]);
+      break;
+    default:
+      status = SATKD_CORRUPT;
+      break;
+  }
+  return status;
+}

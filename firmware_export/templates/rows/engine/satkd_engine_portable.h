@@ -1,0 +1,65 @@
+/* Convolutions and additions in C99 for any processor, for satkd_engine_kernels.c: alone, or for layers that the kernels of a
+   core cannot run. */
+#ifndef SATKD_ENGINE_PORTABLE_H
+#define SATKD_ENGINE_PORTABLE_H
+
+#include "satkd_engine_arithmetic.h"
+#include "satkd_engine_kernels.h"
+
+static inline const int8_t *satkd_row(const satkd_window *window, int32_t y) {
+  return (y < SATKD_ENGINE_KERNEL_ROWS) ? window->rows[y] : satkd_find_row(window, y);
+}
+
+static int32_t satkd_dot(const int8_t *in, const int8_t *weights, int32_t count, int32_t initial) {
+  const int32_t fours = (int32_t)((uint32_t)count & ~(uint32_t)3);
+  int32_t sum = initial;
+  for (int32_t i = 0; i < fours; i += 4) {
+    sum = satkd_add(sum, ((int32_t)in[i] * weights[i]) + ((int32_t)in[i + 1] * weights[i + 1]));
+    sum = satkd_add(sum, ((int32_t)in[i + 2] * weights[i + 2]) + ((int32_t)in[i + 3] * weights[i + 3]));
+  }
+  for (int32_t i = fours; i < count; ++i) {
+    sum = satkd_add(sum, (int32_t)in[i] * weights[i]);
+  }
+  return sum;
+}
+
+static int8_t satkd_output(const satkd_engine_layer *layer, const satkd_weights *constants, int32_t channel, int32_t sum) {
+  const int32_t scaled = satkd_requantize(sum, constants->multipliers[channel], constants->shifts[channel]);
+  return satkd_clamp(satkd_add(scaled, layer->zero_point_out), layer->lowest, layer->highest);
+}
+
+/* reference/integer_ops/conv.h; fully_connected.h is its 1x1 case. */
+static void satkd_conv_row_portable(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                    const satkd_window *window, int8_t *out) {
+  const int32_t taps = layer->kernel_width * layer->channels_in;
+  const int32_t step = layer->stride_width * layer->channels_in;
+  for (int32_t x = 0; x < layer->width_out; ++x) {
+    const int8_t *weights = constants->weights;
+    for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
+      int32_t sum = constants->bias[channel];
+      for (int32_t y = 0; y < layer->kernel_height; ++y) {
+        const int8_t *row = satkd_row(window, y);
+        sum = satkd_dot(&row[x * step], weights, taps, sum);
+        weights = &weights[taps];
+      }
+      out[(x * layer->channels_out) + channel] = satkd_output(layer, constants, channel, sum);
+    }
+  }
+}
+
+static int32_t satkd_scale_term(int8_t code, int32_t zero_point, satkd_engine_scale scale) {
+  return satkd_requantize(((int32_t)code - zero_point) * 1048576, scale.multiplier, scale.shift);
+}
+
+/* reference/integer_ops/add.h; `out` may be `a` or `b`. */
+static void satkd_add_row_portable(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out) {
+  const int32_t count = layer->width_out * layer->channels_out;
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t sum = satkd_add(satkd_scale_term(a[i], layer->zero_point_in, layer->scale_in),
+                                  satkd_scale_term(b[i], layer->zero_point_other, layer->scale_other));
+    const int32_t scaled = satkd_requantize(sum, layer->scale_out.multiplier, layer->scale_out.shift);
+    out[i] = satkd_clamp(satkd_add(scaled, layer->zero_point_out), layer->lowest, layer->highest);
+  }
+}
+
+#endif /* SATKD_ENGINE_PORTABLE_H */

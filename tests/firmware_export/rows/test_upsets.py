@@ -1,0 +1,163 @@
+"""Whatever bit flips in what the engine works with: nothing outside the context is touched, and no wrong answer is OK.
+
+Flips of weights, tables and activations may change outputs; they must not do harm either.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import bare_metal
+import pytest
+import row_models
+import rows_runner
+
+from firmware_export.board import emulator
+from firmware_export.rows import naming
+from firmware_export.rows.compile import compile_rows
+from firmware_export.tflite import reader
+
+HARNESS = Path(__file__).parent / "upsets_harness.c"
+PRETRAINED = Path(__file__).parents[3] / "keras_satkd" / "pretrained"
+MACHINE = "mps2-an386"
+
+
+def _whole_rings():
+    """Every tensor is kept as a whole somewhere: a pool over the plane, a reshape, a dense layer."""
+
+    def build(builder, given):
+        x = builder.convolution(given, 4, (3, 3), (1, 1), "SAME", "RELU")
+        x = builder.reshape(x, (1, 4, 6, 8))
+        x = builder.pool("MAX_POOL_2D", x, (3, 3), (1, 1), "SAME", "NONE")
+        return builder.dense(builder.reshape(x, (1, 192)), 5, "NONE")
+
+    return row_models.model(build, (1, 8, 6, 3), seed=4, quantization=(1 / 255, -128))
+
+
+def _shipped(student):
+    return reader.read((PRETRAINED / f"{student}_eurosat_int8.tflite").read_bytes())
+
+
+MODELS = {"every layer": row_models.every_layer, "whole rings": _whole_rings}
+SHIPPED = ("resnet8", "resnet16")
+
+
+def _write(model, folder):
+    made = compile_rows(model, "make test")
+    for name, text in made.files.items():
+        (folder / name).write_text(text)
+    return [HARNESS, *(folder / name for name in made.files if name.endswith(".c") and name != "satkd_engine.c")]
+
+
+def _definitions(trials, stride):
+    return f"-DTRIALS={trials}", f"-DSTRIDE={stride}"
+
+
+def _on_host(model, folder, *, trials, stride=1):
+    """What came of the flips, by kind: the number told by a status, masked, and wrong."""
+    program = folder / "upsets"
+    flags = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", *rows_runner.SANITIZERS, "-DON_HOST", "-I", str(folder))
+    sources = map(str, _write(model, folder))
+    subprocess.run(["gcc", *flags, *_definitions(trials, stride), *sources, "-o", str(program)], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return _counts(done.stdout)
+
+
+def _counts(printed):
+    lines = [line.rsplit(maxsplit=3) for line in printed.splitlines()]
+    return {name: tuple(map(int, numbers)) for name, *numbers in lines}
+
+
+def _check(counts):
+    control = [
+        counts[name] for name in ("control between rows", "control between steps", "description before the image")
+    ]
+    assert all(told > 0 for told, _, _ in control)
+    assert all((masked, wrong) == (0, 0) for _, masked, wrong in control)
+    for name in ("description during the image", "several bits of control"):
+        told, _, wrong = counts.get(name, (1, 0, 0))
+        assert (told > 0, wrong) == (True, 0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_flips_on_the_host(name, tmp_path):
+    counts = _on_host(MODELS[name](), tmp_path, trials=200, stride=7)
+    _check(counts)
+    assert sum(counts["data"]) == sum(counts["activations"]) == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_every_flip_of_layers_and_schedule_during_an_image(name, tmp_path):
+    _check(_on_host(MODELS[name](), tmp_path, trials=1, stride=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", SHIPPED)
+def test_flips_in_shipped_students(student, tmp_path):
+    _check(_on_host(_shipped(student), tmp_path, trials=0))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(None in map(shutil.which, (bare_metal.COMPILER, emulator.EMULATOR)), reason=emulator.INSTALL)
+@pytest.mark.parametrize("name", [*MODELS, *SHIPPED])
+def test_flips_on_an_emulated_core(name, tmp_path):
+    """With guards around the context, the copy of it, and the copy of the model."""
+    model, trials = (MODELS[name](), 50) if name in MODELS else (_shipped(name), 0)
+    core = emulator.MACHINES[MACHINE]
+    flags = (*_definitions(trials, 31), "-I", str(tmp_path))
+    sources = _write(model, tmp_path)
+    objects = [bare_metal.compile_object(s, core, tmp_path / f"{i}.o", flags) for i, s in enumerate(sources)]
+    printed = emulator.run(bare_metal.link(objects, core, tmp_path / "upsets.elf"), MACHINE, timeout_seconds=600)
+    counts = _counts(printed)
+    _check(counts)
+    assert counts["guards"] == (0, 0, 0)
+
+
+def test_the_flips_reach_an_engine_without_checks(tmp_path):
+    """Without its checks the engine gives wrong answers, or touches other memory: the flips above would show it."""
+    sources = _write(row_models.every_layer(), tmp_path)
+    engine = tmp_path / "satkd_engine.c"
+    text = engine.read_text()
+    for check in (
+        "sum == state->position",
+        "step >= layer->steps",
+        "steps[i + 1u] != satkd_engine_layers(model)[i].steps",
+    ):
+        assert check in text
+        text = text.replace(check, "1" if "==" in check else "0")
+    engine.write_text(text)
+    program = tmp_path / "upsets"
+    flags = ("-std=c99", "-O1", *rows_runner.SANITIZERS, "-DON_HOST", *_definitions(0, 1), "-I", str(tmp_path))
+    subprocess.run(["gcc", *flags, *map(str, sources), "-o", str(program)], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode != 0 or any(wrong for _, _, wrong in _counts(done.stdout).values())
+
+
+def test_a_context_of_another_size_is_refused(tmp_path):
+    """A size from the header of another model; also the least size for other kernels than those compiled."""
+    made = compile_rows(row_models.every_layer(), "make test")
+    for name, text in made.files.items():
+        (tmp_path / name).write_text(text)
+    assert naming.file_name("satkd_model.h", "satkd") in made.files
+    (tmp_path / "main.c").write_text(
+        """
+        #include "satkd_model.h"
+        int main(void) {
+          static satkd_context context;
+          static uint8_t image[SATKD_ROWS * SATKD_ROW_BYTES];
+          int8_t out[SATKD_OUTPUTS];
+          const size_t least = SATKD_CONTEXT_BYTES_PORTABLE;
+          if (satkd_begin(&context, 0) != SATKD_WRONG_SIZE) return 1;
+          if (satkd_begin(&context, least - 1) != SATKD_WRONG_SIZE) return 2;
+          if (satkd_begin(&context, sizeof context + 1) != SATKD_WRONG_SIZE) return 3;
+          if (satkd_run(&context, least - 4, image, out) != SATKD_WRONG_SIZE) return 4;
+          if (satkd_begin(&context, least) != SATKD_OK) return 5;
+          return satkd_begin(&context, sizeof context) != SATKD_OK;
+        }
+        """
+    )
+    sources = [str(tmp_path / name) for name in (*made.files, "main.c") if name.endswith(".c")]
+    subprocess.run(["gcc", *rows_runner.WARNINGS, *sources, "-o", str(tmp_path / "main")], check=True)
+    assert subprocess.run([tmp_path / "main"], check=False).returncode == 0
