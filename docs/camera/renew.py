@@ -1,7 +1,7 @@
 """`python docs/camera/renew.py EuroSAT_RGB.zip`: score the shipped int8 models under the suite, and renew their tables.
 
-It runs `python -m keras_satkd.evaluate … --camera --json` on the test images, writes the results beside this file, and the
-tables of `docs/camera.md` and README from them.
+It runs `python -m keras_satkd.evaluate … --camera --json` on the test images and writes the results beside this file, and
+from them the tables of `docs/camera.md` and README.
 """
 
 import argparse
@@ -80,7 +80,8 @@ def main() -> None:
     for file in MODELS.values():
         model = f"shipped:{file}.tflite"
         command = [sys.executable, "-m", "keras_satkd.evaluate", model, "--data", data, "--camera", "--json"]
-        write_json(HERE / f"{file}.json", json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+        write_json(HERE / f"{file}.json", json.loads(printed))
     write_text(PAGE, page(read_text(PAGE), results()))
     write_text(README, readme(read_text(README), results()))
 
