@@ -1,7 +1,7 @@
 """`python docs/camera/renew.py EuroSAT_RGB.zip`: score the shipped int8 models under the suite, and renew their tables.
 
-It runs `python -m keras_satkd.evaluate … --camera --json` on the test images and writes the results beside this file, and
-from them the tables of `docs/camera.md` and README.
+It runs `python -m keras_satkd.evaluate … --camera --json` on the test images. It writes the results beside this file,
+and the tables of `docs/camera.md` and README.
 """
 
 import argparse
