@@ -84,7 +84,7 @@ DEFECTS = {
     "no rounding of the high product": ("mps2-an386", "smmlar", "smmla"),
     "no rounding of the shift": ("mps2-an386", "(uint32_t)1 << (right - 1u)", "0u * (right - 1u)"),
     "last weights forgotten": ("mps2-an386", "if (steps != depth)", "if (steps != depth && depth < 0)"),
-    "kernel rows apart wrongly": ("mps2-an386", "by_rows ? (depth - row_bytes) : 0", "0"),
+    "kernel rows apart wrongly": ("mps2-an386", "row_bytes, last * row_bytes)", "row_bytes, 0)"),
     "scratch overrun": ("mps2-an386", "scratch + (2 * row_bytes)", "scratch + (2 * row_bytes) + 1"),
     "halves of negatives up": ("mps3-an547", "vqaddq_s32(scaled, vshrq_n_s32(vandq_s32(scaled, right), 31))", "scaled"),
     "the same where all shift right": (

@@ -220,17 +220,72 @@ SATKD_SHARED void satkd_widen_odd_patches_4(const satkd_engine_layer *layer, con
 /* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
 #define SATKD_WHOLE_PATCHES_BYTES 2560
 
-SATKD_INLINE void satkd_convolve_by_rows_4(const satkd_engine_layer *layer, const satkd_weights *constants,
-                                           const int8_t *const *rows, int32_t start, int32_t step, int32_t *scratch,
-                                           const satkd_channels *channels, int8_t *out) {
-  const int32_t row_bytes = channels->depth;
+/* Where the four pixels that begin with `next` begin: the last four of a row may overlap those before. */
+SATKD_INLINE int32_t satkd_begin_of_4(const satkd_engine_layer *layer, int32_t next) {
+  int32_t x = next;
+  if (layer->width_out < 4) {
+    x = next / 4; /* a narrow row has each of its pixels computed four times */
+  } else if ((next + 4) > layer->width_out) {
+    x = layer->width_out - 4;
+  } else {
+    /* four more pixels */
+  }
+  return x;
+}
+
+SATKD_INLINE int32_t satkd_end_of_row(const satkd_engine_layer *layer) {
+  return (layer->width_out < 4) ? (4 * layer->width_out) : layer->width_out;
+}
+
+SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                              int32_t depth, int32_t skip) {
+  const satkd_channels channels = {
+      .count = layer->channels_out,
+      .depth = depth,
+      .skip = skip,
+      .multiplier = constants->multipliers,
+      .shift = constants->shifts,
+      .out_step = (layer->width_out < 4) ? 0 : layer->channels_out,
+      .output_zero_point = layer->zero_point_out,
+      .lowest = layer->lowest,
+      .highest = layer->highest,
+  };
+  return channels;
+}
+
+SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                         const int8_t *const *rows, int8_t *out, int32_t *scratch) {
+  const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t last = layer->kernel_height - 1;
+  const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   int32_t *const sums = scratch + (2 * row_bytes);
-  for (int32_t y = 0; y <= last; ++y) {
-    const bool is_first = (y == 0);
-    satkd_widen_4(rows[y] + start, step, row_bytes, scratch);
-    satkd_channels_4(channels, scratch, constants->weights + (y * row_bytes), is_first ? constants->bias : sums,
-                     is_first ? 0 : 1, is_first ? 1 : 4, (y == last) ? NULL : sums, out);
+  const satkd_channels channels = satkd_channels_of(layer, constants, row_bytes, last * row_bytes);
+  for (int32_t next = 0; next < satkd_end_of_row(layer); next += 4) {
+    const int32_t x = satkd_begin_of_4(layer, next);
+    for (int32_t y = 0; y <= last; ++y) {
+      satkd_widen_4(rows[y] + (x * pixel_bytes), (layer->width_out < 4) ? 0 : pixel_bytes, row_bytes, scratch);
+      satkd_channels_4(&channels, scratch, constants->weights + (y * row_bytes), (y == 0) ? constants->bias : sums,
+                       (y == 0) ? 0 : 1, (y == 0) ? 1 : 4, (y == last) ? NULL : sums,
+                       out + (x * layer->channels_out));
+    }
+  }
+}
+
+SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                       const int8_t *const *rows, int8_t *out, int32_t *scratch) {
+  const int32_t row_bytes = layer->kernel_width * layer->channels_in;
+  const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
+  const int32_t step = (layer->width_out < 4) ? 0 : pixel_bytes;
+  const satkd_channels channels = satkd_channels_of(layer, constants, layer->kernel_height * row_bytes, 0);
+  for (int32_t next = 0; next < satkd_end_of_row(layer); next += 4) {
+    const int32_t x = satkd_begin_of_4(layer, next);
+    if ((row_bytes % 4) == 0) {
+      satkd_widen_patches_4(layer, rows, x * pixel_bytes, step, scratch);
+    } else {
+      satkd_widen_odd_patches_4(layer, rows, x * pixel_bytes, step, scratch);
+    }
+    satkd_channels_4(&channels, scratch, constants->weights, constants->bias, 0, 1, NULL,
+                     out + (x * layer->channels_out));
   }
 }
 
@@ -239,37 +294,10 @@ SATKD_INLINE void satkd_convolve_by_rows_4(const satkd_engine_layer *layer, cons
 void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
                     int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
-  const int32_t depth = layer->kernel_height * row_bytes;
-  const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
-  const int32_t pixels = (layer->width_out < 4) ? 1 : 4; /* a narrow row has each of its pixels computed four times */
-  const int32_t step = (pixels == 1) ? 0 : pixel_bytes;
-  const bool has_words = (row_bytes % 4) == 0;
-  const bool by_rows = has_words && ((8 * depth) > SATKD_WHOLE_PATCHES_BYTES);
-  const satkd_channels channels = {
-      .count = layer->channels_out,
-      .depth = by_rows ? row_bytes : depth,
-      .skip = by_rows ? (depth - row_bytes) : 0,
-      .multiplier = constants->multipliers,
-      .shift = constants->shifts,
-      .out_step = (pixels == 1) ? 0 : layer->channels_out,
-      .output_zero_point = layer->zero_point_out,
-      .lowest = layer->lowest,
-      .highest = layer->highest,
-  };
-  for (int32_t next = 0; next < layer->width_out; next += pixels) {
-    /* The last four may overlap those before. */
-    const int32_t x = ((next + pixels) > layer->width_out) ? (layer->width_out - pixels) : next;
-    int8_t *const to = out + (x * layer->channels_out);
-    if (by_rows) {
-      satkd_convolve_by_rows_4(layer, constants, window->rows, x * pixel_bytes, step, scratch, &channels, to);
-    } else {
-      if (has_words) {
-        satkd_widen_patches_4(layer, window->rows, x * pixel_bytes, step, scratch);
-      } else {
-        satkd_widen_odd_patches_4(layer, window->rows, x * pixel_bytes, step, scratch);
-      }
-      satkd_channels_4(&channels, scratch, constants->weights, constants->bias, 0, 1, NULL, to);
-    }
+  if (((row_bytes % 4) == 0) && ((8 * layer->kernel_height * row_bytes) > SATKD_WHOLE_PATCHES_BYTES)) {
+    satkd_convolve_by_rows(layer, constants, window->rows, out, scratch);
+  } else {
+    satkd_convolve_whole(layer, constants, window->rows, out, scratch);
   }
 }
 
