@@ -1,7 +1,7 @@
 """`python docs/camera/renew.py EuroSAT_RGB.zip`: score the shipped int8 models under the suite, and renew their tables.
 
 It runs `python -m keras_satkd.evaluate … --camera --json` on the test images. It writes the results beside this file,
-and the tables of `docs/camera.md` and README.
+and the tables of `docs/camera.md`, `docs/board.md` and README.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from keras_satkd.evaluation.camera import table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "camera.md"
+BOARD = HERE.parent / "board.md"
 README = HERE.parent.parent / "README.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 MODELS = {"ResNet8": "resnet8_eurosat_int8", "ResNet16": "resnet16_eurosat_int8"}
@@ -58,6 +59,25 @@ def readme(text: str, found: dict[str, dict[str, Any]]) -> str:
     return _replaced(text, markdown_table(["accuracy of int8 models, %", *found], rows))
 
 
+def board(text: str, found: dict[str, dict[str, Any]]) -> str:
+    """The text of `docs/board.md` with a table of thresholds between its markers."""
+    rows = []
+    for name, result in found.items():
+        curves = result["risk"]["curves"]
+        answered = [_percent([curve["at_threshold"]["coverage"]]) for curve in curves]
+        wrong = [f"{100 * curve['at_threshold']['risk']:.2f}" for curve in curves]
+        cells = (f"{share} / {rate}" for share, rate in zip(answered, wrong, strict=True))
+        rows.append([name, str(result["risk"]["threshold"]), *cells])
+    headings = [
+        "shipped model",
+        "threshold, codes",
+        "% answered / % of these wrong: test images",
+        "the same behind the sensor `healthy`",
+        "behind `poor`",
+    ]
+    return _replaced(text, markdown_table(headings, rows))
+
+
 def _accuracies(suite: dict[str, Any], kind: str, severities: Sequence[float]) -> list[float]:
     measured = suite["kinds"][kind]
     return [measured["accuracy"][measured["severities"].index(severity)] for severity in severities]
@@ -83,6 +103,7 @@ def main() -> None:
         printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
         write_json(HERE / f"{file}.json", json.loads(printed))
     write_text(PAGE, page(read_text(PAGE), results()))
+    write_text(BOARD, board(read_text(BOARD), results()))
     write_text(README, readme(read_text(README), results()))
 
 

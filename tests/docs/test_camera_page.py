@@ -10,7 +10,7 @@ from markdown_text import ROOT, text
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.models import pretrained
 
-PAGE, README = text(ROOT / "docs" / "camera.md"), text(ROOT / "README.md")
+PAGE, BOARD, README = (text(ROOT / page) for page in ("docs/camera.md", "docs/board.md", "README.md"))
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,7 @@ def renew():
 def test_the_tables_are_those_of_the_results(renew):
     found = renew.results()
     assert renew.page(PAGE, found) == PAGE
+    assert renew.board(BOARD, found) == BOARD
     assert renew.readme(README, found) == README
 
 
@@ -32,7 +33,8 @@ def test_what_was_measured_is_replaced(renew):
     found = renew.results()
     other = json.loads(json.dumps(found))
     other["ResNet8"]["camera"]["clean"] = 0.1234
-    for write, current in ((renew.page, PAGE), (renew.readme, README)):
+    other["ResNet8"]["risk"]["threshold"] = 12.3
+    for write, current in ((renew.page, PAGE), (renew.board, BOARD), (renew.readme, README)):
         changed = write(current, other)
         assert "| 12.3 |" in changed
         assert write(changed, found) == current
