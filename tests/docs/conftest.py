@@ -1,6 +1,7 @@
 """The modules beside the pages, which are no package."""
 
 import importlib
+import importlib.util
 import sys
 
 import pytest
@@ -26,3 +27,12 @@ def docs_module():
 def docs_command_line(docs_module):
     """`docs/command_line.py`."""
     return docs_module("command_line")
+
+
+@pytest.fixture(scope="module")
+def renew(request):
+    """`renew.py` in the module's `FOLDER` of docs, which writes what was measured into pages, as a module."""
+    spec = importlib.util.spec_from_file_location("renew", ROOT / "docs" / request.module.FOLDER / "renew.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,25 +1,15 @@
 """The tables of the camera page and of README are those of the results, and the results are of the shipped models."""
 
 import hashlib
-import importlib.util
 import json
 
-import pytest
 from markdown_text import ROOT, text
 
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.models import pretrained
 
+FOLDER = "camera"
 PAGE, BOARD, README = (text(ROOT / page) for page in ("docs/camera.md", "docs/board.md", "README.md"))
-
-
-@pytest.fixture(scope="module")
-def renew():
-    """`docs/camera/renew.py` as a module."""
-    spec = importlib.util.spec_from_file_location("renew", ROOT / "docs" / "camera" / "renew.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_tables_are_those_of_the_results(renew):

@@ -1,25 +1,15 @@
 """The drift page shows what was measured, and the results beside it are of the shipped model."""
 
-import importlib.util
 import json
 
-import pytest
 from markdown_text import ROOT, text
 
 from firmware_export.drift import statistics
 from keras_satkd.evaluation.drift import ALL_KINDS
 from keras_satkd.models import pretrained
 
+FOLDER = "drift"
 PAGE = text(ROOT / "docs" / "drift.md")
-
-
-@pytest.fixture(scope="module")
-def renew():
-    """`docs/drift/renew.py` as a module."""
-    spec = importlib.util.spec_from_file_location("renew", ROOT / "docs" / "drift" / "renew.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_page_is_that_of_the_results(renew):
