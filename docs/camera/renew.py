@@ -25,14 +25,14 @@ MODELS = {"ResNet8": "resnet8_eurosat_int8", "ResNet16": "resnet16_eurosat_int8"
 """Shipped models by name; `FILE.json` holds their results."""
 
 README_ROWS = {
-    "noise, SNR": ("snr", (50, 20, 10)),
-    "blur, PSF σ in pixels": ("psf", (0.6, 0.8, 1.4)),
-    "JPEG, quality": ("jpeg", (90, 60)),
-    "column gain, %": ("prnu", (5,)),
-    "haze, transmission (never in training)": ("haze", (0.9, 0.8)),
-    "band shift in pixels (never in training)": ("registration", (0.5, 1)),
+    "noise, SNR {}": ("snr", (50, 20, 10)),
+    "blur, PSF of σ = {} pixels": ("psf", (0.6, 0.8, 1.4)),
+    "JPEG, quality {}": ("jpeg", (90, 60)),
+    "column gain, {} %": ("prnu", (5,)),
+    "haze, transmission {} (never in training)": ("haze", (0.9, 0.8)),
+    "bands shifted by {} pixels (never in training)": ("registration", (0.5, 1)),
 }
-"""Rows of README's table: a kind of the suite, and some of its severities."""
+"""Rows of README's table, each with a kind of the suite and some of its severities."""
 
 
 def results() -> dict[str, dict[str, Any]]:
@@ -52,7 +52,7 @@ def readme(text: str, found: dict[str, dict[str, Any]]) -> str:
     rows = [["clean", *(_percent([suite["clean"]]) for suite in suites)]]
     for name, (kind, severities) in README_ROWS.items():
         values = " / ".join(f"{severity:g}" for severity in severities)
-        rows.append([f"{name} {values}", *(_percent(_accuracies(suite, kind, severities)) for suite in suites)])
+        rows.append([name.format(values), *(_percent(_accuracies(suite, kind, severities)) for suite in suites)])
     means = ("mean", "mean_trained", "mean_held_out")
     label = "mean over all kinds / in training / never in training"
     rows.append([label, *(_percent([suite[mean] for mean in means]) for suite in suites)])
