@@ -179,7 +179,7 @@ def _drift() -> dict:
 def _export(codes: np.ndarray, labels: np.ndarray) -> dict:
     chosen = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
     rows = zip(*(column.tolist() for column in vars(chosen.curve).values()), strict=True)
-    parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None, operators=14)
+    parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None)
     return {
         "command": "python -m firmware_export student_int8.tflite --out firmware",
         "sha256": "a" * 64,
