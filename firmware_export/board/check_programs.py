@@ -10,7 +10,7 @@ from firmware_export.common import defaults
 from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
-from firmware_export.rows import compile, engine, golden, naming
+from firmware_export.rows import engine, naming
 
 REMEDY = "give a folder that python -m firmware_export wrote"
 
@@ -72,7 +72,7 @@ def _tflm(report: Mapping[str, Any]) -> Program:
 
 def _rows(report: Mapping[str, Any]) -> Program:
     prefix = _prefix(report)
-    names = [*(naming.file_name(name, prefix) for name in (*compile.FILES, *golden.FILES)), *engine.files()]
+    names = [*(naming.file_name(name, prefix) for name in (*naming.MODEL_FILES, *naming.GOLDEN_FILES)), *engine.files()]
     return Program(
         sources=tuple(name for name in names if name.endswith(".c")),
         headers=tuple(name for name in names if name.endswith(".h")),

@@ -16,9 +16,6 @@ from firmware_export.rows.plan import Ring, plan
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 
-FILES = ("satkd_model.c", "satkd_model.h")
-"""The files that `compile_rows` generates, sorted, with the default prefix; the engine's own are `engine.files()`."""
-
 
 @dataclass(frozen=True)
 class RingReport:
@@ -98,7 +95,7 @@ def compile_rows(model: Model, command: str, prefix: str = defaults.ENGINE_PREFI
     check(planned)
     compiled = image(planned, prefix)
     values = {**provenance(model, command), **_template_values(compiled, model.graph, prefix)}
-    names = {naming.file_name(name, prefix): name for name in FILES}
+    names = {naming.file_name(name, prefix): name for name in naming.MODEL_FILES}
     return RowsModel(
         {file: render_template(f"rows/{name}", values) for file, name in names.items()} | dict(engine.files()),
         RowsReport(

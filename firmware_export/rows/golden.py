@@ -10,9 +10,6 @@ from firmware_export.rows.compile import RowsModel, provenance
 from firmware_export.tflite.model import Model
 from firmware_export.verify.golden_vectors import GoldenVectors
 
-FILES = ("satkd_golden.c", "satkd_golden.h")
-"""The files that `render` generates, sorted, with the default prefix."""
-
 
 def render(
     model: Model, command: str, rows: RowsModel, golden: GoldenVectors, *, images_are_real: bool
@@ -43,7 +40,7 @@ def render(
         "golden_inputs": list(map(_lines, golden.inputs)),
         "golden_outputs": list(map(_lines, golden.outputs)),
     }
-    return {naming.file_name(name, prefix): render_template(f"rows/{name}", context) for name in FILES}
+    return {naming.file_name(name, prefix): render_template(f"rows/{name}", context) for name in naming.GOLDEN_FILES}
 
 
 def _lines(codes: np.ndarray) -> str:

@@ -9,6 +9,12 @@ from firmware_export.common.errors import UserError
 ENGINE = "satkd_engine"
 """The prefix of the engine's functions."""
 
+MODEL_FILES = ("satkd_model.c", "satkd_model.h")
+"""The files that `compile.compile_rows` generates, sorted, with the default prefix."""
+
+GOLDEN_FILES = ("satkd_golden.c", "satkd_golden.h")
+"""The files that `golden.render` generates, sorted, with the default prefix."""
+
 
 def check_prefix(prefix: str) -> None:
     """Reject a prefix that gives names reserved in C or C++, or whose macros could equal those of another prefix.
