@@ -71,8 +71,8 @@ def board(text: str, found: dict[str, dict[str, Any]]) -> str:
     headings = [
         "shipped model",
         "threshold, codes",
-        "% answered / % of these wrong: test images",
-        "the same behind the sensor `healthy`",
+        "test images: answered / wrong among these, %",
+        "behind the sensor `healthy`",
         "behind `poor`",
     ]
     return _replaced(text, markdown_table(headings, rows))
