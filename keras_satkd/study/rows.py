@@ -20,7 +20,7 @@ ROWS: dict[str, dict[str, object]] = {
         "distillation.weighting.rule": "confidence",
         "distillation.sensor_noise": 0.2,
     },
-    # The loss of the shipped students (preset `eurosat_long`) with the schedule of this study.
+    # The loss of the preset `eurosat_long` with the schedule of this study.
     "best recipe: three teachers": {
         "teachers.names": list(EUROSAT_TEACHERS),
         "distillation.temperature": 3.0,
