@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import read
 from keras_satkd.camera.sensor import captured, examples
 from keras_satkd.config import FirmwareConfig
@@ -39,6 +40,7 @@ def score_models(
     test = inputs.split.test
     images, labels = test.images, test.labels
     post_training, int8 = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
+    exported = read(int8)
     networks = {teacher_model(teacher.name): (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
     networks["float"] = student, _student_logits(student)
     models = {name: _predictor(name, logits_of) for name, (_, logits_of) in networks.items()}
@@ -67,8 +69,8 @@ def score_models(
             "int8": int8_cost(int8, images),
         },
         camera=_behind_camera(inputs, models, chosen, true),
-        risk=_risk(run, inputs),
-        drift=_drift(int8, inputs, run.config.firmware),
+        risk=_risk(run, inputs, exported),
+        drift=_drift(run.config.firmware, inputs, exported),
     )
 
 
@@ -85,24 +87,23 @@ def _behind_camera(
     return found
 
 
-def _risk(run: Run, inputs: Inputs) -> dict[str, Any]:
+def _risk(run: Run, inputs: Inputs, exported: Model) -> dict[str, Any]:
     """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
     sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples()
-    test, file = inputs.split.test, run.path(INT8_FILE)
-    codes_of = partial(predict_int8, read(file.read_bytes()))
-    return risk.curves(codes_of, test.images, test.labels, sensors, abstention_threshold(file))
+    test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
+    return risk.curves(partial(predict_int8, exported), test.images, test.labels, sensors, threshold)
 
 
-def _drift(int8: bytes, inputs: Inputs, settings: FirmwareConfig) -> dict[str, Any] | None:
+def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model) -> dict[str, Any] | None:
     """False alarms and detections of the drift monitor behind the run's camera; None if there is none."""
     if inputs.camera is None:
         return None
-    model, (validation, test) = read(int8), (inputs.split.validation, inputs.split.test)
+    validation, test = inputs.split.validation, inputs.split.test
     reference, images = (captured(inputs.camera, inputs.sensor, part.images) for part in (validation, test))
-    monitor = drift.monitor_of(model, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
+    monitor = drift.monitor_of(exported, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
     if drift.obstacle(monitor, test.labels) is not None:
         return None
-    return drift.evaluate(monitor, model, images, test.labels)
+    return drift.evaluate(monitor, exported, images, test.labels)
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

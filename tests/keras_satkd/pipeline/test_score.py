@@ -7,6 +7,7 @@ from tests_support import tiny_network
 
 from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
+from firmware_export.tflite.reader import read
 from keras_satkd.camera import sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.camera.training import Mixture
@@ -87,7 +88,7 @@ def test_risk_behind_the_runs_sensor_at_the_exported_threshold(tmp_path, image_s
     run.path(INT8_FILE).write_bytes(model)
     export = {"given_sha256": hashlib.sha256(model).hexdigest(), "unsure": {"least_margin": 7, "error_rate": 0.02}}
     write_json(run.path("firmware", "export.json"), export)
-    found = score._risk(run, Inputs(split, {}, [], camera, poor))
+    found = score._risk(run, Inputs(split, {}, [], camera, poor), read(model))
     assert found["threshold"] == 7
     assert [curve["sensor"] for curve in found["curves"]] == names
 
