@@ -87,6 +87,9 @@ def stop_when(process: subprocess.Popen, reached, by: signal.Signals, patience: 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> dict:
     """A run that Ctrl-C stopped in its distillation, that was killed in its quantization, and then finished."""
+    # A shell without job control starts its background jobs with SIGINT ignored, and a child inherits that; a signal
+    # that is handled here has its default again in the child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = tmp_path_factory.mktemp("pipeline")
     config, workdir = configuration(folder), folder / "run"
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
@@ -101,6 +104,7 @@ def finished(tmp_path_factory) -> dict:
         ):
             stop_when(process, lambda phase=phase: len(rows(workdir, phase)) >= 1, by)
         seen[phase], ended[phase] = rows(workdir, phase), (process.returncode, said.read_text())
+    signal.signal(signal.SIGINT, before)
     again = shlex.split(ended["distillation"][1].splitlines()[-1].partition(": ")[2])
     done = subprocess.run(again, capture_output=True, text=True, env=environment, check=False, timeout=1800)
     assert done.returncode == 0, done.stderr
