@@ -49,6 +49,10 @@ class DataConfig(_Strict):
     """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
     image_size: Count = 64
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
+    split: Literal["auto", "own", "new"] = "auto"
+    """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
+    splits of TFDS. Missing parts are taken from its training images. `new`: all images are split by the fractions;
+    `auto`: own, if there are any."""
     validation_fraction: Fraction = 0.1
     """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2

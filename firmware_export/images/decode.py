@@ -26,11 +26,19 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An image that is not yet read: its name in the set, its class, and a function that reads its bytes."""
+    """An image that is not yet read.
+
+    Attributes:
+        file: its name in the set.
+        label: its class.
+        read: returns its bytes.
+        part: one of `image_set.PARTS`, if the set came split.
+    """
 
     file: str
     label: int
     read: Callable[[], bytes]
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def decode_all(
     An image that cannot be read or decoded is left out and listed in `unreadable`.
 
     Args:
-        images: the images; the result keeps their order.
+        images: the images; the result keeps their order. Either all have a part or none has.
         total: upper bound on the number of images.
         class_names: the labels are positions in this tuple.
         shape: height, width, and 3 channels (RGB) or 1 (gray).
@@ -73,8 +81,7 @@ def decode_all(
         UserError: the decoded images do not fit in memory.
     """
     pixels = empty_images(total, shape)
-    files: list[str] = []
-    labels: list[int] = []
+    readable: list[EncodedImage] = []
     unreadable: list[str] = []
     sizes: Counter[str] = Counter()
     remaining = iter(images)
@@ -84,12 +91,17 @@ def decode_all(
                 if isinstance(outcome, str):
                     unreadable.append(f"{image.file}: {outcome}")
                     continue
-                pixels[len(files)], size = outcome
-                files.append(image.file)
-                labels.append(image.label)
+                pixels[len(readable)], size = outcome
+                readable.append(image)
                 sizes[size] += 1
             progress.update(len(chunk))
-    image_set = ImageSet(pixels[: len(files)], np.array(labels, np.int32), tuple(files), class_names)
+    image_set = ImageSet(
+        pixels[: len(readable)],
+        np.array([image.label for image in readable], np.int32),
+        tuple(image.file for image in readable),
+        class_names,
+        tuple(image.part for image in readable if image.part is not None),
+    )
     return Decoded(image_set, tuple(unreadable), dict(sizes.most_common()))
 
 

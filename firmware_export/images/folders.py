@@ -17,8 +17,13 @@ logger = logging.getLogger("firmware_export")
 
 LAYOUT = "expected one subfolder per class (Forest/…, River/…)"
 
-# Folder names of data sets that come split. The parts are merged and split again, as with TFDS.
-_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+# Names of the parts of data sets that come split, without endings such as in `train_images` and `TestSet`.
+_PART_NAMES = {
+    "train": ("train", "training", "trn"),
+    "validation": ("val", "valid", "validation", "dev", "development"),
+    "test": ("test", "testing", "tst"),
+}
+_PART_ENDINGS = ("", "data", "image", "images", "img", "imgs", "set", "split")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class ImageFiles:
         images: sorted by name.
         class_names: sorted.
         fingerprint: as `FoundImages.fingerprint`.
-        parts: folder names of the splits (`train`, `test`) that the data set came with; empty if it was not split.
+        parts: names of the folders (`train`, `dev`) that split the data set; empty if it does not come split. Each
+            image then has its part.
     """
 
     images: tuple[EncodedImage, ...]
@@ -73,6 +79,19 @@ def find_images(path: Path) -> FoundImages:
     return _search_folder(path) if path.is_dir() else _search_zip(path)
 
 
+def part_of(name: str) -> str | None:
+    """The part, of `image_set.PARTS`, that a folder or a split of this name contains (`Dev`, `test_images`)."""
+    letters = "".join(letter for letter in name.lower() if letter.isalpha())
+    return next(
+        (
+            part
+            for part, names in _PART_NAMES.items()
+            if letters in (start + ending for start in names for ending in _PART_ENDINGS)
+        ),
+        None,
+    )
+
+
 def open_images(path: Path) -> ImageFiles:
     """Find the images of `path`, a folder with one subfolder per class or a zip of one, and their classes.
 
@@ -94,12 +113,18 @@ def open_images(path: Path) -> ImageFiles:
         raise UserError(f"{path} has images of only one class ({class_names[0]!r}): {LAYOUT}, at least two")
     _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
     label = {name: position for position, name in enumerate(class_names)}
+    is_split = class_depth > wrapping
     images = tuple(
-        EncodedImage("/".join(parts[wrapping:]), label[parts[class_depth]], found.readers[name])
+        EncodedImage(
+            "/".join(parts[wrapping:]),
+            label[parts[class_depth]],
+            found.readers[name],
+            part_of(parts[wrapping]) if is_split else None,
+        )
         for name, parts in members
     )
-    divided = {parts[wrapping] for _, parts in members} if class_depth > wrapping else set()
-    return ImageFiles(images, class_names, found.fingerprint, tuple(sorted(divided)))
+    divided = sorted({parts[wrapping] for _, parts in members}) if is_split else ()
+    return ImageFiles(images, class_names, found.fingerprint, tuple(divided))
 
 
 def _search_folder(root: Path) -> FoundImages:
@@ -181,8 +206,8 @@ def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
     while len(below := {parts[depth] for parts in folders if len(parts) > depth}) == 1:
         depth += 1
     if below:
-        divided = {part.lower() for part in below} <= _PARTS
-        return depth, depth + divided
+        is_split = all(part_of(name) for name in below)
+        return depth, depth + is_split
     if depth == 0:
         raise UserError(f"{path} has images but no class folders: {LAYOUT}")
     deepest = max(folders, key=len)[-1]

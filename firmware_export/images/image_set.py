@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+PARTS = ("train", "validation", "test")
+"""Names of the parts of a split."""
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -16,12 +19,14 @@ class ImageSet:
         files: N unique names that do not depend on where the data set is stored: the path that starts at the class
             folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
         class_names: sorted.
+        parts: N of `PARTS`, if the set came split; otherwise empty.
     """
 
     images: np.ndarray
     labels: np.ndarray
     files: tuple[str, ...]
     class_names: tuple[str, ...]
+    parts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """N."""
@@ -31,4 +36,5 @@ class ImageSet:
         """The images at `indices` (integers, [M]), in that order, copied into memory."""
         indices = np.asarray(indices, dtype=np.intp)
         files = tuple(self.files[index] for index in indices)
-        return ImageSet(np.asarray(self.images[indices]), self.labels[indices], files, self.class_names)
+        parts = tuple(self.parts[index] for index in indices) if self.parts else ()
+        return ImageSet(np.asarray(self.images[indices]), self.labels[indices], files, self.class_names, parts)

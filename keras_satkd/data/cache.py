@@ -17,7 +17,7 @@ from firmware_export.images.image_set import ImageSet
 logger = logging.getLogger("keras_satkd")
 
 # Increase it when decoding changes, so that older entries are no longer used.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:
@@ -63,6 +63,7 @@ def _write(entry: Path, decoded: Decoded) -> None:
         "unreadable": decoded.unreadable,
         "labels": image_set.labels.tolist(),
         "files": image_set.files,
+        "parts": image_set.parts,
     }
     # Written last, because an entry counts as complete once its description exists.
     files.write_text(entry.with_suffix(".json"), json.dumps(description))
@@ -73,7 +74,9 @@ def _read(entry: Path) -> Decoded:
     images = np.load(entry.with_suffix(".npy"), mmap_mode="r")
     labels = np.array(description["labels"], np.int32)
     names = tuple(description["files"])
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images) == len(labels) == len(names):
+    parts = tuple(description["parts"])
+    numbers = {len(images), len(labels), len(names), len(parts) or len(names)}
+    if images.dtype != np.uint8 or images.ndim != 4 or len(numbers) > 1:
         raise ValueError("the images do not match their description")
-    image_set = ImageSet(images, labels, names, tuple(description["class_names"]))
+    image_set = ImageSet(images, labels, names, tuple(description["class_names"]), parts)
     return Decoded(image_set, tuple(description["unreadable"]), dict(description["sizes"]))

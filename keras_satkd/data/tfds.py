@@ -12,6 +12,7 @@ from tensorflow_datasets.core.download import downloader
 
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.images.decode import Decoded, EncodedImage, decode_all
+from firmware_export.images.folders import part_of
 from keras_satkd.config import DataConfig
 from keras_satkd.data.cache import cached
 
@@ -25,7 +26,8 @@ _DOWNLOAD_RETRIES = 3
 def load(settings: DataConfig) -> Decoded:
     """All splits of the TFDS builder `settings.source` in one set, prepared in `settings.data_dir`.
 
-    Files are named `split:position`. Examples without a class (label below 0) are omitted.
+    The set comes split if it has several splits, and the name of each tells its part. Files are named `split:position`.
+    Examples without a class (label below 0) are omitted.
 
     Raises:
         UserError: the builder or configuration does not exist, has no image and class label, or cannot be downloaded.
@@ -120,14 +122,18 @@ def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_siz
     # Pillow decodes, as for image files, so a data set gives the same pixels from TFDS and from files.
     wanted = tfds.decode.PartialDecoding({image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()})
 
+    parts = {name: part_of(name) for name in builder.info.splits}
+    is_split = len(parts) > 1 and None not in parts.values()
+
     def examples() -> Iterator[EncodedImage]:
-        for part in sorted(builder.info.splits):
+        for part in sorted(parts):
             read = tfds.ReadConfig(interleave_cycle_length=1)
             dataset = builder.as_dataset(split=part, shuffle_files=False, read_config=read, decoders=wanted)
             for index, example in enumerate(dataset.as_numpy_iterator()):
                 if example[label] >= 0:
                     content = functools.partial(bytes, example[image])
-                    yield EncodedImage(f"{part}:{index}", int(position[example[label]]), content)
+                    own = parts[part] if is_split else None
+                    yield EncodedImage(f"{part}:{index}", int(position[example[label]]), content, own)
 
     total = sum(part.num_examples for part in builder.info.splits.values())
     return decode_all(examples(), total, class_names, (image_size, image_size, 3))

@@ -92,6 +92,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         sensors.mixture(config.camera, sensor),
         sensor,
     )
+    logger.info("%s: %s", config.data.source, inputs.split.summary())
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
         raise UserError(

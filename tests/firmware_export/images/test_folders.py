@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.folders import find_images, is_folder_or_zip, open_images
+from firmware_export.images.folders import find_images, is_folder_or_zip, open_images, part_of
 
 TWO_CLASSES = {"Forest/1.png": 10, "Forest/2.png": 11, "River/1.png": 12}
 EMPTY = {"set/Lake/notes.txt": b"text", "set/Snow/deep/notes.txt": b"text"}
@@ -98,8 +98,42 @@ def test_parts_are_told(make):
     )
 
 
+def test_each_image_of_a_split_set_has_its_part(make):
+    folders = {"train_images": "train", "Dev": "validation", "TestSet": "test"}
+    found = open_images(make({f"set/{folder}/{name}": 1 for folder in folders for name in NAMES}))
+    assert {image.file: image.part for image in found.images} == {
+        f"{folder}/{name}": part for folder, part in folders.items() for name in NAMES
+    }
+
+
 def test_an_undivided_set_has_no_parts(make):
-    assert open_images(make({f"validation/{name}": 1 for name in NAMES})).parts == ()
+    found = open_images(make({f"validation/{name}": 1 for name in NAMES}))
+    assert found.parts == ()
+    assert {image.part for image in found.images} == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("train", "train"),
+        ("Training", "train"),
+        ("train_images", "train"),
+        ("val", "validation"),
+        ("VALID", "validation"),
+        ("dev-set", "validation"),
+        ("test.data", "test"),
+        ("Forest", None),
+        ("trainstation", None),
+        ("", None),
+    ],
+)
+def test_names_of_parts(name, part):
+    assert part_of(name) == part
+
+
+def test_a_class_beside_names_of_parts_is_a_class(make):
+    found = open_images(make({"train/1.png": 1, "tram/1.png": 2}))
+    assert found.class_names == ("train", "tram")
 
 
 def test_images_are_found_without_classes(make):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from firmware_export.images.image_set import ImageSet
@@ -7,6 +9,7 @@ THREE = ImageSet(
     np.array([0, 1, 1], np.int32),
     ("Forest/1.png", "River/1.png", "River/2.png"),
     ("Forest", "River"),
+    ("train", "test", "train"),
 )
 
 
@@ -20,12 +23,17 @@ def test_images_are_taken_in_the_order_asked_for_with_labels_and_names():
     assert taken.labels.tolist() == [1, 0]
     assert taken.files == ("River/2.png", "Forest/1.png")
     assert taken.class_names == THREE.class_names
+    assert taken.parts == ("train", "train")
 
 
 def test_taken_images_are_a_copy():
     taken = THREE.take(range(3))
     taken.images[:] = 99
     assert THREE.images.max() == 11
+
+
+def test_a_set_that_is_not_split_stays_so():
+    assert replace(THREE, parts=()).take([1]).parts == ()
 
 
 def test_none_can_be_taken():

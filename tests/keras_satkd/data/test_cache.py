@@ -13,6 +13,7 @@ DECODED = Decoded(
         np.array([1, 0], np.int32),
         ("River/ä.png", "Forest/1.png"),
         ("Forest", "River"),
+        ("test", "train"),
     ),
     unreadable=("Forest/2.png: cut short",),
     sizes={"4x4": 2},
@@ -39,6 +40,7 @@ def assert_same(decoded):
     assert decoded.image_set.labels.dtype == np.int32
     assert decoded.image_set.files == DECODED.image_set.files
     assert decoded.image_set.class_names == DECODED.image_set.class_names
+    assert decoded.image_set.parts == DECODED.image_set.parts
     assert (decoded.unreadable, decoded.sizes) == (DECODED.unreadable, DECODED.sizes)
 
 

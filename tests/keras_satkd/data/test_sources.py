@@ -43,6 +43,24 @@ def test_folder_and_zip_of_it_give_the_same_images_and_split(image_folder, image
     assert sources.split(one, settings("")).sha256 == sources.split(other, settings("")).sha256
 
 
+def test_a_set_that_comes_split_keeps_its_parts_and_classes(image_folder, settings):
+    parts = {"train": "train", "dev": "validation", "test": "test"}
+    image_set = sources.load(settings(image_folder({f"{part}/{name}": 1 for part in parts for name in SIX})))
+    assert image_set.class_names == ("Forest", "River")
+    found = sources.split(image_set, settings(""))
+    assert found.summary() == "2 classes; images: 6 train, 6 validation, 6 test (the set's own parts)"
+    assert {part: {file.split("/")[0] for file in files} for part, files in found.file_list().items()} == {
+        part: {folder} for folder, part in parts.items()
+    }
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="../shared is absent")
+def test_case_train_dev_test(settings):
+    image_set = sources.load(settings(CASES / "train_dev_test"))
+    assert image_set.class_names == ("Forest", "River")
+    assert all(file.startswith("dev/") for file in sources.split(image_set, settings("")).validation.files)
+
+
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK")
 
 

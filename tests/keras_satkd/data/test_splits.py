@@ -81,7 +81,7 @@ def test_any_stretch_of_the_training_images_holds_all_classes():
 
 
 def test_class_with_two_images_is_named():
-    with pytest.raises(UserError, match="class 'class1' has 2 readable images; at least 3"):
+    with pytest.raises(UserError, match="class 'class1' has 2 readable images to split; at least 3"):
         split(image_set([9, 2]), DataConfig())
 
 
@@ -89,3 +89,55 @@ def test_file_names_that_are_no_utf8():
     whole = image_set([3, 3])
     odd = ImageSet(whole.images, whole.labels, ("class0/f\udcfcr.png", *whole.files[1:]), whole.class_names)
     assert split(odd, DataConfig()).sha256 != split(whole, DataConfig()).sha256
+
+
+def came_split(counts, parts, seed=0):
+    """Images whose parts are drawn, so that every class has one of each part and two for training."""
+    whole = image_set(counts)
+    drawn = np.random.default_rng(seed).choice(parts, len(whole))
+    first = np.cumsum([0, *counts[:-1]])
+    for position, part in enumerate((*parts, "train", "train")):
+        drawn[first + position] = part
+    return ImageSet(whole.images, whole.labels, whole.files, whole.class_names, tuple(drawn))
+
+
+many = st.lists(st.integers(6, 40), min_size=2, max_size=4)
+
+
+@given(many, st.integers(0, 2**32))
+def test_parts_that_the_set_came_with_are_kept(counts, seed):
+    whole = came_split(counts, ("train", "validation", "test"), seed)
+    found = split(whole, DataConfig(seed=seed)).file_list()
+    for part in found:
+        assert found[part] == sorted(file for file, own in zip(whole.files, whole.parts, strict=True) if own == part)
+
+
+@given(many, st.sampled_from(["validation", "test"]), st.integers(0, 2**32))
+def test_a_part_that_the_set_lacks_comes_from_its_training_images(counts, lacking, seed):
+    kept = {"validation": "test", "test": "validation"}[lacking]
+    whole = came_split(counts, ("train", kept), seed)
+    parts = split(whole, DataConfig(seed=seed))
+    found = parts.file_list()
+    own = {part: {file for file, its in zip(whole.files, whole.parts, strict=True) if its == part} for part in found}
+    assert set(found[kept]) == own[kept]
+    assert set(found["train"]) | set(found[lacking]) == own["train"]
+    for label in range(len(counts)):
+        assert (parts.train.labels == label).any()
+        assert (getattr(parts, lacking).labels == label).any()
+
+
+def test_a_new_split_ignores_the_parts():
+    whole = came_split([20, 20], ("train", "test"))
+    assert split(whole, DataConfig(split="new")).sha256 == split(image_set([20, 20]), DataConfig()).sha256
+
+
+def test_parts_that_do_not_suffice_are_explained():
+    with pytest.raises(UserError, match=r"--data\.split own: photos does not come split"):
+        split(image_set([9, 9]), DataConfig(source="photos", split="own"))
+    whole = image_set([9, 9])
+    no_training = ImageSet(whole.images, whole.labels, whole.files, whole.class_names, ("validation", "test") * 9)
+    with pytest.raises(UserError, match="has only validation and test images: add its training images"):
+        split(no_training, DataConfig())
+    no_test = ImageSet(whole.images, whole.labels, whole.files, whole.class_names, ("train",) * 15 + ("test",) * 3)
+    with pytest.raises(UserError, match=r"class 'class0' has no test images: add some, or use --data\.split new"):
+        split(no_test, DataConfig())

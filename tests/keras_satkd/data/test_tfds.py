@@ -60,7 +60,7 @@ def test_builder_is_prepared_and_its_splits_put_together(settings):
     image_set = sources.load(settings("tiny_fields"))
     assert image_set.class_names == ("barley", "wheat")
     assert len(image_set) == 10
-    assert {file.split(":")[0] for file in image_set.files} == {"train", "test"}
+    assert image_set.parts == tuple(file.split(":")[0] for file in image_set.files) == ("test",) * 5 + ("train",) * 5
     shade = image_set.images[:, 0, 0, 0]
     # Even shades (index 0, 2, 4) are wheat: position 1 once the names are sorted.
     np.testing.assert_array_equal(image_set.labels, [1 if value % 80 == 0 else 0 for value in shade])
@@ -87,6 +87,7 @@ def test_mocked_eurosat(settings, monkeypatch):
     assert image_set.images.shape == (40, 8, 8, 3)
     assert image_set.class_names[1] == "Forest"
     assert image_set.files[3] == "train:3"
+    assert image_set.parts == ()
 
 
 @pytest.mark.parametrize(
