@@ -7,11 +7,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+TEMPERATURES = (0.05, 20.0)
+"""The range in which a temperature is fitted."""
+
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature that calibrates a network (Guo et al., arXiv 1706.04599).
 
-    Minimizes `NLL(t) = −mean_b log softmax(z_b / t)[y_b]` over `t` in [0.05, 20].
+    Minimizes `NLL(t) = −mean_b log softmax(z_b / t)[y_b]` over `t` in `TEMPERATURES`.
 
     Args:
         logits: float [N, C] on validation data.
@@ -23,7 +26,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         log_probabilities = log_softmax(logits / math.exp(log_temperature), axis=1)
         return -float(log_probabilities[np.arange(len(labels)), labels].mean())
 
-    best = minimize_scalar(negative_log_likelihood, bounds=(math.log(0.05), math.log(20)), method="bounded")
+    best = minimize_scalar(negative_log_likelihood, bounds=np.log(TEMPERATURES), method="bounded")
     return float(math.exp(best.x))
 
 

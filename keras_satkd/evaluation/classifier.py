@@ -99,7 +99,7 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
 def _load_keras(file: Path, input_range: str) -> Teacher:
     network = load_keras(file)
     _check_shapes(file, network.input_shape, network.output_shape)
-    return Teacher(file.name, network, network.input_shape[1], input_range, teachers.ends_in_softmax(network))
+    return teachers.saved_model(file.name, network, input_range, f"model {file}")
 
 
 _Network = Callable[[np.ndarray], np.ndarray]

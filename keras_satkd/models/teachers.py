@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Teacher:
         network: [B, input_size, input_size, 3] → [B, C].
         input_size: height and width in pixels.
         input_range: one of `INPUT_RANGES`.
-        gives_probabilities: whether its last layer is a softmax; `logits` then takes the logarithm.
+        gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
         class_names: the classes in the order of the logits; None if its files do not name them.
     """
 
@@ -230,17 +230,32 @@ def _load_model(path: Path, input_range: str) -> Teacher:
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
         raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")
-    return Teacher(path.stem, network, shape[1], input_range, ends_in_softmax(network))
+    return saved_model(path.stem, network, input_range, f"teacher {path}")
 
 
-def ends_in_softmax(network: tf_keras.Model) -> bool:
-    """Whether a network gives probabilities instead of logits."""
-    last = network.layers[-1]
-    # tfmot wraps both the layer and its activation.
-    layer = getattr(last, "layer", last)
-    activation = getattr(layer, "activation", None)
-    activation = getattr(activation, "activation", activation)
-    return activation is tf_keras.activations.softmax or isinstance(layer, tf_keras.layers.Softmax)
+def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str) -> Teacher:
+    """A teacher of a loaded Keras model. Whether it gives probabilities is seen in its outputs for random images.
+
+    Args:
+        name: the `Teacher.name`.
+        network: its input is [B, S, S, 3].
+        input_range: one of `INPUT_RANGES`.
+        what: names the model in messages.
+
+    Raises:
+        UserError: its output is not one row of finite numbers for each image.
+    """
+    outputs = network.output_shape
+    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] is None:
+        raise UserError(f"{what} has output shape {outputs}: give an image classifier, (batch, classes)")
+    teacher = Teacher(name, network, network.input_shape[1], input_range)
+    images = np.random.default_rng(0).integers(0, 256, (8, teacher.input_size, teacher.input_size, 3), np.uint8)
+    rows = teacher.logits(tf.constant(images)).numpy()
+    if not np.isfinite(rows).all():
+        raise UserError(f"{what} gives NaN or infinity for random images: give a model that was trained without them")
+    # bfloat16 keeps 8 bits of each probability.
+    is_probable = bool((rows >= 0).all() and np.abs(rows.sum(axis=1) - 1).max() < 0.01)
+    return replace(teacher, gives_probabilities=is_probable)
 
 
 def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
         inputs.camera,
         config.camera.teachers_see,
         config.distillation.mixing,
+        accepts_weak=config.teachers.accept_weak,
     )
 
 

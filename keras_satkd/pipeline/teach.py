@@ -39,6 +39,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         inputs.camera,
         run.config.camera.teachers_see,
         config.mixing,
+        accepts_weak=config.accept_weak,
     )
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):

@@ -23,6 +23,7 @@ from keras_satkd.data import augment, mix
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
+from keras_satkd.evaluation.teacher_checks import check_teacher
 from keras_satkd.models.teachers import Teacher
 
 
@@ -172,6 +173,8 @@ def compute_teacher_logits(
     camera: Mixture | None = None,
     teachers_see: str = "disturbed",
     mixing: MixingConfig | None = None,
+    *,
+    accepts_weak: bool = True,
 ) -> TeacherTargets:
     """Run the teachers once on training and validation images. Logits that are in the cache are read from it.
 
@@ -184,6 +187,10 @@ def compute_teacher_logits(
         camera: disturbs training and validation images.
         teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
         mixing: mixes the training images before the camera sees them; not with averaged logits.
+        accepts_weak: only warn of a teacher that fails `check_teacher` on the validation images.
+
+    Raises:
+        UserError: a teacher fails that check, and weak ones are not accepted.
     """
     if mixing is not None and mixing.method == "none":
         mixing = None
@@ -192,6 +199,14 @@ def compute_teacher_logits(
     seen_through = camera if teachers_see == "disturbed" else None
     run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
     validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
+    for position, teacher in enumerate(teachers):
+        check_teacher(
+            teacher.name,
+            validation.logits[:, 0, position].astype(np.float64),
+            split.validation.labels,
+            split.validation.class_names,
+            accepts_weak=accepts_weak,
+        )
     training = None
     if config.teacher_logits != "in-loop":
         training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)

@@ -1,8 +1,10 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 from scipy.special import log_softmax
 from tests_support import tiny_network
@@ -11,6 +13,7 @@ from firmware_export.common.errors import UserError
 from keras_satkd.models import teachers
 
 SIZE = 16
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 def test_different_teachers_are_accepted(tmp_path):
@@ -74,6 +77,50 @@ def test_a_softmax_is_taken_back(tmp_path, image_set):
     images = image_set(3).images
     expected = np.log(network(images / np.float32(255)))
     np.testing.assert_allclose(log_softmax(teacher.logits(images).numpy(), axis=1), expected, atol=1e-4)
+
+
+def hidden_softmax(network, how):
+    """A network with probabilities that its last layer does not show."""
+    if how == "nested":
+        image = tf_keras.layers.Input((SIZE, SIZE, 3))
+        return tf_keras.Model(image, tf_keras.Sequential([network, tf_keras.layers.Softmax()])(image))
+    probabilities = tf_keras.layers.Softmax(dtype="float16" if how == "float16" else None)(network.output)
+    if how == "function":
+        probabilities = tf.nn.softmax(network.output)
+    return tf_keras.Model(network.input, tf_keras.layers.Reshape((3,))(probabilities))
+
+
+@pytest.mark.parametrize("how", ["reshaped", "nested", "float16", "function"])
+def test_a_hidden_softmax_is_seen_in_the_outputs(how, image_set):
+    network = tiny_network(seed=4)
+    teacher = teachers.saved_model("mine", hidden_softmax(network, how), "0..1", "teacher mine")
+    assert teacher.gives_probabilities
+    images = image_set(3).images
+    expected = log_softmax(network(images / np.float32(255)).numpy(), axis=1)
+    np.testing.assert_allclose(log_softmax(teacher.logits(images).numpy(), axis=1), expected, atol=5e-3)
+
+
+def test_logits_are_no_probabilities():
+    assert not teachers.saved_model("mine", tiny_network(seed=4), "0..1", "teacher mine").gives_probabilities
+
+
+def test_outputs_that_are_no_row_of_logits():
+    image = tf_keras.layers.Input((SIZE, SIZE, 3))
+    features = tf_keras.layers.Conv2D(4, 1)(image)
+    for outputs, message in (
+        (features, r"mine has output shape \(None, 16, 16, 4\): give an image classifier, \(batch, classes\)"),
+        ([tf_keras.layers.Flatten()(features)] * 2, "mine has output shape"),
+        (tf_keras.layers.Flatten()(features) / 0.0, "mine gives NaN or infinity"),
+    ):
+        with pytest.raises(UserError, match=message):
+            teachers.saved_model("mine", tf_keras.Model(image, outputs), "0..1", "teacher mine")
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="../shared is absent")
+def test_shared_cases():
+    assert teachers.load(str(CASES / "teacher_softmax_hidden" / "softmax_tfnn.keras")).gives_probabilities
+    with pytest.raises(UserError, match=r"fmap\.keras has output shape \(None, 8, 8, 4\)"):
+        teachers.load(str(CASES / "teacher_feature_map" / "fmap.keras"))
 
 
 def test_files_that_are_no_teacher(tmp_path):

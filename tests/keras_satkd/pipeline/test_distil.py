@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_satkd.config import Config, DataConfig, DistillationConfig, WeightingConfig
+from firmware_export.common.errors import UserError
+from keras_satkd.config import Config, DataConfig, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.pipeline import distil
 from keras_satkd.pipeline.inputs import Inputs
@@ -16,10 +17,12 @@ def split(image_set):
     return Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
 
 
-def run_of(tmp_path, rule: str) -> Run:
+def run_of(tmp_path, rule: str, *, accepts_weak: bool = True) -> Run:
     data = DataConfig(image_size=16, cache_dir=str(tmp_path / "cache"))
     distillation = DistillationConfig(epochs=1, batch_size=10, views=1, weighting=WeightingConfig(rule=rule))
-    run = Run(tmp_path / "run", dataclasses.replace(Config(), data=data, distillation=distillation))
+    teachers = TeachersConfig(accept_weak=accepts_weak)  # those of these tests are not trained
+    config = dataclasses.replace(Config(), data=data, distillation=distillation, teachers=teachers)
+    run = Run(tmp_path / "run", config)
     run.claim()
     return run
 
@@ -35,6 +38,13 @@ def test_the_student_is_trained_once_and_its_teachers_are_noted(tmp_path, split,
     again = distil.distil_student(run, split, targets)
     for one_weights, other in zip(student.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one_weights, other)
+
+
+def test_a_teacher_near_chance_stops_the_run_before_it_sees_a_training_image(tmp_path, split, teacher):
+    run = run_of(tmp_path, "confidence", accepts_weak=False)
+    with pytest.raises(UserError, match=r"teacher one has .* % of the validation images right"):
+        distil.teacher_targets(run, Inputs(split, {"one": teacher("one", 1)}, []))
+    assert len(list((tmp_path / "cache" / "views").iterdir())) == 1  # the logits of the validation images
 
 
 def test_without_teachers_none_is_trained(tmp_path, split):

@@ -47,7 +47,7 @@ def configuration(folder: Path) -> Path:
         tomli_w.dumps(
             {
                 "data": {"source": "synthetic", "synthetic_images": 400, "image_size": SIZE},
-                "teachers": {"names": names},
+                "teachers": {"names": names, "accept_weak": True},
                 "distillation": {
                     "epochs": DISTILLATION_EPOCHS,
                     "batch_size": 32,
@@ -268,7 +268,7 @@ def test_the_advice_of_a_refused_export_can_be_followed_in_the_same_folder(tmp_p
         names.append(str(tmp_path / f"{name}.keras"))
     values = {
         "data": {"source": "synthetic", "synthetic_images": 400, "image_size": 16},
-        "teachers": {"names": names},
+        "teachers": {"names": names, "accept_weak": True},
         "distillation": {"epochs": 1, "batch_size": 70, "views": 1},
         "quantization": {"epochs": 1, "batch_size": 70},
     }

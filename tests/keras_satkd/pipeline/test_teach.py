@@ -35,7 +35,9 @@ def test_the_teachers_of_a_teacher_see_what_the_configuration_says(tmp_path, ima
     config = Config(
         data=DataConfig(cache_dir=str(tmp_path / "cache")),
         camera=CameraConfig(teachers_see="clean"),
-        teachers=TeachersConfig(names=(NAME,), initial_weights="none", mixing=MixingConfig(method="cutmix")),
+        teachers=TeachersConfig(
+            names=(NAME,), initial_weights="none", mixing=MixingConfig(method="cutmix"), accept_weak=True
+        ),
         distillation=DistillationConfig(views=1),
     )
     found = []

@@ -36,7 +36,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
     settings = {
         "data": {"source": "synthetic", "synthetic_images": 60, "image_size": 16},
-        "teachers": {"names": [str(tmp_path / "one.keras"), str(tmp_path / "two.keras")]},
+        "teachers": {"names": [str(tmp_path / "one.keras"), str(tmp_path / "two.keras")], "accept_weak": True},
         "distillation": {"epochs": 1, "batch_size": 14, "views": 1},
     }
     workdir = tmp_path / "study"
