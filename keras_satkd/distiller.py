@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from keras_satkd.batch_checks import check_labels, check_range, is_distribution
 from keras_satkd.config import WeightingConfig
 from keras_satkd.data import augment
 from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
@@ -25,10 +25,10 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
     the same kind, for teachers that see another view. `y` is int [B] or [B, 1] in 0..C-1, or float [B, C] (one-hot or
     mixed); the accuracy of a mixed label counts the class with the largest part.
 
-    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check labels that are arrays, lists or eager tensors. Of
-    labels from a `tf.data.Dataset` or a generator, only the shape is checked, because a check of the values inside the
-    compiled step would be lost under XLA. There, a label outside 0..C-1 belongs to no class: its ground-truth loss is
-    0, and the accuracy takes it for class 0.
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` check images and labels that are arrays, lists or eager
+    tensors. Of labels from a `tf.data.Dataset` or a generator, only the shape is checked, because a check of the values
+    inside the compiled step would be lost under XLA. There, a label outside 0..C-1 belongs to no class: its
+    ground-truth loss is 0, and the accuracy takes it for class 0.
 
     Without teachers this is plain supervised training, which is how teachers and baselines are trained. In evaluation,
     a batch without teacher logits is scored on the ground truth only: no teacher runs to validate a student.
@@ -48,7 +48,8 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
-        ValueError: from the methods above: a label is outside 0..C-1, or the labels have another shape.
+        ValueError: a teacher is no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
+            another shape, or the images were already divided by 255. From `compile`: a loss is given.
     """
 
     def __init__(
@@ -65,6 +66,12 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         average: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        for teacher in teachers:
+            if not isinstance(teacher, Teacher):
+                raise ValueError(
+                    f"teacher {getattr(teacher, 'name', teacher)!r} is a {type(teacher).__name__}: give "
+                    "keras_satkd.models.teachers.Teacher(name, network, input_size, input_range)"
+                )
         super().__init__(**kwargs)
         self.student = student
         # In a closure, because Keras tracks, trains and saves every model that is an attribute.
@@ -107,41 +114,39 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             images = augment.sensor_noise(images, self.sensor_noise)
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
 
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *arguments: Any, **settings: Any) -> None:
+        """As for any Keras model, but without a loss: the distiller has its own."""
+        if loss is not None:
+            raise ValueError(f"loss is {loss!r}: omit it, because the distiller has its own loss")
+        super().compile(optimizer, None, *arguments, **settings)
+
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
-        """As for any Keras model. Labels in arrays are checked first, also those of `validation_data`."""
-        self._check_labels(y)
+        """As for any Keras model. Images and labels in arrays are checked first, also those of `validation_data`."""
+        self._check(x, y)
         given = settings.get("validation_data")
         if isinstance(given, tuple) and len(given) > 1:
-            self._check_labels(given[1])
+            self._check(*given[:2])
         return super().fit(x, y, *arguments, **settings)
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Labels in arrays are checked first."""
-        self._check_labels(y)
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
         return super().evaluate(x, y, *arguments, **settings)
 
     def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Labels in arrays are checked first."""
-        self._check_labels(y)
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
         return super().train_on_batch(x, y, *arguments, **settings)
 
     def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Labels in arrays are checked first."""
-        self._check_labels(y)
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
         return super().test_on_batch(x, y, *arguments, **settings)
 
-    def _check_labels(self, labels: Any) -> None:
-        if labels is None:
-            return
-        classes, values = self.student.output_shape[-1], np.asarray(labels)
-        if _is_distribution(values.shape, classes):
-            return
-        # This condition rejects NaN as well.
-        wrong = values[~((values >= 0) & (values < classes) & (values == np.floor(values)))]
-        if wrong.size:
-            raise ValueError(
-                f"label {wrong[0]} found: expected whole numbers in 0..{classes - 1} for {classes} classes"
-            )
+    def _check(self, inputs: Any, labels: Any) -> None:
+        if self.normalize is students.normalize:
+            check_range(inputs.get("image") if isinstance(inputs, dict) else inputs)
+        check_labels(labels, self.student.output_shape[-1])
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; returns the running means of all metrics."""
@@ -271,19 +276,6 @@ def _state(value: Any) -> tf.Variable:
 
 def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     # The shape of a dataset's labels may be known only at run time.
-    if labels.shape.rank is not None and _is_distribution(tuple(labels.shape), logits.shape[-1]):
+    if labels.shape.rank is not None and is_distribution(tuple(labels.shape), logits.shape[-1]):
         return tf.cast(labels, tf.float32)
     return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1])
-
-
-def _is_distribution(shape: Sequence[int | None], classes: int) -> bool:
-    """Whether labels of this shape are one-hot or mixed, [B, C], rather than class numbers, [B] or [B, 1].
-
-    Raises:
-        ValueError: the shape is none of these.
-    """
-    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 != classes):
-        return False
-    if len(shape) == 2 and shape[1] in (classes, None):
-        return True
-    raise ValueError(f"labels of shape {tuple(shape)} found: expected [B], [B, 1] or [B, {classes}]")

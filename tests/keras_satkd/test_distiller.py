@@ -245,3 +245,41 @@ def test_a_dataset_of_another_number_of_classes(student, image_set):
     dataset = tf.data.Dataset.from_tensor_slices((images.images, np.zeros((4, 2), np.float32))).batch(4)
     with pytest.raises(ValueError, match="labels of shape"):
         compiled(student).fit(dataset, verbose=0)
+
+
+@pytest.mark.parametrize("make", [np.asarray, tf.constant, lambda images: {"image": images}])
+def test_images_that_were_divided_already(student, image_set, make):
+    images = image_set(6)
+    distiller, scaled = compiled(student), make(images.images / np.float32(255))
+    for call in (distiller.fit, distiller.evaluate, distiller.train_on_batch, distiller.test_on_batch):
+        with pytest.raises(ValueError, match=r"highest value of the images is .*: give 0"):
+            call(scaled, images.labels)
+    with pytest.raises(ValueError, match="highest value of the images"):
+        distiller.fit(images.images, images.labels, validation_data=(scaled, images.labels))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "float32", "float16"])
+def test_images_in_any_numeric_type(student, image_set, kind):
+    images = image_set(6)
+    compiled(student).evaluate(images.images.astype(kind), images.labels, verbose=0)
+    compiled(student).evaluate(np.zeros((6, 16, 16, 3), kind), images.labels, verbose=0)
+
+
+def test_a_normalization_of_ones_own_takes_any_range(student, image_set):
+    images = image_set(6)
+    distiller = compiled(student, normalize=tf.identity)
+    distiller.evaluate((images.images / np.float32(255)), images.labels, verbose=0)
+
+
+def test_a_network_is_no_teacher(student):
+    with pytest.raises(
+        ValueError, match=r"teacher 'resnet8' is a Functional: give keras_satkd\.models\.teachers\.Teacher"
+    ):
+        Distiller(student, [students.build("resnet8", 16, CLASSES)])
+
+
+def test_a_loss_that_would_be_ignored(student):
+    with pytest.raises(ValueError, match="loss is 'mse': omit it"):
+        Distiller(student).compile("adam", loss="mse")
+    with pytest.raises(ValueError, match="loss is 'mse'"):
+        Distiller(student).compile("adam", "mse")

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_satkd.batch_checks import check_labels, check_range, is_distribution
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_images_in_0_to_1_are_refused(kind):
+    for images in (np.full((1, 2, 2, 3), 0.5, kind), tf.constant(np.full((1, 2, 2, 3), 1, kind))):
+        with pytest.raises(ValueError, match="highest value of the images is"):
+            check_range(images)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.ones((1, 2), np.uint8), np.zeros((1, 2)), np.array([[0.5, 1.5]]), [0.5], None, tf.constant([1])],
+    ids=["uint8", "black", "above 1", "a list", "none", "integers"],
+)
+def test_other_images_pass(images):
+    check_range(images)
+
+
+@pytest.mark.parametrize("labels", [None, [0, 2], [[0], [2]], np.eye(3), tf.constant([1, 2]), [1.0, 0.0]])
+def test_labels_that_pass(labels):
+    check_labels(labels, 3)
+
+
+@pytest.mark.parametrize(("labels", "named"), [([0, 3], "3"), ([-1], "-1"), ([0.5], "0.5"), ([np.nan], "nan")])
+def test_labels_outside_of_the_classes_are_named(labels, named):
+    with pytest.raises(ValueError, match=rf"label {named} found: expected whole numbers in 0\.\.2 for 3 classes"):
+        check_labels(labels, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "expected"),
+    [((5,), 3, False), ((5, 1), 3, False), ((5, 3), 3, True), ((5, 1), 1, True), ((None, None), 3, True)],
+)
+def test_shapes_of_labels(shape, classes, expected):
+    assert is_distribution(shape, classes) is expected
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (5, 1, 3), ()])
+def test_a_shape_that_is_no_labels(shape):
+    with pytest.raises(ValueError, match="labels of shape"):
+        is_distribution(shape, 3)
