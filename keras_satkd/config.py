@@ -131,6 +131,8 @@ class TeachersConfig(TrainingConfig):
     folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """Input range that a saved Keras model expects."""
+    trust_models: Annotated[bool, tyro.conf.arg(aliases=("--trust-model",))] = False
+    """Also load saved Keras models as teachers that can run code on this machine: only if you trust their authors."""
     learning_rate: Positive = 1e-3  # the paper's
     """Peak learning rate of AdamW."""
     batch_size: Count = 64

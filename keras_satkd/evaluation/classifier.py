@@ -54,7 +54,7 @@ class Classifier:
     threshold: int | None = None
 
 
-def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifier:
+def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: bool = False) -> Classifier:
     """Load a model from disk.
 
     Its class names are the list `class_names` in a JSON file of the same name beside it (`student.json` for
@@ -66,6 +66,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         input_range: one of `teachers.INPUT_RANGES`, the one that a Keras model expects; the others define their own.
         image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
             models take images of their own input size.
+        trust: load a Keras model even if it can run code.
 
     Raises:
         UserError: the file does not exist, is damaged, is not a classifier of square RGB images, or its number of class
@@ -76,12 +77,12 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     codes = None
     if file.is_dir():
-        teacher = teachers.load(path)
+        teacher = teachers.load(path, input_range, trust=trust)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
     elif file.suffix == ".tflite":
         size, classes, logits, codes = _load_int8(file)
     elif file.suffix in KERAS_SUFFIXES:
-        teacher = _load_keras(file, input_range)
+        teacher = _load_keras(file, input_range, trust)
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
     else:
         raise UserError(
@@ -96,8 +97,8 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: predict(network, images, teacher.name)
 
 
-def _load_keras(file: Path, input_range: str) -> Teacher:
-    network = load_keras(file)
+def _load_keras(file: Path, input_range: str, trust: bool) -> Teacher:
+    network = load_keras(file, trust=trust)
     _check_shapes(file, network.input_shape, network.output_shape)
     return Teacher(file.name, network, network.input_shape[1], input_range, teachers.ends_in_softmax(network))
 

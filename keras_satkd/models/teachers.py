@@ -13,10 +13,14 @@ import tf_keras
 
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text, write_json, write_with
+from firmware_export.tflite import keras_inspection
+from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained, teacher_zoo
 
 WEIGHTS_FILE = "teacher.weights.h5"
 DESCRIPTION_FILE = "teacher.json"
+SAVED_MODEL_FILE = "saved_model.pb"
+"""In the folder of a TensorFlow SavedModel."""
 
 # Mean and standard deviation of pixels in 0..255, by input range.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -177,18 +181,21 @@ def is_trained(specification: str) -> bool:
     return pretrained.path(specification).exists()
 
 
-def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
+def load(specification: str, saved_model_input: str = "0..1", *, trust: bool = False) -> Teacher:
     """A trained teacher: a folder that `save` wrote, a shipped one, or any saved Keras model (`.keras`, `.h5`).
 
     Args:
         specification: path, or the name of a shipped teacher.
         saved_model_input: one of `INPUT_RANGES`, the one that a saved Keras model expects; a folder defines its own.
+        trust: load a saved Keras model even if it can run code.
 
     Raises:
-        UserError: the file is damaged, contains other weights, or is not an image classifier with a square RGB input.
+        UserError: the file is damaged, contains other weights, could run code, or is not an image classifier with a square RGB input.
     """
     path = pretrained.path(specification)
-    return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
+    if path.is_dir() and not (path / SAVED_MODEL_FILE).exists():
+        return _load_folder(path)
+    return _load_model(path, saved_model_input, trust)
 
 
 def _load_folder(folder: Path) -> Teacher:
@@ -212,6 +219,7 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
     Raises:
         UserError: the file is missing, damaged, or belongs to another architecture.
     """
+    keras_inspection.check_weights(path)
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
@@ -221,12 +229,8 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
         ) from None
 
 
-def _load_model(path: Path, input_range: str) -> Teacher:
-    try:
-        network = tf_keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"teacher {path} is not a readable Keras model ({reason}): give a .keras or .h5 file") from None
+def _load_model(path: Path, input_range: str, trust: bool) -> Teacher:
+    network = load_keras(path, trust=trust)
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
         raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")

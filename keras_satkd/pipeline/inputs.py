@@ -81,7 +81,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str) -> Teacher:
-        teacher = teachers.load(name, config.teachers.saved_model_input)
+        teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
         teachers.check_classes(teacher, images.class_names)
         return teacher
 

@@ -127,8 +127,8 @@ SETTINGS: dict[Stage, tuple[str, ...]] = {
 }
 """Settings, or groups of them, and the first stage that reads them."""
 
-NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict")
-"""Settings that change no result: where the images are kept, and whether an unreadable one stops the run."""
+NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict", "teachers.trust_models")
+"""Settings that change no result: where the images are kept, and what stops the run."""
 
 LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.temperature",

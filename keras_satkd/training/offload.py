@@ -131,7 +131,7 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
     """
     path = folder / run_offloaded.TRAINED_FILE
     try:
-        with np.load(path) as trained:
+        with np.load(path, allow_pickle=False) as trained:
             rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
             found = {name: trained[name] for name in trained.files if name.isdecimal()}
         # Weights that the training does not use are not in its program.

@@ -35,9 +35,9 @@ def train(folder: Path) -> None:
     device = jax.local_devices()[0]
     about = json.loads((folder / DESCRIPTION_FILE).read_text())
     run_epoch = jax.jit(jax.export.deserialize(bytearray((folder / PROGRAM_FILE).read_bytes())).call)
-    stored = np.load(folder / STATE_FILE)
+    stored = np.load(folder / STATE_FILE, allow_pickle=False)
     state = [jax.device_put(stored[str(position)], device) for position in range(len(stored.files))]
-    host = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in about["arguments"]}
+    host = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arguments"]}
     kept = {name: jax.device_put(array, device) for name, array in host.items() if name not in about["every_epoch"]}
     hardware = f"{device.device_kind} (XLA program run by JAX {jax.__version__})"
     rows: list[dict[str, float]] = []
