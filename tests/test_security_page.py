@@ -51,14 +51,14 @@ def test_every_command_refuses_a_model_with_code(hostile, image_paths, call_in_p
 
 def test_an_author_can_be_trusted(hostile, image_paths, call_in_process, tmp_path):
     model, trace = hostile
-    code, out, error = call_in_process(
+    code, _, error = call_in_process(
         evaluate.main, "evaluate", model, "--data", image_paths, "--trust-model", "--json", "--split", "all"
     )
     assert (code, trace.exists()) == (2, True), error
-    assert "3 classes" in error or "classes" in error
+    assert "classes" in error
     trace.unlink()
     named = ("--workdir", tmp_path / "run", "--teachers.names", model, "--trust-model")
-    code, out, error = call_in_process(distill.main, "distill", "--data", image_paths, *named)
+    _, _, error = call_in_process(distill.main, "distill", "--data", image_paths, *named)
     assert "has 3 classes, the data has 2" in error
     assert trace.exists()
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
@@ -75,6 +76,8 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: b
     file = pretrained.path(path)
     if not file.exists():
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
+    if file.is_file():
+        digests.check_described(file)
     codes = None
     if file.is_dir():
         teacher = teachers.load(path, input_range, trust=trust)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firmware_export.common import digests
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json, write_text
+from firmware_export.common.files import write_json
 from keras_satkd import config_io, weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
@@ -123,6 +124,7 @@ def sensor_of(run: Run) -> Sensor | None:
     kept_file = run.path(SENSOR_FILE)
     if not (kept_file.exists() and run.has_begun(Stage.TEACHERS)):
         return sensors.load(name)
+    _restore(kept_file, name)
     kept = sensors.load(str(kept_file))
     if name.endswith(".toml") and not Path(name).exists():
         logger.warning("--sensor %s does not exist: the run's copy %s is used", name, kept_file)
@@ -137,11 +139,23 @@ def sensor_of(run: Run) -> Sensor | None:
     return kept
 
 
+def _restore(kept_file: Path, name: str) -> None:
+    """Write a damaged copy of the sensor again if the given sensor still is the same; otherwise refuse it."""
+    if digests.is_whole(kept_file):
+        return
+    if not name.endswith(".toml") or Path(name).exists():
+        text = sensors.load(name).to_toml()
+        if digests.is_recorded(kept_file, text.encode()):
+            logger.warning("%s is damaged: it is written again from --sensor %s", kept_file, name)
+            digests.write_text(kept_file, text)
+    digests.check(kept_file, f"restore a copy of it, or the file of --sensor {name} with which the run was started")
+
+
 def _keep(run: Run, sensor: Sensor | None) -> None:
     if sensor is None:
-        run.path(SENSOR_FILE).unlink(missing_ok=True)
+        digests.remove(run.path(SENSOR_FILE))
     else:
-        write_text(run.path(SENSOR_FILE), sensor.to_toml())
+        digests.write_text(run.path(SENSOR_FILE), sensor.to_toml())
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:
@@ -196,8 +210,11 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
             "images, or another folder"
         )
 
-    def record() -> DataResult:
+    def write_split() -> None:
         write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
+
+    def record() -> DataResult:
+        write_split()
         return DataResult(
             list(divided.train.class_names),
             len(divided.train),
@@ -209,3 +226,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
 
     run.claim()
     run.step(DATA, record)
+    kept = (run.results[DATA].sha256 or {}).get(SPLIT_FILE)
+    if kept is not None and (not run.path(SPLIT_FILE).exists() or digests.of(run.path(SPLIT_FILE)) != kept):
+        logger.warning("%s is damaged or missing: it is written again", run.path(SPLIT_FILE))
+        write_split()
