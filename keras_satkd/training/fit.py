@@ -66,16 +66,23 @@ def fit(
         callbacks.insert(1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
     remedy = f"restore a copy, or train {phase} again in a new --workdir"
     digests.check(best, remedy)
-    if log.has_epochs() and not best.exists():
+    if log.epochs() and not best.exists():
         raise UserError(f"{best} is missing: {remedy}")
     if not log.is_finished(config.epochs):
-        distiller.fit(
-            training,
-            validation_data=validation,
-            epochs=config.epochs,
-            callbacks=callbacks,
-            verbose=_keras_verbosity(),
-        )
+        # A run that was killed within its second epoch may have no checkpoint, but later there is always one.
+        if log.epochs() > 1 and tf.train.latest_checkpoint(str(checkpoint / "last" / "chief")) is None:
+            raise UserError(f"{checkpoint / 'last'} contains no readable checkpoint: {remedy}")
+        try:
+            distiller.fit(
+                training,
+                validation_data=validation,
+                epochs=config.epochs,
+                callbacks=callbacks,
+                verbose=_keras_verbosity(),
+            )
+        except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.OutOfRangeError) as error:
+            reason = str(error.message).splitlines()[0]
+            raise UserError(f"{checkpoint / 'last'} is damaged ({reason}): {remedy}") from error
     if best.exists():
         digests.check(best, remedy)
         distiller.student.load_weights(best)
@@ -238,11 +245,11 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
 
     def is_finished(self, epochs: int) -> bool:
         """Whether all epochs are done or patience has run out."""
-        return len(self._scores()) >= epochs or self._out_of_patience()
+        return self.epochs() >= epochs or self._out_of_patience()
 
-    def has_epochs(self) -> bool:
-        """Whether any epoch is done."""
-        return bool(self._scores())
+    def epochs(self) -> int:
+        """Number of epochs that are done."""
+        return len(self._scores())
 
     def _scores(self) -> list[float]:
         return [float(row[MONITORED]) for row in self._rows if row["phase"] == self._phase]
