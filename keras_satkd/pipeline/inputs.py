@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common import digests
-from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
@@ -64,7 +63,6 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         UserError: something in the configuration does not exist or does not fit.
     """
     config = run.config
-    check_symbol(config.firmware.symbol)
     students.check_name(config.student)
     teachers.check_names(config.teachers.names)
     teachers.check_initial_weights(config.teachers.initial_weights)

@@ -244,5 +244,5 @@ def test_a_damaged_copy_of_the_sensor_is_written_again_from_the_same_sensor(tmp_
         assert kept.read_bytes() == whole
     damage(kept, 0)
     (tmp_path / "mine.toml").write_text("snr = 30")
-    with pytest.raises(UserError, match="sensor.toml is damaged .*restore a copy of it, or the file of --sensor"):
+    with pytest.raises(UserError, match=r"sensor\.toml is damaged .*restore a copy of it, or the file of --sensor"):
         inputs._restore(kept, str(tmp_path / "mine.toml"))
