@@ -81,7 +81,7 @@ def _prepare_streams() -> None:
     from rich.console import Console
 
     # rich would end the program with code 1 if the reader of a pipe closes it.
-    Console.on_broken_pipe = _raise_broken_pipe  # type: ignore[method-assign]
+    setattr(Console, "on_broken_pipe", _raise_broken_pipe)  # noqa: B010  (mypy refuses an assignment)
 
 
 def _raise_broken_pipe(_console: object) -> NoReturn:

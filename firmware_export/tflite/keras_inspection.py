@@ -185,8 +185,8 @@ def _known() -> frozenset[str]:
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
-    spaces = (tf_keras.activations, tf_keras.constraints, tf_keras.initializers, tf_keras.losses, tf_keras.metrics)
-    spaces += (tf_keras.layers, tf_keras.mixed_precision, tf_keras.optimizers, tf_keras.regularizers)
+    spaces = [tf_keras.activations, tf_keras.constraints, tf_keras.initializers, tf_keras.losses, tf_keras.metrics]
+    spaces += [tf_keras.layers, tf_keras.mixed_precision, tf_keras.optimizers, tf_keras.regularizers]
     names = {name for space in spaces for name in dir(space) if name[0] != "_" and callable(getattr(space, name))}
     names -= {*_UNSAFE_LAYERS, "Input", "deserialize", "get", "serialize", "set_global_policy", "global_policy"}
     names |= {"SyncBatchNormalization", *_MODELS, *_OPERATION_LAYERS, *_VALUES}

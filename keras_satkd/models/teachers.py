@@ -17,9 +17,10 @@ from firmware_export.common.files import read_text, write_with
 from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained, teacher_zoo
-from keras_satkd.run.artifacts import TEACHER_DESCRIPTION_FILE as DESCRIPTION_FILE
-from keras_satkd.run.artifacts import TEACHER_WEIGHTS_FILE as WEIGHTS_FILE
+from keras_satkd.run import artifacts
 
+WEIGHTS_FILE = artifacts.TEACHER_WEIGHTS_FILE
+DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
 SAVED_MODEL_FILE = "saved_model.pb"
 """In the folder of a TensorFlow SavedModel."""
 

@@ -33,6 +33,7 @@ STYLE: "dict[RcKeyType, Any]" = {
     "legend.fontsize": 8,
     "lines.markersize": 4,
     "lines.linewidth": 1.4,
+    "text.parse_math": False,  # a class name may contain $
 }
 """matplotlib's settings for all figures."""
 
