@@ -92,6 +92,9 @@ class Arguments:
     engine_prefix: str = defaults.ENGINE_PREFIX
     """Prefix of the row engine's names and files: give each model in a firmware its own."""
 
+    trust_model: bool = False
+    """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
+
     force: bool = False
     """Also overwrite files of these names that no export has written."""
 
@@ -193,7 +196,9 @@ def _load(
     model = path.read_bytes()
     graph = verify.read(model, path.name).graph
     images = _images(arguments, graph.inputs[0].shape[1:], class_names, graph.outputs[0].size)
-    return model, *images, None if arguments.keras is None else convert.load_keras(arguments.keras)
+    given = arguments.keras
+    keras = None if given is None else convert.load_keras(given, trust=arguments.trust_model)
+    return model, *images, keras
 
 
 def _load_keras(
@@ -203,7 +208,7 @@ def _load_keras(
 
     if arguments.keras is not None:
         raise UserError(f"--keras {str(arguments.keras)!r} is only for a .tflite MODEL: leave it out")
-    model = convert.load_keras(arguments.model)
+    model = convert.load_keras(arguments.model, trust=arguments.trust_model)
     convert.check_input(model)
     images, validation = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
     if convert.is_quantization_aware(model):

@@ -14,12 +14,19 @@ from pydantic import ConfigDict, Field
 from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath
 
-Count = Annotated[int, Field(ge=1)]
-Epochs = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Threshold = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LARGEST = 2**31 - 1
+"""Largest count: TensorFlow's int32."""
+
+# Strict, because pydantic would otherwise accept true as 1 and "30" as 30.
+Count = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+Epochs = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+Index = Epochs
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
+Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 Augmentation = Literal["none", "dihedral", "satellite", "randaugment"]
 Schedule = Literal["constant", "cosine", "plateau"]
@@ -57,9 +64,9 @@ class DataConfig(_Strict):
     """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2
     """Fraction of each class in the test set, which is evaluated once, after all choices are made."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the split, the augmented views and the images of `synthetic`."""
-    strict: Annotated[bool, tyro.conf.arg(aliases=("--strict",))] = False
+    strict: Annotated[Flag, tyro.conf.arg(aliases=("--strict",))] = False
     """Stop if an image cannot be read. Otherwise unreadable images are skipped with a warning."""
     synthetic_images: Count = 3000
     """Number of images that `synthetic` draws, over all classes."""
@@ -98,7 +105,7 @@ class TrainingConfig(_Strict):
             f"{PLATEAU_PATIENCE} epochs without a better validation loss; `constant`: no change."
         ),
     ] = "cosine"
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    average: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
     """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
     patience: Count | None = None
     """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
@@ -113,7 +120,7 @@ class MixingConfig(_Strict):
     """`mixup`: both images, blended; `cutmix`: a box of the other image is pasted; `both`: either, half of the time."""
     share: Threshold = 0.5
     """Part of the training images that are mixed."""
-    alpha: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+    alpha: Annotated[float, Field(ge=0.01, le=100, strict=True)] = 1.0
     """The image's part in its mix is drawn from Beta(α, α). 1: uniform; below 1: one of both images prevails."""
 
 
@@ -138,6 +145,8 @@ class TeachersConfig(TrainingConfig):
     accept_weak: bool = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
+    trust_models: Annotated[Flag, tyro.conf.arg(aliases=("--trust-model",))] = False
+    """Also load saved Keras models as teachers that can run code on this machine: only if you trust their authors."""
     learning_rate: Positive = 1e-3  # the paper's
     """Peak learning rate of AdamW."""
     batch_size: Count = 64
@@ -173,7 +182,7 @@ class WeightingConfig(_Strict):
     """Fraction of the loss that comes from the teachers, for rules other than the paper's."""
     static_weights: tuple[NonNegative, ...] = ()
     """For `static`: one weight per teacher, normalized to sum 1. If empty, all weights are equal."""
-    single_teacher: Annotated[int, Field(ge=0)] = 0
+    single_teacher: Index = 0
     """For `single`: the position of the teacher in `teachers.names`, starting at 0."""
 
 
@@ -224,15 +233,19 @@ class FirmwareConfig(_Strict):
 
     symbol: str = defaults.SYMBOL
     """Name of the C array."""
-    verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES)] = defaults.LEAST_IMAGES
+    verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES, le=LARGEST, strict=True)] = (
+        defaults.LEAST_IMAGES
+    )
     """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
-    error_rate: Annotated[float, Field(gt=0, lt=1)] = defaults.ERROR_RATE
+    error_rate: Fraction = defaults.ERROR_RATE
     """Fraction of the classifier's predictions that may be wrong.
     The abstention threshold for it is found on the validation images."""
-    false_alarm_rate: Annotated[float, Field(ge=defaults.LOWEST_FALSE_ALARM_RATE, lt=1)] = defaults.FALSE_ALARM_RATE
+    false_alarm_rate: Annotated[float, Field(ge=defaults.LOWEST_FALSE_ALARM_RATE, lt=1, strict=True)] = (
+        defaults.FALSE_ALARM_RATE
+    )
     """Fraction of the drift monitor's windows that may be false alarms.
     The bounds for it are found on the validation images."""
-    drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW)] = defaults.DRIFT_WINDOW
+    drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW, strict=True)] = defaults.DRIFT_WINDOW
     """Number of images after which the drift monitor decides."""
 
 
@@ -248,5 +261,5 @@ class Config(_Strict):
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the initial weights and the order of the images."""

@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import words
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text
+from firmware_export.common.templating import one_line
 from keras_satkd.config import Config, MixingConfig
 
 PRESETS = Path(__file__).parent / "presets"
@@ -28,9 +30,14 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
         config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
         raise UserError(f"{origin}: {_first_problem(error)}") from None
+    _check_texts(config, origin)
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
+    try:
+        check_symbol(config.firmware.symbol)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
     is_in_loop = config.distillation.teacher_logits == "in-loop"
     if config.distillation.augmentation == "randaugment" and not is_in_loop:
         raise _not_repeatable(origin, "distillation.augmentation")
@@ -65,7 +72,17 @@ def _first_problem(error: ValidationError) -> str:
         values = to_dict(Config())
         close = difflib.get_close_matches(where, [*values, *flatten(values)], n=1)
         return f"unknown setting {where!r}" + (f": did you mean {close[0]!r}?" if close else "")
-    return f"{where} is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    given = repr(problem["input"])
+    given = given if len(given) <= 100 else given[:97] + "..."
+    return one_line(f"{where} is {given}: {problem['msg'][0].lower()}{problem['msg'][1:]}")
+
+
+def _check_texts(config: Config, origin: str) -> None:
+    """Refuse texts that no path, name or command line can contain."""
+    for name, value in flatten(dataclasses.asdict(config)).items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isprintable():
+                raise UserError(f"{origin}: {name} is {text!r}: leave out line breaks and control characters")
 
 
 def validated(config: Config) -> Config:

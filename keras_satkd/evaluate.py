@@ -82,6 +82,9 @@ class Arguments:
     input_range: InputRange = "0..1"
     """Input range that a Keras model expects. Teacher folders and int8 models define their own."""
 
+    trust_model: bool = False
+    """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
+
     limit: int | None = None
     """Score at most this many images of the part, chosen at random."""
 
@@ -132,7 +135,9 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         from keras_satkd.evaluation import classifier as classifiers
         from keras_satkd.evaluation import scoring
     sensor = None if arguments.sensor is None else sensors.load(arguments.sensor)
-    classifier = classifiers.load(arguments.model, arguments.input_range, arguments.data.image_size)
+    classifier = classifiers.load(
+        arguments.model, arguments.input_range, arguments.data.image_size, trust=arguments.trust_model
+    )
     part = _images(arguments, classifier.image_size)
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if classifier.class_names is None:

@@ -21,7 +21,33 @@ xor_eq
 """
 
 
-_RESERVED = frozenset(_KEYWORDS.split())
+# Macros and functions of the standard headers, as far as `_RESERVED_KINDS` does not match them.
+_OF_THE_LIBRARY = """
+EOF EXIT_FAILURE EXIT_SUCCESS FILENAME_MAX FOPEN_MAX BUFSIZ CHAR_BIT CLOCKS_PER_SEC HUGE_VAL HUGE_VALF HUGE_VALL I
+INFINITY L_tmpnam MB_CUR_MAX MB_LEN_MAX NAN NDEBUG NULL ONCE_FLAG_INIT RAND_MAX SEEK_CUR SEEK_END SEEK_SET TMP_MAX
+TSS_DTOR_ITERATIONS WEOF acos and and_eq asin assert atan bitand bitor bool ceil compl complex cos errno exp fabs false
+floor fmod frexp imaginary kill_dependency ldexp linux log log10 main math_errhandling modf noreturn not not_eq
+offsetof or or_eq pow setjmp sin sinh cosh sqrt static_assert stderr stdin stdout tan tanh thread_local true unix
+va_arg va_copy va_end va_start va_list xor xor_eq abort abs atexit atof atoi atol bsearch calloc div exit fclose fopen
+fputc fputs fread free fwrite getc getchar getenv gets labs malloc memchr memcmp memcpy memmove memset perror printf
+putc putchar puts qsort raise rand realloc remove rename scanf signal snprintf sprintf srand sscanf strcat strchr strcmp
+strcpy strlen strncmp strncpy strtol system time tolower toupper vprintf size_t ssize_t ptrdiff_t nullptr_t wint_t i386
+MATH_ERREXCEPT MATH_ERRNO acosh asinh atan2 atanh carg cbrt cimag conj copysign cproj creal erf erfc exp2 expm1 fdim
+fma fmax fmin hypot ilogb lgamma llrint llround log1p log2 logb lrint lround nearbyint nextafter nexttoward remainder
+remquo rint round scalbln scalbn tgamma trunc
+"""
+
+_RESERVED = frozenset([*_KEYWORDS.split(), *_OF_THE_LIBRARY.split()])
+
+# The standards reserve names of these kinds for headers.
+_RESERVED_KINDS = re.compile(
+    r"E[A-Z0-9]\w*|SIG[A-Z_]\w*|LC_[A-Z]\w*|FE_[A-Z]\w*|FP_[A-Z]\w*|(PRI|SCN)[a-zX]\w*|ATOMIC_[A-Z]\w*|TIME_[A-Z]\w*|"
+    r"(FLT|DBL|LDBL|DECIMAL)_\w+|FLT\d+X?_\w+|(S?CHAR|UCHAR|WCHAR|WINT|U?SHRT|U?INT|U?LONG|U?LLONG|U?INT(_LEAST|_FAST)?\d+|"
+    r"U?INT(PTR|MAX)|PTRDIFF|SIZE|SIG_ATOMIC)_(MIN|MAX|WIDTH|C)|U?INT(\d+|MAX)_C|M_[A-Z0-9_]+|CMPLX[FL]?|is(alpha|alnum|blank|"
+    r"cntrl|digit|graph|lower|print|punct|space|upper|xdigit|finite|greater|greaterequal|inf|less|lessequal|"
+    r"lessgreater|nan|normal|unordered)|fpclassify|signbit|u?int(_least|_fast)?\d+_t|u?int(ptr|max)_t|atomic_\w+|"
+    r"memory_order\w*"
+)
 
 
 def check_symbol(symbol: str) -> None:
@@ -30,10 +56,12 @@ def check_symbol(symbol: str) -> None:
     Raises:
         UserError: the name is not a C identifier, is a keyword, or is reserved for the compiler.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _RESERVED:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", symbol) or symbol in _KEYWORDS.split():
         raise UserError(
             f"symbol {symbol!r} is not a C identifier: use letters, digits and _, such as {defaults.SYMBOL}"
         )
+    if symbol in _OF_THE_LIBRARY.split() or _RESERVED_KINDS.fullmatch(symbol):
+        raise UserError(f"symbol {symbol!r} is a name of the C library: choose another, such as {defaults.SYMBOL}")
     if symbol.startswith("_") or "__" in symbol:
         raise UserError(f"symbol {symbol!r} is reserved for the compiler: remove the leading or double underscore")
 

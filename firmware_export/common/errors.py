@@ -2,13 +2,20 @@
 
 import difflib
 import errno
+import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from firmware_export.common import invocation
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_TEXTS = re.compile(r"No space left on device|Disk quota exceeded|File too large|^\d+ requested and \d+ written$")
+
+_OF_THE_PATH = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class UserError(Exception):
@@ -36,6 +43,7 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
         main: the program.
         is_resumable: whether the same command resumes after an interruption; otherwise it starts over.
     """
+    _prepare_streams()
     try:
         main()
         sys.stdout.flush()
@@ -51,11 +59,50 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
-        if not _is_disk_full(error):
+        if (message := _message(error)) is None:
             raise
-        where = f" of {error.filename}" if isinstance(error, OSError) and error.filename else ""
-        _fail(f"no space left on the device{where}: free some and run the same command again")
+        _fail(message)
     sys.exit(0)
+
+
+def _prepare_streams() -> None:
+    """Make the standard streams usable: closed ones are empty, and any text can be written to the others."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Otherwise, the next file that is opened would get this number, and messages would be written into it.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    from rich.console import Console
+
+    # rich would end the program with code 1 if the reader of a pipe closes it.
+    setattr(Console, "on_broken_pipe", _raise_broken_pipe)  # noqa: B010  (mypy refuses an assignment)
+
+
+def _raise_broken_pipe(_console: object) -> NoReturn:
+    raise BrokenPipeError
+
+
+def _message(error: Exception) -> str | None:
+    """The line for an error of the system that the user can fix; None for a defect of this program."""
+    where = f" of {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    if _is_disk_full(error):
+        return f"no space left on the device{where}: free some and run the same command again"
+    if isinstance(error, UnicodeError) and sys.getfilesystemencoding() != "utf-8":
+        return (
+            f"names with characters outside {sys.getfilesystemencoding()} cannot be used in this environment: set "
+            "PYTHONUTF8=1, or LC_ALL to a UTF-8 locale such as C.UTF-8"
+        )
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_THE_PATH:
+        return f"{error.filename}: {error.strerror}: check the path and its permissions"
+    if isinstance(error, MemoryError):
+        return "not enough memory: close other programs, or give smaller or fewer images"
+    return None
 
 
 def _fail(message: str) -> NoReturn:
@@ -64,5 +111,5 @@ def _fail(message: str) -> NoReturn:
 
 
 def _is_disk_full(error: Exception) -> bool:
-    # TensorFlow and h5py raise their own exceptions for ENOSPC, which keep only its text.
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+    # TensorFlow, h5py and NumPy raise their own exceptions, which keep only a text.
+    return getattr(error, "errno", None) in _FULL or _FULL_TEXTS.search(str(error)) is not None

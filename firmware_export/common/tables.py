@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from firmware_export.common.templating import markdown_text
+
 
 def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table whose first column wraps on a narrow terminal; the other columns, which hold numbers, never wrap."""
@@ -17,6 +19,7 @@ def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Ta
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in GitHub's Markdown: the first column is left-aligned, the others are right-aligned."""
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    """A table in GitHub's Markdown: the first column is left-aligned, the others are right-aligned. Cells are text."""
+    cells = [[markdown_text(cell) for cell in line] for line in (headings, *rows)]
+    lines = [cells[0], ["---", *["---:"] * (len(headings) - 1)], *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

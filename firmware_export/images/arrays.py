@@ -1,10 +1,13 @@
 """Images saved as NumPy arrays: `.npy` of pixels, `.npz` of pixels and labels."""
 
+import math
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 
 
@@ -36,6 +39,18 @@ def load_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return images
 
 
+def _check_sizes(path: Path) -> None:
+    """Refuse arrays that need more memory than the limit, by their headers and by the sizes that the zip states."""
+    with zipfile.ZipFile(path) as archive:
+        for name in ("images.npy", "labels.npy"):
+            limits.check(limits.ARRAY, archive.getinfo(name).file_size, name)
+            with archive.open(name) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+            limits.check(limits.ARRAY, math.prod(shape) * dtype.itemsize, name)
+
+
 def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read the arrays `images` and `labels` of a `.npz` file.
 
@@ -50,9 +65,10 @@ def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"labelled images {str(path)!r} not found: give a folder of classes, a zip of one or a .npz file"
         )
     try:
+        _check_sizes(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return saved["images"], saved["labels"].astype(np.int64, casting="same_kind")
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
             f"labelled images {str(path)!r} lack the arrays images and labels ({error}): save both with numpy.savez"
         ) from error

@@ -1,11 +1,13 @@
 """Decode images (JPEG, PNG, TIFF and all other formats that Pillow reads) into one uint8 array."""
 
+import contextlib
 import functools
 import io
 import itertools
 import math
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
@@ -14,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import ImageSet
 
@@ -22,6 +25,35 @@ _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 # Images decoded at a time: enough to keep all cores busy, few enough to limit the memory for undecoded bytes.
 _CHUNK = 1024
+
+
+# Files of more bytes are read and decoded one at a time.
+_LARGE_FILE = 16 << 20
+
+# Bytes per pixel while an image is decoded: Pillow's own, and a converted copy.
+_PER_PIXEL, _COPIES = 4, 2
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads the bytes of an image file whose size is known before.
+
+    Attributes:
+        size: bytes of the file, as the folder or zip states it.
+        read_all: reads them.
+    """
+
+    size: int
+    read_all: Callable[[], bytes]
+
+    def __call__(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            ValueError: the file is larger than the limit.
+        """
+        limits.check(limits.IMAGE, self.size, "the file")
+        return self.read_all()
 
 
 @dataclass(frozen=True)
@@ -85,9 +117,12 @@ def decode_all(
     unreadable: list[str] = []
     sizes: Counter[str] = Counter()
     remaining = iter(images)
+    memory = _Memory()
     with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
         while chunk := list(itertools.islice(remaining, _CHUNK)):
-            for image, outcome in zip(chunk, pool.map(lambda image: _attempt(image, shape), chunk), strict=True):
+            for image, outcome in zip(
+                chunk, pool.map(lambda image: _attempt(image, shape, memory), chunk), strict=True
+            ):
                 if isinstance(outcome, str):
                     unreadable.append(f"{image.file}: {outcome}")
                     continue
@@ -127,9 +162,19 @@ def empty_images(number: int, shape: tuple[int, int, int]) -> np.ndarray:
         ) from None
 
 
-def _attempt(image: EncodedImage, shape: tuple[int, int, int]) -> tuple[np.ndarray, str] | str:
+class _Memory:
+    """The memory of all decoding threads together."""
+
+    def __init__(self) -> None:
+        self.pixels = limits.Budget(_COPIES * limits.limit(limits.IMAGE))
+        self.large_file = threading.Lock()
+
+
+def _attempt(image: EncodedImage, shape: tuple[int, int, int], memory: _Memory) -> tuple[np.ndarray, str] | str:
+    size = image.read.size if isinstance(image.read, FileReader) else 0
     try:
-        return decode(image.read(), shape)
+        with memory.large_file if size > _LARGE_FILE else contextlib.nullcontext():
+            return decode(image.read(), shape, memory.pixels)
     except UnidentifiedImageError:
         return "not an image of a known format"
     # On damaged files, Pillow's plugins and zipfile raise almost any exception, even struct.error or SyntaxError.
@@ -137,7 +182,7 @@ def _attempt(image: EncodedImage, shape: tuple[int, int, int]) -> tuple[np.ndarr
         return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def decode(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
+def decode(content: bytes, shape: tuple[int, int, int], memory: limits.Budget | None = None) -> tuple[np.ndarray, str]:
     """Decode one image to uint8 of `shape`; also return its size before resizing (`"64x64"`, width x height).
 
     Images of another size are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is
@@ -146,15 +191,32 @@ def decode(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, str
     Args:
         content: the file's bytes.
         shape: height, width, and 3 channels (RGB) or 1 (gray).
+        memory: shared with other threads that decode at the same time.
 
     Raises:
         Exception: any exception of Pillow, if the bytes are not an image or are truncated.
-        ValueError: 32-bit pixels outside 0..255, or in 0..1.
+        ValueError: 32-bit pixels outside 0..255, or in 0..1; or the image is larger than `limits.IMAGE`.
     """
+    with _opened(content) as image:
+        needed = _PER_PIXEL * image.width * image.height
+        limits.check(limits.IMAGE, needed, f"an image of {image.width}x{image.height} pixels")
+        with contextlib.nullcontext() if memory is None else memory.take(_COPIES * needed):
+            return _decoded(image, shape)
+
+
+@contextlib.contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    # `limits` replaces Pillow's own limit, which users could not raise.
+    Image.MAX_IMAGE_PIXELS = None
+    image = Image.open(io.BytesIO(content))
+    with image:
+        yield image
+
+
+def _decoded(image: Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
     height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as image:
-        size = f"{image.width}x{image.height}"
-        converted = _to_rgb(image)
+    size = f"{image.width}x{image.height}"
+    converted = _to_rgb(image)
     if channels == 1:
         converted = converted.convert("L")
     if converted.size != (width, height):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.decode import EncodedImage, image_extensions
+from firmware_export.images.decode import EncodedImage, FileReader, image_extensions
 
 logger = logging.getLogger("firmware_export")
 
@@ -158,7 +158,9 @@ def _search_folder(root: Path) -> FoundImages:
                 (links if entry.is_symlink() else pending).append(path)
             elif stat.S_ISREG(status.st_mode) and _has_image_ending(entry.name):
                 sizes_and_times[path.relative_to(root).as_posix()] = (status.st_size, status.st_mtime_ns)
-    readers = {name: (root / name).read_bytes for name in sizes_and_times}
+    readers: dict[str, Callable[[], bytes]] = {
+        name: FileReader(size, (root / name).read_bytes) for name, (size, _) in sizes_and_times.items()
+    }
     fingerprint = [[name, *sizes_and_times[name]] for name in sorted(sizes_and_times)]
     return FoundImages(readers, folders, fingerprint)
 
@@ -188,7 +190,7 @@ def _search_zip(path: Path) -> FoundImages:
 
 
 def _member_reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
-    return lambda: archive.read(member)
+    return FileReader(member.file_size, lambda: archive.read(member))
 
 
 def _is_hidden(name: str) -> bool:

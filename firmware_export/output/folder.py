@@ -1,27 +1,27 @@
-"""Write a folder of generated files atomically."""
+"""An exported folder: which files in it are the export's, and their replacement."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text, sync_folder, write_bytes
+from firmware_export.common.files import read_text
+from firmware_export.output import publication
 
 REPORT_FILE = "export.json"
 """Lists, under `files`, the files that an export has written."""
 
 
 def check(out_dir: Path) -> None:
-    """Refuse a path that cannot be a folder.
+    """Refuse a path that cannot be a folder. Complete or undo what a killed export left in it.
 
     Raises:
         UserError: `out_dir` is a file.
     """
     if out_dir.exists() and not out_dir.is_dir():
         raise UserError(f"{out_dir} is a file, a folder expected: give another --out")
+    publication.recover(out_dir.resolve())
 
 
 def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
@@ -52,6 +52,7 @@ def remove(out_dir: Path) -> None:
     Args:
         out_dir: need not exist.
     """
+    publication.recover(out_dir.resolve())
     # The report is last, so an interrupted removal can be repeated.
     names = sorted(_written_before(out_dir), key=lambda name: (name == REPORT_FILE, name))
     for path in [out_dir / name for name in names if _is_file_within(out_dir, name)]:
@@ -62,7 +63,7 @@ def remove(out_dir: Path) -> None:
 
 
 def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
-    """Write all files or none: into a temporary folder first, then moved; on failure, the old files are moved back.
+    """Write all files or none, also if the process is killed (`publication`).
 
     Files of an earlier export that this one does not write are removed: they may belong to another model, and some
     build systems compile every source file in a folder.
@@ -74,50 +75,9 @@ def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    # An existing folder may be a mount point, which renames cannot cross, so the stage must be inside it.
-    stage = Path(tempfile.mkdtemp(dir=out_dir if out_dir.is_dir() else out_dir.parent, prefix=".firmware_export-"))
-    try:
-        new, old = stage / "new", stage / "old"
-        new.mkdir()
-        old.mkdir()
-        for name, content in contents.items():
-            write_bytes(new / name, content if isinstance(content, bytes) else content.encode())
-        if out_dir.is_dir():
-            _exchange(out_dir, new, old)
-        else:
-            new.replace(out_dir)
-        for folder in {out_dir.parent, *((out_dir / name).parent for name in contents)}:
-            sync_folder(folder)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _exchange(out_dir: Path, new: Path, old: Path) -> None:
-    names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
-    stale = sorted(name for name in _written_before(out_dir) - set(names) if _is_file_within(out_dir, name))
-    try:
-        for name in stale:
-            (old / name).parent.mkdir(parents=True, exist_ok=True)
-            (out_dir / name).replace(old / name)
-        for name in names:
-            for folder in (out_dir, old):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            if (out_dir / name).exists():
-                (out_dir / name).replace(old / name)
-            (new / name).replace(out_dir / name)
-    except OSError:
-        for name in names:
-            if not (new / name).exists():
-                (out_dir / name).unlink(missing_ok=True)
-        for name in (*names, *stale):
-            if (old / name).exists():
-                (old / name).replace(out_dir / name)
-        raise
-    for name in stale:
-        if (parent := (out_dir / name).parent) != out_dir:
-            with suppress(OSError):  # other files are in it
-                parent.rmdir()
+    encoded = {name: content if isinstance(content, bytes) else content.encode() for name, content in contents.items()}
+    listed = _written_before(out_dir) - set(encoded)
+    publication.publish(out_dir, encoded, sorted(name for name in listed if _is_file_within(out_dir, name)))
 
 
 def _is_file_within(out_dir: Path, name: str) -> bool:

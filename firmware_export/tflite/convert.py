@@ -7,7 +7,6 @@ or quantization-aware (`tfmot.quantization.keras.quantize_model`).
 import logging
 import os
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,49 +17,39 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
-from firmware_export.tflite import reader
+from firmware_export.tflite import keras_inspection, reader
 from firmware_export.tflite.graph import Graph
 
 
-def load_keras(path: Path) -> Any:
+def load_keras(path: Path, *, trust: bool = False) -> Any:
     """Read a legacy Keras model, quantization-aware or not, uncompiled.
 
     Args:
         path: a `.keras`, `.h5` or `.hdf5` file. A quantization-aware model must be `.h5`, because its `.keras` file
             cannot be loaded (tfmot 0.8.1).
+        trust: load the model even if it can run code (`keras_inspection`).
 
     Raises:
-        UserError: the file is missing, damaged, from Keras 3, or has custom layers; or the extra `train` is not
-            installed.
+        UserError: the file is missing, damaged, from Keras 3, has custom layers, or could run code; or the extra
+            `train` is not installed.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path} is not a file: give a .tflite, .keras or .h5 model")
+    if not trust:
+        keras_inspection.check_model(path)
     with training_packages():
-        _check_container(path)
         tf_keras, tfmot = _libraries()
     with _quiet():
         try:
             with tfmot.quantization.keras.quantize_scope():
-                return tf_keras.models.load_model(path, compile=False)
+                return tf_keras.models.load_model(path, compile=False, safe_mode=not trust)
         except Exception as error:
             # Keras lets through any exception of its parsers; the cause is always the file.
             raise UserError(f"{path} does not load as a legacy Keras model ({_one_line(error)}): {_REMEDY}") from error
 
 
 _REMEDY = "save it with tf_keras, without custom layers, and as .h5 if it is quantization-aware"
-
-
-def _check_container(path: Path) -> None:
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is truncated or not a .keras file (not a zip archive): copy or save it again")
-    if path.suffix in (".h5", ".hdf5"):
-        import h5py
-
-        try:
-            h5py.File(path, "r").close()
-        except OSError as error:
-            raise UserError(f"{path} is truncated or not an HDF5 file ({_one_line(error)}): save it again") from error
 
 
 def is_quantization_aware(model: Any) -> bool:

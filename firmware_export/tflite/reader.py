@@ -1,5 +1,8 @@
 """Read a `.tflite` file that may be damaged, and check whether TensorFlow Lite Micro can run it."""
 
+import math
+
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import model
 from firmware_export.tflite.graph import Graph, Tensor
@@ -54,6 +57,7 @@ def check_deployable(graph: Graph) -> None:
     """
     _check_ends(graph)
     _check_shapes(graph)
+    _check_sizes(graph)
     for operator in graph.operators:
         for tensor in (*(t for t in operator.inputs if t is not None), *operator.outputs):
             _check_dtype(tensor, graph.name)
@@ -64,6 +68,16 @@ def check_deployable(graph: Graph) -> None:
                 "expected at both ends: convert with inference_input_type = inference_output_type = tf.int8"
             )
     _check_operators(graph)
+
+
+def _check_sizes(graph: Graph) -> None:
+    for operator in graph.operators:
+        for tensor in (*(t for t in operator.inputs if t is not None), *operator.outputs):
+            try:
+                # Four bytes are the most per element that a deployable model has.
+                limits.check(limits.TENSOR, 4 * math.prod(map(abs, tensor.shape)), f"tensor {tensor.name!r}")
+            except ValueError as error:
+                raise UserError(f"{graph.name}: {error}") from None
 
 
 def _check_ends(graph: Graph) -> None:

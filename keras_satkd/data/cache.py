@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.common import files
+from firmware_export.common import digests
 from firmware_export.images.decode import Decoded
 from firmware_export.images.image_set import ImageSet
 
@@ -36,7 +36,7 @@ def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decode
         return _read(entry)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError) as error:
         logger.warning("decoded images in %s.npy are damaged (%s): decoding again", entry, error)
     decoded = make()
     try:
@@ -56,7 +56,7 @@ def cache_folder(cache_dir: str | None) -> Path:
 
 def _write(entry: Path, decoded: Decoded) -> None:
     image_set = decoded.image_set
-    files.write_with(entry.with_suffix(".npy"), lambda path: np.save(path, image_set.images))
+    digests.write_with(entry.with_suffix(".npy"), lambda path: np.save(path, image_set.images))
     description = {
         "class_names": image_set.class_names,
         "sizes": decoded.sizes,
@@ -66,12 +66,15 @@ def _write(entry: Path, decoded: Decoded) -> None:
         "parts": image_set.parts,
     }
     # Written last, because an entry counts as complete once its description exists.
-    files.write_text(entry.with_suffix(".json"), json.dumps(description))
+    digests.write_text(entry.with_suffix(".json"), json.dumps(description))
 
 
 def _read(entry: Path) -> Decoded:
+    for suffix in (".json", ".npy"):
+        if not digests.is_whole(entry.with_suffix(suffix)):
+            raise ValueError(f"the SHA-256 of the {suffix} file differs")
     description = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
-    images = np.load(entry.with_suffix(".npy"), mmap_mode="r")
+    images = np.load(entry.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
     labels = np.array(description["labels"], np.int32)
     names = tuple(description["files"])
     parts = tuple(description["parts"])

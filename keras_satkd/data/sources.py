@@ -13,6 +13,7 @@ import logging
 import os
 from pathlib import Path
 
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import looks_like_path
 from firmware_export.images import folders
@@ -60,6 +61,8 @@ def _load_files(path: Path, settings: DataConfig) -> Decoded:
     found = folders.open_images(path)
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     key = {"source": str(path.resolve()), "fingerprint": fingerprint, "image_size": settings.image_size}
+    if not limits.is_default(limits.IMAGE):  # it decides which images are readable
+        key["largest_image"] = limits.limit(limits.IMAGE)
     shape = (settings.image_size, settings.image_size, 3)
     return cached(
         key, settings.cache_dir, lambda: decode_all(found.images, len(found.images), found.class_names, shape)

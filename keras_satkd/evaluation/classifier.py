@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
@@ -54,7 +55,7 @@ class Classifier:
     threshold: int | None = None
 
 
-def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifier:
+def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: bool = False) -> Classifier:
     """Load a model from disk.
 
     Its class names are the list `class_names` in a JSON file of the same name beside it (`student.json` for
@@ -66,6 +67,7 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
         input_range: one of `teachers.INPUT_RANGES`, the one that a Keras model expects; the others define their own.
         image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
             models take images of their own input size.
+        trust: load a Keras model even if it can run code.
 
     Raises:
         UserError: the file does not exist, is damaged, is not a classifier of square RGB images, or its number of class
@@ -74,14 +76,16 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64) -> Classifi
     file = pretrained.path(path)
     if not file.exists():
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
+    if file.is_file():
+        digests.check_described(file)
     codes = None
     if file.is_dir():
-        teacher = teachers.load(path)
+        teacher = teachers.load(path, input_range, trust=trust)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
     elif file.suffix == ".tflite":
         size, classes, logits, codes = _load_int8(file)
     elif file.suffix in KERAS_SUFFIXES:
-        teacher = _load_keras(file, input_range)
+        teacher = _load_keras(file, input_range, trust)
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
     else:
         raise UserError(
@@ -96,8 +100,8 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: predict(network, images, teacher.name)
 
 
-def _load_keras(file: Path, input_range: str) -> Teacher:
-    network = load_keras(file)
+def _load_keras(file: Path, input_range: str, trust: bool) -> Teacher:
+    network = load_keras(file, trust=trust)
     _check_shapes(file, network.input_shape, network.output_shape)
     return teachers.saved_model(file.name, network, input_range, f"model {file}")
 

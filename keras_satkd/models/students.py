@@ -6,6 +6,7 @@ import tensorflow as tf
 from tf_keras import Model, layers
 
 from firmware_export import require_legacy_keras
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained
@@ -72,7 +73,10 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
 
 
 def _load_initial_weights(student: Model, path: str) -> None:
-    trained = load_keras(pretrained.path(path))
+    file = pretrained.path(path)
+    if file.is_file():
+        digests.check_described(file)
+    trained = load_keras(file)
     weights = {layer.name: layer.get_weights() for layer in trained.layers}
     if list(weights) != [layer.name for layer in student.layers]:
         raise UserError(

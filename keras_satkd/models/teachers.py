@@ -11,12 +11,18 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.common import digests as file_digests
 from firmware_export.common.errors import UserError, unknown_name
-from firmware_export.common.files import read_text, write_json, write_with
+from firmware_export.common.files import read_text, write_with
+from firmware_export.tflite import keras_inspection
+from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained, teacher_zoo
+from keras_satkd.run import artifacts
 
-WEIGHTS_FILE = "teacher.weights.h5"
-DESCRIPTION_FILE = "teacher.json"
+WEIGHTS_FILE = artifacts.TEACHER_WEIGHTS_FILE
+DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
+SAVED_MODEL_FILE = "saved_model.pb"
+"""In the folder of a TensorFlow SavedModel."""
 
 # Mean and standard deviation of pixels in 0..255, by input range.
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -159,7 +165,7 @@ def check_trained(names: Sequence[str]) -> None:
 def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], folder: Path) -> None:
     """Write a fine-tuned teacher from `build`: its weights as arrays, and a description to build it again."""
     write_with(folder / WEIGHTS_FILE, lambda path: teacher.network.save_weights(path))
-    write_json(
+    file_digests.write_json(
         folder / DESCRIPTION_FILE,
         {
             "architecture": teacher.name,
@@ -168,6 +174,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], f
             "input_size": teacher.input_size,
             "input_range": teacher.input_range,
             "scores": scores,
+            file_digests.KEY: file_digests.of(folder / WEIGHTS_FILE),
         },
     )
 
@@ -177,21 +184,26 @@ def is_trained(specification: str) -> bool:
     return pretrained.path(specification).exists()
 
 
-def load(specification: str, saved_model_input: str = "0..1") -> Teacher:
+def load(specification: str, saved_model_input: str = "0..1", *, trust: bool = False) -> Teacher:
     """A trained teacher: a folder that `save` wrote, a shipped one, or any saved Keras model (`.keras`, `.h5`).
 
     Args:
         specification: path, or the name of a shipped teacher.
         saved_model_input: one of `INPUT_RANGES`, the one that a saved Keras model expects; a folder defines its own.
+        trust: load a saved Keras model even if it can run code.
 
     Raises:
-        UserError: the file is damaged, contains other weights, or is not an image classifier with a square RGB input.
+        UserError: the file is damaged, contains other weights, could run code, or is not an image classifier with a
+            square RGB input.
     """
     path = pretrained.path(specification)
-    return _load_folder(path) if path.is_dir() else _load_model(path, saved_model_input)
+    if path.is_dir() and not (path / SAVED_MODEL_FILE).exists():
+        return _load_folder(path)
+    return _load_model(path, saved_model_input, trust)
 
 
 def _load_folder(folder: Path) -> Teacher:
+    file_digests.check(folder / DESCRIPTION_FILE, "copy the folder again")
     try:
         description = json.loads(read_text(folder / DESCRIPTION_FILE))
         name, classes = description["architecture"], description["classes"]
@@ -200,10 +212,20 @@ def _load_folder(folder: Path) -> Teacher:
         raise UserError(
             f"teacher {folder} contains no readable {DESCRIPTION_FILE}: give a folder that keras_satkd.teach wrote"
         ) from None
+    _check_digest(folder, description.get(file_digests.KEY))
     teacher = build(f"{name}@{input_size}", classes, "none")
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
     class_names = tuple(description.get("class_names", ())) or None
     return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names)
+
+
+def _check_digest(folder: Path, described: Any) -> None:
+    weights = folder / WEIGHTS_FILE
+    if isinstance(described, str) and weights.is_file() and file_digests.of(weights) != described:
+        raise UserError(
+            f"{weights} is damaged or was replaced (its SHA-256 is not the one in {DESCRIPTION_FILE}): copy the folder "
+            "again, or fine-tune the teacher again"
+        )
 
 
 def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
@@ -212,6 +234,7 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
     Raises:
         UserError: the file is missing, damaged, or belongs to another architecture.
     """
+    keras_inspection.check_weights(path)
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
@@ -221,12 +244,10 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
         ) from None
 
 
-def _load_model(path: Path, input_range: str) -> Teacher:
-    try:
-        network = tf_keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"teacher {path} is not a readable Keras model ({reason}): give a .keras or .h5 file") from None
+def _load_model(path: Path, input_range: str, trust: bool) -> Teacher:
+    if path.is_file():
+        file_digests.check_described(path)
+    network = load_keras(path, trust=trust)
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
         raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")

@@ -6,6 +6,7 @@ the storages) followed by the storages, each an int64 count and its raw elements
 """
 
 import collections
+import os
 import pickle
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,13 +14,35 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.templating import one_line
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _ELEMENTS: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-class _Unpickler(pickle.Unpickler):
-    """Accepts only the few names that a state dictionary needs, so that a file cannot run code."""
+class _Bounded:
+    """A file that refuses to read more than it has: a pickle states lengths, and Python would allocate them first."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, os.fstat(file.fileno()).st_size
+
+    def read(self, count: int) -> bytes:
+        if not 0 <= count <= self._left:
+            raise EOFError(f"{count} bytes expected, {self._left} are left")
+        self._left -= count
+        return self._file.read(count)
+
+    def readline(self) -> bytes:
+        line = self._file.readline()
+        self._left -= len(line)
+        return line
+
+
+class _Unpickler(pickle._Unpickler):
+    """Accepts only the few names that a state dictionary needs, so that a file cannot run code.
+
+    It is the one written in Python: the one in C fills gigabytes of memory if a pickle states a large index.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -43,15 +66,16 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with path.open("rb") as file:
-            return _read(file)
-    except (OSError, EOFError, ValueError, TypeError, LookupError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a PyTorch state dictionary in the format before 1.6 ({error})") from None
+            return _read(_Bounded(file))
+    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError) as error:
+        reason = one_line(str(error))[:200]
+        raise UserError(f"{path} is not a PyTorch state dictionary in the format before 1.6 ({reason})") from None
 
 
-def _read(file: BinaryIO) -> dict[str, np.ndarray]:
+def _read(file: _Bounded) -> dict[str, np.ndarray]:
     magic, _protocol, _sizes, tensors, keys = (_Unpickler(file).load() for _ in range(5))
     if magic != MAGIC_NUMBER:
-        raise ValueError(f"magic number {magic!r}")
+        raise ValueError(f"magic number {magic}" if isinstance(magic, int) else "no magic number")
     elements = {key: _ELEMENTS[name] for (name, key), *_ in tensors.values()}
     storages = {key: file.read(int.from_bytes(file.read(8), "little") * elements[key].itemsize) for key in keys}
 

@@ -3,6 +3,7 @@
 import tf_keras
 
 from firmware_export.common.files import write_with
+from firmware_export.tflite.convert import load_keras
 from keras_satkd.data.splits import Split
 from keras_satkd.models import provenance, students, teachers
 from keras_satkd.pipeline.inputs import Inputs
@@ -38,7 +39,7 @@ def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
 def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:
     """The run's float student; it is trained if it is not yet."""
     run.step(DISTILLATION, lambda: _distil(run, split, targets))
-    return tf_keras.models.load_model(run.path(STUDENT_FILE), compile=False)
+    return load_keras(run.path(STUDENT_FILE))
 
 
 def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResult:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware_export.common.c_text import check_symbol
+from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json, write_text
+from firmware_export.common.files import write_json
 from keras_satkd import config_io, weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
@@ -63,7 +63,6 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         UserError: something in the configuration does not exist or does not fit.
     """
     config = run.config
-    check_symbol(config.firmware.symbol)
     students.check_name(config.student)
     teachers.check_names(config.teachers.names)
     teachers.check_initial_weights(config.teachers.initial_weights)
@@ -81,7 +80,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str) -> Teacher:
-        teacher = teachers.load(name, config.teachers.saved_model_input)
+        teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
         teachers.check_classes(teacher, images.class_names)
         return teacher
 
@@ -124,6 +123,7 @@ def sensor_of(run: Run) -> Sensor | None:
     kept_file = run.path(SENSOR_FILE)
     if not (kept_file.exists() and run.has_begun(Stage.TEACHERS)):
         return sensors.load(name)
+    _restore(kept_file, name)
     kept = sensors.load(str(kept_file))
     if name.endswith(".toml") and not Path(name).exists():
         logger.warning("--sensor %s does not exist: the run's copy %s is used", name, kept_file)
@@ -138,11 +138,23 @@ def sensor_of(run: Run) -> Sensor | None:
     return kept
 
 
+def _restore(kept_file: Path, name: str) -> None:
+    """Write a damaged copy of the sensor again if the given sensor still is the same; otherwise refuse it."""
+    if digests.is_whole(kept_file):
+        return
+    if not name.endswith(".toml") or Path(name).exists():
+        text = sensors.load(name).to_toml()
+        if digests.is_recorded(kept_file, text.encode()):
+            logger.warning("%s is damaged: it is written again from --sensor %s", kept_file, name)
+            digests.write_text(kept_file, text)
+    digests.check(kept_file, f"restore a copy of it, or the file of --sensor {name} with which the run was started")
+
+
 def _keep(run: Run, sensor: Sensor | None) -> None:
     if sensor is None:
-        run.path(SENSOR_FILE).unlink(missing_ok=True)
+        digests.remove(run.path(SENSOR_FILE))
     else:
-        write_text(run.path(SENSOR_FILE), sensor.to_toml())
+        digests.write_text(run.path(SENSOR_FILE), sensor.to_toml())
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:
@@ -197,8 +209,11 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
             "images, or another folder"
         )
 
-    def record() -> DataResult:
+    def write_split() -> None:
         write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
+
+    def record() -> DataResult:
+        write_split()
         return DataResult(
             list(divided.train.class_names),
             len(divided.train),
@@ -210,3 +225,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
 
     run.claim()
     run.step(DATA, record)
+    kept = (run.results[DATA].sha256 or {}).get(SPLIT_FILE)
+    if kept is not None and (not run.path(SPLIT_FILE).exists() or digests.of(run.path(SPLIT_FILE)) != kept):
+        logger.warning("%s is damaged or missing: it is written again", run.path(SPLIT_FILE))
+        write_split()

@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
 from keras_satkd.camera import sensor as sensors
@@ -24,7 +25,7 @@ from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models.teacher_zoo import parse_name
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
 from keras_satkd.run import history
-from keras_satkd.run.artifacts import INT8_FILE, SENSOR_FILE, STUDENT_FILE
+from keras_satkd.run.artifacts import INT8_FILE, SENSOR_FILE, STUDENT_FILE, TEACHERS_FOLDER
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, INT8, Found, Step, teacher
 
@@ -65,10 +66,10 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
 
 
 def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffix: str) -> Path:
-    folder, made = out / f"{parse_name(specification)[0]}_{suffix}", run.path("teachers", specification)
+    folder, made = out / f"{parse_name(specification)[0]}_{suffix}", run.path(TEACHERS_FOLDER, specification)
     write_with(folder / WEIGHTS_FILE, lambda path: halve_precision(made / WEIGHTS_FILE, path))
     description = json.loads((made / DESCRIPTION_FILE).read_text())
-    del description["scores"]
+    del description["scores"], description[digests.KEY]
     # Scoring the weights needs this description to load them; the scores are added afterward.
     write_json(folder / DESCRIPTION_FILE, description)
     step = teacher(specification)
@@ -127,6 +128,7 @@ def _describe(
     loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     validation, test = divided.validation, divided.test
     kept = run.path(SENSOR_FILE)
+    digests.check(kept)
     sensor = sensors.load(str(kept)) if kept.exists() else None
     if sensor is not None:
         facts = facts | {"sensor": sensor.model_dump(mode="json", exclude_none=True)}

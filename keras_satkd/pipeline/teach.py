@@ -10,6 +10,7 @@ from keras_satkd.models import provenance, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run import stages
+from keras_satkd.run.artifacts import TEACHERS_FOLDER
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import TeacherResult
 from keras_satkd.training.fit import precision
@@ -24,7 +25,7 @@ def teach(run: Run, inputs: Inputs) -> list[Teacher]:
 
 def _teacher(run: Run, inputs: Inputs, specification: str) -> Teacher:
     run.step(stages.teacher(specification), lambda: _fine_tune(run, inputs, specification))
-    return teachers.load(str(run.path("teachers", specification)))
+    return teachers.load(str(run.path(TEACHERS_FOLDER, specification)))
 
 
 def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
@@ -60,7 +61,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         normalize=teacher.normalize,
     )
     scores = validation_scores(teacher, split)
-    teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path("teachers", specification))
+    teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path(TEACHERS_FOLDER, specification))
     return TeacherResult(scores, initial_weights)
 
 

@@ -18,6 +18,15 @@ POST_TRAINING_FILE = "student_ptq.tflite"
 STUDENT_FILE = "student.keras"
 
 
+TEACHERS_FOLDER = "teachers"
+
+
+TEACHER_WEIGHTS_FILE = "teacher.weights.h5"
+
+
+TEACHER_DESCRIPTION_FILE = "teacher.json"
+
+
 VERIFICATION_FILE = "verification_images.npy"
 
 

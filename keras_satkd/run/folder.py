@@ -9,8 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
 from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
@@ -19,6 +19,7 @@ from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import (
     DATA,
+    REPORT,
     Found,
     Stage,
     Step,
@@ -70,6 +71,8 @@ class Run:
         # Shared by all runs of this folder in this process, so it excludes only other processes.
         self._lock = FileLock(self.path(LOCK_FILE), is_singleton=True)
         self.results, _ = self._unaffected(found or config)
+        if damaged := self.damaged():
+            self.results = self.results.before(damaged[0][0])
 
     @classmethod
     def open(cls, workdir: Path) -> "Run":
@@ -81,7 +84,14 @@ class Run:
         config = _config_in(workdir)
         if config is None:
             raise UserError(f"--workdir {workdir} contains no run: give the folder of a finished one")
-        return cls(workdir, config)
+        run = cls(workdir, config)
+        run.results = Results.read(run.path(RESULTS_FILE))
+        for _, file in run.damaged():
+            raise UserError(
+                f"{run.path(file)} is damaged (its SHA-256 is not the one in {RESULTS_FILE}): repeat the run's command "
+                "with this --workdir, which makes it again"
+            )
+        return run
 
     def claim(self) -> None:
         """Reserve the folder for this process and write the configuration.
@@ -101,7 +111,9 @@ class Run:
             self.results, affected = self._unaffected(before)
             if affected is not None:
                 self._drop(affected, before)
-            write_json(self.path(CONFIG_FILE), to_dict(self.config))
+            if self.damaged():
+                self._repeat_damaged()
+            digests.write_json(self.path(CONFIG_FILE), to_dict(self.config))
         except Timeout:
             raise InUse(
                 f"--workdir {self.workdir} is in use by another process: wait, or give another folder"
@@ -120,6 +132,30 @@ class Run:
             changes = describe_changes(changed_settings(before, self.config))
             raise UserError(f"--workdir {self.workdir} was made with {changes}: give another folder")
         return kept, affected
+
+    def damaged(self) -> list[tuple[Stage, str]]:
+        """Files of finished steps that are not as they were written, with the stages of the steps, the first first.
+
+        Missing files count too, unless the run is finished: then nothing needs them. The file of the split is written
+        again without repeating a step.
+        """
+        found = []
+        for step in self.results.steps():
+            for file, digest in (self.results[step].sha256 or {}).items():
+                path = self.path(file)
+                is_lost = not path.exists() and REPORT not in self.results
+                if step is not DATA and (is_lost or (path.exists() and digests.of(path) != digest)):
+                    found.append((step.stage, file))
+        return sorted(found)
+
+    def _repeat_damaged(self) -> None:
+        """Forget the results of the first damaged step and later ones. Trainings repeat from their checkpoints."""
+        found = self.damaged()
+        names = ", ".join(file for _, file in found[:3]) + _more(len(found))
+        stage = found[0][0]
+        self.results = self.results.before(stage)
+        self.results.write(self.path(RESULTS_FILE))
+        logger.warning("%s: %s damaged or missing, so these steps are repeated: %s", self.workdir, names, _from(stage))
 
     def has_begun(self, stage: Stage) -> bool:
         """Whether the folder contains results of this stage or later ones, finished or not."""
@@ -145,13 +181,11 @@ class Run:
         # Also of a step that failed after it had written some of them.
         for step in steps_from(stage):
             for file in step.files:
-                self.path(file).unlink(missing_ok=True)
+                digests.remove(self.path(file))
             if step.export is not None:
                 remove_export(self.path(step.export))
-        redone = ", ".join(each.name.lower() for each in Stage if each >= stage and each is not Stage.STUDY)
-        logger.warning(
-            "%s: %s changed, so these steps are repeated: %s", self.workdir, _names(before, self.config), redone
-        )
+        changed = _names(before, self.config)
+        logger.warning("%s: %s changed, so these steps are repeated: %s", self.workdir, changed, _from(stage))
 
     def path(self, *parts: str) -> Path:
         """A file or folder of the run."""
@@ -168,7 +202,9 @@ class Run:
             logger.info("%s", step.name)
             began = time.monotonic()
             found = work()
-            self.results[step] = replace(found, seconds=round(time.monotonic() - began, 1))
+            written = [file for file in step.files if step.stage < Stage.REPORT and self.path(file).exists()]
+            sha256 = {file: digests.of(self.path(file)) for file in written} or None
+            self.results[step] = replace(found, sha256=sha256, seconds=round(time.monotonic() - began, 1))
             self.results.write(self.path(RESULTS_FILE))
         return self.results[step]
 
@@ -184,6 +220,10 @@ def describe_changes(changes: Mapping[str, tuple[object, object]]) -> str:
     """Names of changed settings with their values before and now, as in `seed=0 (now 1)`; at most three of them."""
     listed = ", ".join(f"{name}={before!r} (now {now!r})" for name, (before, now) in list(changes.items())[:3])
     return listed + _more(len(changes))
+
+
+def _from(stage: Stage) -> str:
+    return ", ".join(each.name.lower() for each in Stage if each >= stage and each is not Stage.STUDY)
 
 
 def _names(found: Config, wanted: Config) -> str:

@@ -5,13 +5,18 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_export.common.files import write_text
+from firmware_export.common import digests
 
 FILE = "metrics.csv"
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows as written; none if the file does not exist."""
+    """The rows as written; none if the file does not exist.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    digests.check(path)
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -35,7 +40,7 @@ def write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    digests.write_text(path, text.getvalue())
 
 
 def hardware(epochs: Sequence[dict[str, str]], here: str) -> str:

@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from firmware_export.common import digests
+
 CLASS_NAMES = ("data", "classes")
 """Path of keys to the class names of a run in `metrics.json`."""
 
@@ -20,8 +22,11 @@ class StepResult:
 
     Attributes:
         seconds: time of the step.
+        sha256: SHA-256 of each file that the step wrote and that a later step or another run reads, by name; None if
+            an older version did not record it.
     """
 
+    sha256: dict[str, str] | None = field(default=None, kw_only=True)
     seconds: float = field(default=0.0, kw_only=True)
 
     @classmethod
@@ -205,7 +210,7 @@ class StudyResult(StepResult):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """As for any step, but the evaluation's keys are on the same level as the time."""
-        evaluation = {name: found for name, found in values.items() if name != "seconds"}
+        evaluation = {name: found for name, found in values.items() if name not in ("seconds", digests.KEY)}
         return cls(evaluation, seconds=values["seconds"])
 
     def to_json(self) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text, write_json
+from firmware_export.common.files import read_text
 from keras_satkd.run.results import TEACHER, TeacherResult
 from keras_satkd.run.stages import Found, Stage, Step, step_of
 
-FILE = "metrics.json"
+FILE = digests.RESULTS_FILE
 
 
 class Results:
@@ -34,7 +35,7 @@ class Results:
 
     def write(self, path: Path) -> None:
         """Write them to a file."""
-        write_json(path, self._values)
+        digests.write_json(path, self._values)
 
     def __contains__(self, step: Step[Any]) -> bool:
         return step.name in self._values
@@ -74,9 +75,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
         UserError: the file cannot be read.
     """
     try:
-        values: dict[str, Any] = json.loads(read_text(path))
+        digests.check(path)
+        values = json.loads(read_text(path))
+        if not isinstance(values, dict):
+            raise ValueError("it is no JSON object")
         return values
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): repair it, or give another --workdir") from None

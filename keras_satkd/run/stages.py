@@ -20,6 +20,9 @@ from keras_satkd.run.artifacts import (
     SENSOR_FILE,
     SPLIT_FILE,
     STUDENT_FILE,
+    TEACHER_DESCRIPTION_FILE,
+    TEACHER_WEIGHTS_FILE,
+    TEACHERS_FOLDER,
     VALIDATION_FILE,
     VERIFICATION_FILE,
 )
@@ -94,7 +97,9 @@ _STEPS: dict[str, Step[Any]] = {
 
 def teacher(specification: str) -> Step[TeacherResult]:
     """The step that fine-tunes a teacher, given its name in `teachers.names`."""
-    return Step(teacher_model(specification), Stage.TEACHERS, TeacherResult, f"teacher-{specification}")
+    folder = f"{TEACHERS_FOLDER}/{specification}"
+    files = (f"{folder}/{TEACHER_WEIGHTS_FILE}", f"{folder}/{TEACHER_DESCRIPTION_FILE}")
+    return Step(teacher_model(specification), Stage.TEACHERS, TeacherResult, f"teacher-{specification}", files)
 
 
 def teacher_model(name: str) -> str:
@@ -127,8 +132,8 @@ SETTINGS: dict[Stage, tuple[str, ...]] = {
 }
 """Settings, or groups of them, and the first stage that reads them."""
 
-NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict")
-"""Settings that change no result: where the images are kept, and whether an unreadable one stops the run."""
+NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict", "teachers.trust_models")
+"""Settings that change no result: where the images are kept, and what stops the run."""
 
 LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.temperature",

@@ -71,7 +71,8 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
 def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
     """Digests of the rows' teachers that are already trained, by name."""
     named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
-    trained = [teachers.load(name, common.teachers.saved_model_input) for name in named if teachers.is_trained(name)]
+    kind, trust = common.teachers.saved_model_input, common.teachers.trust_models
+    trained = [teachers.load(name, kind, trust=trust) for name in named if teachers.is_trained(name)]
     return teachers.digests(trained)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_with
 from keras_satkd.config import PLATEAU_PATIENCE, MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
@@ -47,7 +47,8 @@ def fit(
         workdir: the run's folder.
 
     Raises:
-        UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept.
+        UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept. Or the
+            best weights of earlier epochs are missing or damaged.
     """
     compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
@@ -63,15 +64,27 @@ def fit(
     ]
     if config.schedule == "plateau":
         callbacks.insert(1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
+    remedy = f"restore a copy, or train {phase} again in a new --workdir"
+    digests.check(best, remedy)
+    if log.epochs() and not best.exists():
+        raise UserError(f"{best} is missing: {remedy}")
     if not log.is_finished(config.epochs):
-        distiller.fit(
-            training,
-            validation_data=validation,
-            epochs=config.epochs,
-            callbacks=callbacks,
-            verbose=_keras_verbosity(),
-        )
+        # A run that was killed within its second epoch may have no checkpoint, but later there is always one.
+        if log.epochs() > 1 and tf.train.latest_checkpoint(str(checkpoint / "last" / "chief")) is None:
+            raise UserError(f"{checkpoint / 'last'} contains no readable checkpoint: {remedy}")
+        try:
+            distiller.fit(
+                training,
+                validation_data=validation,
+                epochs=config.epochs,
+                callbacks=callbacks,
+                verbose=_keras_verbosity(),
+            )
+        except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.OutOfRangeError) as error:
+            reason = str(error.message).splitlines()[0]
+            raise UserError(f"{checkpoint / 'last'} is damaged ({reason}): {remedy}") from error
     if best.exists():
+        digests.check(best, remedy)
         distiller.student.load_weights(best)
 
 
@@ -226,13 +239,17 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         row |= {"learning_rate": float(rate), **{name: float(value) for name, value in (logs or {}).items()}}
         self._rows = [*kept, {name: str(value) for name, value in row.items()}]
         if self._epochs_since_best() == 0:
-            write_with(self._best, lambda path: self.model.student.save_weights(path))
+            digests.write_with(self._best, lambda path: self.model.student.save_weights(path))
         history.write(self._path, self._rows)
         self.model.stop_training = self._out_of_patience()
 
     def is_finished(self, epochs: int) -> bool:
         """Whether all epochs are done or patience has run out."""
-        return len(self._scores()) >= epochs or self._out_of_patience()
+        return self.epochs() >= epochs or self._out_of_patience()
+
+    def epochs(self) -> int:
+        """Number of epochs that are done."""
+        return len(self._scores())
 
     def _scores(self) -> list[float]:
         return [float(row[MONITORED]) for row in self._rows if row["phase"] == self._phase]

@@ -7,6 +7,7 @@ Augmentation is equally random, but XLA draws different numbers from the same se
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_bytes, write_json, write_with
 from keras_satkd.config import MixingConfig, TrainingConfig
@@ -105,6 +107,8 @@ def export_training(
     values = {str(position): variable.numpy() for position, variable in enumerate(program.state)}
     write_with(folder / run_offloaded.STATE_FILE, lambda path: np.savez_compressed(path, **values))
     write_bytes(folder / run_offloaded.PROGRAM_FILE, program.serialized)
+    written = [folder / f"{name}.npy" for name in arguments]
+    written += [folder / run_offloaded.STATE_FILE, folder / run_offloaded.PROGRAM_FILE]
     write_json(
         folder / run_offloaded.DESCRIPTION_FILE,
         {
@@ -113,6 +117,7 @@ def export_training(
             "weights": _positions(distiller.student.weights, program.state),
             "epochs": config.epochs,
             "patience": config.patience,
+            digests.KEY: {path.name: digests.of(path) for path in written},
         },
     )
 
@@ -131,7 +136,10 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
     """
     path = folder / run_offloaded.TRAINED_FILE
     try:
-        with np.load(path) as trained:
+        with zipfile.ZipFile(path) as archive:
+            if (name := archive.testzip()) is not None:
+                raise ValueError(f"the CRC-32 of {name} differs")
+        with np.load(path, allow_pickle=False) as trained:
             rows, hardware = json.loads(str(trained["rows"])), str(trained["hardware"])
             found = {name: trained[name] for name in trained.files if name.isdecimal()}
         # Weights that the training does not use are not in its program.
@@ -139,7 +147,16 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
         if found:
             raise ValueError(f"it has weights {', '.join(found)} of {len(weights)}")
         network.set_weights(weights)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise UserError(
             f"{path} is not the result of this training ({error}): run {Path(run_offloaded.__file__).name} on {folder} "
             "again"

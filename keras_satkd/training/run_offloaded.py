@@ -5,6 +5,7 @@ the folder: the weights of the best epoch, every epoch's metrics, and the name o
 """
 
 import argparse
+import hashlib
 import json
 import os
 import time
@@ -35,9 +36,9 @@ def train(folder: Path) -> None:
     device = jax.local_devices()[0]
     about = json.loads((folder / DESCRIPTION_FILE).read_text())
     run_epoch = jax.jit(jax.export.deserialize(bytearray((folder / PROGRAM_FILE).read_bytes())).call)
-    stored = np.load(folder / STATE_FILE)
+    stored = np.load(folder / STATE_FILE, allow_pickle=False)
     state = [jax.device_put(stored[str(position)], device) for position in range(len(stored.files))]
-    host = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in about["arguments"]}
+    host = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arguments"]}
     kept = {name: jax.device_put(array, device) for name, array in host.items() if name not in about["every_epoch"]}
     hardware = f"{device.device_kind} (XLA program run by JAX {jax.__version__})"
     rows: list[dict[str, float]] = []
@@ -60,6 +61,19 @@ def train(folder: Path) -> None:
             break
 
 
+def damaged(folder: Path) -> list[str]:
+    """Names of the files that are not as `keras_satkd.lower` wrote them."""
+    recorded = json.loads((folder / DESCRIPTION_FILE).read_text()).get("sha256", {})
+    return [name for name, digest in recorded.items() if _digest(folder / name) != digest]
+
+
+def _digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _write(path: Path, weights: dict[str, Any], rows: list[dict[str, float]], hardware: str) -> None:
     temporary = path.with_name(f".{path.name}")
     with temporary.open("wb") as file:
@@ -76,6 +90,11 @@ def main() -> None:
     folder = parser.parse_args().folder
     if not (folder / DESCRIPTION_FILE).is_file():
         parser.error(f"{folder} contains no {DESCRIPTION_FILE}: give a folder that keras_satkd.lower wrote")
+    try:
+        if found := damaged(folder):
+            parser.error(f"{folder / found[0]} is missing or damaged: copy the folder again")
+    except (ValueError, AttributeError):
+        parser.error(f"{folder / DESCRIPTION_FILE} is damaged: copy the folder again")
     try:
         train(folder)
     except (ImportError, FloatingPointError) as error:

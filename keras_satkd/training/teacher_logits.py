@@ -7,6 +7,7 @@ runs share it.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from firmware_export.common.files import write_with
+from firmware_export.common import digests
 from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig
 from keras_satkd.data import augment, mix
@@ -25,6 +26,8 @@ from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.teacher_checks import check_teacher
 from keras_satkd.models.teachers import Teacher
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,33 @@ def compute_view_logits(
         for view in range(views):
             name = hashlib.sha256(f"{digest} {pixels} {recipe} {view}".encode()).hexdigest()[:32]
             path = folder / f"{teacher.name}-{name}.npy"
-            if not path.exists():
+            kept = _kept(path, logits[:, view, position].shape)
+            if kept is None:
                 numbers = draws[:, view], camera_seeds[:, view], None if mixing_draws is None else mixing_draws[:, view]
                 starts = range(0, len(images), batch_size)
                 bar = tqdm(starts, desc=f"{teacher.name} view {view + 1} of {views}", unit="batch", disable=None)
                 parts = [logits_of(*_given(images, *numbers, slice(at, at + batch_size))) for at in bar]
                 # Half precision keeps 11 bits of a logit, far more than the loss needs at the usual temperatures.
-                seen = np.concatenate(parts).astype(np.float16)
-                write_with(path, partial(np.save, arr=seen))
-            logits[:, view, position] = np.load(path)
+                kept = np.concatenate(parts).astype(np.float16)
+                digests.write_with(path, partial(np.save, arr=kept))
+            logits[:, view, position] = kept
     return ViewLogits(draws, logits, None if camera is None else camera_seeds, mixing_draws)
+
+
+def _kept(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The logits in a file of the cache, float16 of this shape; None if they are not there, or damaged."""
+    try:
+        if digests.is_whole(path):
+            kept: np.ndarray = np.load(path, allow_pickle=False)
+            if kept.shape == shape and kept.dtype == np.float16:
+                return kept
+        reason = "its SHA-256 or its shape differs"
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+    logger.warning("teacher logits in %s are damaged (%s): computing them again", path, reason)
+    return None
 
 
 def _given(

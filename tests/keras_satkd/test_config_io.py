@@ -19,7 +19,7 @@ from keras_satkd.config import (
     TeachersConfig,
     WeightingConfig,
 )
-from keras_satkd.config_io import PRESETS, command, from_dict, load, to_dict
+from keras_satkd.config_io import PRESETS, command, flatten, from_dict, load, to_dict
 
 
 def test_defaults_survive_json_and_toml(tmp_path):
@@ -192,3 +192,84 @@ def test_the_command_tells_no_folder():
     config = dataclasses.replace(Config(), data=DataConfig(source="/home/somebody/EuroSAT_RGB.zip"))
     assert "--data.source EuroSAT_RGB.zip" in command(config, "keras_satkd.distill")
     assert "somebody" not in command(config, "keras_satkd.distill")
+
+
+def _leaves(kind: type, prefix: str = "") -> dict[str, typing.Any]:
+    """Every setting below a dataclass with its annotated type."""
+    found: dict[str, typing.Any] = {}
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        bare = typing.get_type_hints(kind)[name] if not name.startswith("_") else None
+        if dataclasses.is_dataclass(bare):
+            found |= _leaves(bare, f"{prefix}{name}.")
+        elif bare is not None:
+            found[prefix + name] = hint
+    return found
+
+
+SETTINGS = {name: hint for name, hint in _leaves(Config).items() if "pydantic" not in name}
+
+ANY_VALUE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from(
+        ["NULL", "errno", "class", "\n", "\x00", "\ud800", "../..", "'; rm -rf", "none", "auto", "30", "1e3"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def _nested(name: str, value: object) -> dict:
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    return value
+
+
+@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+@given(name=st.sampled_from(sorted(SETTINGS)), value=ANY_VALUE)
+def test_any_value_is_accepted_as_it_is_or_refused_in_one_line(name, value):
+    try:
+        config = from_dict(_nested(name, value), "--config mine.toml")
+    except UserError as error:
+        said = str(error)
+        assert said.isprintable(), repr(said)
+        assert said.startswith("--config mine.toml: ")
+        assert len(said) < 1000
+        return
+    kept = flatten(to_dict(config))[name]
+    assert kept == value
+    assert type(kept) is type(value) or (type(kept), type(value)) == (float, int)
+    # What is accepted can be written, compared and repeated.
+    assert from_dict(json.loads(json.dumps(to_dict(config))), "test") == config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**32),
+        ("data.seed", -5),
+        ("distillation.epochs", True),
+        ("distillation.epochs", "30"),
+        ("distillation.epochs", 30.0),
+        ("quantization.epochs", 10**12),
+        ("distillation.temperature", True),
+        ("data.strict", 1),
+        ("data.strict", "yes"),
+        ("firmware.symbol", "NULL"),
+        ("firmware.symbol", "errno"),
+        ("firmware.symbol", "class"),
+        ("firmware.symbol", "a b"),
+        ("data.source", "a\nb"),
+        ("data.source", "a\x00b"),
+        ("teachers.names", ["a\x00"]),
+    ],
+)
+def test_values_that_were_found_out_late(name, value):
+    with pytest.raises(UserError) as caught:
+        from_dict(_nested(name, value), "test")
+    assert str(caught.value).isprintable()

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from firmware_export.common.files import write_with
+from firmware_export.common.templating import one_line
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -101,7 +102,12 @@ def lines(panel: Axes, across: Sequence[float], columns: Mapping[str, Sequence[f
 
 def shortened(label: str) -> str:
     """A label of a legend, cut so that it fits a panel."""
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+    return verbatim(label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…")
+
+
+def verbatim(name: str) -> str:
+    """A name for matplotlib, which takes text between two `$` for mathematics."""
+    return one_line(name).replace("$", r"\$")
 
 
 def legend_above(panel: Axes, columns: int = 2) -> None:

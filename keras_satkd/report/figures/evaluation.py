@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import Reliability
-from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened
+from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened, verbatim
 
 _MOST_NUMBERS = 25
 """Largest number of classes for which a confusion matrix has room for numbers."""
@@ -39,9 +39,9 @@ def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) ->
     panel = figure.subplots()
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     panel.spines[:].set_visible(True)
-    positions = range(len(class_names))
-    panel.set_xticks(positions, class_names, rotation=90)
-    panel.set_yticks(positions, class_names)
+    positions, names = range(len(class_names)), [verbatim(name) for name in class_names]
+    panel.set_xticks(positions, names, rotation=90)
+    panel.set_yticks(positions, names)
     panel.tick_params(labelsize=8)
     panel.set(xlabel="predicted", ylabel="true")
     if len(class_names) > _MOST_NUMBERS:

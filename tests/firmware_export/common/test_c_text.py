@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,9 @@ def test_hex_lines_hold_the_bytes_twelve_a_line(content):
     assert all(len(line.split(", ")) == 12 for line in lines[:-1])
 
 
-@pytest.mark.parametrize("symbol", ["", "1st", "a-b", "g model", "é", "class", "_data", "a__b", "main", "x;"])
+@pytest.mark.parametrize(
+    "symbol", ["", "1st", "a-b", "g model", "é", "class", "_data", "a__b", "main", "x;", "NULL", "errno"]
+)
 def test_bad_symbols_are_refused(symbol):
     with pytest.raises(UserError, match="symbol"):
         c_text.check_symbol(symbol)
@@ -31,3 +35,34 @@ def test_namespace_never_collides_with_the_array(symbol):
     assert name != symbol
     assert re.fullmatch(r"[A-Za-z_]\w*", name)
     assert name not in c_text._RESERVED
+
+
+C_HEADERS = [
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math",
+    "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio", "stdlib",
+    "stdnoreturn", "string", "tgmath", "threads", "time", "uchar", "wchar", "wctype",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs GCC")
+def test_no_macro_of_the_standard_headers_is_a_symbol():
+    text = "".join(f"#include <{name}.h>\n" for name in C_HEADERS)
+    command = ["gcc", "-std=c11", "-dM", "-E", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    macros = set(re.findall(r"^#define ([A-Za-z]\w*)", done.stdout, re.MULTILINE))
+    assert {"NULL", "errno", "INT8_MAX", "EXIT_FAILURE"} <= macros
+    accepted = []
+    for name in sorted(macros):
+        try:
+            c_text.check_symbol(name)
+        except UserError:
+            continue
+        accepted.append(name)
+    assert accepted == []
+
+
+@pytest.mark.parametrize(
+    "symbol", ["g_student_model_data", "model", "Weights", "MODEL", "island", "stringy", "E", "eurosat"]
+)
+def test_usual_names_are_symbols(symbol):
+    c_text.check_symbol(symbol)

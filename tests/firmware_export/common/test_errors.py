@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -20,11 +21,12 @@ def raising(error):
         (UserError("epochs is -1"), 2, "error: epochs is -1\n"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "error: no space left on the device"),
-        (
-            RuntimeError("x.index;\nNo space left on device"),
-            2,
-            "error: no space left on the device",
-        ),
+        (RuntimeError("x.index;\nNo space left on device"), 2, "error: no space left on the device"),
+        (OSError("1000 requested and 512 written"), 2, "error: no space left on the device"),  # NumPy
+        (OSError(errno.EFBIG, "File too large", "a.npy"), 2, "error: no space left on the device of a.npy"),
+        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 2, "error: /root/x: Permission denied"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "error: xxx"),
+        (MemoryError(), 2, "error: not enough memory"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_a_code(error, code, said, capsys):
@@ -78,3 +80,67 @@ def test_success_is_zero():
 def test_the_nearest_name_is_suggested_only_where_there_is_one():
     assert "did you mean 'resnet8'?" in str(unknown_name("student", "resnt8", ["resnet8", "resnet16"]))
     assert "did you mean" not in str(unknown_name("student", "zzz", ["resnet8", "resnet16"]))
+
+
+STREAMS = """
+import os, sys
+from firmware_export.common import errors
+
+def main():
+    {main}
+
+errors.exit_on_user_error(main)
+"""
+
+
+def _run(main: str, shell: str = "", **environment: str) -> subprocess.CompletedProcess:
+    command = f'"$0" -c "$1" {shell}'
+    environment = {**os.environ, **environment}
+    words = ["bash", "-c", command, sys.executable, STREAMS.format(main=main)]
+    return subprocess.run(words, capture_output=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams(closed, tmp_path):
+    path = tmp_path / "file"
+    main = f"file = open({str(path)!r}, 'w'); print('out'); print('err', file=sys.stderr); assert file.fileno() > 2"
+    done = _run(main, closed)
+    assert done.returncode == 0, done.stderr
+    assert path.read_text() == ""
+
+
+def test_a_pipe_that_ends_early_is_141_with_tables_too():
+    main = "from rich.console import Console; [Console().print('x' * 200) for _ in range(5000)]"
+    done = _run(main, '| head -1; exit "${PIPESTATUS[0]}"')
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+
+
+def test_text_beyond_ascii_in_an_ascii_environment():
+    done = _run("print('Stra' + chr(223) + 'e ' + chr(0xdc80))", **ASCII)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"Stra\\xdfe \\udc80\n", b"")
+
+
+def test_paths_beyond_ascii_in_an_ascii_environment():
+    done = _run("open('Stra' + chr(223) + 'e')", **ASCII)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: names with characters outside ascii cannot be used")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "write", ["numpy.save(path.open('wb'), numpy.zeros(100_000))", "numpy.savez(path, numpy.zeros(100_000))"]
+)
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path, write):
+    main = (
+        "import numpy, pathlib, resource, signal; from firmware_export.common import digests; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
+        f"digests.write_with(pathlib.Path({str(tmp_path / 'array.npz')!r}), lambda path: {write})"
+    )
+    done = _run(main)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(b"error: no space left on the device")
+    assert done.stderr.count(b"\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

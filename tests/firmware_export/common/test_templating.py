@@ -40,3 +40,21 @@ def test_text_is_escaped_in_html_alone(render):
 
 def test_the_packages_own_templates_are_found():
     assert templating._environment("firmware_export").list_templates()
+
+
+EVIL = "<script>|[x](javascript:x)`\n# y & $z$"
+
+
+def test_markdown_text_is_text_on_one_line():
+    assert templating.markdown_text(EVIL) == r"&lt;script>\|\[x\](javascript:x)\` # y &amp; $z$"
+    assert templating.markdown_code(EVIL) == r"<script>\|[x](javascript:x)' # y & $z$"
+
+
+@pytest.mark.parametrize("text", ["a", "```", "a\n````\nb", "`" * 9])
+def test_a_block_of_code_ends_where_its_text_does(text):
+    lines = templating.markdown_block(text, "sh").splitlines()
+    fence = lines[0].removesuffix("sh")
+    assert set(fence) == {"`"}
+    assert lines[-1] == fence
+    assert "\n".join(lines[1:-1]) == text
+    assert fence not in text

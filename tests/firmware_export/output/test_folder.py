@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
-from firmware_export.output import folder
+from firmware_export.output import folder, publication
 
 
 def _files(path):
@@ -57,28 +57,41 @@ _NAMES = st.sampled_from(["a", "b", "c", "sub/a", "sub/b", "other/a"])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=st.sets(_NAMES), second=st.sets(_NAMES), fails_after=st.integers(0, 14))
-def test_a_failing_disk_puts_everything_back(tmp_path_factory, first, second, fails_after):
-    path = tmp_path_factory.mktemp("firmware")
+@given(
+    first=st.sets(_NAMES),
+    second=st.sets(_NAMES),
+    fails_after=st.integers(0, 24),
+    way=st.sampled_from(["exchange", "renames", "files"]),
+)
+def test_a_failing_disk_puts_everything_back(tmp_path_factory, first, second, fails_after, way):
+    path = tmp_path_factory.mktemp("parent") / "firmware"
     folder.publish(path, _with_report(**dict.fromkeys(first, "old")))
     (path / "mine").write_text("mine")
     before, after, moved = _files(path), _with_report(**dict.fromkeys(second, "new")), []
-    honest = Path.replace
 
-    def replace(source, target):
-        moved.append(target)
-        if len(moved) == fails_after + 1:
-            raise OSError(28, os.strerror(28))
-        return honest(source, target)
+    def failing(honest):
+        def move(*arguments):
+            moved.append(arguments)
+            if len(moved) == fails_after + 1:
+                raise OSError(28, os.strerror(28))
+            return honest(*arguments)
+
+        return move
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", replace)
+        if way != "exchange":
+            patch.setattr(publication, "_renameat2", lambda: None)
+        if way == "files":
+            patch.chdir(path)
+        for name in ("replace", "rename"):
+            patch.setattr(Path, name, failing(getattr(Path, name)))
         try:
             folder.publish(path, after)
         except OSError:
             assert _files(path) == before
         else:
             assert _files(path) == _encoded(after | {"mine": "mine"})
+    assert os.listdir(path.parent) == ["firmware"]
 
 
 @pytest.mark.parametrize("listed", ["../mine.txt", "{absolute}", 3, "sub"])

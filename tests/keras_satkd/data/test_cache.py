@@ -1,7 +1,9 @@
 import logging
+import shutil
 
 import numpy as np
 import pytest
+from damage import damage
 
 from firmware_export.images.decode import Decoded
 from firmware_export.images.image_set import ImageSet
@@ -73,6 +75,25 @@ def test_damaged_entry_is_made_anew(tmp_path, make, caplog, ending, content):
     assert make.calls == 2
 
 
+def test_any_damage_is_noticed_and_made_anew(tmp_path, make, caplog):
+    for seed in range(40):
+        cached({"source": "a"}, str(tmp_path), make)
+        entry = sorted(tmp_path.glob("*.*"))[seed % 2]
+        damage(entry, seed)
+        caplog.clear()
+        before = make.calls
+        assert_same(cached({"source": "a"}, str(tmp_path), make))
+        assert make.calls == before + 1
+        assert "decoding again" in caplog.text
+
+
+def test_an_entry_of_an_older_version_is_used(tmp_path, make):
+    cached({"source": "a"}, str(tmp_path), make)
+    shutil.rmtree(tmp_path / "sha256")
+    assert_same(cached({"source": "a"}, str(tmp_path), make))
+    assert make.calls == 1
+
+
 def test_entry_of_other_images_is_made_anew(tmp_path, make):
     cached({"source": "a"}, str(tmp_path), make)
     (entry,) = tmp_path.glob("*.npy")
@@ -90,9 +111,9 @@ def test_folder_that_cannot_be_written_is_a_warning(tmp_path, make, caplog):
 def test_default_folder_is_the_users_cache(tmp_path, make, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     cached({"source": "a"}, None, make)
-    assert len(list((tmp_path / "keras_satkd").iterdir())) == 2
+    assert len(list((tmp_path / "keras_satkd").glob("*.*"))) == 2
 
 
 def test_no_temporary_files_are_left(tmp_path, make):
     cached({"source": "a"}, str(tmp_path), make)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".npy"]
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".json", ".npy"]

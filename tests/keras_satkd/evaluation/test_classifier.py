@@ -138,7 +138,7 @@ def test_what_is_no_model(tmp_path):
     for name, said in [
         ("model.onnx", "unknown file format"),
         ("model.tflite", "is not a .tflite model"),
-        ("m.keras", "not a .keras"),
+        ("m.keras", "not a Keras model"),
     ]:
         (tmp_path / name).write_bytes(b"nothing")
         with pytest.raises(UserError, match=said):

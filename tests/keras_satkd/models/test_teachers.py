@@ -125,10 +125,13 @@ def test_shared_cases():
 
 def test_files_that_are_no_teacher(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"broken\.keras is not a readable Keras model"):
+    with pytest.raises(UserError, match=r"broken\.keras is truncated or not a Keras model"):
         teachers.load(str(tmp_path / "broken.keras"))
     with pytest.raises(UserError, match=r"teacher\.json"):
         teachers.load(str(tmp_path))
+    tiny_network().save(tmp_path / "folder", save_format="tf")
+    with pytest.raises(UserError, match="SavedModel"):
+        teachers.load(str(tmp_path / "folder"))
     image = tf_keras.layers.Input((8, 16, 3))
     oblong = tf_keras.Model(image, tf_keras.layers.Flatten()(image))
     with pytest.raises(UserError, match="size, size, 3"):

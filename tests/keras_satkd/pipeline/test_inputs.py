@@ -2,8 +2,10 @@ import dataclasses
 import json
 
 import pytest
+from damage import damage
 from PIL import Image
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor
 from keras_satkd.camera.training import Mixture
@@ -95,7 +97,7 @@ def test_other_images_than_those_of_the_finished_steps_are_refused(tmp_path):
     inputs.prepare(Run(workdir, SMALL))
     values = json.loads((workdir / "metrics.json").read_text())
     values["data"]["split_sha256"] = "0" * 64
-    (workdir / "metrics.json").write_text(json.dumps(values))
+    digests.write_json(workdir / "metrics.json", values)
     before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="was made with other images than synthetic has now: give the same images"):
         inputs.prepare(Run(workdir, SMALL))
@@ -216,3 +218,31 @@ def test_classes_that_no_command_can_quote_are_refused_before_anything_is_claime
     with pytest.raises(UserError, match="'-cloud' begins with '-'"):
         inputs.prepare(Run(tmp_path / "run", changed(data={"source": str(tmp_path / "images")})))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_list_of_the_split_is_written_again(tmp_path, caplog):
+    workdir = tmp_path / "run"
+    inputs.prepare(Run(workdir, SMALL))
+    whole = (workdir / "split.json").read_bytes()
+    for seed in range(3):
+        damage(workdir / "split.json", seed)
+        inputs.prepare(Run(workdir, SMALL))
+        assert (workdir / "split.json").read_bytes() == whole
+    assert "split.json is damaged or missing: it is written again" in caplog.text
+
+
+def test_a_damaged_copy_of_the_sensor_is_written_again_from_the_same_sensor(tmp_path, caplog):
+    config = with_sensor(tmp_path / "mine.toml", "snr = 20")
+    run = Run(tmp_path / "run", config)
+    run.claim()
+    inputs._keep(run, inputs.sensors.load(str(tmp_path / "mine.toml")))
+    kept = run.path("sensor.toml")
+    whole = kept.read_bytes()
+    for seed in range(10):
+        damage(kept, seed)
+        inputs._restore(kept, str(tmp_path / "mine.toml"))
+        assert kept.read_bytes() == whole
+    damage(kept, 0)
+    (tmp_path / "mine.toml").write_text("snr = 30")
+    with pytest.raises(UserError, match=r"sensor\.toml is damaged .*restore a copy of it, or the file of --sensor"):
+        inputs._restore(kept, str(tmp_path / "mine.toml"))

@@ -4,6 +4,7 @@ import re
 import made_up_run
 import pytest
 
+from firmware_export.common import digests
 from keras_satkd.evaluation import predictions
 from keras_satkd.report import html, panels, summary
 from keras_satkd.run import history
@@ -56,7 +57,7 @@ def test_runs_of_older_versions_have_no_risk_on_test_images(tmp_path):
     run = made_up_run.finished(tmp_path / "run")
     values = json.loads(run.path("metrics.json").read_text())
     del values["test"]["risk"], values["test"]["camera"]
-    run.path("metrics.json").write_text(json.dumps(values))
+    digests.write_json(run.path("metrics.json"), values)
     older = Run.open(run.workdir)
     assert panels.test_risk(older) == []
     assert summary.risk(older) is None

@@ -1,16 +1,25 @@
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+from damage import cut, damage, flip
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.output.folder import publish
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.run import history
 from keras_satkd.run.folder import LOCK_FILE, InUse, Run
-from keras_satkd.run.results import DistillationResult, Int8Result, QuantizationResult, TeacherResult
+from keras_satkd.run.results import (
+    DistillationResult,
+    Int8Result,
+    QuantizationResult,
+    ReportResult,
+    TeacherResult,
+)
 from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, Stage, steps_from, teacher
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
@@ -66,7 +75,7 @@ def test_a_folder_that_another_process_works_in(tmp_path):
         found = json.loads((tmp_path / "metrics.json").read_text()) | {
             "report": {"file": "report.html", "seconds": 1.0}
         }
-        (tmp_path / "metrics.json").write_text(json.dumps(found))
+        digests.write_json(tmp_path / "metrics.json", found)
         other.communicate(b"\n")
     run.claim()
     assert run.results[REPORT].file == "report.html"
@@ -76,7 +85,7 @@ def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
     claimed(tmp_path)
     values = json.loads((tmp_path / "config.json").read_text())
     del values["firmware"]["error_rate"]
-    (tmp_path / "config.json").write_text(json.dumps(values))
+    digests.write_json(tmp_path / "config.json", values)
     assert Run.open(tmp_path).config == Config()
     assert not Run(tmp_path, Config()).results
 
@@ -214,3 +223,104 @@ def test_the_files_of_all_steps():
         *("verification_images.npy", "validation_images.npz", "test_answers.npz", "report.html", "model_card.md"),
     }
     assert [step.export for step in steps_from(Stage.FIRMWARE)] == ["firmware", None, None]
+
+
+def _steps(run, done: list) -> None:
+    """Run three steps that write their files, and note those that are done."""
+
+    def work(step, result):
+        def write():
+            done.append(step.name)
+            for file in step.files:
+                run.path(file).parent.mkdir(parents=True, exist_ok=True)
+                run.path(file).write_bytes(f"content of {file}".encode() * 20)
+            return result
+
+        return write
+
+    results = {
+        teacher("mobilevit_xxs"): TeacherResult(),
+        DISTILLATION: DistillationResult("student.keras", 1, 1),
+        INT8: Int8Result("student_int8.tflite", 5),
+        REPORT: ReportResult("report.html"),
+    }
+    for step, result in results.items():
+        run.step(step, work(step, result))
+
+
+ORDER = ["teacher mobilevit_xxs", "distillation", "int8", "report"]
+FIRST_REPEATED = {
+    "teachers/mobilevit_xxs/teacher.weights.h5": 0,
+    "teachers/mobilevit_xxs/teacher.json": 0,
+    "student.keras": 1,
+    "student_int8.tflite": 2,
+    "student_ptq.tflite": 2,
+}
+
+
+@pytest.mark.parametrize("file", FIRST_REPEATED)
+def test_a_damaged_file_is_named_and_its_step_and_later_ones_are_repeated(tmp_path, caplog, file):
+    done = []
+    _steps(claimed(tmp_path), done)
+    whole = (tmp_path / file).read_bytes()
+    history.write(tmp_path / history.FILE, [{"phase": "distillation", "epoch": "1"}])
+    for seed in range(12):
+        done.clear()
+        caplog.clear()
+        damage(tmp_path / file, seed)
+        with pytest.raises(UserError, match=f"{file} is damaged .*: repeat the run's command with this --workdir"):
+            Run.open(tmp_path)
+        _steps(claimed(tmp_path), done)
+        assert done == ORDER[FIRST_REPEATED[file] :]
+        assert f"{file} damaged or missing, so these steps are repeated" in caplog.text
+        assert (tmp_path / file).read_bytes() == whole
+        # A training resumes from its finished epochs.
+        assert len(history.read(tmp_path / history.FILE)) == 1
+        Run.open(tmp_path)
+
+
+def test_a_missing_file_matters_until_the_run_is_finished(tmp_path):
+    done = []
+    _steps(claimed(tmp_path), done)
+    (tmp_path / "student_ptq.tflite").unlink()
+    _steps(claimed(tmp_path), done)
+    assert done == ORDER
+    flip(tmp_path / "student_int8.tflite", 0.5)
+    run = claimed(tmp_path)
+    assert REPORT not in run.results
+    assert INT8 not in run.results
+    assert DISTILLATION in run.results
+
+
+def test_the_users_changes_of_the_report_are_kept(tmp_path):
+    done = []
+    _steps(claimed(tmp_path), done)
+    (tmp_path / "model_card.md").write_text("mine")
+    _steps(claimed(tmp_path), done)
+    assert done == ORDER
+    assert (tmp_path / "model_card.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "config.json", "metrics.csv"])
+@pytest.mark.parametrize("harm", [flip, cut])
+@pytest.mark.parametrize("at", [0.0, 0.2, 0.5, 0.9, 1.0])
+def test_damaged_records_of_a_run_are_refused(tmp_path, file, harm, at):
+    _steps(claimed(tmp_path), [])
+    history.write(tmp_path / history.FILE, [{"phase": "distillation", "epoch": "1"}])
+    harm(tmp_path / file, at)
+    with pytest.raises(UserError, match=f"{file} is damaged .*: restore a copy, or remove that record") as caught:
+        Run(tmp_path, OTHER).claim()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_of_an_older_version_has_no_digests(tmp_path):
+    _steps(claimed(tmp_path), [])
+    values = json.loads((tmp_path / "metrics.json").read_text())
+    for step in values.values():
+        step.pop("sha256", None)
+    digests.write_json(tmp_path / "metrics.json", values)
+    shutil.rmtree(tmp_path / "sha256")
+    flip(tmp_path / "student.keras", 0.5)
+    done = []
+    _steps(claimed(tmp_path), done)
+    assert not done

@@ -1,8 +1,10 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
 import tf_keras
+from damage import OFFSETS, cut, flip
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
@@ -214,3 +216,53 @@ def test_bfloat16_that_the_kernels_do_not_take_is_not_used(monkeypatch, processo
     with pytest.raises(UserError, match="mixed_precision is 'on', but"), precision("on"):
         pass
     assert tf_keras.mixed_precision.global_policy().name == "float32"
+
+
+@pytest.mark.parametrize("harm", [flip, cut])
+def test_damaged_best_weights_are_refused(tmp_path, image_set, harm):
+    train(tmp_path, image_set, epochs=2)
+    best = tmp_path / "checkpoints" / "distillation" / "best.weights.h5"
+    whole = best.read_bytes()
+    for at in OFFSETS:
+        harm(best, at)
+        with pytest.raises(UserError, match=r"best\.weights\.h5 is damaged .*, or train distillation again"):
+            train(tmp_path, image_set, epochs=2)
+        best.write_bytes(whole)
+    best.unlink()
+    with pytest.raises(UserError, match=r"best\.weights\.h5 is missing"):
+        train(tmp_path, image_set, epochs=2)
+
+
+def weights_or_message(workdir, image_set) -> list | str:
+    try:
+        return train(workdir, image_set, epochs=3).student.get_weights()
+    except UserError as error:
+        return str(error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", [flip, cut])
+def test_a_damaged_checkpoint_is_refused_or_restored_exactly(tmp_path, image_set, harm):
+    whole = tmp_path / "whole"
+    train(whole, image_set, epochs=2)
+    files = sorted(
+        path.relative_to(whole) for path in (whole / "checkpoints/distillation/last").rglob("*") if path.is_file()
+    )
+    expected = train(tmp_path / "expected", image_set, epochs=3).student.get_weights()
+    refused = 0
+    for file in files:
+        for at in (0.0, 0.3, 0.7, 1.0):
+            shutil.rmtree(tmp_path / "run", ignore_errors=True)
+            shutil.copytree(whole, tmp_path / "run")
+            state = tmp_path / "run/checkpoints/distillation/last/chief/checkpoint"
+            state.write_text(state.read_text().replace(str(whole), str(tmp_path / "run")))
+            harm(tmp_path / "run" / file, at)
+            found = weights_or_message(tmp_path / "run", image_set)
+            if isinstance(found, str):
+                assert "checkpoint" in found
+                assert "\n" not in found
+                refused += 1
+                continue
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-5)
+    assert refused > len(files)

@@ -2,7 +2,9 @@ import hashlib
 
 import numpy as np
 import pytest
+from damage import damage
 
+from firmware_export.common import digests
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
@@ -32,7 +34,7 @@ def test_a_teacher_sees_the_views_as_the_camera_gives_them(image_set, teacher, t
         turned = augment.augment(images.images, known.draws[:, view], "dihedral").numpy()
         seen = camera(turned, known.camera_seeds[:, view])
         np.testing.assert_allclose(known.logits[:, view, 0], one.logits(seen), atol=2e-3)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.glob("*.npy"))) == 4
     assert known.averaged().camera_seeds is None
 
 
@@ -40,9 +42,10 @@ def test_finished_views_are_read_and_missing_ones_made(image_set, teacher, tmp_p
     images, one = image_set(4), [teacher("one")]
     first = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
     marked = np.full((4, 3), 7, np.float16)
-    for path in tmp_path.iterdir():
+    for path in tmp_path.glob("*.npy"):
         if (np.load(path) == first.logits[:, 0, 0]).all():
             np.save(path, marked)
+            digests.record_of(path).unlink()  # as an older version wrote it
         else:
             path.unlink()
     again = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
@@ -76,18 +79,38 @@ def test_stored_logits_belong_to_one_mixing_and_old_ones_stay_valid(image_set, t
     teacher_logits.compute_view_logits([one], images.images, **settings)
     pixels = hashlib.sha256(images.images.tobytes()).hexdigest()
     digest = hashlib.sha256(f"{one.digest()} {pixels} dihedral 3 0".encode()).hexdigest()[:32]
-    assert [path.name for path in tmp_path.iterdir()] == [f"one-{digest}.npy"]
+    assert [path.name for path in tmp_path.glob("*.npy")] == [f"one-{digest}.npy"]
     for changed in ({"method": "mixup"}, {"method": "cutmix"}, {"method": "mixup", "share": 1}, {"alpha": 0.2}):
         mixing = MixingConfig(**{"method": "both"} | changed)
         teacher_logits.compute_view_logits([one], images.images, mixing=mixing, **settings)
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.glob("*.npy"))) == 5
 
 
 def test_a_missing_view_is_mixed_again_in_the_same_way(image_set, teacher, tmp_path):
     images, one, mixing = image_set(6), [teacher("one")], MixingConfig(method="mixup", share=1)
     settings = {"policy": "satellite", "views": 2, "seed": 0, "folder": tmp_path, "mixing": mixing}
     first = teacher_logits.compute_view_logits(one, images.images, **settings)
-    next(tmp_path.iterdir()).unlink()
+    next(tmp_path.glob("*.npy")).unlink()
     again = teacher_logits.compute_view_logits(one, images.images, **settings)
     np.testing.assert_array_equal(again.logits, first.logits)
     np.testing.assert_array_equal(again.mixing_draws, first.mixing_draws)
+
+
+def test_damaged_logits_are_computed_again(image_set, teacher, tmp_path, caplog):
+    images, one = image_set(4), [teacher("one")]
+    settings = {"policy": "dihedral", "views": 1, "seed": 0, "folder": tmp_path}
+    first = teacher_logits.compute_view_logits(one, images.images, **settings)
+    (path,) = tmp_path.glob("*.npy")
+    whole = path.read_bytes()
+    for seed in range(20):
+        caplog.clear()
+        damage(path, seed)
+        again = teacher_logits.compute_view_logits(one, images.images, **settings)
+        assert f"{path} are damaged" in caplog.text
+        np.testing.assert_array_equal(again.logits, first.logits)
+        assert path.read_bytes() == whole
+    # A file of an older version has no record, but it must have the right shape.
+    digests.record_of(path).unlink()
+    np.save(path, np.zeros((3, 3), np.float16))
+    again = teacher_logits.compute_view_logits(one, images.images, **settings)
+    np.testing.assert_array_equal(again.logits, first.logits)
