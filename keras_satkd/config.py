@@ -142,7 +142,7 @@ class TeachersConfig(TrainingConfig):
     folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """Input range that a saved Keras model expects."""
-    accept_weak: bool = False
+    accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
     trust_models: Annotated[Flag, tyro.conf.arg(aliases=("--trust-model",))] = False

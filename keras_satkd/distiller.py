@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -46,6 +47,9 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         average: momentum in [0, 1) of a moving average of the student's weights and batch statistics, updated after
             every step; 0: none. `exchange_average` loads it into the student.
 
+    Attributes:
+        epoch: int64 variable, saved in checkpoints: number of the next epoch, for batches that depend on it.
+
     Raises:
         UserError: the weighting does not fit the number of teachers.
         ValueError: a teacher is no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
@@ -83,6 +87,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self.normalize = normalize
         self.sensor_noise = sensor_noise
         self.average = average
+        self.epoch = _state(np.int64(0))
         if average:
             self._steps = _state(0.0)
             self._averages = [_state(weights) for weights in self._averaged()]
@@ -111,7 +116,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         """Student logits, float32 [B, C], of images in 0..255 (or of a batch's dictionary)."""
         images = inputs["image"] if isinstance(inputs, dict) else inputs
         if training and self.sensor_noise:
-            images = augment.sensor_noise(images, self.sensor_noise)
+            images = augment.sensor_noise(images, self.sensor_noise, self._steps_done())
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *arguments: Any, **settings: Any) -> None:
@@ -119,6 +124,10 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         if loss is not None:
             raise ValueError(f"loss is {loss!r}: omit it, because the distiller has its own loss")
         super().compile(optimizer, None, *arguments, **settings)
+
+    def _steps_done(self) -> tf.Tensor:
+        """Number of optimizer steps, int64, also of a training that was resumed."""
+        return tf.constant(0, tf.int64) if self.optimizer is None else tf.cast(self.optimizer.iterations, tf.int64)
 
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
         """As for any Keras model. Images and labels in arrays are checked first, also those of `validation_data`."""

@@ -90,19 +90,22 @@ def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> 
     return tf.saturate_cast(tf.round(pixels), tf.uint8)
 
 
-def sensor_noise(images: tf.Tensor, largest: float) -> tf.Tensor:
+def sensor_noise(images: tf.Tensor, largest: float, seed: tf.Tensor | int) -> tf.Tensor:
     """Add independent normal noise to every pixel and channel, with a random strength per image.
 
     Args:
         images: uint8 [B, H, W, 3], or float in 0..255.
         largest: standard deviations are uniform between 0 and this fraction of full range.
+        seed: int64; the same seed gives the same noise.
 
     Returns:
-        float32 [B, H, W, 3] in 0..255; the noise depends on TensorFlow's global seed.
+        float32 [B, H, W, 3] in 0..255.
     """
     images = tf.cast(images, tf.float32)
-    deviations = tf.random.uniform((tf.shape(images)[0], 1, 1, 1), maxval=255 * largest)
-    return tf.clip_by_value(images + deviations * tf.random.normal(tf.shape(images)), 0.0, 255.0)
+    key = tf.stack([tf.cast(seed, tf.int64), 0])
+    deviations = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), key, maxval=255 * largest)
+    noise = tf.random.stateless_normal(tf.shape(images), tf.random.fold_in(key, 1))
+    return tf.clip_by_value(images + deviations * noise, 0.0, 255.0)
 
 
 def randaugment(seed: int) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -31,8 +31,12 @@ def training_batches(
     camera: Mixture | None = None,
     mixing: MixingConfig | None = None,
     keeps_clean: bool = False,
+    epoch: int | tf.Variable = 0,
 ) -> tf.data.Dataset:
-    """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch; each iteration shuffles and augments anew.
+    """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch.
+
+    Order, views, mixes, and disturbances depend on `seed` and `epoch` alone, except under `randaugment`. If `epoch` is
+    a variable, each iteration reads it.
 
     With `mixing`, images are mixed with others after augmentation, as scenes in front of the camera, and labels are
     float32 [B, C]. A camera then disturbs its share of the images.
@@ -52,18 +56,31 @@ def training_batches(
         keeps_clean=keeps_clean,
         **{name: tf.constant(values) for name, values in known(view_logits).items()},
     )
-    chosen = choices(len(images), batch_size, seed)
+    chosen = choices(len(images), batch_size, seed, epoch)
     return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-def choices(images: int, batch_size: int, seed: int) -> tf.data.Dataset:
+def choices(images: int, batch_size: int, seed: int, epoch: int | tf.Variable) -> tf.data.Dataset:
     """The images in each batch of an epoch, int64 [B], and the two seeds of their views, int64 [2].
 
     A smaller last batch is dropped unless it is the only one: its statistics would disturb the batch norms.
+
+    Args:
+        images: number of images.
+        batch_size: B, or more than `images`.
+        seed: another seed gives other batches in every epoch.
+        epoch: number of the epoch from 0; a variable is read by each iteration.
     """
-    order = tf.data.Dataset.range(images).shuffle(images, seed=seed, reshuffle_each_iteration=True)
-    order = order.batch(batch_size, drop_remainder=images >= batch_size)
-    return tf.data.Dataset.zip((order, tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)))
+    batch = min(images, batch_size)
+    steps = images // batch
+
+    def of_epoch(_: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+        order = tf.random.experimental.stateless_shuffle(tf.range(images, dtype=tf.int64), key)
+        seeds = tf.random.stateless_uniform((steps, 2), tf.random.fold_in(key, 1), None, None, tf.int64)
+        return tf.data.Dataset.from_tensor_slices((tf.reshape(order[: steps * batch], (steps, batch)), seeds))
+
+    return tf.data.Dataset.range(1).flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:

@@ -168,9 +168,8 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
 
 def _every_epoch(images: int, config: TrainingConfig, seed: int) -> dict[str, np.ndarray]:
     """int32 [epochs, steps, B] and int64 [epochs, steps, 2]: the batches that `fit` would use."""
-    batches = choices(images, config.batch_size, seed)
-    # Keras' `fit` reads a first batch before training, which consumes the first shuffled order.
-    _, *epochs = [list(batches.as_numpy_iterator()) for _ in range(1 + config.epochs)]
+    batches = (choices(images, config.batch_size, seed, epoch) for epoch in range(config.epochs))
+    epochs = [list(epoch.as_numpy_iterator()) for epoch in batches]
     return {
         "indices": np.array([[indices for indices, _ in epoch] for epoch in epochs], np.int32),
         "seeds": np.array([[seeds for _, seeds in epoch] for epoch in epochs], np.int64),

@@ -88,6 +88,7 @@ def train(
         camera=targets.camera,
         mixing=targets.mixing,
         keeps_clean=targets.runs_on_clean_views,
+        epoch=distiller.epoch,
     )
     validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
     fit(distiller, training, validation, config, phase=phase, workdir=workdir)

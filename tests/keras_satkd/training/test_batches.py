@@ -2,11 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keras_satkd.camera.training import Mixture, Range, view_seeds
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
-from keras_satkd.training.batches import evaluation_batches, training_batches
+from keras_satkd.training.batches import choices, evaluation_batches, training_batches
 from keras_satkd.training.teacher_logits import ViewLogits
 
 
@@ -16,10 +19,44 @@ def view_logits(images: int, views: int, seed: int = 0) -> ViewLogits:
     return ViewLogits(augment.view_draws(images, views, seed), logits.astype(np.float16))
 
 
+def two_epochs(images, **settings):
+    """The batches of the first two epochs."""
+    epoch = tf.Variable(0, dtype=tf.int64)
+    batches = training_batches(images, epoch=epoch, **settings)
+    first = list(batches)
+    epoch.assign(1)
+    return first, list(batches)
+
+
+def test_an_epoch_can_be_made_again(image_set):
+    settings = {"batch_size": 10, "augmentation": "satellite", "camera": gain()}
+    images = image_set(30)
+    for seed, epoch in ((0, 0), (0, 1), (5, 1)):
+        one, other = (training_batches(images, seed=seed, epoch=epoch, **settings) for _ in range(2))
+        for (inputs, labels), (again, same) in zip(one, other, strict=True):
+            np.testing.assert_array_equal(inputs["image"], again["image"])
+            np.testing.assert_array_equal(labels, same)
+    _, second = two_epochs(images, seed=0, **settings)
+    for (inputs, _), (again, _) in zip(second, training_batches(images, seed=0, epoch=1, **settings), strict=True):
+        np.testing.assert_array_equal(inputs["image"], again["image"])
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 2**32), st.integers(0, 1000))
+def test_no_image_is_chosen_twice(images, batch_size, seed, epoch):
+    dataset = choices(images, batch_size, seed, epoch)
+    found = list(dataset.as_numpy_iterator())
+    assert len(found) == len(dataset) == max(1, images // batch_size)
+    chosen = np.concatenate([indices for indices, _ in found])
+    assert len(set(chosen)) == len(chosen)
+    assert len({tuple(seeds) for _, seeds in found}) == len(found)
+    assert chosen.min() >= 0
+    assert chosen.max() < images
+
+
 def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(image_set):
     images = image_set(30)
-    batches = training_batches(images, batch_size=10, augmentation="none", seed=0)
-    epochs = [np.concatenate([inputs["image"].numpy() for inputs, _ in batches]) for _ in range(2)]
+    settings = {"batch_size": 10, "augmentation": "none", "seed": 0}
+    epochs = [np.concatenate([inputs["image"] for inputs, _ in epoch]) for epoch in two_epochs(images, **settings)]
     for epoch in epochs:
         assert {image.tobytes() for image in epoch} == {image.tobytes() for image in images.images}
     assert (epochs[0] != epochs[1]).any()
@@ -46,10 +83,9 @@ def test_the_logits_are_those_of_the_very_view(image_set, policy):
 
 def test_averaged_logits_go_with_fresh_views(image_set):
     images, averaged = image_set(12), view_logits(12, 3).averaged()
-    batches = training_batches(images, batch_size=12, augmentation="satellite", seed=0, view_logits=averaged)
+    settings = {"batch_size": 12, "augmentation": "satellite", "seed": 0, "view_logits": averaged}
     epochs = []
-    for _ in range(2):
-        [(inputs, _labels)] = batches
+    for [(inputs, _labels)] in two_epochs(images, **settings):
         which = inputs["teacher_logits"].numpy()[:, 0, 0].astype(int)
         np.testing.assert_array_equal(inputs["teacher_logits"].numpy()[:, 0, 1], np.ones(12))  # mean of views 0, 1, 2
         assert sorted(which) == list(range(12))
@@ -64,8 +100,8 @@ def gain(share: float = 0.6) -> Mixture:
 def test_a_camera_disturbs_its_share_of_fresh_views(image_set):
     images = image_set(30)
     known = {image.tobytes() for image in images.images}
-    batches = training_batches(images, batch_size=30, augmentation="none", seed=0, camera=gain())
-    epochs = [inputs["image"].numpy() for _ in range(2) for inputs, _ in batches]
+    batches = two_epochs(images, batch_size=30, augmentation="none", seed=0, camera=gain())
+    epochs = [inputs["image"].numpy() for [(inputs, _)] in batches]
     kept = [np.mean([image.tobytes() in known for image in epoch]) for epoch in epochs]
     assert kept == pytest.approx([0.4, 0.4], abs=0.3)
     assert 0 < kept[0] != 1
@@ -93,10 +129,9 @@ def test_a_camera_disturbs_validation_always_in_the_same_way(image_set):
 
 
 def test_views_change_from_epoch_to_epoch(image_set):
-    batches = training_batches(
-        image_set(12), batch_size=12, augmentation="dihedral", seed=0, view_logits=view_logits(12, 8)
-    )
-    seen = [{tuple(said[0]) for said in inputs["teacher_logits"].numpy()} for _ in range(2) for inputs, _ in batches]
+    settings = {"batch_size": 12, "augmentation": "dihedral", "seed": 0, "view_logits": view_logits(12, 8)}
+    batches = two_epochs(image_set(12), **settings)
+    seen = [{tuple(said[0]) for said in inputs["teacher_logits"].numpy()} for [(inputs, _)] in batches]
     assert seen[0] != seen[1]
 
 
@@ -147,8 +182,8 @@ def test_fresh_views_are_mixed_anew_in_every_epoch_and_again_from_the_seed(image
 
     def epochs():
         mixing = MixingConfig(method=method, share=0.5)
-        batches = training_batches(images, batch_size=60, augmentation="none", seed=0, mixing=mixing)
-        return [(inputs["image"].numpy(), labels.numpy()) for _ in range(2) for inputs, labels in batches]
+        batches = two_epochs(images, batch_size=60, augmentation="none", seed=0, mixing=mixing)
+        return [(inputs["image"].numpy(), labels.numpy()) for [(inputs, labels)] in batches]
 
     first, second = epochs()
     for pixels, labels in (first, second):

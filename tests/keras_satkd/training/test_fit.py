@@ -17,13 +17,13 @@ from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit, precision
 
 
-def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, **settings):
+def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, sensor_noise=0.0, **settings):
     config = TrainingConfig(**{"epochs": 3, "batch_size": 10, "learning_rate": 1e-2, **settings})
     images = image_set(30)
-    distiller = Distiller(tiny_network(), normalize=preprocess, average=average)
+    distiller = Distiller(tiny_network(), normalize=preprocess, average=average, sensor_noise=sensor_noise)
     fit(
         distiller,
-        training_batches(images, batch_size=10, augmentation="none", seed=0),
+        training_batches(images, batch_size=10, augmentation="satellite", seed=0, epoch=distiller.epoch),
         evaluation_batches(image_set(12, seed=1), 10),
         config,
         phase=phase,
@@ -71,15 +71,37 @@ def test_the_average_of_the_weights_is_validated_and_left(tmp_path, image_set):
     assert np.abs(distiller.student.get_weights()[-1] - last.student.get_weights()[-1]).max() > 0
 
 
-def test_an_interrupted_training_goes_on_with_its_average(tmp_path, image_set):
-    whole = train(tmp_path / "whole", image_set, epochs=4, schedule="constant", average=0.9)
-    train(tmp_path / "halves", image_set, epochs=2, schedule="constant", average=0.9)
-    halves = train(tmp_path / "halves", image_set, epochs=4, schedule="constant", average=0.9)
-    assert float(halves._steps) == float(whole._steps) == 12
-
-
 class _Interruption(Exception):
     pass
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule": "cosine", "average": 0.9},
+        {"schedule": "constant", "sensor_noise": 0.2},
+        {"schedule": "plateau", "learning_rate": 0.1},
+    ],
+    ids=lambda settings: settings["schedule"],
+)
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, image_set, monkeypatch, settings):
+    def stop(self, batch, logs=None):
+        if int(self.model.epoch) == 2 and batch == 1:
+            raise _Interruption
+
+    whole = train(tmp_path / "whole", image_set, epochs=4, **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(training._CountEpochs, "on_train_batch_end", stop)
+        with pytest.raises(_Interruption):
+            train(tmp_path / "stopped", image_set, epochs=4, **settings)
+    stopped = train(tmp_path / "stopped", image_set, epochs=4, **settings)
+    for one, other in zip(whole.weights, stopped.weights, strict=True):
+        np.testing.assert_array_equal(one, other, one.name)
+    rows = [
+        [{name: row[name] for name in row if name != "seconds"} for row in history.read(tmp_path / run / "metrics.csv")]
+        for run in ("whole", "stopped")
+    ]
+    assert rows[0] == rows[1]
 
 
 def test_an_interrupted_training_goes_on_from_its_last_epoch(tmp_path, image_set, monkeypatch):

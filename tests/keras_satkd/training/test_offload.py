@@ -64,7 +64,8 @@ def test_jax_trains_as_fit_does(tmp_path, split, exported, processor):
     folder, logits = exported(augmentation="none")
     printed = [json.loads(line) for line in run(folder).splitlines()]
     here = distiller()
-    training = training_batches(split.train, batch_size=10, augmentation="none", seed=7, view_logits=logits[0])
+    settings = {"batch_size": 10, "augmentation": "none", "seed": 7, "view_logits": logits[0]}
+    training = training_batches(split.train, **settings, epoch=here.epoch)
     validation = evaluation_batches(split.validation, 12, logits[1])
     fit(here, training, validation, CONFIG, phase="distillation", workdir=tmp_path / "here")
     expected = history.read(tmp_path / "here" / history.FILE)
