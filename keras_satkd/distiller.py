@@ -52,7 +52,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
-        ValueError: a teacher is no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
+        ValueError: a teacher is a network and no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
             another shape, or the images were already divided by 255. From `compile`: a loss is given.
     """
 
@@ -71,7 +71,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         **kwargs: Any,
     ) -> None:
         for teacher in teachers:
-            if not isinstance(teacher, Teacher):
+            if not hasattr(teacher, "logits"):
                 raise ValueError(
                     f"teacher {getattr(teacher, 'name', teacher)!r} is a {type(teacher).__name__}: give "
                     "keras_satkd.models.teachers.Teacher(name, network, input_size, input_range)"

@@ -6,6 +6,7 @@ from scipy.special import log_softmax, softmax
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
+from keras_satkd.data import augment
 from keras_satkd.distiller import Distiller
 from keras_satkd.models import students
 
@@ -102,7 +103,11 @@ def test_noise_reaches_the_student_in_training_alone(student, image_set, teacher
     images = image_set(4).images
     noisy = compiled(student, teacher("one", 1), sensor_noise=0.5)
     np.testing.assert_array_equal(noisy(images), compiled(student)(images))
-    assert np.abs(noisy(images, training=True) - noisy(images, training=True)).max() > 0
+    assert np.abs(noisy(images, training=True) - noisy(images)).max() > 0
+    assert np.abs(noisy(images, training=True) - noisy(images, training=True)).max() == 0
+    first = augment.sensor_noise(images, 0.5, noisy._steps_done())
+    noisy.optimizer.iterations.assign_add(1)
+    assert np.abs(augment.sensor_noise(images, 0.5, noisy._steps_done()) - first).max() > 0
     seen = []
     noisy._run_teachers = lambda batch: seen.append(batch.numpy()) or tf.zeros((4, 1, CLASSES))
     noisy.run_eagerly = True

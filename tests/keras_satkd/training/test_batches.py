@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from keras_satkd.camera.training import Mixture, Range, view_seeds
@@ -41,6 +42,7 @@ def test_an_epoch_can_be_made_again(image_set):
         np.testing.assert_array_equal(inputs["image"], again["image"])
 
 
+@settings_of_hypothesis(deadline=None, max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 2**32), st.integers(0, 1000))
 def test_no_image_is_chosen_twice(images, batch_size, seed, epoch):
     dataset = choices(images, batch_size, seed, epoch)
