@@ -52,7 +52,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
-        ValueError: a teacher is a network and no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
+        ValueError: a teacher is no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
             another shape, or the images were already divided by 255. From `compile`: a loss is given.
     """
 
