@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from firmware_export.board import check_programs
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
+from firmware_export.common.paths import shortened
 
 IMAGES = 32
 """Number of images that are taken of a given set."""
@@ -24,17 +25,14 @@ class Exported:
     """An exported folder that can be injected into."""
 
     path: Path
+    name: str
+    """The folder's name, with as many of its parents as distinguish it from the others."""
     report: Mapping[str, Any]
     engines: tuple[Engine, ...]
     inputs: np.ndarray
     """uint8 [N, …] or int8 (the model's codes): images as firmware feeds them."""
     is_golden: bool
     """Whether the inputs are the folder's golden vectors."""
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.path.resolve().name
 
     @property
     def codes(self) -> np.ndarray:
@@ -55,11 +53,27 @@ class Exported:
         return content
 
 
-def read(path: Path, images: Path | None = None) -> Exported:
+def read_all(paths: Sequence[Path], images: Path | None = None) -> list[Exported]:
+    """Read folders; see `read`.
+
+    Raises:
+        UserError: a folder is given twice, or cannot be read.
+    """
+    resolved = [path.resolve() for path in paths]
+    for path, real in zip(paths, resolved, strict=True):
+        if resolved.count(real) > 1:
+            raise UserError(f"folder {str(path)!r} is given twice: give each once")
+    return [
+        read(path, shortened(real, resolved), images) for path, real in zip(paths, resolved, strict=True)
+    ]
+
+
+def read(path: Path, name: str, images: Path | None = None) -> Exported:
     """Read a folder.
 
     Args:
         path: as `python -m firmware_export` writes it.
+        name: in the report.
         images: a set of images, of which 32 are taken; None for the folder's golden vectors.
 
     Raises:
@@ -71,7 +85,7 @@ def read(path: Path, images: Path | None = None) -> Exported:
         check_programs.find(path, engine)
     golden = _golden(path, report, engines)
     inputs = golden if images is None else _given(images, report)
-    return Exported(path, report, engines, inputs, images is None)
+    return Exported(path, name, report, engines, inputs, images is None)
 
 
 def _golden(path: Path, report: Mapping[str, Any], engines: tuple[Engine, ...]) -> np.ndarray:
