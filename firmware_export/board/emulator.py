@@ -163,9 +163,7 @@ def start(
     words = ",".join(["enable=on,target=native,chardev=console", *(f"arg={word}" for word in arguments)])
     command += ["-semihosting-config", words]
     command += ["-icount", "shift=0"] if counts_instructions else []
-    return subprocess.run(
-        command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds
-    )
+    return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds)
 
 
 def has_failed(printed: str) -> bool:

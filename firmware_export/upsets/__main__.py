@@ -1,4 +1,4 @@
-"""`python -m firmware_export.upsets DIR`: flip bits in what an exported folder runs with, and report what comes of it."""
+"""`python -m firmware_export.upsets DIR`: flip bits in what an exported folder runs with, and report the outcomes."""
 
 import os
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class Arguments:
     """Folder of the report: upsets.html, upsets.md, upsets.json; also of what is needed to resume."""
 
     images: Path | None = None
-    """Images to inject on, of which 32 are taken: a folder, a zip or a .npy. By default the golden vectors. Registers and
-    stack always use the golden vectors."""
+    """Images to inject on, of which 32 are taken: a folder, a zip or a .npy. By default the golden vectors, which
+    registers and stack always use."""
 
     samples: int = 1000
     """Injections for each region of the row engine."""
@@ -39,8 +39,8 @@ class Arguments:
     margin: float | None = None
     """Instead of --samples: how far a 95 % interval may reach from the share, such as 0.02."""
 
-    slow_samples: int = 100
-    """Injections for each region of the emulated processor and of TensorFlow Lite Micro, which take longer; 0 for none."""
+    slow_samples: int = 60
+    """Injections for each region of the emulated processor and of TensorFlow Lite Micro, which are slow; 0 for none."""
 
     seed: int = 0
     """The same seed draws the same injections."""

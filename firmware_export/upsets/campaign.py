@@ -198,7 +198,7 @@ def _processor(
     drawn = processor.draw(measured, vectors, settings.slow_samples, settings.seed)
     work = settings.work / _digest("processor", _sources(exported), b"", drawn)
     title = f"{exported.name}, emulated Cortex-M4"
-    found = processor.inject(elf, measured, drawn, work=work, jobs=settings.jobs, title=title)
+    found = processor.inject(elf, drawn, work=work, jobs=settings.jobs, title=title)
     about = {
         processor.REGISTERS: (processor.REGISTER_BITS, Exposed.IMAGE),
         processor.STACK: (8 * measured.stack_bytes, Exposed.IMAGE),

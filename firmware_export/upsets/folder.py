@@ -63,9 +63,7 @@ def read_all(paths: Sequence[Path], images: Path | None = None) -> list[Exported
     for path, real in zip(paths, resolved, strict=True):
         if resolved.count(real) > 1:
             raise UserError(f"folder {str(path)!r} is given twice: give each once")
-    return [
-        read(path, shortened(real, resolved), images) for path, real in zip(paths, resolved, strict=True)
-    ]
+    return [read(path, shortened(real, resolved), images) for path, real in zip(paths, resolved, strict=True)]
 
 
 def read(path: Path, name: str, images: Path | None = None) -> Exported:
@@ -121,5 +119,5 @@ def _given(images: Path, report: Mapping[str, Any]) -> np.ndarray:
         return loaded if loaded.dtype == np.uint8 else loaded.view(np.uint8) ^ np.uint8(0x80)
     if loaded.dtype == np.int8:
         return loaded
-    codes = np.round(loaded / 255 / report["input_scale"]) + report["input_zero_point"]
-    return np.clip(codes, -128, 127).astype(np.int8)
+    codes: np.ndarray = np.round(loaded / 255 / report["input_scale"]) + report["input_zero_point"]
+    return np.clip(codes, -128, 127).astype(np.int8)  # type: ignore[no-any-return]

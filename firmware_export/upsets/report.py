@@ -36,7 +36,11 @@ class Report:
             of_engine = [
                 table
                 for engine in result.engines
-                for table in (tables.by_region(result, engine), tables.by_layer(result, engine), tables.by_bit(result, engine))
+                for table in (
+                    tables.by_region(result, engine),
+                    tables.by_layer(result, engine),
+                    tables.by_bit(result, engine),
+                )
                 if table is not None
             ]
             found.append((result, of_engine))
@@ -80,11 +84,11 @@ class Report:
 
     def html(self) -> str:
         """The text of `upsets.html`: one page without scripts or other files."""
-        bars = [
-            (result, [(region, _bar(region)) for region in result.regions]) for result in self.results
-        ]
+        bars = [(result, [(region, _bar(region)) for region in result.regions]) for result in self.results]
         legend = list(zip(map(str, ORDER), COLORS, strict=True))
-        return render_template("upsets/report.html", {**self._context(), "bars": dict(_by_name(bars)), "legend": legend})
+        return render_template(
+            "upsets/report.html", {**self._context(), "bars": dict(_by_name(bars)), "legend": legend}
+        )
 
     def _context(self) -> dict[str, Any]:
         return {

@@ -70,9 +70,8 @@ def _run(words: list[str], exported: Exported) -> str:
             raise UserError(f"{str(exported.path)!r} has a changed model: export the model again") from error
         lines = (getattr(error, "stderr", None) or "").strip().splitlines()
         reason = next((line for line in lines if "error" in line), str(error))
-        raise UserError(
-            f"{Path(words[0]).name} fails on the row engine of {str(exported.path)!r} ({reason}): export the model again"
-        ) from error
+        name, folder = Path(words[0]).name, str(exported.path)
+        raise UserError(f"{name} fails on the row engine of {folder!r} ({reason}): export the model again") from error
 
 
 def inject(

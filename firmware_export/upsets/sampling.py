@@ -36,7 +36,7 @@ def wilson(count: int, total: int) -> Interval:
 
 
 def samples_for(margin: float) -> int:
-    """The injections with which no 95 % interval reaches farther than `margin` from the share: z² / 4 margin², rounded up.
+    """The injections for which no 95 % interval reaches farther than `margin` from the share: ⌈z² / 4 margin²⌉.
 
     Raises:
         UserError: the margin is not between 0.001 and 0.5.

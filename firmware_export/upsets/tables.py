@@ -52,9 +52,7 @@ def comparison(results: Sequence[FolderResult], mission: Mission | None) -> Tabl
     engines = dict.fromkeys(engine for result in results for engine in result.engines)
     for engine in engines:
         rows.append([f"{engine}: wrong class per flip of constants", *(_constants(each, engine) for each in results)])
-        rows.append(
-            [f"{engine}: wrong class per flip during an image", *(_during(each, engine) for each in results)]
-        )
+        rows.append([f"{engine}: wrong class per flip during an image", *(_during(each, engine) for each in results)])
         if mission is not None:
             rows += _yearly(results, engine, mission)
     rows = [row for row in rows if set(row[1:]) != {"–"}]
@@ -102,12 +100,15 @@ def _yearly(results: Sequence[FolderResult], engine: str, mission: Mission) -> l
     rows = [
         row(f"{engine}: wrong answers a year, never scrubbed", lambda each: number(each.without_scrubbing)),
         row(f"{engine}: the same, scrubbed every day", lambda each: number(each.with_period(1))),
-        row(f"{engine}: the same, scrubbed before every image", lambda each: number(each.images)),
+        row(f"{engine}: of these, by flips during an image", lambda each: number(each.images)),
     ]
     if mission.bound is not None:
         bound = mission.bound
         rows.append(
-            row(f"{engine}: scrub period for ≤ {bound:g} wrong answers a year", lambda each: period(each.period_for(bound)))
+            row(
+                f"{engine}: scrub period for ≤ {bound:g} wrong answers a year",
+                lambda each: period(each.period_for(bound)),
+            )
         )
     return rows
 
@@ -145,7 +146,9 @@ def by_region(result: FolderResult, engine: str) -> Table:
     for region in result.regions:
         if region.engine == engine:
             shares = [
-                with_interval(region.tally, outcome) if outcome is Outcome.WRONG else percent(region.tally.share(outcome))
+                with_interval(region.tally, outcome)
+                if outcome is Outcome.WRONG
+                else percent(region.tally.share(outcome))
                 for outcome in ORDER
             ]
             scrubbed = percent(region.tally.by_scrub / region.tally.injections) if region.tally.by_scrub else "–"

@@ -37,7 +37,7 @@ class Flipper:
         from tflite_micro.python.tflite_micro import runtime
 
         self._model = reader.read(content)
-        # The package's Python parses the model before TFLM does; a part has nothing like it, so the intact count is kept.
+        # The package's Python parses the model before TFLM does, which no part does: the intact model's count is kept.
         variables = runtime.count_resource_variables(content)
         runtime.count_resource_variables = lambda damaged: variables
         # CPython keeps the bytes of an object at its end, before a final zero.

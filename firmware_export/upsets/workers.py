@@ -58,9 +58,7 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
                 write_text(folder / f"{job}.plan", lines)
                 words = command(folder / f"{job}.plan", folder / f"{job}{_SUFFIX}")
                 started.append(
-                    subprocess.Popen(
-                        words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True
-                    )
+                    subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
                 )
             while any(process.poll() is None for process in started):
                 time.sleep(_SECONDS)

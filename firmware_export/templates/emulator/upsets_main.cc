@@ -34,6 +34,21 @@ volatile uint32_t interrupts;
 uint8_t* stack_base;
 alignas(512) uint32_t vectors[128];
 
+// Only flash, which is read-only, and RAM, which has no code, may be accessed, as a part's bus allows no more. The rest of the
+// address space, where the emulator would run on without end, faults.
+void ProtectMemory() {
+  volatile uint32_t* const mpu = reinterpret_cast<volatile uint32_t*>(0xe000ed94u);  // control, region, address, attributes
+  const uint32_t kReadOnly = 6u << 24, kReadWrite = 3u << 24, kNoCode = 1u << 28, k4MiB = 21u << 1, kIsEnabled = 1;
+  mpu[1] = 0;
+  mpu[2] = {{ "0x%08x" | format(flash_origin) }}u;
+  mpu[3] = kReadOnly | k4MiB | kIsEnabled;
+  mpu[1] = 1;
+  mpu[2] = {{ "0x%08x" | format(ram_origin) }}u;
+  mpu[3] = kReadWrite | kNoCode | k4MiB | kIsEnabled;
+  mpu[0] = 1;  // without a default map
+  __asm__ volatile("dsb\n\tisb" ::: "memory");
+}
+
 [[noreturn]] void End(const char* outcome) {
   semihosting::Write(outcome);
   semihosting::Write("\n");
@@ -158,6 +173,7 @@ int main() {
   vectors[15] = reinterpret_cast<uint32_t>(&OnTick);
   *kVectorTable = reinterpret_cast<uint32_t>(vectors);
   stack_base = static_cast<uint8_t*>(__builtin_frame_address(0));
+  ProtectMemory();
   if (!ReadInjection()) Measure();
   StartTimer(injection.tick);
   const int status = Run(injection.image);
