@@ -1,5 +1,6 @@
 """What the campaign reads of an exported folder: its report, its images, and its model."""
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -81,9 +82,10 @@ def read(path: Path, name: str, images: Path | None = None) -> Exported:
     report = check_programs.read_report(path)
     for engine in engines:
         check_programs.find(path, engine)
-    golden = _golden(path, report, engines)
-    inputs = golden if images is None else _given(images, report)
-    return Exported(path, name, report, engines, inputs, images is None)
+    exported = Exported(path, name, report, engines, _golden(path, report, engines), True)
+    if images is None:
+        return exported
+    return dataclasses.replace(exported, inputs=_given(images, exported), is_golden=False)
 
 
 def _golden(path: Path, report: Mapping[str, Any], engines: tuple[Engine, ...]) -> np.ndarray:
@@ -92,7 +94,7 @@ def _golden(path: Path, report: Mapping[str, Any], engines: tuple[Engine, ...]) 
     text = read_text(path / name)
     try:
         inputs, outputs = (_values(text, pattern) for pattern in _ARRAY)
-        codes = inputs.astype(np.uint8 if inputs.max() > 127 or report["has_unit_input"] else np.int8)
+        codes = inputs.astype(np.uint8 if report["has_unit_input"] else np.int8)
         content = codes.tobytes() + outputs.astype(np.int8).tobytes()
         found = hashlib.sha256(content).hexdigest() == report["golden_vectors"]["sha256"]
         shape = (report["golden_vectors"]["count"], *report["input_shape"][1:])
@@ -110,14 +112,10 @@ def _values(text: str, pattern: str) -> np.ndarray:
     return np.array([int(word, 0) for word in re.findall(r"-?0x[0-9a-f]+|-?\d+", found[1])], np.int64)
 
 
-def _given(images: Path, report: Mapping[str, Any]) -> np.ndarray:
+def _given(images: Path, exported: Exported) -> np.ndarray:
     from firmware_export.images import load
+    from firmware_export.tflite import interpreters, reader
 
-    shape = tuple(report["input_shape"][1:])
-    loaded = load.load_images(images, shape, IMAGES)
-    if report["has_unit_input"]:
-        return loaded if loaded.dtype == np.uint8 else loaded.view(np.uint8) ^ np.uint8(0x80)
-    if loaded.dtype == np.int8:
-        return loaded
-    codes: np.ndarray = np.round(loaded / 255 / report["input_scale"]) + report["input_zero_point"]
-    return np.clip(codes, -128, 127).astype(np.int8)  # type: ignore[no-any-return]
+    graph = reader.read(exported.model).graph
+    loaded = load.load_images(images, graph.inputs[0].shape[1:], IMAGES)
+    return interpreters.firmware_input(interpreters.quantize_input(loaded, graph), graph)
