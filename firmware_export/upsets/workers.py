@@ -57,9 +57,10 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
                 lines = "".join(f"{number} {plan[number]}\n" for number in left[job::jobs])
                 write_text(folder / f"{job}.plan", lines)
                 words = command(folder / f"{job}.plan", folder / f"{job}{_SUFFIX}")
-                started.append(
-                    subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
-                )
+                with _log(folder, job).open("wb") as log:
+                    started.append(
+                        subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+                    )
             while any(process.poll() is None for process in started):
                 time.sleep(_SECONDS)
                 bar.update(_done(folder) - bar.n)
@@ -69,9 +70,11 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
                     os.killpg(process.pid, signal.SIGTERM)
                 process.wait()
         bar.update(_done(folder) - bar.n)
-    for process in started:
+    for job, process in enumerate(started):
         if process.returncode:
-            _fail(process, title)
+            written = _log(folder, job).read_text(errors="replace").strip().splitlines()
+            reason = written[-1].removeprefix("error: ") if written else f"exit code {process.returncode}"
+            raise UserError(f"{title}: the program that flips bits failed ({reason}): export the model again")
     found = read_journals(folder)
     missing = [number for number in plan if number not in found]
     if missing:
@@ -83,7 +86,5 @@ def _done(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob(f"*{_SUFFIX}"))
 
 
-def _fail(process: "subprocess.Popen[bytes]", title: str) -> None:
-    written = process.stderr.read().decode(errors="replace").strip().splitlines() if process.stderr else []
-    reason = written[-1].removeprefix("error: ") if written else f"exit code {process.returncode}"
-    raise UserError(f"{title}: the program that flips bits failed ({reason}): export the model again")
+def _log(folder: Path, job: int) -> Path:
+    return folder / f"{job}.log"

@@ -5,15 +5,24 @@ import shutil
 import exporting
 import pytest
 import row_models
+from int8_graphs import PIXELS
 
 from firmware_export.upsets import campaign, folder, row_engine
+
+
+def network(builder, given):
+    """A residual block, a strided convolution, a mean and a dense layer: flips of weights change its outputs."""
+    x = builder.convolution(given, 4, (3, 3), (1, 1), "SAME", "RELU")
+    x = builder.add(x, builder.convolution(x, 4, (3, 3), (1, 1), "SAME", "NONE"), "NONE")
+    x = builder.convolution(x, 8, (3, 3), (2, 2), "SAME", "RELU")
+    return builder.dense(builder.mean(x), 5, "NONE")
 
 
 @pytest.fixture(scope="session")
 def exported_path(tmp_path_factory):
     """Not to be changed: `changed_path` is a copy."""
     path = tmp_path_factory.mktemp("upsets") / "firmware"
-    exporting.export(row_models.every_layer(), path, engine="both")
+    exporting.export(row_models.model(network, (1, 9, 7, 3), seed=2, quantization=PIXELS), path, engine="both")
     return path
 
 

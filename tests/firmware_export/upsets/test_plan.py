@@ -15,7 +15,7 @@ def test_the_same_seed_draws_the_same(harness):
 def test_injections_are_in_their_regions(harness):
     layout, _ = harness
 
-    @settings(max_examples=20)
+    @settings(max_examples=20, deadline=None)
     @given(st.integers(0, 2**31), st.integers(1, 9))
     def check(seed, images):
         regions = {region.name: region for region in layout.regions}
