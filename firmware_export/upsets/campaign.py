@@ -1,7 +1,7 @@
 """A campaign in one exported folder: all injections, and their counts by region, layer and bit."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -228,6 +228,13 @@ def _digest(engine: str, content: bytes, inputs: bytes, drawn: Sequence[Injectio
     for injection in drawn:
         found.update(injection.line.encode() + b"\n")
     return found.hexdigest()[:16]
+
+
+def region_from_dict(content: Mapping[str, Any]) -> RegionResult:
+    """A region as `as_dict` writes it."""
+    counts = {Outcome(name): count for name, count in content["outcomes"].items()}
+    tally = Tally(counts, content["found_by_scrub"])
+    return RegionResult(content["engine"], content["region"], content["bits"], Exposed(content["exposed"]), tally)
 
 
 def as_dict(result: FolderResult) -> dict[str, Any]:

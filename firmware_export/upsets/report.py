@@ -37,7 +37,7 @@ class Report:
                 table
                 for engine in result.engines
                 for table in (
-                    tables.by_region(result, engine),
+                    tables.by_region(result.regions, engine),
                     tables.by_layer(result, engine),
                     tables.by_bit(result, engine),
                 )

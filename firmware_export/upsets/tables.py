@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from firmware_export.upsets.campaign import Exposed, FolderResult
+from firmware_export.upsets.campaign import Exposed, FolderResult, RegionResult
 from firmware_export.upsets.outcomes import ORDER, Outcome, Tally
 from firmware_export.upsets.rates import Mission, Rates, rates
 
@@ -14,6 +14,8 @@ _PRICES = {
     "tflm_arena": "TFLM, bytes of arena",
     "tflm_model": "TFLM, bytes of model",
 }
+_CODES = ("weights", "activations")
+"""How the names of regions of int8 codes end."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,10 @@ def period(days: float | None) -> str:
     raise AssertionError(days)
 
 
-def by_region(result: FolderResult, engine: str) -> Table:
+def by_region(regions: Sequence[RegionResult], engine: str) -> Table:
     """A row for each region: outcomes, and what scrubbing finds."""
     rows = []
-    for region in result.regions:
+    for region in regions:
         if region.engine == engine:
             shares = [
                 with_interval(region.tally, outcome)
@@ -175,9 +177,9 @@ def _sorted(layers: Mapping[str, None]) -> list[str]:
 
 
 def by_bit(result: FolderResult, engine: str) -> Table | None:
-    """A row for each bit of a byte, a column for each region of bytes: wrong answers of flips of this bit."""
+    """A row for each bit of an int8 code, a column for each region of codes: wrong answers of flips of this bit."""
     regions = [each.name for each in result.regions if each.engine == engine and each.name in result.bits]
-    regions = [name for name in regions if set(result.bits[name]) <= {f"{bit} of 8" for bit in range(8)}]
+    regions = [name for name in regions if name.endswith(_CODES)]
     regions = [name for name in regions if any(t.counts[Outcome.WRONG] for t in result.bits[name].values())]
     if not regions:
         return None

@@ -57,12 +57,12 @@ def spans(content: bytes) -> Spans:
 
 
 def _constants(model: Model) -> Iterator[Span]:
-    """The bytes of constant int8 and int32 tensors, each once."""
+    """The bytes of weights (int8) and biases (int32, the third input of an operator), each once."""
     places = _places(model.content)
     seen = set()
     for number, operator in enumerate(model.graph.operators, start=1):
-        for tensor in operator.inputs:
-            if tensor is None or not tensor.is_constant or tensor.dtype not in ("int8", "int32"):
+        for position, tensor in enumerate(operator.inputs):
+            if tensor is None or not tensor.is_constant or tensor.dtype != ("int32" if position == 2 else "int8"):
                 continue
             buffer = model.tensor_buffers[tensor.index]
             if buffer not in seen and buffer in places:

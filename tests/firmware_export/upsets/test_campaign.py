@@ -54,3 +54,4 @@ def test_json(result):
     written = json.loads(json.dumps(campaign.as_dict(result)))
     assert written["sha256"] == result.sha256
     assert {region["region"] for region in written["regions"]} == {region.name for region in result.regions}
+    assert [campaign.region_from_dict(region) for region in written["regions"]] == list(result.regions)

@@ -35,8 +35,8 @@ def _inject(exported, harness, drawn, work):
 def test_outcomes_are_those_of_tflm(tmp_path):
     """Every bit of some weights of the first layer, changed in the model, too.
 
-    The input's zero point is 0. The row engine folds any other into the bias, so its flipped weight is multiplied by the
-    code, and TFLM's by the code minus the zero point.
+    The input's zero point is 0. The row engine folds any other into the bias, so its flipped weight is multiplied by
+    the code, and TFLM's by the code minus the zero point.
     """
     path = tmp_path / "firmware"
     exporting.export(row_models.model(network, (1, 9, 7, 3), seed=2, quantization=(1 / 64, 0)), path, engine="both")

@@ -11,10 +11,10 @@ def test_doctests():
 
 
 def test_by_region(result):
-    table = tables.by_region(result, "row engine")
+    table = tables.by_region(result.regions, "row engine")
     assert [row[0] for row in table.rows] == [each.name for each in result.regions if each.engine == "row engine"]
     assert all(len(row) == len(table.headings) for row in table.rows)
-    assert tables.by_region(result, "TFLM").rows[-1][0].endswith(" *")
+    assert tables.by_region(result.regions, "TFLM").rows[-1][0].endswith(" *")
 
 
 def test_by_layer_and_by_bit(result):
