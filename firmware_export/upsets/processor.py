@@ -1,7 +1,7 @@
 """Injections into the registers and the stack of an emulated Cortex-M4 that runs the row engine.
 
-A SysTick interrupt flips the bit: the processor and the handler save the registers in memory, where the handler changes
-one, and load them again. This runs at the emulator's full speed, and also on a real part. A debugger, such as QEMU's gdb
+A SysTick interrupt flips the bit: the processor and the handler save the registers in memory, the handler changes one
+there, and they are loaded again. This runs at the emulator's full speed, and also on a real part. A debugger, such as QEMU's gdb
 stub, would have to stop at a breakpoint or count single steps, 62 million for an image. With `-icount` the emulator
 interrupts after an exact number of instructions, so the same seed gives the same result.
 
