@@ -73,8 +73,8 @@ def _example(regions: list[RegionResult], engine: str) -> str:
     )
     periods = " and ".join(tables.period(each.period_for(BOUND)) for each in found)
     return (
-        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period, and {images} by flips "
-        f"during images. For at most {BOUND:g} wrong answer a year: a scrub period of {periods}, respectively."
+        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period, and {images} by "
+        f"flips during images. For at most {BOUND:g} wrong answer a year: a scrub period of {periods}, respectively."
     )
 
 

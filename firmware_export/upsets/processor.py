@@ -1,9 +1,9 @@
 """Injections into the registers and the stack of an emulated Cortex-M4 that runs the row engine.
 
 A SysTick interrupt flips the bit: the processor and the handler save the registers in memory, the handler changes one
-there, and they are loaded again. This runs at the emulator's full speed, and also on a real part. A debugger, such as QEMU's gdb
-stub, would have to stop at a breakpoint or count single steps, 62 million for an image. With `-icount` the emulator
-interrupts after an exact number of instructions, so the same seed gives the same result.
+there, and they are loaded again. This runs at the emulator's full speed, and also on a real part. A debugger, such as
+QEMU's gdb stub, would have to stop at a breakpoint or count single steps, 62 million for an image. With `-icount` the
+emulator interrupts after an exact number of instructions, so the same seed gives the same result.
 
 The stack pointer is not flipped: the handler needs it. Bits of the stack flip between the interrupted function's stack
 pointer and `main`. Each injection is a run of the emulator from reset, so none can affect another.

@@ -30,7 +30,7 @@ def test_the_results_are_campaigns_of_both_engines(renew):
         regions = result["folders"][0]["regions"]
         assert {region["engine"] for region in regions} == {"row engine", "TFLM"}
         assert {"weights", "activations", "registers", "stack"} <= {region["region"] for region in regions}
-        assert renew.SAMPLES == ("--samples", str(result["samples"]), "--slow-samples", str(result["slow_samples"]))
+        assert ("--samples", str(result["samples"]), "--slow-samples", str(result["slow_samples"])) == renew.SAMPLES
         assert result["folders"][0]["golden_vectors"] is False
 
 
