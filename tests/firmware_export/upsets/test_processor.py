@@ -33,13 +33,15 @@ def _flip(name, bit):
     return 32 * processor.NAMES.index(name) + bit
 
 
+@pytest.fixture(scope="module")
+def built(exported, tmp_path_factory):
+    """The program, and what it measured."""
+    elf = tmp_path_factory.mktemp("processor") / "upsets.elf"
+    return elf, processor.build(exported.path, elf)
+
+
 @needs_tools
 class TestEmulated:
-    @pytest.fixture(scope="class")
-    def built(self, exported, tmp_path_factory):
-        elf = tmp_path_factory.mktemp("processor") / "upsets.elf"
-        return elf, processor.build(exported.path, elf)
-
     def test_what_is_measured(self, built):
         _, measured = built
         assert 10_000 < measured.instructions < 10_000_000

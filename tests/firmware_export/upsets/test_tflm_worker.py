@@ -38,11 +38,3 @@ def test_bits_are_flipped_back(flipper, exported):
     flipper.outcome(0, "a", len(before) - 1, 3)
     flipper.outcome(0, "b", 4, 0)
     assert flipper._model.content == exported.model
-
-
-def test_a_damaged_version_is_refused(flipper, exported):
-    root = int.from_bytes(exported.model[:4], "little")
-    table = root - int.from_bytes(exported.model[root : root + 4], "little", signed=True)
-    version = root + int.from_bytes(exported.model[table + 4 : table + 6], "little")
-    assert flipper.outcome(0, "b", version, 0) is Outcome.REFUSED
-    assert flipper.outcome(0, "a", version, 0) is Outcome.MASKED
