@@ -57,25 +57,28 @@ def _parts(name: str, result: dict[str, Any]) -> list[str]:
 
 
 def _example(regions: list[RegionResult], engine: str) -> str:
-    found = []
-    for is_highest in (False, True):
-        each = (
-            region.highest_exposure if is_highest else region.exposure for region in regions if region.engine == engine
-        )
-        found.append(rates.rates([exposure for exposure in each if exposure is not None], EXAMPLE))
-    usual, highest = found
+    of_engine = [region for region in regions if region.engine == engine]
+    usual, highest = (
+        rates.rates([exposure for exposure in exposures if exposure is not None], EXAMPLE)
+        for exposures in ([r.exposure for r in of_engine], [r.highest_exposure for r in of_engine])
+    )
     daily, images = (
-        f"{tables.number(a)} (at the upper ends of the intervals {tables.number(b)})"
-        for a, b in (
-            (usual.constants_per_period_day, highest.constants_per_period_day),
-            (usual.images, highest.images),
-        )
+        f"{tables.number(a)} ({tables.number(b)})"
+        for a, b in ((usual.constants_per_period_day, highest.constants_per_period_day), (usual.images, highest.images))
     )
-    periods = " and ".join(tables.period(each.period_for(BOUND)) for each in found)
+    during = f", and {images} by flips during images" if highest.images else ""
+    periods = f"{tables.period(usual.period_for(BOUND))} ({tables.period(highest.period_for(BOUND))})"
     return (
-        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period, and {images} by "
-        f"flips during images. For at most {BOUND:g} wrong answer a year: a scrub period of {periods}, respectively."
+        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period{during}. For at most "
+        f"{BOUND:g} wrong answer a year: a scrub period of {periods}."
     )
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """Without the counts by layer and bit, which the page does not show."""
+    left_out = ("layers", "places_of_bits")
+    folders = [{name: value for name, value in each.items() if name not in left_out} for each in result["folders"]]
+    return {**result, "folders": folders}
 
 
 def main() -> None:
@@ -92,7 +95,7 @@ def main() -> None:
             subprocess.run([*run, *export], check=True)
             campaign = ["firmware_export.upsets", str(folder), "--images", data, "--out", str(out), *SAMPLES]
             subprocess.run([*run, *campaign], check=True)
-            write_json(HERE / f"{file}.json", json.loads(read_text(out / "upsets.json")))
+            write_json(HERE / f"{file}.json", _short(json.loads(read_text(out / "upsets.json"))))
     write_text(PAGE, renewed(read_text(PAGE), results()))
 
 

@@ -173,7 +173,8 @@ def _row_engine(exported: Exported, settings: Settings) -> _Part:
     program = settings.work / "programs" / f"{exported.name.replace('/', '-')}-rows"
     layout = row_engine.build(exported, program)
     drawn = plan.draw(layout, len(exported.inputs), settings.samples, settings.seed)
-    work = settings.work / _digest(ROWS, _sources(exported), exported.inputs.tobytes(), drawn)
+    files = _sources(exported) + program.with_suffix(".c").read_bytes()
+    work = settings.work / _digest(ROWS, files, exported.inputs.tobytes(), drawn)
     found = row_engine.inject(exported, layout, program, drawn, work=work, jobs=settings.jobs)
     about = {region.name: (region.bits, _exposed(region.is_always)) for region in layout.regions}
     return _Part(ROWS, about, drawn, found)
@@ -196,7 +197,7 @@ def _processor(
     prices["rows_m4_instructions"] = measured.instructions
     vectors = exported.report["golden_vectors"]["count"]
     drawn = processor.draw(measured, vectors, settings.slow_samples, settings.seed)
-    work = settings.work / _digest("processor", _sources(exported), b"", drawn)
+    work = settings.work / _digest("processor", _sources(exported), processor.PROGRAM.read_bytes(), drawn)
     title = f"{exported.name}, emulated Cortex-M4"
     found = processor.inject(elf, drawn, work=work, jobs=settings.jobs, title=title)
     about = {

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+import firmware_export
 from firmware_export.board import emulator
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
@@ -35,7 +36,8 @@ NAMES = (*(f"r{number}" for number in range(13)), "lr", "pc", "flags")
 REGISTER_BITS = 15 * 32 + 5
 """r0 to r12, lr, pc, and the flags N, Z, C, V, Q."""
 
-_MAIN = "upsets_main.cc"
+PROGRAM = Path(firmware_export.__file__).parent / "templates" / "emulator" / "upsets_main.cc"
+"""The template of the program that flips bits."""
 _FIRST_FLAG = 27
 _LONGEST = 0xFFFFFF
 _SECONDS = 600.0
@@ -81,7 +83,7 @@ def build(folder: Path, elf: Path) -> Measured:
     Raises:
         UserError: the folder does not compile or fit, or an image takes more than 671 million instructions.
     """
-    emulator.build(folder, emulator.MACHINES[MACHINE], elf, Engine.ROWS, _MAIN)
+    emulator.build(folder, emulator.MACHINES[MACHINE], elf, Engine.ROWS, PROGRAM.name)
     words = _start(elf, ["measure"])
     if "measured" not in words:
         raise UserError(

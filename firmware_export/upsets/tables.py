@@ -102,8 +102,9 @@ def _yearly(results: Sequence[FolderResult], engine: str, mission: Mission) -> l
     rows = [
         row(f"{engine}: wrong answers a year, never scrubbed", lambda each: number(each.without_scrubbing)),
         row(f"{engine}: the same, scrubbed every day", lambda each: number(each.with_period(1))),
-        row(f"{engine}: of these, by flips during an image", lambda each: number(each.images)),
     ]
+    if any(each and each[1].images for each in found):
+        rows.append(row(f"{engine}: of these, by flips during an image", lambda each: number(each.images)))
     if mission.bound is not None:
         bound = mission.bound
         rows.append(
