@@ -69,8 +69,8 @@ def _example(regions: list[RegionResult], engine: str) -> str:
     during = f", and {images} by flips during images" if highest.images else ""
     periods = f"{tables.period(usual.period_for(BOUND))} ({tables.period(highest.period_for(BOUND))})"
     return (
-        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period{during}. For at most "
-        f"{BOUND:g} wrong answer a year: a scrub period of {periods}."
+        f"With the example's figures: {daily} wrong answers a year for each day of the scrub period{during}. "
+        f"For at most {BOUND:g} wrong answer a year: a scrub period of {periods}."
     )
 
 
