@@ -19,7 +19,7 @@ from firmware_export.upsets.campaign import RegionResult, region_from_dict
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "upsets.md"
-MODELS = {"ResNet8": "resnet8_eurosat_int8"}
+MODELS = {"ResNet8": "resnet8_eurosat_int8", "ResNet16": "resnet16_eurosat_int8"}
 """Shipped models by name; `FILE.json` holds their results."""
 SAMPLES = ("--samples", "2000", "--slow-samples", "150")
 EXAMPLE = rates.Mission(upsets_per_bit_day=1e-7, images_per_day=1000, seconds_per_image=1)

@@ -103,7 +103,11 @@ class Report:
     def print(self) -> None:
         """Print the comparison."""
         table = self.comparison
-        Console(highlight=False).print(terminal_table(table.headings, table.rows))
+        console = Console(highlight=False)
+        # Wider than a narrow terminal rather than with a letter a line in the first column.
+        widths = (max(map(len, column)) + 3 for column in zip(table.headings, *table.rows, strict=True))
+        console.width = max(console.width, sum(widths) + 1)
+        console.print(terminal_table(table.headings, table.rows))
 
 
 def _by_name(bars: Sequence[tuple[FolderResult, Any]]) -> list[tuple[str, Any]]:
