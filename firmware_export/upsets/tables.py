@@ -65,7 +65,7 @@ def comparison(results: Sequence[FolderResult], mission: Mission | None) -> Tabl
 def _price(name: str, prices: Mapping[str, int]) -> str:
     if name not in prices:
         return "–"
-    return f"{prices[name] / 1e6:.1f}" if name.endswith("instructions") else f"{prices[name]:,}"
+    return f"{prices[name] / 1e6:.4g}" if name.endswith("instructions") else f"{prices[name]:,}"
 
 
 def _constants(result: FolderResult, engine: str) -> str:
