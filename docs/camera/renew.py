@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.files import read_text, write_json, write_text
-from firmware_export.common.tables import markdown_table
+from firmware_export.common.tables import markdown_table, with_measured
 from keras_satkd.evaluation.camera import table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "camera.md"
 BOARD = HERE.parent / "board.md"
 README = HERE.parent.parent / "README.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 MODELS = {"ResNet8": "resnet8_eurosat_int8", "ResNet16": "resnet16_eurosat_int8"}
 """Shipped models by name; `FILE.json` holds their results."""
 
@@ -43,7 +42,7 @@ def results() -> dict[str, dict[str, Any]]:
 def page(text: str, found: dict[str, dict[str, Any]]) -> str:
     """The text of `docs/camera.md` with a table for each model between its markers."""
     parts = [f"{name}, int8:\n\n{markdown_table(*table(result['camera']))}" for name, result in found.items()]
-    return _replaced(text, "\n\n".join(parts))
+    return with_measured(text, "\n\n".join(parts))
 
 
 def readme(text: str, found: dict[str, dict[str, Any]]) -> str:
@@ -56,7 +55,7 @@ def readme(text: str, found: dict[str, dict[str, Any]]) -> str:
     means = ("mean", "mean_trained", "mean_held_out")
     label = "mean over all kinds / in training / never in training"
     rows.append([label, *(_percent([suite[mean] for mean in means]) for suite in suites)])
-    return _replaced(text, markdown_table(["accuracy of int8 models, %", *found], rows))
+    return with_measured(text, markdown_table(["accuracy of int8 models, %", *found], rows))
 
 
 def board(text: str, found: dict[str, dict[str, Any]]) -> str:
@@ -75,7 +74,7 @@ def board(text: str, found: dict[str, dict[str, Any]]) -> str:
         "behind the sensor `healthy`",
         "behind `poor`",
     ]
-    return _replaced(text, markdown_table(headings, rows))
+    return with_measured(text, markdown_table(headings, rows))
 
 
 def _accuracies(suite: dict[str, Any], kind: str, severities: Sequence[float]) -> list[float]:
@@ -85,11 +84,6 @@ def _accuracies(suite: dict[str, Any], kind: str, severities: Sequence[float]) -
 
 def _percent(shares: Sequence[float]) -> str:
     return " / ".join(f"{100 * share:.1f}" for share in shares)
-
-
-def _replaced(text: str, measured: str) -> str:
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{measured}\n\n{END}{rest.partition(END)[2]}"
 
 
 def main() -> None:

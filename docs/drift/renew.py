@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.files import read_text, write_json, write_text
-from firmware_export.common.tables import markdown_table
+from firmware_export.common.tables import markdown_table, with_measured
 from keras_satkd.evaluation.drift import table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "drift.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 OPTIONS: dict[str, tuple[str, ...]] = {
     "resnet8_eurosat_int8.json": (),
     "resnet8_eurosat_int8_healthy.json": ("--sensor", "healthy"),
@@ -40,7 +39,6 @@ def renewed(page: str, archive: Mapping[str, Any], healthy: Mapping[str, Any]) -
         healthy: the result on images as the sensor gives them.
     """
     found, behind = archive["drift"], healthy["drift"]
-    before, _, rest = page.partition(BEGIN)
     measured = [
         f"The shipped int8 ResNet8 on its {found['images']:,} test images, and on {found['disturbed_images']:,} of "
         f"them disturbed; windows of {found['window']}; `--false-alarm-rate {found['false_alarm_rate']:g}`:",
@@ -49,8 +47,7 @@ def renewed(page: str, archive: Mapping[str, Any], healthy: Mapping[str, Any]) -
         f"The same model behind the sensor `healthy`, whose validation images come from that sensor too "
         f"(accuracy {_percent(behind['accuracy'])}): {_summary(behind)}",
     ]
-    paragraphs = "\n\n".join(measured)
-    return f"{before}{BEGIN}\n{paragraphs}\n\n{END}{rest.partition(END)[2]}"
+    return with_measured(page, "\n\n".join(measured))
 
 
 def _summary(found: Mapping[str, Any]) -> str:

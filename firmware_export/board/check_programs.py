@@ -35,7 +35,7 @@ def engines(folder: Path) -> tuple[Engine, ...]:
     Raises:
         UserError: not an exported folder.
     """
-    report = _read(folder)
+    report = read_report(folder)
     has_tflm = not report.get("rows") or "model_data.cc" in report.get("files", ())
     return (*([Engine.TFLM] if has_tflm else []), *([Engine.ROWS] if report.get("rows") else []))
 
@@ -50,7 +50,7 @@ def find(folder: Path, engine: Engine) -> Program:
     Raises:
         UserError: not an exported folder, or the engine or one of its files is missing.
     """
-    report = _read(folder)
+    report = read_report(folder)
     if engine not in engines(folder):
         raise UserError(f"folder {str(folder)!r} has no files for engine {engine}: export the model for this engine")
     program = _rows(report) if engine.has_rows else _tflm(report)
@@ -86,7 +86,7 @@ def _prefix(report: Mapping[str, Any]) -> str:
     return prefix
 
 
-def _read(folder: Path) -> Mapping[str, Any]:
+def read_report(folder: Path) -> Mapping[str, Any]:
     """The content of `export.json`, whose names are checked to be valid in C."""
     if not folder.is_dir():
         raise UserError(f"folder {str(folder)!r} not found: {REMEDY}")

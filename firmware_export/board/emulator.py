@@ -7,7 +7,7 @@ the linker script and the calls to the emulator (semihosting) are in `templates/
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-
 """Emulated boards: QEMU's name of an Arm evaluation board -> its core."""
 
 
-def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> Path:
+def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM, main: str | None = None) -> Path:
     """Cross-compile a folder's model, integrity checks and golden vectors with a program that checks them.
 
     For the row engine, the program also runs the model: its outputs for the golden vectors must equal those of
@@ -74,6 +74,7 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> P
         core: one of `CORES`.
         out: the ELF file to write, atomically.
         engine: one of `check_programs.engines(folder)`.
+        main: the template of another program than the checking one.
 
     Returns:
         `out`.
@@ -85,13 +86,14 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> P
     if core not in CORES:
         raise unknown_name("core", core, CORES)
     program = check_programs.find(folder, engine)
+    main = main or program.main
     context = {"core": core, **vars(CORES[core]), **program.names}
     with tempfile.TemporaryDirectory() as name:
         support = Path(name)
-        for text in (program.main, *_SUPPORT):
+        for text in (main, *_SUPPORT):
             files.write_text(support / text, render_template(f"emulator/{text}", context))
         sources = [folder / source for source in program.sources]
-        sources += [support / program.main, support / "startup.cc"]
+        sources += [support / main, support / "startup.cc"]
         objects = [support / f"{i}.o" for i, _ in enumerate(sources)]
         for source, made in zip(sources, objects, strict=True):
             compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
@@ -120,17 +122,8 @@ def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instr
         UserError: the machine is unknown, the emulator is missing, or the program prints no result or exceeds the time
             limit.
     """
-    if machine not in MACHINES:
-        raise unknown_name("machine", machine, MACHINES)
-    # The program writes to standard output, QEMU itself to standard error.
-    command = [_tool(EMULATOR), "-machine", machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    command += ["-chardev", "stdio,id=console", "-kernel", str(elf)]
-    command += ["-semihosting-config", "enable=on,target=native,chardev=console"]
-    command += ["-icount", "shift=0"] if counts_instructions else []
     try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds
-        )
+        done = start(elf, machine, timeout_seconds=timeout_seconds, counts_instructions=counts_instructions)
     except subprocess.TimeoutExpired as error:
         raise UserError(f"{elf.name} did not end on {machine} in {timeout_seconds:g} s: build it again") from error
     printed = done.stdout.decode(errors="replace")
@@ -139,6 +132,38 @@ def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instr
         reason = next((line for line in messages if line.startswith("qemu")), f"exit code {done.returncode}")
         raise UserError(f"{elf.name} gave no result on {machine} ({reason}): build it for {MACHINES[machine]}")
     return printed
+
+
+def start(
+    elf: Path,
+    machine: str,
+    *,
+    timeout_seconds: float,
+    counts_instructions: bool = False,
+    arguments: Sequence[str] = (),
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run any program for an emulated core; see `run`.
+
+    Args:
+        elf: the program.
+        machine: one of `MACHINES`.
+        timeout_seconds: time limit in seconds.
+        counts_instructions: as for `run`.
+        arguments: the words of the program's command line, without commas.
+
+    Raises:
+        UserError: the machine is unknown, or the emulator is missing.
+        subprocess.TimeoutExpired: the time limit is exceeded.
+    """
+    if machine not in MACHINES:
+        raise unknown_name("machine", machine, MACHINES)
+    # The program writes to standard output, QEMU itself to standard error.
+    command = [_tool(EMULATOR), "-machine", machine, "-nographic", "-monitor", "none", "-serial", "none"]
+    command += ["-chardev", "stdio,id=console", "-kernel", str(elf)]
+    words = ",".join(["enable=on,target=native,chardev=console", *(f"arg={word}" for word in arguments)])
+    command += ["-semihosting-config", words]
+    command += ["-icount", "shift=0"] if counts_instructions else []
+    return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout_seconds)
 
 
 def has_failed(printed: str) -> bool:

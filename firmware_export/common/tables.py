@@ -23,3 +23,18 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     cells = [[markdown_text(cell) for cell in line] for line in (headings, *rows)]
     lines = [cells[0], ["---", *["---:"] * (len(headings) - 1)], *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+BEGIN_MEASURED, END_MEASURED = "<!-- measured -->\n", "<!-- end of measured -->\n"
+"""Markers in a page, around what a `renew.py` writes."""
+
+
+def with_measured(page: str, measured: str) -> str:
+    """A page's text with other text between its markers.
+
+    Args:
+        page: has both markers, each on a line.
+        measured: Markdown.
+    """
+    before, _, rest = page.partition(BEGIN_MEASURED)
+    return f"{before}{BEGIN_MEASURED}\n{measured}\n\n{END_MEASURED}{rest.partition(END_MEASURED)[2]}"

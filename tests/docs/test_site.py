@@ -7,7 +7,11 @@ import sys
 import pytest
 from markdown_text import ROOT
 
-PRIVATE = {"firmware_export.verify.sandbox", "keras_satkd.training.run_offloaded"}
+PRIVATE = {
+    "firmware_export.upsets.tflm_worker",
+    "firmware_export.verify.sandbox",
+    "keras_satkd.training.run_offloaded",
+}
 """Modules with a `main` that other modules of ours call, and one that runs where the package is not installed."""
 
 

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from firmware_export.common.tables import markdown_table, terminal_table
+from firmware_export.common.tables import END_MEASURED, markdown_table, terminal_table, with_measured
 
 HEADINGS = ["class", "images", "recall %"]
 ROWS = [["PermanentCrop", "2,500", "97.40"], ["River", "9", "100.00"]]
@@ -36,3 +36,9 @@ def test_narrow_terminal_folds_names_and_never_numbers():
     shown = printed(34)
     assert "PermanentCrop" not in shown
     assert all(number in shown for row in ROWS for number in row[1:])
+
+
+def test_what_was_measured_is_replaced():
+    page = f"above\n<!-- measured -->\n\nold\n\n{END_MEASURED}below\n"
+    assert with_measured(page, "new") == page.replace("old", "new")
+    assert with_measured(with_measured(page, "new"), "old") == page

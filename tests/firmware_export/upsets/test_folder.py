@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+
+from firmware_export.common.engine import Engine
+from firmware_export.common.errors import UserError
+from firmware_export.images.generated import generated_images
+from firmware_export.tflite import interpreters, reader
+from firmware_export.upsets import folder
+
+
+def test_a_folder(exported, exported_path):
+    assert exported.engines == (Engine.TFLM, Engine.ROWS)
+    assert exported.inputs.shape == (4, 9, 7, 3)
+    assert exported.inputs.dtype == np.uint8
+    outputs = interpreters.run(reader.read(exported.model), exported.codes)
+    classes = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    assert tuple(classes) == tuple(exported.report["golden_vectors"]["classes"])
+
+
+def test_both_engines_have_the_same_vectors(exported, exported_path):
+    report = exported.report
+    assert np.array_equal(folder._golden(exported_path, report, (Engine.TFLM,)), exported.inputs)
+
+
+def test_images_of_the_users(exported_path, tmp_path):
+    images = generated_images((9, 7, 3), 50)
+    np.save(tmp_path / "images.npy", images)
+    found = folder.read(exported_path, "x", tmp_path / "images.npy")
+    assert (found.inputs.shape, found.is_golden) == ((folder.IMAGES, 9, 7, 3), False)
+    assert np.array_equal(found.inputs[0], images[0])
+
+
+def test_names_are_distinct(exported_path, changed_path, tmp_path):
+    other = changed_path.rename(tmp_path / "firmware")
+    assert len({each.name for each in folder.read_all([exported_path, other])}) == 2
+
+
+def _without_report(path):
+    (path / "export.json").unlink()
+
+
+def _other_model(path):
+    content = (path / "model.tflite").read_bytes()
+    (path / "model.tflite").write_bytes(content[:-1] + b"x")
+
+
+def _other_vectors(path):
+    file = path / "satkd_golden.c"
+    file.write_text(file.read_text().replace("outputs[SATKD_GOLDEN_VECTORS][SATKD_OUTPUTS] = {\n    {\n", "\\g<0>9,"))
+
+
+def _without_vectors(path):
+    (path / "satkd_golden.c").write_text("")
+
+
+def _without_count(path):
+    report = json.loads((path / "export.json").read_text())
+    del report["golden_vectors"]
+    (path / "export.json").write_text(json.dumps(report))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without_report, "has no export.json"),
+        (_other_model, "is not the model of export.json"),
+        (_other_vectors, "golden vectors"),
+        (_without_vectors, "has no golden vectors"),
+        (_without_count, "has no golden vectors"),
+    ],
+)
+def test_what_is_no_export_is_refused(changed_path, change, message):
+    change(changed_path)
+    with pytest.raises(UserError, match=message):
+        _ = folder.read(changed_path, "x").model
+
+
+def test_a_folder_twice(exported_path):
+    with pytest.raises(UserError, match="is given twice"):
+        folder.read_all([exported_path, exported_path / "."])
