@@ -80,6 +80,8 @@ def _images(
 ) -> tuple[np.ndarray | None, np.ndarray | None, LabelledImages | None]:
     path, labelled, images, labels = arguments.images, arguments.validation, None, None
     if path is not None:
-        images, labels = images_of.load_images(path, tuple(shape), defaults.LEAST_IMAGES, class_names, outputs)
+        images, labels = images_of.load_images_and_labels(
+            path, tuple(shape), defaults.LEAST_IMAGES, class_names, outputs
+        )
     validation = None if labelled is None else images_of.load_labelled(labelled, tuple(shape), class_names, outputs)
     return images, labels, validation

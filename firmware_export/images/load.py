@@ -13,8 +13,13 @@ from firmware_export.images.decode import EncodedImage, count_unreadable, decode
 logger = logging.getLogger("firmware_export")
 
 
-def load_images(
-    path: Path, shape: tuple[int, ...], count: int, class_names: Sequence[str] = (), outputs: int = 0
+def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
+    """The images of `load_images_and_labels`, without labels."""
+    return load_images_and_labels(path, shape, count, (), 0)[0]
+
+
+def load_images_and_labels(
+    path: Path, shape: tuple[int, ...], count: int, class_names: Sequence[str], outputs: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Read images that are evenly spread over a file or folder, and their classes if their folders name them.
 

@@ -77,8 +77,6 @@ class Verified:
 
     given: Model
     """The input model, as read from its file."""
-    changes: tuple[str, ...]
-    """What distinguishes the exported model from the input model, one sentence each; a memory plan apart."""
     arena: Arena
     """The arena, with the exported model."""
     codes: np.ndarray
@@ -90,6 +88,8 @@ class Verified:
     abstention: Abstention
     drift: Drift
     golden: GoldenVectors
+    changes: tuple[str, ...] = ()
+    """What distinguishes the exported model from the input model, one sentence each; a memory plan apart."""
 
     @property
     def model(self) -> Model:
