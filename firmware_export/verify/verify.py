@@ -19,7 +19,7 @@ from firmware_export.tflite import convert, interpreters, offline_metadata, read
 from firmware_export.tflite import input_range as ranges
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
-from firmware_export.verify import abstention, kernel_parity, plausibility, sandbox
+from firmware_export.verify import abstention, kernel_parity, origin_parity, plausibility, sandbox
 from firmware_export.verify.abstention import Abstention
 from firmware_export.verify.golden_vectors import GoldenVectors, golden_vectors
 from firmware_export.verify.keras_parity import KerasParity, check_keras
@@ -45,6 +45,8 @@ LabelledImages = tuple[np.ndarray, np.ndarray]
 
 _ARENA_IMAGES = 16
 """Number of images that also run in the smallest arena; wrongly shared memory shows on the first image."""
+_ORIGIN_IMAGES = 8
+"""Number of images on which a normalized copy is compared with its file; a wrong copy differs on most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +149,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         _check_validation(evidence.validation, model.graph, evidence.error_rate)
         drift.check(evidence.drift_window, evidence.false_alarm_rate)
     codes = _codes(model.graph, evidence.images)
+    origin_parity.check_origin(model, codes[:_ORIGIN_IMAGES])
     progress(Stage.ARENA, 0, 1)
     found = arena.find(model.shipped)
     progress(Stage.ARENA, 1, 1)
