@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from int8_graphs import several_ends
 
 from firmware_export.common.errors import UserError
-from firmware_export.tflite import interpreters
+from firmware_export.tflite import input_range, interpreters
 from firmware_export.tflite.model import parse
 
 
@@ -45,10 +45,8 @@ def test_each_channel_has_its_own_range(qat_graph):
     image = dataclasses.replace(qat_graph.inputs[0], scales=(0.019,), zero_points=(-14,))
     graph = dataclasses.replace(qat_graph, inputs=(image,), stated_range="imagenet")
     pixels = np.full((1, 1, 1, 3), 128, np.uint8)
-    expected = [
-        round((128 - m) / d / 0.019) - 14
-        for m, d in zip((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), strict=True)
-    ]
+    means, deviations = input_range.INPUT_RANGES["imagenet"]
+    expected = [round((128 - m) / d / 0.019) - 14 for m, d in zip(means, deviations, strict=True)]
     assert interpreters.quantize_input(pixels, graph).ravel().tolist() == expected
 
 

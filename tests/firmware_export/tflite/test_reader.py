@@ -76,7 +76,7 @@ def test_a_variable_batch_is_one(qat_graph):
 
 
 def test_a_variable_size_is_refused(qat_graph):
-    with pytest.raises(UserError, match="has the dynamic shape .* convert with a fixed input size"):
+    with pytest.raises(UserError, match=r"has the dynamic shape .* convert with a fixed input size"):
         reader.check_deployable(_with_signature(qat_graph, (1, -1, -1, 3)))
 
 
