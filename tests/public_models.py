@@ -6,6 +6,7 @@ The models are not part of the project; `docs/public_models/results.json` names 
 import csv
 import hashlib
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -72,8 +73,9 @@ def _exported(content: bytes, path: Path, engine: str) -> dict:
 
 
 def _reason(error: UserError, path: Path) -> str:
-    """The message without the file's name and the remedy."""
+    """The message without the file's name, the list of the row engine's operators and the remedy."""
     text = str(error).removeprefix(path.name).removeprefix(":").strip()
+    text = re.sub(r"(?<=is not an operator of the row engine) \(.*?\)", "", text)
     return text.partition(": ")[0] if text.partition(": ")[0].strip() else text
 
 
