@@ -7,6 +7,7 @@ import numpy as np
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator, Tensor
 from firmware_export.tflite.model import Model
+from firmware_export.tflite.sanity import LARGEST_ACTIVATIONS
 
 _SHAPE_TYPES = ("int32", "int64")
 
@@ -26,7 +27,7 @@ def fold_shapes(model: Model, changes: list[str]) -> Model:
     """
     graph = model.graph
     folded = _depending_on_shapes(graph)
-    if not folded:
+    if not folded or sum(tensor.size for tensor in _measured(folded)) > LARGEST_ACTIVATIONS:
         return model
     values = _computed(model, folded)
 
@@ -67,25 +68,24 @@ def _computed(model: Model, folded: list[Operator]) -> dict[int, np.ndarray]:
     rest = [operator for operator in model.graph.operators if operator.index not in indices]
     read = {tensor.index for operator in rest for tensor in operator.inputs if tensor is not None}
     wanted = [index for index in made if index in read]
-    measured = {
-        tensor.index: tensor
-        for operator in folded
-        for tensor in operator.inputs
-        if tensor is not None and not tensor.is_constant and tensor.index not in made
-    }
+    measured = _measured(folded)
 
     def cut(unpacked: Any) -> None:
         main = unpacked.subgraphs[0]
         main.operators = [main.operators[operator.index] for operator in folded]
-        main.inputs, main.outputs = list(measured), wanted
+        main.inputs, main.outputs = [tensor.index for tensor in measured], wanted
         unpacked.signatureDefs = None
 
     if not wanted:
         return {}
     interpreter = interpreters.TfliteInterpreter(model.edited(cut), is_reference=True)
-    interpreter.invoke_with({index: _zeros(tensor) for index, tensor in measured.items()})
+    interpreter.invoke_with({tensor.index: np.zeros(tensor.shape, tensor.dtype) for tensor in measured})
     return {index: np.array(interpreter.tensor(index)) for index in wanted}
 
 
-def _zeros(tensor: Tensor) -> np.ndarray:
-    return np.zeros(tensor.shape, tensor.dtype)
+def _measured(folded: list[Operator]) -> list[Tensor]:
+    """The tensors whose shapes the operators read; their values do not matter."""
+    made = {tensor.index for operator in folded for tensor in operator.outputs}
+    given = (tensor for operator in folded for tensor in operator.inputs if tensor is not None)
+    unique = {tensor.index: tensor for tensor in given if not tensor.is_constant and tensor.index not in made}
+    return list(unique.values())

@@ -38,6 +38,12 @@ def test_shapes_become_constants(free_batch):
         np.testing.assert_array_equal(before.invoke(codes), after.invoke(codes))
 
 
+def test_tensors_that_no_part_holds_are_not_made(free_batch, monkeypatch):
+    monkeypatch.setattr(folding, "LARGEST_ACTIVATIONS", 10)
+    given = parser.parse(free_batch, "free")
+    assert folding.fold_shapes(given, []) is given
+
+
 def test_a_model_without_them_is_returned(qat_model):
     changes = []
     assert folding.fold_shapes(qat_model, changes) is qat_model
