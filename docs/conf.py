@@ -18,7 +18,7 @@ from firmware_export.common.stderr import captured_stderr  # noqa: E402
 project = "keras_satkd"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_heading_anchors = 4
-exclude_patterns = ["camera", "drift", "engine", "pictures", "upsets"]
+exclude_patterns = ["camera", "drift", "engine", "pictures", "public_models", "upsets"]
 html_theme = "furo"
 html_title = "keras_satkd"
 html_show_copyright = False
@@ -37,18 +37,8 @@ python_maximum_signature_line_length = 100
 
 _PAGES = (
     *("results", "distillation_study", "method", "your_data", "teachers", "camera", "drift", "gpu", "speed"),
-    *(
-        "build_systems",
-        "board",
-        "row_engine",
-        "upsets",
-        "files",
-        "cli",
-        "api",
-        "troubleshooting",
-        "architecture",
-        "release",
-    ),
+    *("public_models", "build_systems", "board", "row_engine", "upsets", "files", "cli", "api", "troubleshooting"),
+    *("architecture", "release"),
 )
 # Our "Returns" are sentences: words before a colon are no type to link to. Fields are listed once.
 _SECTIONS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False, napoleon_attr_annotations=False)

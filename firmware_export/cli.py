@@ -18,13 +18,8 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from firmware_export.output.report import ExportReport
-    from firmware_export.verify.verify import LabelledImages, Progress
-
-
-_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+    from firmware_export.verify.verify import Progress
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,10 @@ class Arguments:
 
     keras: Path | None = None
     """The quantization-aware .h5 that a .tflite MODEL was converted from: also compare these two."""
+
+    input_range: str | None = None
+    """Values that the model expects of pixels 0 to 255: 0..1, -1..1, 0..255, imagenet or efficientnet-lite. Found from
+    a .tflite's input scale and zero point, or a Keras model's Rescaling; otherwise 0..1 for Keras models."""
 
     error_rate: float = defaults.ERROR_RATE
     """Highest error rate allowed among the classifier's answers. It determines the abstention threshold, below which
@@ -112,7 +111,7 @@ def work() -> None:
     """Parse the command line, export, and print the results."""
     arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
-    from firmware_export import export
+    from firmware_export import export, inputs
     from firmware_export.board import targets
     from firmware_export.common.engine import Engine
     from firmware_export.output import build_systems
@@ -126,18 +125,20 @@ def work() -> None:
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
-    model, images, validation, keras_model = _load(arguments, class_names)
+    given = inputs.load(arguments, class_names)
     with progress_bars() as progress:
         report = export.export(
-            model,
+            given.model,
             arguments.out,
             Evidence(
-                images=images,
-                validation=validation,
+                images=given.images,
+                labels=given.labels,
+                validation=given.validation,
                 error_rate=arguments.error_rate,
                 false_alarm_rate=arguments.false_alarm_rate,
                 drift_window=arguments.drift_window,
-                keras_model=keras_model,
+                keras_model=given.keras_model,
+                refuses_chance=True,
             ),
             Settings(
                 command=arguments.command,
@@ -149,7 +150,8 @@ def work() -> None:
                 engine_prefix=arguments.engine_prefix,
             ),
             name=arguments.model.name,
-            expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,
+            expect_unit_input=given.is_keras,
+            input_range=given.input_range,
             force=arguments.force,
             progress=progress,
         )
@@ -180,54 +182,6 @@ def _class_names(given: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise UserError(f"class name file {given[0]!r} is empty: give one name per line")
     return names
-
-
-def _load(
-    arguments: Arguments, class_names: tuple[str, ...]
-) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
-    path = arguments.model
-    if not path.is_file():
-        raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
-    if path.suffix in _KERAS_SUFFIXES:
-        return _load_keras(arguments, class_names)
-    from firmware_export.tflite import convert
-    from firmware_export.verify import verify
-
-    model = path.read_bytes()
-    graph = verify.read(model, path.name).graph
-    images = _images(arguments, graph.inputs[0].shape[1:], class_names, graph.outputs[0].size)
-    given = arguments.keras
-    keras = None if given is None else convert.load_keras(given, trust=arguments.trust_model)
-    return model, *images, keras
-
-
-def _load_keras(
-    arguments: Arguments, class_names: tuple[str, ...]
-) -> "tuple[bytes, np.ndarray | None, LabelledImages | None, object]":
-    from firmware_export.tflite import convert
-
-    if arguments.keras is not None:
-        raise UserError(f"--keras {str(arguments.keras)!r} is only for a .tflite MODEL: leave it out")
-    model = convert.load_keras(arguments.model, trust=arguments.trust_model)
-    convert.check_input(model)
-    images, validation = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
-    if convert.is_quantization_aware(model):
-        return convert.quantized_aware_to_int8(model), images, validation, model
-    if images is None:
-        raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it")
-    return convert.float_to_int8(model, images), images, validation, None
-
-
-def _images(
-    arguments: Arguments, shape: tuple[int, ...], class_names: tuple[str, ...], outputs: int
-) -> "tuple[np.ndarray | None, LabelledImages | None]":
-    from firmware_export.images import load
-
-    given, labelled = arguments.images, arguments.validation
-    return (
-        None if given is None else load.load_images(given, tuple(shape), defaults.LEAST_IMAGES),
-        None if labelled is None else load.load_labelled(labelled, tuple(shape), class_names, outputs),
-    )
 
 
 @contextmanager
@@ -262,6 +216,8 @@ def _print(report: "ExportReport", out: Path) -> None:
     console = Console(highlight=False)
     console.print(f"{out}: {', '.join(report.files)}", markup=False, soft_wrap=True)
     console.print(table)
+    for change in report.changes:
+        console.print(f"changed: {change}", markup=False)
     if not report.has_unit_input:
         console.print(
             f"warning: input scale {report.input_scale:.9g}, zero point {report.input_zero_point}: not pixel / 255, so "

@@ -16,6 +16,7 @@ def export(
     *,
     name: str = "model.tflite",
     expect_unit_input: bool = False,
+    input_range: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
@@ -34,6 +35,8 @@ def export(
         settings: which files are written, and the names in them.
         name: the model's name in error messages.
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`; otherwise the files carry a warning.
+        input_range: the values that the model expects of pixels, one of `input_range.INPUT_RANGES`; None: found from
+            the input's scale and zero point.
         force: overwrite files that no export has written.
         progress: called repeatedly with the progress of each stage.
 
@@ -43,7 +46,7 @@ def export(
         OSError: the folder cannot be written; its former content is restored.
     """
     show = progress or (lambda stage, done, total: None)
-    given = read(model, name, expect_unit_input=expect_unit_input)
+    given = read(model, name, expect_unit_input=expect_unit_input, input_range=input_range)
     check(settings, given)
     folder.check(out_dir)
     verified = verify(given, evidence, show)

@@ -28,6 +28,8 @@ class ModelFacts:
     images_are_real: bool
     parity: str
     """One sentence that states what was compared, and the result."""
+    changes: tuple[str, ...] = ()
+    """What distinguishes the exported model from the input model, one sentence each; a memory plan apart."""
 
     @property
     def model(self) -> "Model":
@@ -48,6 +50,8 @@ def check_class_names(class_names: Sequence[str], graph: Graph) -> None:
     """
     if not class_names:
         return
+    if len(graph.outputs) > 1:
+        raise UserError(f"class names for {len(graph.outputs)} outputs: leave them out, they are for a classifier")
     classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 1
     if len(class_names) != classes:
         raise UserError(f"{len(class_names)} class names for {classes} outputs: give one name per output, in order")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from keras_satkd.camera.sensor import Sensor
     from keras_satkd.evaluation.classifier import Classifier
 
-# As in `teachers.INPUT_RANGES`, which cannot be imported without TensorFlow.
+# The names of `input_range.INPUT_RANGES`.
 InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
 
 
@@ -79,8 +79,9 @@ class Arguments:
     json: bool = False
     """Print one JSON object with scores in [0, 1] instead of tables in percent."""
 
-    input_range: InputRange = "0..1"
-    """Input range that a Keras model expects. Teacher folders and int8 models define their own."""
+    input_range: InputRange | None = None
+    """Values that a Keras or int8 model expects of pixels 0 to 255. Found from a Keras model's Rescaling (otherwise
+    0..1) or an int8 model's input scale and zero point. Teacher folders define their own."""
 
     trust_model: bool = False
     """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
@@ -173,7 +174,7 @@ def _drift(
     from keras_satkd.evaluation import drift, scoring
     from keras_satkd.models import pretrained
 
-    model = reader.read(pretrained.path(arguments.model).read_bytes())
+    model = reader.read(pretrained.path(arguments.model).read_bytes()).with_range(arguments.input_range)
     whole = dataclasses.replace(arguments, split="validation", limit=None)
     validation = _images(whole, classifier.image_size)
     images, reference = (each.images if sensor is None else sensor.capture(each.images) for each in (part, validation))

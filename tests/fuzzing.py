@@ -4,6 +4,7 @@ Prints one line of JSON for each seed from FIRST to END − 1. The damaged model
 `mutations.mutated(model, seed)`; successive seeds use successive models of the folder MODELS, sorted by name.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -46,11 +47,15 @@ def outcome(model: bytes) -> tuple[str, str]:
         out = Path(folder) / "firmware"
         returncode, _, stderr = _apart(lambda: _export(model, out))
         message = stderr.decode(errors="replace").strip()
-        if returncode == 0 and (out / "model.tflite").read_bytes() == model:
-            return "exported", ""
+        if returncode == 0 and _said(out)["given_sha256"] == hashlib.sha256(model).hexdigest():
+            return "exported", "; ".join(_said(out)["changes"])
         if returncode == 2 and not out.exists() and len(message.splitlines()) == 1:
             return "refused", message
     return "defect", f"the export of a model that the sandbox accepted ended with {returncode}: {message}"
+
+
+def _said(out: Path) -> dict:
+    return json.loads((out / "export.json").read_text())
 
 
 def _export(model: bytes, out: Path) -> None:

@@ -196,6 +196,20 @@ class GraphBuilder:
         )
 
 
+def several_ends():
+    """The bytes of a model of two inputs, [1, 4, 4, 3] each, and two outputs: their sum, and its positive part."""
+    builder = GraphBuilder(9)
+    first, second = (builder.activation((1, 4, 4, 3), PIXELS) for _ in range(2))
+    total = builder.add(first, second, "NONE")
+    positive = builder.operator("RELU", [total.index], builder.activation(total.shape, total.quantization))
+    content = schema.ModelT.InitFromPackedBuf(builder.model(first, total))
+    content.subgraphs[0].inputs = [first.index, second.index]
+    content.subgraphs[0].outputs = [total.index, positive.index]
+    packed = flatbuffers.Builder(1024)
+    packed.Finish(content.Pack(packed), file_identifier=b"TFL3")
+    return bytes(packed.Output())
+
+
 def _output_size(size, kernel, strides, padding):
     if padding == "SAME":
         return tuple(-(-n // stride) for n, stride in zip(size, strides, strict=True))

@@ -58,3 +58,42 @@ def one_convolution(seed=7):
     model.version, model.subgraphs, model.operatorCodes = 3, [graph], [code]
     model.buffers = [buffer(), buffer(weights), buffer(bias)]
     return packed(model)
+
+
+def with_ends(model, dtype):
+    """An int8 model of one input and output between QUANTIZE and DEQUANTIZE (float32), or between two QUANTIZE (uint8).
+
+    It is as a converter writes it with `inference_input_type` and `inference_output_type` of this type.
+    """
+    operators, types = schema.BuiltinOperator, schema.TensorType
+
+    def edit(content):
+        main = content.subgraphs[0]
+        first, last = int(main.inputs[0]), int(main.outputs[0])
+        codes = {}
+        for name in ("QUANTIZE", "DEQUANTIZE"):
+            code = schema.OperatorCodeT()
+            code.builtinCode = code.deprecatedBuiltinCode = getattr(operators, name)
+            code.version = 2 if name == "DEQUANTIZE" else 1
+            codes[name] = len(content.operatorCodes)
+            content.operatorCodes.append(code)
+
+        def outer(of, name):
+            made, inner = schema.TensorT(), main.tensors[of]
+            made.name, made.shape, made.type, made.buffer = name, inner.shape, getattr(types, dtype.upper()), 0
+            if dtype == "uint8":
+                made.quantization = schema.QuantizationParametersT(
+                    scale=inner.quantization.scale, zeroPoint=np.asarray(inner.quantization.zeroPoint) + 128
+                )
+            main.tensors.append(made)
+            return len(main.tensors) - 1
+
+        def operator(name, given, made):
+            return schema.OperatorT(opcodeIndex=codes[name], inputs=np.int32([given]), outputs=np.int32([made]))
+
+        start, end = outer(first, "image in"), outer(last, "scores out")
+        leaving = "DEQUANTIZE" if dtype == "float32" else "QUANTIZE"
+        main.operators = [operator("QUANTIZE", start, first), *main.operators, operator(leaving, last, end)]
+        main.inputs, main.outputs = np.int32([start]), np.int32([end])
+
+    return edited(model, edit)

@@ -14,7 +14,14 @@ logger = logging.getLogger("firmware_export")
 
 
 def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
-    """Read images that are evenly spread over a file or folder.
+    """The images of `load_images_and_labels`, without labels."""
+    return load_images_and_labels(path, shape, count, (), 0)[0]
+
+
+def load_images_and_labels(
+    path: Path, shape: tuple[int, ...], count: int, class_names: Sequence[str], outputs: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read images that are evenly spread over a file or folder, and their classes if their folders name them.
 
     An unreadable image is replaced by another one; a warning states how many.
 
@@ -23,9 +30,12 @@ def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
             of one.
         shape: one image, without the batch: height, width, channels.
         count: maximum number of images, evenly spread in the order of the file or of the sorted names.
+        class_names: in output order; may be empty.
+        outputs: the model's number of classes.
 
     Returns:
-        uint8 (or int8) [count or fewer, …shape].
+        The images, uint8 (or int8) [count or fewer, …shape]; and their labels, int64 [N], if each image's folder is one
+        of `class_names`, or without these, if the images are in as many folders as the model has outputs.
 
     Raises:
         UserError: `path` does not exist or has no images, an array has another type or shape, or fewer than `count`
@@ -35,15 +45,27 @@ def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
         if path.suffix.lower() != ".npy":
             raise UserError(f"images {str(path)!r} is not a folder, a zip or a .npy file: give one of the three")
         saved = arrays.load_array(path, shape)
-        return np.array(saved[_spread(len(saved), count)])
+        return np.array(saved[_spread(len(saved), count)]), None
     size = _image_shape(shape)
     found = folders.find_images(path)
     if not found.readers:
         raise UserError(f"{path} contains no images: give a folder of JPEG, PNG or TIFF files, a zip of one or a .npy")
-    images = [EncodedImage(name, 0, found.readers[name]) for name in sorted(found.readers)]
+    label_of = _labels(sorted(found.readers), class_names, outputs)
+    images = [EncodedImage(name, label_of.get(name, 0), found.readers[name]) for name in sorted(found.readers)]
     spread = _spread(len(images), count).tolist()
     rest = sorted(set(range(len(images))) - set(spread))
-    return _decode_first([images[index] for index in (*spread, *rest)], size, count, path)
+    decoded, labels = _decode_first([images[index] for index in (*spread, *rest)], size, count, path)
+    return decoded, labels if label_of else None
+
+
+def _labels(files: Sequence[str], class_names: Sequence[str], outputs: int) -> dict[str, int]:
+    """The class of each file by its folder; empty if the folders are not the classes."""
+    folder_of = {file: (file.split("/")[-2] if "/" in file else "") for file in files}
+    folders_found = sorted(set(folder_of.values()))
+    names = list(class_names) or (folders_found if len(folders_found) == outputs else [])
+    if not set(folders_found) <= set(names):
+        return {}
+    return {file: names.index(folder) for file, folder in folder_of.items()}
 
 
 def load_labelled(
@@ -118,15 +140,19 @@ def _spread(available: int, count: int) -> np.ndarray:
     return np.linspace(0, available - 1, min(available, count)).round().astype(int)
 
 
-def _decode_first(images: Sequence[EncodedImage], shape: tuple[int, int, int], count: int, path: Path) -> np.ndarray:
-    """The first `count` readable images."""
+def _decode_first(
+    images: Sequence[EncodedImage], shape: tuple[int, int, int], count: int, path: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` readable images, and their labels, int64."""
     batches: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     unreadable: list[str] = []
     tried = readable = 0
     while readable < count and tried < len(images):
         batch = images[tried : tried + count - readable]
         decoded = decode_all(batch, len(batch), (), shape)
         batches.append(decoded.image_set.images)
+        labels.append(decoded.image_set.labels)
         unreadable += decoded.unreadable
         tried += len(batch)
         readable += len(decoded.image_set)
@@ -135,4 +161,4 @@ def _decode_first(images: Sequence[EncodedImage], shape: tuple[int, int, int], c
         if readable < count:
             raise UserError(f"{path}: {problem}; {readable} readable, {count} needed: repair them or give more")
         logger.warning("%s: %s; skipped", path, problem)
-    return np.concatenate(batches)
+    return np.concatenate(batches), np.concatenate(labels).astype(np.int64)

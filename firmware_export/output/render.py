@@ -87,7 +87,8 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     compiled_with, rows_report = None, None
     if settings.engine.has_tflm:
         texts |= model_data.render(facts) | integrity.render(facts, verified.golden)
-        texts |= classifier.render(facts, verified.abstention)
+        if facts.graph.has_one_end_each:
+            texts |= classifier.render(facts, verified.abstention)
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
     if rows is not None and settings.engine.has_rows:
         row_texts, rows_report = row_engine.files(rows, facts, verified)
@@ -119,6 +120,7 @@ def _facts(verified: Verified, settings: Settings) -> ModelFacts:
         verified_images=verified.kernel_parity.images,
         images_are_real=verified.images_are_real,
         parity=_sentence(verified.kernel_parity, verified.keras_parity),
+        changes=verified.changes,
     )
 
 

@@ -9,7 +9,7 @@ from firmware_export.drift import header
 from firmware_export.drift.monitor import Drift
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.rows.compile import CheckedRowsReport
-from firmware_export.tflite.graph import Operator
+from firmware_export.tflite.graph import Operator, Tensor
 from firmware_export.verify.abstention import CONFIDENCE, Abstention
 from firmware_export.verify.golden_vectors import GoldenSummary
 from firmware_export.verify.keras_parity import KerasParity
@@ -29,6 +29,16 @@ class Layer:
     output_zero_point: int
     macs: int
     parameters: int
+
+
+@dataclass(frozen=True)
+class End:
+    """One input or output of the model: value = scale * (code - zero point)."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,9 @@ class ExportReport:
     sha256: str
     """SHA-256 of the exported model."""
     given_sha256: str
-    """SHA-256 of the input model; differs from `sha256` if the export added a memory plan."""
+    """SHA-256 of the input model; differs from `sha256` if the export added a memory plan or made `changes`."""
+    changes: tuple[str, ...]
+    """Every change that the export made to the input model, one sentence each; a memory plan apart."""
     crc32: str
     flash_bytes: int
     """Size of the exported model, without the kernels."""
@@ -102,9 +114,15 @@ class ExportReport:
     operators: dict[str, int]
     layers: tuple[Layer, ...]
     """In execution order."""
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
+    """With the model's codes in this order, also in golden vectors. The next fields describe the first of each."""
     input_shape: tuple[int, ...]
     input_scale: float
     input_zero_point: int
+    input_range: str | None
+    """The values that the model expects of pixels, such as 0..1: stated, or found from scale and zero point; None if
+    the input does not look like pixels."""
     has_unit_input: bool
     """Whether the input is `pixel ^ 0x80`; otherwise firmware must quantize its input itself."""
     output_shape: tuple[int, ...]
@@ -154,6 +172,7 @@ def make(
         symbol=facts.symbol,
         sha256=model.sha256,
         given_sha256=facts.given_sha256,
+        changes=verified.changes,
         crc32=f"0x{model.crc32:08x}",
         flash_bytes=model.size,
         arena_bytes=facts.arena.least_bytes,
@@ -164,9 +183,12 @@ def make(
         parameters=graph.parameters,
         operators=graph.operator_counts,
         layers=tuple(_layer(operator) for operator in graph.operators),
+        inputs=tuple(map(_end, graph.inputs)),
+        outputs=tuple(map(_end, graph.outputs)),
         input_shape=source.shape,
         input_scale=source.scale,
         input_zero_point=source.zero_point,
+        input_range=graph.input_range,
         has_unit_input=graph.has_unit_input,
         output_shape=sink.shape,
         output_scale=sink.scale,
@@ -184,6 +206,10 @@ def make(
         targets=tuple(parts),
         rows=rows,
     )
+
+
+def _end(tensor: Tensor) -> End:
+    return End(tensor.name, tensor.shape, tensor.scale, tensor.zero_point)
 
 
 def _layer(operator: Operator) -> Layer:

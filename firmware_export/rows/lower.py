@@ -42,6 +42,11 @@ def lower(model: Model) -> Network:
     """
     graph = model.graph
     reader.check_deployable(graph)
+    if not graph.has_one_end_each:
+        raise UserError(
+            f"{model.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, the row engine takes one "
+            "of each: use TFLM (--engine tflm)"
+        )
     source = Source(model)
     layers: list[Layer] = []
     for operator in graph.operators:

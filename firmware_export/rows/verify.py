@@ -16,6 +16,15 @@ FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-
 _SECONDS = 300
 
 
+class DifferenceError(RuntimeError):
+    """Outputs of the row engine differ from TensorFlow Lite Micro's: a defect of the row engine."""
+
+    def __init__(self, message: str, images: np.ndarray) -> None:
+        """Keep the indices of the images that differ, int [M]."""
+        super().__init__(message)
+        self.images = images
+
+
 def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> str | None:
     """Compile `rows.files`, run every input and compare every output.
 
@@ -29,7 +38,7 @@ def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> s
 
     Raises:
         UserError: the compiler rejects the generated C.
-        RuntimeError: an output differs. This is a defect of the row engine, not a user error.
+        DifferenceError: an output differs.
     """
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
@@ -45,9 +54,11 @@ def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> s
         _run([compiler, *FLAGS, *sources, "-o", str(program)])
         found = np.frombuffer(_run([str(program)], inputs.tobytes()), np.int8)
     if not np.array_equal(found, outputs.reshape(-1)):
-        differing = np.count_nonzero(found != outputs.reshape(-1)) if found.size == outputs.size else "all"
-        raise RuntimeError(
-            f"the row engine differs from TensorFlow Lite Micro in {differing} of {outputs.size} outputs"
+        is_wrong = found.reshape(len(outputs), -1) != outputs.reshape(len(outputs), -1)
+        raise DifferenceError(
+            f"the row engine differs from TensorFlow Lite Micro in {np.count_nonzero(is_wrong)} of {outputs.size} "
+            "outputs",
+            np.flatnonzero(is_wrong.any(axis=1)),
         )
     return _run([compiler, "--version"]).decode(errors="replace").splitlines()[0]
 

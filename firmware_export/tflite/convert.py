@@ -1,7 +1,7 @@
-"""Convert Keras models to int8 `.tflite` for microcontrollers: batch 1, int8 input and output, input scale 1/255.
+"""Convert Keras models to int8 `.tflite` for microcontrollers: batch 1, int8 input and output, one code for each pixel.
 
-Models are legacy Keras (`tf_keras`) and take float32 [batch, …] in [0, 1] (pixels divided by 255). They may be float
-or quantization-aware (`tfmot.quantization.keras.quantize_model`).
+Models are legacy Keras (`tf_keras`) and take float32 [batch, …], by default in [0, 1] (pixels divided by 255). They may
+be float or quantization-aware (`tfmot.quantization.keras.quantize_model`).
 """
 
 import logging
@@ -19,6 +19,7 @@ from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.tflite import keras_inspection, reader
 from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.input_range import DEFAULT, normalized
 
 
 def load_keras(path: Path, *, trust: bool = False) -> Any:
@@ -68,29 +69,61 @@ def check_input(model: Any) -> None:
         raise UserError(f"Keras model {model.name!r} has input shape {shape}: give it one input of fixed size")
 
 
-def quantized_aware_to_int8(model: Any) -> bytes:
+_RESCALING = "Rescaling"
+_LARGEST_NORMALIZED = 8
+"""What a rescaling layer makes of a pixel of 255 is at most this; of 1.0 as input, a rescaling of [0, 1] makes more
+than a hundredth of it."""
+
+
+def stated_range(model: Any) -> str | None:
+    """The input range that a Keras model states by a Rescaling or Normalization layer at its start, if it has one.
+
+    Returns:
+        "0..255" for a layer that divides pixels, "0..1" for one that takes [0, 1]; None without such a layer.
+    """
+    layer = _first_layer(model)
+    kind = type(layer).__name__
+    if kind == _RESCALING:
+        span = float(np.max(np.abs(layer.scale)))
+    elif kind == "Normalization":
+        span = float(1 / np.sqrt(np.min(np.asarray(layer.variance))))
+    else:
+        return None
+    return "0..255" if 255 * span <= _LARGEST_NORMALIZED else "0..1"
+
+
+def _first_layer(model: Any) -> Any:
+    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    if not layers:
+        return None
+    return _first_layer(layers[0]) if hasattr(layers[0], "layers") else layers[0]
+
+
+def quantized_aware_to_int8(model: Any, input_range: str = DEFAULT) -> bytes:
     """Convert a quantization-aware model; its trained ranges become the int8 scales.
 
     Args:
-        model: a trained result of tfmot's `quantize_model`; float32 [batch, …] in [0, 1] to raw logits.
+        model: a trained result of tfmot's `quantize_model`; float32 [batch, …] to raw logits.
+        input_range: the values that it expects, one of `input_range.INPUT_RANGES`.
 
     Returns:
-        The `.tflite`: full int8, batch 1, input scale 1/255 and zero point −128, only operators that TFLM has.
+        The `.tflite`: full int8, batch 1, input code `pixel ^ 0x80`, only operators that TFLM has.
 
     Raises:
         UserError: the model is not quantization-aware, or the result does not have these properties.
     """
     if not is_quantization_aware(model):
         raise UserError(f"Keras model {model.name!r} is not quantization-aware: give calibration images to quantize it")
-    return _convert(model, None)
+    return _convert(model, None, input_range)
 
 
-def float_to_int8(model: Any, calibration_images: np.ndarray) -> bytes:
+def float_to_int8(model: Any, calibration_images: np.ndarray, input_range: str = DEFAULT) -> bytes:
     """Quantize a float model after training (PTQ).
 
     Args:
-        model: a float Keras model, float32 [batch, …] in [0, 1] to raw logits.
+        model: a float Keras model, float32 [batch, …] to raw logits.
         calibration_images: uint8 [N, …input shape without the batch]; a few hundred, similar to those in use.
+        input_range: the values that the model expects, one of `input_range.INPUT_RANGES`.
 
     Returns:
         The `.tflite`, with the properties stated in `quantized_aware_to_int8`.
@@ -105,21 +138,22 @@ def float_to_int8(model: Any, calibration_images: np.ndarray) -> bytes:
             f"calibration images are {images.dtype} {list(images.shape)}, uint8 [N, {', '.join(map(str, expected))}] "
             "with N > 0 expected: give pixels from 0 to 255 in the model's input size"
         )
-    return _convert(model, _spanning(images))
+    return _convert(model, _spanning(images), input_range)
 
 
 def _spanning(images: np.ndarray) -> np.ndarray:
     """The images, plus a copy of the first with one pixel 0 and one 255.
 
-    The calibrator derives the input's range from the images; the added pixels make it exactly [0, 1]. An all-black and
-    an all-white image would have the same effect, but would widen the ranges of all later layers unrealistically.
+    The calibrator derives the input's range from the images; the added pixels make it exactly that of all pixels. An
+    all-black and an all-white image would have the same effect, but would widen the ranges of all later layers
+    unrealistically.
     """
     extreme = images[:1].copy()
     extreme.flat[0], extreme.flat[-1] = 0, 255
     return np.concatenate([images, extreme])
 
 
-def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
+def _convert(model: Any, calibration_images: np.ndarray | None, input_range: str) -> bytes:
     import tensorflow as tf
 
     check_input(model)
@@ -134,7 +168,7 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
             # TFLITE_BUILTINS_INT8 without calibration images is an error, even if all ranges are known.
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.representative_dataset = lambda: (
-                [image[np.newaxis].astype(np.float32) / 255] for image in calibration_images
+                [normalized(image[np.newaxis], input_range)] for image in calibration_images
             )
             # TFLM supports per-channel FULLY_CONNECTED since September 2024 (tflite-micro #2673). It refused it from
             # May 2024 (#2602), and computed wrong results before; firmware may contain such an old version.
@@ -145,18 +179,18 @@ def _convert(model: Any, calibration_images: np.ndarray | None) -> bytes:
             raise UserError(
                 f"Keras model {model.name!r} does not convert to int8 ({_one_line(error)}): use layers that TFLite has"
             ) from error
-    _check(content, f"Keras model {model.name!r}, converted to int8,")
+    _check(content, f"Keras model {model.name!r}, converted to int8,", input_range)
     return content
 
 
-def _check(content: bytes, name: str) -> None:
-    graph = reader.read(content, name).graph
+def _check(content: bytes, name: str, input_range: str) -> None:
+    graph = reader.read(content, name).with_range(input_range).graph
     reader.check_deployable(graph)
     check_unit_input(graph)
 
 
 def check_unit_input(graph: Graph) -> None:
-    """Refuse any input other than int8 with scale 1/255 and zero point −128.
+    """Refuse any input whose code is not `pixel ^ 0x80`: for the range 0..1, scale 1/255 and zero point −128.
 
     Raises:
         UserError: the input differs, so that firmware would have to quantize each pixel in floating point.
@@ -165,7 +199,8 @@ def check_unit_input(graph: Graph) -> None:
         tensor = graph.inputs[0]
         raise UserError(
             f"{graph.name} has input scale {tensor.scale:.9g} and zero point {tensor.zero_point}, 1/255 and -128 "
-            "expected: train and calibrate with pixels divided by 255, without further normalization"
+            "expected: train and calibrate with pixels divided by 255, or state the input range (0..255, -1..1) that "
+            "makes a code of each pixel"
         )
 
 

@@ -31,7 +31,7 @@ def cut_after(model: Model, names: Collection[str]) -> list[Piece]:
     graph = model.graph
     ends = [o.index + 1 for o in graph.operators[:-1] if o.name in names] + [len(graph.operators)]
     if len(ends) == 1:
-        return [Piece(model, graph.operators, (graph.inputs[0].index,))]
+        return [Piece(model, graph.operators, tuple(tensor.index for tensor in graph.inputs))]
     return [_piece(model, graph.operators[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from firmware_export.common.errors import UserError
-
-UNIT_SCALE = 1 / 255
-UNIT_ZERO_POINT = -128
+from firmware_export.tflite import input_range
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Operator:
     @property
     def macs(self) -> int:
         """Multiply-accumulates with weights; zero except for (depthwise) convolutions and dense layers."""
-        if self.name not in _MAC_OPERATORS:
+        if self.name not in WEIGHTED:
             return 0
         weights, output = self.given(1).shape, self.outputs[0]
         match self.name:
@@ -100,7 +98,8 @@ class Operator:
                 return output.size * weights[-1]
 
 
-_MAC_OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Operators with weights, whose multiply-accumulates are counted."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,8 @@ class Graph:
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     subgraphs: int
+    stated_range: str | None = None
+    """Name of the input range that the user stated, one of `input_range.INPUT_RANGES`."""
 
     @cached_property
     def operator_names(self) -> tuple[str, ...]:
@@ -139,12 +140,38 @@ class Graph:
         return sum(t.size for t in used.values() if t.scales or t.dtype.startswith("float"))
 
     @property
-    def has_unit_input(self) -> bool:
-        """Whether the int8 code of a pixel x, real value x/255, is `x ^ 0x80`, so that firmware needs no float."""
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, without the batch; of several inputs: the number of all their codes."""
+        return _one_example(self.inputs)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one result, without the batch; of several outputs: the number of all their codes."""
+        return _one_example(self.outputs)
+
+    @property
+    def has_one_end_each(self) -> bool:
+        """Whether the model has one input and one output, as a classifier has."""
+        return len(self.inputs) == len(self.outputs) == 1
+
+    @property
+    def input_range(self) -> str | None:
+        """Name of the range of values that the model expects of pixels: stated, or found from scale and zero point.
+
+        None if the input is not of pixels as far as its quantization shows.
+        """
+        if self.stated_range is not None or len(self.inputs) != 1:
+            return self.stated_range
         tensor = self.inputs[0]
-        return (
-            tensor.dtype == "int8"
-            and len(tensor.scales) == 1
-            and math.isclose(tensor.scale, UNIT_SCALE, rel_tol=1e-6)
-            and tensor.zero_point == UNIT_ZERO_POINT
-        )
+        return input_range.found(tensor.scale, tensor.zero_point) if len(tensor.scales) == 1 else None
+
+    @property
+    def has_unit_input(self) -> bool:
+        """Whether the int8 code of a pixel is `pixel ^ 0x80`, so that firmware needs no arithmetic."""
+        tensor, name = self.inputs[0], self.input_range
+        is_int8 = len(self.inputs) == 1 and tensor.dtype == "int8" and len(tensor.scales) == 1
+        return is_int8 and name is not None and input_range.is_flipped_pixel(name, tensor.scale, tensor.zero_point)
+
+
+def _one_example(ends: tuple[Tensor, ...]) -> tuple[int, ...]:
+    return ends[0].shape[1:] if len(ends) == 1 else (sum(tensor.size for tensor in ends),)

@@ -13,6 +13,7 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.stderr import captured_stderr
+from firmware_export.tflite import input_range
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 
@@ -41,6 +42,7 @@ class TflmInterpreter:
         """
         from tflite_micro.python.tflite_micro import runtime
 
+        self._graph = model.graph
         configs = runtime.InterpreterConfig
         with captured_stderr() as written:
             try:
@@ -56,19 +58,19 @@ class TflmInterpreter:
         """Run one inference.
 
         Args:
-            codes: int8, the shape of the model's input (batch 1 included).
+            codes: int8, the shape of the model's input (batch 1 included); of several inputs: [1, all codes].
 
         Returns:
-            int8, the shape of the model's output.
+            int8, the shape of the model's output; of several outputs: [1, all codes].
         """
         with captured_stderr() as written:
             try:
-                self._interpreter.set_input(codes, 0)
+                for position, part in enumerate(inputs_of(codes, self._graph)):
+                    self._interpreter.set_input(part, position)
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise UserError(f"TensorFlow Lite Micro cannot run the model: {_reason(written(), error)}") from error
-        output: np.ndarray = self._interpreter.get_output(0)
-        return output
+        return _joined([self._interpreter.get_output(position) for position in range(len(self._graph.outputs))])
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `keeps_tensors`."""
@@ -139,6 +141,7 @@ class TfliteInterpreter:
         """
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        self._graph = model.graph
         options: dict[str, Any] = {}
         if is_reference:
             options["experimental_op_resolver_type"] = OpResolverType.BUILTIN_REF
@@ -147,30 +150,47 @@ class TfliteInterpreter:
             try:
                 self._interpreter = Interpreter(model_content=model.content, **options)
                 self._interpreter.allocate_tensors()
-                self._input = self._interpreter.get_input_details()[0]["index"]
-                self._output = self._interpreter.get_output_details()[0]["index"]
+                self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
             except (RuntimeError, ValueError) as error:
                 raise UserError(f"TFLite refuses the model ({_one_line(error)}): convert it again") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
-        """Run one inference; `codes` is int8 in the model's input shape, the result int8 in its output shape."""
-        return self.invoke_with({self._input: codes})
+        """Run one inference, as `TflmInterpreter.invoke`."""
+        parts = inputs_of(codes, self._graph)
+        return self.invoke_with({end.index: part for end, part in zip(self._graph.inputs, parts, strict=True)})
 
     def invoke_with(self, inputs: dict[int, np.ndarray]) -> np.ndarray:
-        """As `invoke`, for a model with several inputs, given by tensor index."""
+        """As `invoke`, with inputs of any data type, given by tensor index."""
         try:
             for index, value in inputs.items():
                 self._interpreter.set_tensor(index, value)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise UserError(f"TFLite cannot run the model ({_one_line(error)}): convert it again") from error
-        output: np.ndarray = self._interpreter.get_tensor(self._output)
-        return output
+        return _joined([self._interpreter.get_tensor(index) for index in self._outputs])
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `is_reference`."""
         values: np.ndarray = self._interpreter.get_tensor(index)
         return values
+
+
+def inputs_of(codes: np.ndarray, graph: Graph) -> list[np.ndarray]:
+    """The inputs of one inference, each in its tensor's shape.
+
+    Args:
+        codes: int8, the shape of the model's input; of several inputs: [1, all codes], one input after the other.
+        graph: of the model.
+    """
+    if len(graph.inputs) == 1:
+        return [codes]
+    ends = np.cumsum([tensor.size for tensor in graph.inputs])[:-1]
+    parts = np.split(codes.reshape(-1), ends)
+    return [part.reshape(tensor.shape) for part, tensor in zip(parts, graph.inputs, strict=True)]
+
+
+def _joined(outputs: list[np.ndarray]) -> np.ndarray:
+    return outputs[0] if len(outputs) == 1 else np.concatenate([output.reshape(1, -1) for output in outputs], axis=1)
 
 
 def _one_line(error: Exception) -> str:
@@ -216,14 +236,14 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
 
     Args:
         images_uint8: uint8 [N, …]; an int8 array is assumed to contain codes and returned unchanged.
-        graph: the model's graph; the real value of its input is the pixel divided by 255.
+        graph: the model's graph; its `input_range` gives the real value of a pixel.
 
     Returns:
-        int8 [N, …]: `uint8 ^ 0x80` if the input scale is 1/255 and the zero point −128, otherwise
-        round(x / 255 / scale) + zero point, saturated.
+        int8 [N, …]: `uint8 ^ 0x80` if the input's scale and zero point make it that, otherwise
+        round(value / scale) + zero point, saturated.
 
     Raises:
-        UserError: the images are neither uint8 nor int8.
+        UserError: the images are neither uint8 nor int8, or the input's range is not known.
     """
     if images_uint8.dtype == np.int8:
         return images_uint8
@@ -231,8 +251,26 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
         raise UserError(f"images are {images_uint8.dtype}, uint8 expected: give pixels from 0 to 255")
     if graph.has_unit_input:
         return (images_uint8 ^ np.uint8(0x80)).view(np.int8)
-    tensor = graph.inputs[0]
+    name, tensor = _known_range(graph), graph.inputs[0]
     # A table of all 256 values: exact in double precision, without a float array of the size of the data set.
-    codes = np.round(np.arange(256) / 255 / tensor.scale) + tensor.zero_point
+    codes = np.round(pixel_values(name) / tensor.scale) + tensor.zero_point
     table: np.ndarray = np.clip(codes, -128, 127).astype(np.int8)
-    return np.take(table, images_uint8)
+    if images_uint8.shape[-1] != len(table):
+        return np.take(table[0], images_uint8)
+    return np.stack([np.take(table[i], images_uint8[..., i]) for i in range(len(table))], axis=-1)
+
+
+def pixel_values(name: str) -> np.ndarray:
+    """The real values of all pixels in an input range: float64 [3 channels, 256]."""
+    return np.array([[input_range.value(name, pixel, channel) for pixel in range(256)] for channel in range(3)])
+
+
+def _known_range(graph: Graph) -> str:
+    if graph.input_range is None:
+        tensor = graph.inputs[0]
+        low, high = (tensor.scale * (code - tensor.zero_point) for code in (-128, 127))
+        raise UserError(
+            f"{graph.name} takes values from {low:.4g} to {high:.4g}, which is no usual range of pixels: state it with "
+            f"--input-range ({', '.join(input_range.INPUT_RANGES)}), or give the input's int8 codes as an array"
+        )
+    return graph.input_range

@@ -6,7 +6,7 @@ Only this module unpacks and packs the flatbuffer.
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +39,18 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
+class Origin:
+    """The file that a normalized copy was made from."""
+
+    model: "Model"
+    """As parsed from the file."""
+    changes: tuple[str, ...]
+    """Every change of the copy, one sentence each."""
+    runs_unchanged: bool
+    """Whether TensorFlow Lite Micro runs the file itself, with the same operators and tensors."""
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """A `.tflite` file. For a file that may be damaged, use `reader.read`."""
 
@@ -51,6 +63,23 @@ class Model:
     """The index of each tensor's buffer, in the order of the graph."""
     buffers: tuple[Buffer, ...] = field(repr=False)
     metadata: tuple[Metadata, ...]
+    origin: Origin | None = None
+    """None unless this is a normalized copy (`normalize.normalized`)."""
+
+    @property
+    def given(self) -> "Model":
+        """The model as in the file that was read."""
+        return self if self.origin is None else self.origin.model
+
+    @property
+    def shipped(self) -> "Model":
+        """The model to export: the file's own if TensorFlow Lite Micro runs it unchanged, otherwise this copy."""
+        return self if self.origin is None or not self.origin.runs_unchanged else self.origin.model
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What distinguishes `shipped` from the file, one sentence for each change."""
+        return () if self.origin is None or self.origin.runs_unchanged else self.origin.changes
 
     @property
     def name(self) -> str:
@@ -93,7 +122,15 @@ class Model:
         """
         unpacked = _unpack(self.content)
         edit(unpacked)
-        return parse(_pack(unpacked, len(self.content)), self.name)
+        made = parse(_pack(unpacked, len(self.content)), self.name)
+        return made.with_range(self.graph.stated_range)
+
+    def with_range(self, name: str | None) -> "Model":
+        """The same model with the input range that the user stated, or None."""
+        if name == self.graph.stated_range:
+            return self
+        origin = None if self.origin is None else replace(self.origin, model=self.origin.model.with_range(name))
+        return replace(self, graph=replace(self.graph, stated_range=name), origin=origin)
 
 
 def parse(content: bytes, name: str) -> Model:

@@ -50,12 +50,14 @@ def _golden_context(facts: ModelFacts, golden: GoldenVectors) -> dict[str, Any]:
 def _paragraphs(facts: ModelFacts, golden: GoldenVectors) -> list[str]:
     origin = "real images" if facts.images_are_real else "GENERATED images (no real ones were given)"
     kind = "as pixels from the camera" if golden.inputs.dtype == np.uint8 else "as the model's input codes"
+    many = "The codes of all inputs follow one another in the model's order, and so do those of all outputs."
     return [
         f"{len(golden.inputs)} {origin}, {kind}, and the outputs of TensorFlow Lite Micro's reference kernels on the "
         "host. The largest outputs are at index " + ", ".join(map(str, golden.classes)) + ".",
         "If firmware computes other bytes, the model is damaged, other code writes to the arena, or the kernels "
         f"compute differently. The vectors take {len(golden.content)} bytes of flash, or none if nothing refers to "
         "them (link with -Wl,--gc-sections).",
+        *([] if facts.graph.has_one_end_each else [many]),
     ]
 
 

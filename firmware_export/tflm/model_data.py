@@ -7,7 +7,8 @@ from typing import Any
 from firmware_export.common.c_text import as_comment, c_string, hex_lines, namespace, paragraph
 from firmware_export.common.templating import render_template
 from firmware_export.facts import ModelFacts, package_version
-from firmware_export.tflite.graph import Tensor
+from firmware_export.tflite import input_range
+from firmware_export.tflite.graph import Graph, Tensor
 from firmware_export.tflite.tflm_operators import resolver_method
 
 
@@ -49,6 +50,9 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "paragraphs": [paragraph(text) for text in _paragraphs(facts)],
         "input": _end(graph.inputs[0]),
         "output": _end(graph.outputs[0]),
+        "further_ends": _further(graph),
+        "changes": [paragraph(text) for text in facts.changes],
+        "input_values": _input_values(graph),
         "arena_bytes_with_margin": facts.arena.bytes_with_margin,
         "class_names": [c_string(name) for name in facts.class_names],
         "namespace": namespace(facts.symbol),
@@ -81,6 +85,20 @@ def _end(tensor: Tensor) -> dict[str, Any]:
     if not set(scale) & set(".e"):
         scale += ".0"
     return {"shape": tensor.shape, "scale": scale + "f", "zero_point": tensor.zero_point}
+
+
+def _further(graph: Graph) -> list[dict[str, Any]]:
+    """All inputs and outputs but the first of each, counted from 2."""
+    ends = [("Input", graph.inputs), ("Output", graph.outputs)]
+    return [{"name": f"{kind}{i}", **_end(end)} for kind, all_ends in ends for i, end in enumerate(all_ends[1:], 2)]
+
+
+def _input_values(graph: Graph) -> str:
+    """What the input's codes stand for, if they are flipped pixels."""
+    if graph.input_range == input_range.DEFAULT:
+        return "pixel / 255 with scale 1/255 and zero point -128"
+    tensor = graph.inputs[0]
+    return f"pixels in {graph.input_range} with scale {tensor.scale:.9g} and zero point {tensor.zero_point}"
 
 
 def _guard(symbol: str, file_name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Tensor
 from firmware_export.tflite.interpreters import TfliteInterpreter
 from firmware_export.tflite.model import Model
@@ -82,8 +83,10 @@ def _class_changes(expected: np.ndarray, outputs: np.ndarray) -> int:
 
 def _real_input(graph: Graph, codes: np.ndarray) -> np.ndarray:
     tensor = graph.inputs[0]
-    scale = 1 / 255 if graph.has_unit_input else tensor.scale
-    return ((codes.astype(np.float64) - tensor.zero_point) * scale).astype(np.float32)
+    if graph.has_unit_input:  # the code's own value would differ by the rounding of the scale
+        values = interpreters.pixel_values(graph.input_range or "")[0].astype(np.float32)
+        return np.take(values, codes.view(np.uint8) ^ np.uint8(0x80))
+    return ((codes.astype(np.float64) - tensor.zero_point) * tensor.scale).astype(np.float32)
 
 
 def _predict(keras_model: Any, graph: Graph, codes: np.ndarray) -> np.ndarray:

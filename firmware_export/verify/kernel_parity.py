@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.tflite import interpreters
 from firmware_export.tflite.cut import Piece, cut_after
 from firmware_export.tflite.graph import Operator
 from firmware_export.tflite.interpreters import Progress, TfliteInterpreter, TflmInterpreter
@@ -58,9 +59,11 @@ def check_kernels(model: Model, codes: np.ndarray, progress: Progress | None = N
     outputs = []
     for done, image in enumerate(codes, start=1):
         outputs.append(micro.invoke(image[np.newaxis])[0])
+        # TFLM's planner may reuse the inputs' memory, so the pieces get the image itself.
+        parts = interpreters.inputs_of(image[np.newaxis], graph)
+        given = {tensor.index: part for tensor, part in zip(graph.inputs, parts, strict=True)}
         for piece, reference in pieces:
-            # TFLM's planner may reuse the input's memory, so the first piece gets the image itself.
-            inputs = {i: image[np.newaxis] if i == graph.inputs[0].index else micro.tensor(i) for i in piece.inputs}
+            inputs = {i: given[i] if i in given else micro.tensor(i) for i in piece.inputs}
             reference.invoke_with(inputs)
             for operator in piece.operators:
                 _compare(operator, micro, reference, parities[operator.index], done - 1)

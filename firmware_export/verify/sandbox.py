@@ -110,7 +110,7 @@ def examine(content: bytes, name: str) -> None:
         graph = model.graph
         reader.check_deployable(graph)
         sanity.check(model)
-        scenes = generated_images(graph.inputs[0].shape[1:], _IMAGES)
+        scenes = generated_images(graph.input_shape, _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
         reference = interpreters.TfliteInterpreter(model, is_reference=True)
         for image in codes:

@@ -16,9 +16,10 @@ from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, offline_metadata, reader
+from firmware_export.tflite import input_range as ranges
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
-from firmware_export.verify import abstention, kernel_parity, sandbox
+from firmware_export.verify import abstention, kernel_parity, origin_parity, plausibility, sandbox
 from firmware_export.verify.abstention import Abstention
 from firmware_export.verify.golden_vectors import GoldenVectors, golden_vectors
 from firmware_export.verify.keras_parity import KerasParity, check_keras
@@ -44,6 +45,8 @@ LabelledImages = tuple[np.ndarray, np.ndarray]
 
 _ARENA_IMAGES = 16
 """Number of images that also run in the smallest arena; wrongly shared memory shows on the first image."""
+_ORIGIN_IMAGES = 8
+"""Number of images on which a normalized copy is compared with its file; a wrong copy differs on most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,10 @@ class Evidence:
     """Number of images after which the drift monitor decides."""
     keras_model: Any = None
     """The quantization-aware Keras model that the model was converted from, to compare the two."""
+    labels: np.ndarray | None = None
+    """int [N], the class of each of `images`, from 0; None if not known."""
+    refuses_chance: bool = False
+    """Whether to refuse a model whose accuracy on labelled images is that of chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +78,7 @@ class Verified:
     """A model that passed all comparisons, and their results."""
 
     given: Model
-    """The input model."""
+    """The input model, as read from its file."""
     arena: Arena
     """The arena, with the exported model."""
     codes: np.ndarray
@@ -83,6 +90,8 @@ class Verified:
     abstention: Abstention
     drift: Drift
     golden: GoldenVectors
+    changes: tuple[str, ...] = ()
+    """What distinguishes the exported model from the input model, one sentence each; a memory plan apart."""
 
     @property
     def model(self) -> Model:
@@ -90,7 +99,7 @@ class Verified:
         return self.arena.model
 
 
-def read(content: bytes, name: str, *, expect_unit_input: bool = False) -> Model:
+def read(content: bytes, name: str, *, expect_unit_input: bool = False, input_range: str | None = None) -> Model:
     """Read a model, and check that it can be verified.
 
     The last model is cached: the command line reads it to get the image size, before the export reads it again.
@@ -99,12 +108,19 @@ def read(content: bytes, name: str, *, expect_unit_input: bool = False) -> Model
         content: an int8 `.tflite` file, possibly damaged.
         name: the model's name in error messages.
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`.
+        input_range: the range of values that the model expects, one of `input_range.INPUT_RANGES`; None: found from
+            the input's scale and zero point.
+
+    Returns:
+        The model, or its normalized copy (`normalize.normalized`).
 
     Raises:
         UserError: the model cannot run on a microcontroller (`sandbox.check`, `reader.check_deployable`), or its input
             is not the expected one.
     """
-    model = _read(content, name)
+    if input_range is not None:
+        ranges.check(input_range)
+    model = _read(content, name).with_range(input_range)
     if expect_unit_input:
         convert.check_unit_input(model.graph)
     return model
@@ -133,17 +149,23 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         _check_validation(evidence.validation, model.graph, evidence.error_rate)
         drift.check(evidence.drift_window, evidence.false_alarm_rate)
     codes = _codes(model.graph, evidence.images)
+    origin_parity.check_origin(model, codes[:_ORIGIN_IMAGES])
     progress(Stage.ARENA, 0, 1)
-    found = arena.find(model)
+    found = arena.find(model.shipped)
     progress(Stage.ARENA, 1, 1)
     # TFLM cannot keep every tensor of a model with a memory plan.
     unplanned = offline_metadata.without_plan(model)
     parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
     outputs = parity.outputs
+    if evidence.refuses_chance and evidence.labels is not None:
+        plausibility.check_accuracy(outputs, evidence.labels, model.graph)
     kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])
     predictions = None if evidence.validation is None else interpreters.predict_int8(model, evidence.validation[0])
+    if evidence.refuses_chance and evidence.validation is not None and predictions is not None:
+        plausibility.check_accuracy(predictions, evidence.validation[1], model.graph)
     return Verified(
-        given=model,
+        given=model.given,
+        changes=model.changes,
         arena=found,
         codes=codes,
         images_are_real=evidence.images is not None,
@@ -159,6 +181,8 @@ def _check_validation(validation: LabelledImages, graph: Graph, error_rate: floa
     images, labels = validation
     _check_images(images, graph)
     classes = graph.outputs[0].size
+    if len(graph.outputs) > 1:
+        raise UserError(f"the model has {len(graph.outputs)} outputs, labels need one: leave out the validation images")
     if not 0 < error_rate < 1:
         raise UserError(
             f"error rate {error_rate:g}, a number between 0 and 1 expected: give {defaults.ERROR_RATE}, for example"
@@ -174,8 +198,8 @@ def _check_validation(validation: LabelledImages, graph: Graph, error_rate: floa
 
 
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
-    shape = graph.inputs[0].shape[1:]
     if images is None:
+        shape = graph.input_shape
         generated = generated_images(shape, defaults.LEAST_IMAGES)
         if not graph.has_unit_input:  # the input is not pixels: use the full range of codes
             generated = (generated ^ np.uint8(0x80)).view(np.int8)
@@ -185,11 +209,13 @@ def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
         raise UserError(
             f"{len(images)} images, at least {defaults.LEAST_IMAGES} needed: give more, or none to use generated images"
         )
-    return interpreters.quantize_input(images, graph)
+    codes = interpreters.quantize_input(images, graph)
+    plausibility.check_codes(images, codes, graph)
+    return codes
 
 
 def _check_images(images: np.ndarray, graph: Graph) -> None:
-    shape = graph.inputs[0].shape[1:]
+    shape = graph.input_shape
     if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape:
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(f"images are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: resize them")

@@ -19,8 +19,10 @@ from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
-from firmware_export.tflite.convert import load_keras
+from firmware_export.tflite.convert import load_keras, stated_range
+from firmware_export.tflite.input_range import DEFAULT
 from firmware_export.tflite.interpreters import predict_int8
+from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
@@ -55,7 +57,7 @@ class Classifier:
     threshold: int | None = None
 
 
-def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: bool = False) -> Classifier:
+def load(path: str, input_range: str | None = None, image_size: int = 64, *, trust: bool = False) -> Classifier:
     """Load a model from disk.
 
     Its class names are the list `class_names` in a JSON file of the same name beside it (`student.json` for
@@ -64,7 +66,8 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: b
     Args:
         path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
             `keras_satkd.teach` wrote, or the name of a shipped one of these.
-        input_range: one of `teachers.INPUT_RANGES`, the one that a Keras model expects; the others define their own.
+        input_range: one of `teachers.INPUT_RANGES`, the one that a Keras or int8 model expects; None: found from the
+            model, and 0..1 for a Keras model without a Rescaling layer. A teacher folder defines its own.
         image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
             models take images of their own input size.
         trust: load a Keras model even if it can run code.
@@ -80,10 +83,10 @@ def load(path: str, input_range: str = "0..1", image_size: int = 64, *, trust: b
         digests.check_described(file)
     codes = None
     if file.is_dir():
-        teacher = teachers.load(path, input_range, trust=trust)
+        teacher = teachers.load(path, input_range or DEFAULT, trust=trust)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
     elif file.suffix == ".tflite":
-        size, classes, logits, codes = _load_int8(file)
+        size, classes, logits, codes = _load_int8(file, input_range)
     elif file.suffix in KERAS_SUFFIXES:
         teacher = _load_keras(file, input_range, trust)
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
@@ -100,23 +103,27 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: predict(network, images, teacher.name)
 
 
-def _load_keras(file: Path, input_range: str, trust: bool) -> Teacher:
+def _load_keras(file: Path, input_range: str | None, trust: bool) -> Teacher:
     network = load_keras(file, trust=trust)
     _check_shapes(file, network.input_shape, network.output_shape)
-    return teachers.saved_model(file.name, network, input_range, f"model {file}")
+    expected = input_range or stated_range(network) or DEFAULT
+    return teachers.saved_model(file.name, network, expected, f"model {file}")
 
 
 _Network = Callable[[np.ndarray], np.ndarray]
 
 
-def _load_int8(file: Path) -> tuple[int, int, _Network, _Network]:
-    model = file.read_bytes()
-    parsed = read(model, file.name)
-    graph = parsed.graph
+def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network, _Network]:
+    model = read(file.read_bytes(), file.name).with_range(input_range)
+    graph = model.graph
     check_deployable(graph)
+    if not graph.has_one_end_each:
+        raise UserError(
+            f"model {file} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs: give an image classifier"
+        )
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_shapes(file, inputs, outputs)
-    return inputs[1], outputs[1], lambda images: int8_logits(model, images), partial(predict_int8, parsed)
+    return inputs[1], outputs[1], partial(int8_logits, model), partial(predict_int8, model)
 
 
 def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
@@ -129,20 +136,20 @@ def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
         raise UserError(f"model {file} has output shape {outputs}: give an image classifier, (batch, classes)")
 
 
-def int8_logits(model: bytes, images: np.ndarray) -> np.ndarray:
+def int8_logits(model: bytes | Model, images: np.ndarray) -> np.ndarray:
     """Dequantized logits of an int8 `.tflite`, computed by TFLite's kernels.
 
     TFLM would need 44 ms per image; the export verifies that both agree.
 
     Args:
-        model: the bytes of the file.
+        model: the bytes of the file, or the model that `reader.read` made of them.
         images: uint8 [N, H, W, 3], N ≥ 1.
 
     Returns:
         float32 [N, C]. If the model ends in a softmax, the logarithm of its output; probabilities below half a step of
         the output, which int8 cannot distinguish from zero, count as half a step.
     """
-    parsed = read(model)
+    parsed = read(model) if isinstance(model, bytes) else model
     graph, output = parsed.graph, parsed.graph.outputs[0]
     values = (predict_int8(parsed, images).astype(np.float32) - output.zero_point) * np.float32(output.scale)
     if graph.operators[-1].name != "SOFTMAX":

@@ -16,6 +16,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text, write_with
 from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.convert import load_keras
+from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.run import artifacts
 
@@ -23,16 +24,6 @@ WEIGHTS_FILE = artifacts.TEACHER_WEIGHTS_FILE
 DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
 SAVED_MODEL_FILE = "saved_model.pb"
 """In the folder of a TensorFlow SavedModel."""
-
-# Mean and standard deviation of pixels in 0..255, by input range.
-_IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-INPUT_RANGES = {
-    "0..1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
-    "-1..1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
-    "0..255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    "imagenet": _IMAGENET,
-    "efficientnet-lite": ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
-}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from firmware_export import __main__ as command_line
 from firmware_export import cli
 from firmware_export.common.command_line import read
 from firmware_export.common.errors import UserError
+from firmware_export.verify import plausibility
 
 CASE = Path(__file__).parents[3] / "shared" / "cases" / "names_with_bom"
 NAMES = ("Forest", "Straße", "Sea lake")
@@ -86,7 +87,17 @@ def images(tmp_path, photos):
     return folder
 
 
-def test_a_folder_verifies_and_validates_as_arrays_do(run, images, photos, qat_model, tmp_path, caplog):
+def test_labelled_images_of_chance_stop_the_export(run, images, qat_model, tmp_path):
+    (tmp_path / "student.tflite").write_bytes(qat_model.content)
+    code, _, err = run(tmp_path / "student.tflite", "--out", tmp_path / "out", "--images", images)
+    assert code == 2
+    assert "labelled images correctly, and 10.2% would be chance" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_verifies_and_validates_as_arrays_do(run, images, photos, qat_model, tmp_path, caplog, monkeypatch):
+    # The student is not trained.
+    monkeypatch.setattr(plausibility, "check_accuracy", lambda outputs, labels, graph: None)
     (tmp_path / "student.tflite").write_bytes(qat_model.content)
     order = sorted(range(300), key=lambda index: (index % 10, index))
     pixels = np.stack([photos[index % len(photos)] for index in order])

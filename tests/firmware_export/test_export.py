@@ -6,6 +6,8 @@ import zlib
 import exporting
 import numpy as np
 import pytest
+from int8_graphs import several_ends
+from model_surgery import with_ends
 
 from firmware_export.board import targets
 from firmware_export.common import defaults
@@ -184,6 +186,50 @@ def test_another_input_scale_is_warned_of_or_refused(qat_model, edit_model, tmp_
     report = exporting.export(model, tmp_path / "out")
     assert not report.has_unit_input
     assert "Firmware must quantize it itself" in (tmp_path / "out" / "model_data.h").read_text()
+
+
+def test_pixels_of_another_range_are_flipped_too(qat_model, edit_model, tmp_path):
+    report = exporting.export(_with_input_scale(qat_model, edit_model, 1.0), tmp_path / "out", expect_unit_input=True)
+    assert (report.has_unit_input, report.input_range) == (True, "0..255")
+    header = (tmp_path / "out" / "model_data.h").read_text()
+    assert "pixels in 0..255 with scale 1 and zero point -128: feed" in header
+    assert "Classify(const uint8_t* pixels)" in (tmp_path / "out" / "classifier.h").read_text()
+
+
+def test_a_wrong_range_stops_the_export(qat_model, photos, tmp_path):
+    with pytest.raises(UserError, match="pixel values become only 2 input codes"):
+        exporting.export(qat_model, tmp_path / "out", images=photos, input_range="0..255")
+    assert not (tmp_path / "out").exists()
+
+
+def test_accuracy_by_chance_stops_the_export_of_the_command_line(qat_model, photos, tmp_path):
+    labels = np.random.default_rng(0).integers(0, 10, len(photos))
+    with pytest.raises(UserError, match="labelled images correctly"):
+        exporting.export(qat_model, tmp_path / "out", images=photos, labels=labels, refuses_chance=True)
+    with pytest.raises(UserError, match="labelled images correctly"):
+        exporting.export(qat_model, tmp_path / "out", validation=(photos, labels), refuses_chance=True)
+
+
+def test_changes_of_the_model_are_listed(one_convolution, tmp_path):
+    given = with_ends(one_convolution, "float32")
+    report = exporting.export(given, tmp_path / "out")
+    assert report.given_sha256 == hashlib.sha256(given).hexdigest() != report.sha256
+    assert len(report.changes) == 3
+    text = (tmp_path / "out" / "model_data.h").read_text()
+    assert "lost its QUANTIZE from float32" in " ".join(text.replace("//", "").split())
+    assert report.changes[0] in (tmp_path / "out" / fitting_report.FILE).read_text()
+
+
+def test_several_ends_have_no_classifier(tmp_path):
+    report = exporting.export(several_ends(), tmp_path / "out")
+    assert [end.shape for end in report.outputs] == [(1, 4, 4, 3)] * 2
+    assert not [name for name in report.files if name.startswith("classifier")]
+    header = (tmp_path / "out" / "model_data.h").read_text()
+    assert "constexpr int kInput2Shape[] = {1, 4, 4, 3};" in header
+    assert "constexpr float kOutput2Scale" in header
+    assert "follow one another" in (tmp_path / "out" / "golden_vectors.h").read_text().replace("\n//", "")
+    with pytest.raises(UserError, match="the row engine takes one of each"):
+        exporting.export(several_ends(), tmp_path / "rows", engine="rows")
 
 
 def test_parity_sentence_counts_what_was_allowed(exported):

@@ -51,7 +51,7 @@ ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const u
 Classification Classifier::Classify(const uint8_t* pixels) {
   if (input_ == nullptr) return {ClassifierStatus::kNotInitialized, -1, -1};
   if (pixels == nullptr) return {ClassifierStatus::kNullPointer, -1, -1};
-  // With scale 1/255 and zero point -128, quantizing a pixel means flipping its highest bit.
+  // With this input's scale and zero point, quantizing a pixel means flipping its highest bit.
   for (size_t i = 0; i < kInputBytes; ++i) input_[i] = static_cast<int8_t>(pixels[i] ^ 0x80);
 {% else %}
 Classification Classifier::Classify(const int8_t* codes) {

@@ -1,13 +1,19 @@
 {% include "provenance.txt" %}
 //
 {% if has_unit_input %}
-// Input: int8 {{ input.shape | list }}, pixel / 255 with scale 1/255 and zero point -128: feed
+// Input: int8 {{ input.shape | list }}, {{ input_values }}: feed
 //   input->data.int8[i] = static_cast<int8_t>(pixel[i] ^ 0x80);
 {% else %}
 // WARNING: the input, int8 {{ input.shape | list }}, is NOT pixel / 255 with scale 1/255 and zero point -128.
 //   Firmware must quantize it itself: round(value / kInputScale) + kInputZeroPoint, saturated to -128..127.
 {% endif %}
 // Output: int8 {{ output.shape | list }}, value = kOutputScale * (code - kOutputZeroPoint).
+{% for end in further_ends %}
+// {{ end.name }}: int8 {{ end.shape | list }}, value = k{{ end.name }}Scale * (code - k{{ end.name }}ZeroPoint).
+{% endfor %}
+{% for change in changes %}
+{{ change }}
+{% endfor %}
 {% for paragraph in paragraphs %}
 {{ paragraph }}
 {% endfor %}
@@ -36,6 +42,12 @@ inline constexpr int kInputZeroPoint = {{ input.zero_point }};
 inline constexpr int kOutputShape[] = { {{- output.shape | join(", ") -}} };
 inline constexpr float kOutputScale = {{ output.scale }};
 inline constexpr int kOutputZeroPoint = {{ output.zero_point }};
+{% for end in further_ends %}
+
+inline constexpr int k{{ end.name }}Shape[] = { {{- end.shape | join(", ") -}} };
+inline constexpr float k{{ end.name }}Scale = {{ end.scale }};
+inline constexpr int k{{ end.name }}ZeroPoint = {{ end.zero_point }};
+{% endfor %}
 {% if class_names %}
 
 inline constexpr int kClassCount = {{ class_names | length }};

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.load import load_images, load_labelled
+from firmware_export.images.load import load_images, load_images_and_labels, load_labelled
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 SIX = {f"{name}/{index}.png": 20 * index for name in ("Forest", "River") for index in range(3)}
@@ -36,6 +36,19 @@ def test_folder_is_searched_resized_and_spread(tmp_path):
 
 def test_images_need_no_classes(make):
     assert shades(load_images(make({"a.png": 1, "b.png": 2}), SHAPE, 2)) == [1, 2]
+
+
+def test_folders_named_as_classes_give_labels(make):
+    path = make(SIX)
+    for names, outputs, labels in (
+        (("River", "Forest"), 2, [1, 1, 1, 0, 0, 0]),
+        ((), 2, [0, 0, 0, 1, 1, 1]),
+        ((), 3, None),
+        (("Forest", "Sea"), 2, None),
+    ):
+        images, found = load_images_and_labels(path, SHAPE, 99, names, outputs)
+        assert shades(images) == [0, 20, 40] * 2
+        assert (found if found is None else found.tolist()) == labels
 
 
 def test_array_is_spread(tmp_path):

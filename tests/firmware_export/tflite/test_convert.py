@@ -96,6 +96,36 @@ def test_files_that_do_not_load_are_the_users(float_keras, qat_keras, tmp_path):
         assert "\n" not in str(caught.value)
 
 
+def test_calibration_uses_the_stated_range(float_keras, photos):
+    for name, scale in (("0..255", 1.0), ("-1..1", 2 / 255)):
+        model = reader.read(convert.float_to_int8(float_keras, photos[:8], name))
+        assert model.graph.inputs[0].scale == pytest.approx(scale)
+        assert model.graph.input_range == name
+        assert model.graph.has_unit_input
+    with pytest.raises(UserError, match="or state the input range"):
+        convert.float_to_int8(float_keras, photos[:8], "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda layers: layers.Rescaling(1 / 255), "0..255"),
+        (lambda layers: layers.Rescaling(1 / 127.5, offset=-1), "0..255"),
+        (lambda layers: layers.Rescaling(2.0, offset=-1), "0..1"),
+        (lambda layers: layers.Normalization(mean=[120.0] * 3, variance=[3000.0] * 3), "0..255"),
+        (lambda layers: layers.Normalization(mean=[0.4] * 3, variance=[0.05] * 3), "0..1"),
+        (lambda layers: layers.Conv2D(2, 3), None),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_rescaling_layer_states_the_range(keras, make, expected, nested):
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.Flatten()(make(keras.layers)(image)))
+    if nested:
+        model = keras.Sequential([keras.Input((8, 8, 3)), model])
+    assert convert.stated_range(model) == expected
+
+
 def test_another_input_range_is_refused(qat_graph):
     import dataclasses
 

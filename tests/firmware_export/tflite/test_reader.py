@@ -66,9 +66,18 @@ def _converted(converter):
         return converter.convert()
 
 
-def test_dynamic_batch_is_refused(keras):
-    converter, _ = _float_converter(keras)
-    assert "fixed batch of 1" in _refusal(_converted(converter))
+def _with_signature(graph, signature):
+    image = dataclasses.replace(graph.inputs[0], shape_signature=signature)
+    return dataclasses.replace(graph, inputs=(image,))
+
+
+def test_a_variable_batch_is_one(qat_graph):
+    reader.check_deployable(_with_signature(qat_graph, (-1, 16, 16, 3)))
+
+
+def test_a_variable_size_is_refused(qat_graph):
+    with pytest.raises(UserError, match=r"has the dynamic shape .* convert with a fixed input size"):
+        reader.check_deployable(_with_signature(qat_graph, (1, -1, -1, 3)))
 
 
 def test_float_is_refused(keras):
@@ -77,6 +86,48 @@ def test_float_is_refused(keras):
     function = tf.function(lambda x: tf.nn.relu(x * 2.0), input_signature=[tf.TensorSpec([1, 4], tf.float32)])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
     assert "float32, int8 expected" in _refusal(_converted(converter))
+
+
+def test_float_models_and_those_of_int8_weights_are_told_apart(keras):
+    converter, tf = _float_converter(keras)
+    assert "is a float model, int8 expected: quantize it" in _refusal(_converted(converter))
+    image = keras.Input((8, 8, 1), batch_size=1)
+    model = keras.Model(image, keras.layers.Conv2D(32, 8)(image))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    assert "has int8 weights but computes in float32 (dynamic range)" in _refusal(_converted(converter))
+
+
+def test_an_lstm_is_refused_as_one(keras):
+    import numpy as np
+    import tensorflow as tf
+
+    image = keras.Input((6, 4), batch_size=1)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, keras.layers.LSTM(4)(image)))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    converter.representative_dataset = lambda: ([np.full((1, 6, 4), v, np.float32)] for v in (0, 1))
+    assert "keeps state between inferences (UNIDIRECTIONAL_SEQUENCE_LSTM)" in _refusal(_converted(converter))
+
+
+def _renamed(qat_graph, name):
+    operators = (dataclasses.replace(qat_graph.operators[0], name=name), *qat_graph.operators[1:])
+    return dataclasses.replace(qat_graph, operators=operators)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("CUSTOM:ethos-u", "was compiled for an Ethos-U NPU .*before Vela"),
+        ("SVDF", r"keeps state between inferences \(SVDF\)"),
+        ("VAR_HANDLE", r"keeps state between inferences \(VAR_HANDLE\)"),
+        ("CUSTOM:TFLite_Detection_PostProcess", "lacks: CUSTOM:TFLite_Detection_PostProcess"),
+    ],
+)
+def test_refusals_name_the_true_reason(qat_graph, name, reason):
+    with pytest.raises(UserError, match=reason):
+        reader.check_deployable(_renamed(qat_graph, name))
 
 
 def test_int16_activations_are_refused(keras):
@@ -126,10 +177,14 @@ def test_other_batches_are_refused(qat_graph):
         reader.check_deployable(dataclasses.replace(qat_graph, inputs=(image,)))
 
 
-def test_several_subgraphs_inputs_or_outputs_are_refused(qat_graph):
+def test_several_ends_are_accepted(qat_graph):
+    reader.check_deployable(dataclasses.replace(qat_graph, inputs=qat_graph.inputs * 2, outputs=qat_graph.outputs * 2))
+
+
+def test_several_subgraphs_or_no_ends_are_refused(qat_graph):
     for change, words in (
         ({"subgraphs": 2}, "2 subgraphs, 1 expected"),
-        ({"inputs": qat_graph.inputs * 2}, "2 inputs and 1 outputs"),
+        ({"inputs": ()}, "0 inputs and 1 outputs"),
         ({"outputs": ()}, "1 inputs and 0 outputs"),
         ({"operators": ()}, "no operators"),
     ):

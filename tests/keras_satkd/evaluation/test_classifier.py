@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from int8_graphs import several_ends
 from scipy.special import log_softmax, softmax
 from tests_support import tiny_network
 
@@ -45,6 +46,24 @@ def test_a_keras_model_of_another_input_range(saved, image_set):
     network, images = tiny_network(seed=4), image_set(5).images
     logits = load(saved(network), input_range="-1..1").logits(images)
     np.testing.assert_allclose(logits, network(images / np.float32(127.5) - 1), atol=1e-4)
+
+
+def test_a_rescaling_inside_states_the_range(saved, image_set, tmp_path):
+    image = tf_keras.Input((SIZE, SIZE, 3))
+    network = tf_keras.Model(image, tiny_network(seed=4)(tf_keras.layers.Rescaling(1 / 255)(image)))
+    images = image_set(30).images
+    expected = network(images.astype(np.float32)).numpy()
+    np.testing.assert_allclose(load(saved(network)).logits(images), expected, atol=1e-4)
+    (tmp_path / "student.tflite").write_bytes(float_to_int8(network, images, "0..255"))
+    for stated in (None, "0..255"):
+        logits = load(str(tmp_path / "student.tflite"), input_range=stated).logits(images)
+        np.testing.assert_allclose(logits, expected, atol=0.04 * np.ptp(expected))
+
+
+def test_a_model_of_several_outputs_is_no_classifier(tmp_path):
+    (tmp_path / "two.tflite").write_bytes(several_ends())
+    with pytest.raises(UserError, match="has 2 inputs and 2 outputs: give an image classifier"):
+        load(str(tmp_path / "two.tflite"))
 
 
 def test_a_keras_model_that_ends_in_a_softmax(saved, image_set):
