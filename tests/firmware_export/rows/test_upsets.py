@@ -100,7 +100,7 @@ def _check_data(counts, harden):
             assert told == 0, name
     if harden.has_data_checks:
         assert sum(counts["rows during a step"][2:]) <= TRIALS // 20
-        assert counts["constants, repaired"] == counts["rows, repaired"] == (0, TRIALS, 0, 0)
+        assert counts["constants, repaired"] == counts["rows before a step, repaired"] == (0, TRIALS, 0, 0)
         told, masked, _, wrong = counts["single bits, repaired"]
         assert (told, masked > 0, wrong) == (0, True, 0)
     else:

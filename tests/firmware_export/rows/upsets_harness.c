@@ -5,7 +5,8 @@
 
    WORDS_BYTES: bytes of the model that are words. TRIALS: the number of random flips. REPAIR_STRIDE: at most, of repairs.
    STRIDE: of flips of layers and schedule. IMAGE: optionally, a header that defines
-   `static const uint8_t given_image[]`. */
+   `static const uint8_t given_image[]`. ONLY_DATA: only flips of constants and rows, without
+   repair (0) or with it (1). */
 #include "satkd_engine_kernels.h"
 static int compute_and_flip(const satkd_engine_model *of, void *in, const satkd_engine_layer *layer, uint32_t step);
 #define satkd_engine_compute compute_and_flip
@@ -14,6 +15,9 @@ static int compute_and_flip(const satkd_engine_model *of, void *in, const satkd_
 #include "satkd_model.h"
 #ifdef IMAGE
 #include IMAGE
+#endif
+#ifndef SEED
+#define SEED 1
 #endif
 
 #ifdef ON_HOST
@@ -56,7 +60,7 @@ static uint8_t image[SATKD_ROWS][SATKD_ROW_BYTES];
 static int8_t expected[SATKD_OUTPUTS];
 static uint8_t *context, *kept, *constants;
 static const satkd_engine_model *model;
-static uint32_t state = 1, told, masked, different, wrong;
+static uint32_t state = SEED, told, masked, different, wrong;
 static int class_expected;
 
 static uint32_t draw(uint32_t below) {
@@ -206,30 +210,31 @@ static void flip_description_during(void) {
 
 /* ---- Flips at a moment of a run ---- */
 
-static uint32_t fed; /* calls of the watchdog */
-static uint32_t steps_left; /* until the flip; 0: no flip */
-static int is_inside; /* the flip is while a step is computed, otherwise before it */
+static uint32_t fed; /* calls of the watchdog: for every layer when an image begins, then before every step */
+static uint32_t fed_until; /* the call with the flip; 0: no flip */
+static uint32_t steps_left; /* until the step with the flip; 0: no flip */
 static uint8_t *where;
 static uint32_t which;
 
 void feed_watchdog(void);
-void feed_watchdog(void) { ++fed; }
+void feed_watchdog(void) {
+  ++fed;
+  if (fed == fed_until) flip(where, which);
+}
 
 void write_word(const void *address, uint32_t word);
 void write_word(const void *address, uint32_t word) {
   copy(constants + ((const uint8_t *)address - constants), (const uint8_t *)&word, 4);
 }
 
-static void flip_now(void) { flip(where, which); }
-
-/* A flip while a step is computed comes before or after it. */
+/* With a flip before or after the computation. */
 static int compute_and_flip(const satkd_engine_model *of, void *in, const satkd_engine_layer *layer, uint32_t step) {
   const int is_now = steps_left == 1;
-  const int is_after = is_inside && draw(2) == 1;
+  const int is_after = is_now && draw(2) == 1;
   if (steps_left > 0) --steps_left;
-  if (is_now && !is_after) flip_now();
+  if (is_now && !is_after) flip(where, which);
   const int status = satkd_engine_compute(of, in, layer, step);
-  if (is_now && is_after) flip_now();
+  if (is_after) flip(where, which);
   return status;
 }
 
@@ -254,21 +259,23 @@ static uint32_t draw_step(void) {
   return steps;
 }
 
-/* Flips a bit before the image (step 0) or during it. `repairs`: as satkd_run does with --harden correct. */
-static void run_with_flip(uint8_t *bytes, uint32_t bit, uint32_t step, int repairs) {
+/* Flips a bit before the image (step 0), before a step, or inside it. `repairs`: as satkd_run does with --harden correct. */
+static void run_with_flip(uint8_t *bytes, uint32_t bit, uint32_t step, int is_inside, int repairs) {
   int8_t out[SATKD_OUTPUTS];
   int status;
   where = bytes;
   which = bit;
-  steps_left = step;
-  if (step == 0) flip_now();
+  fed = 0;
+  if (step == 0) flip(where, which);
+  else if (is_inside) steps_left = step;
+  else fed_until = model->layers + step;
   if (repairs) {
     status = satkd_engine_run_with_repair(model, context, SATKD_CONTEXT_BYTES, image, out, WORDS_BYTES, SATKD_CONSTANTS_BYTES,
                                           SATKD_CONSTANTS_CRC32);
   } else {
     status = satkd_engine_run(model, context, SATKD_CONTEXT_BYTES, image, out);
   }
-  steps_left = 0;
+  steps_left = fed_until = 0;
   judge(status, out);
 }
 
@@ -281,8 +288,7 @@ static void flip_constants(int repairs) {
   const uint32_t schedule = model->schedule; /* the last array */
   for (int trial = 0; trial < TRIALS; ++trial) {
     const uint32_t bit = 8u * first + draw(8u * (schedule - first));
-    is_inside = 0;
-    run_with_flip(constants, bit, trial % 2 == 0 ? 0 : draw_step(), repairs);
+    run_with_flip(constants, bit, trial % 2 == 0 ? 0 : draw_step(), 0, repairs);
     undamage();
   }
   check_guards();
@@ -290,14 +296,14 @@ static void flip_constants(int repairs) {
 }
 
 /* Random bits of everything in the context but counters and the kernels' scratch memory. */
-static void flip_rows(int inside, int repairs) {
+static void flip_rows(int is_inside, int repairs) {
   for (int trial = 0; trial < TRIALS; ++trial) {
-    const uint32_t step = draw_step();
-    is_inside = inside;
-    run_with_flip(context, 8u * CONTROL + draw(8u * (model->context_bytes - CONTROL)), step, repairs);
+    const uint32_t bit = 8u * CONTROL + draw(8u * (model->context_bytes - CONTROL));
+    run_with_flip(context, bit, draw_step(), is_inside, repairs);
   }
   check_guards();
-  report(repairs ? "rows, repaired" : inside ? "rows during a step" : "rows before a step");
+  write_text(is_inside ? "rows during a step" : "rows before a step");
+  report(repairs ? ", repaired" : "");
 }
 
 /* Pairs of bits of the whole model: a repair may fail, but not without a status. */
@@ -373,9 +379,9 @@ int main(void) {
   masked = model->schedule_steps - SATKD_ROWS + 2u * model->layers;
   report("watchdog");
 #ifdef ONLY_DATA
-  flip_constants(0);
-  flip_rows(0, 0);
-  flip_rows(1, 0);
+  flip_constants(ONLY_DATA);
+  flip_rows(0, ONLY_DATA);
+  flip_rows(1, ONLY_DATA);
   return 0;
 #endif
   flip_control_between_rows();
