@@ -1,8 +1,8 @@
 """`make bench-hardening`: what each level of `--harden` costs, and what it finds.
 
-Instructions, RAM and flash are counted in QEMU, as by `make bench-engine`. Bits are flipped on this host, in the shipped
-ResNet8 and images of EuroSAT's test set, by `firmware_export/rows/upsets_harness.c`: in constants before the image or
-before a step of a layer, in rows before a step, and in rows while a step is computed.
+Instructions, RAM and flash are counted in QEMU, as by `make bench-engine`. Bits are flipped on this host, in the
+shipped ResNet8 and images of EuroSAT's test set, by `firmware_export/rows/upsets_harness.c`: in constants before the
+image or before a step of a layer, in rows before a step, and in rows while a step is computed.
 """
 
 import argparse
@@ -102,7 +102,13 @@ def _run(harden: Harden, picture: np.ndarray, seed: int, trials: int) -> dict[st
         repairs = harden is Harden.CORRECT
         flags = [
             *("-std=c99", "-O3", "-march=native", "-DON_HOST", "-I", path, '-DIMAGE="image.h"', f"-DSEED={seed + 1}"),
-            *(f"-DTRIALS={trials}", f"-DONLY_DATA={int(repairs)}", "-DSTRIDE=1", "-DREPAIR_STRIDE=1", f"-DWORDS_BYTES={words[1]}"),
+            *(
+                f"-DTRIALS={trials}",
+                f"-DONLY_DATA={int(repairs)}",
+                "-DSTRIDE=1",
+                "-DREPAIR_STRIDE=1",
+                f"-DWORDS_BYTES={words[1]}",
+            ),
             *("-DSATKD_WATCHDOG=feed_watchdog", "-DSATKD_WRITE_WORD=write_word"),
         ]
         sources = [str(folder / name) for name in made.files if name.endswith(".c") and name != "satkd_engine.c"]

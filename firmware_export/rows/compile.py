@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_export.common import defaults
+from firmware_export.common.c_text import check_prefix
 from firmware_export.common.harden import Harden
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
-from firmware_export.rows import engine, naming
+from firmware_export.rows import engine
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
 from firmware_export.rows.layers import Layer, Tensor
@@ -97,7 +98,7 @@ def compile_rows(
         UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
             identifier.
     """
-    naming.check_prefix(prefix)
+    check_prefix(prefix)
     planned = plan(lower(model))
     check(planned)
     compiled = image(planned, prefix, harden)
@@ -108,9 +109,9 @@ def compile_rows(
         "has_data_checks": harden.has_data_checks,
         "is_correcting": harden is Harden.CORRECT,
     }
-    names = {naming.file_name(name, prefix): name for name in naming.MODEL_FILES}
+    generated = {f"{prefix}_{name}": render_template(f"rows/satkd_{name}", values) for name in engine.MODEL_FILES}
     return RowsModel(
-        {file: render_template(f"rows/{name}", values) for file, name in names.items()} | dict(engine.files()),
+        generated | dict(engine.files()),
         RowsReport(
             prefix=prefix,
             harden=harden.value,

@@ -17,6 +17,12 @@ import firmware_export
 FOLDER = Path(firmware_export.__file__).parent / "templates" / "rows" / "engine"
 """The C files of the engine."""
 
+MODEL_FILES = ("model.c", "model.h")
+"""The files that `compile.compile_rows` generates: their names begin with the prefix and `_`."""
+
+GOLDEN_FILES = ("golden.c", "golden.h")
+"""In the same way, the files that `golden.render` generates."""
+
 KERNELS = ("portable", "dsp", "mve")
 """In the order of `scratch_bytes` in a model."""
 
@@ -98,7 +104,8 @@ def check(words: Iterable[int]) -> tuple[int, int]:
     >>> check([]), check([1, 2]), check([0, -1])
     ((0, 0), (13, 0), (4294967291, 4))
     """
-    total = sum((word & 0xFFFFFFFF) * factor for word, factor in zip(words, count(3, 2)))  # noqa: B905: count is endless
+    factors = count(3, 2)
+    total = sum((word & 0xFFFFFFFF) * next(factors) for word in words)
     return total & 0xFFFFFFFF, total >> 32 & 0xFFFFFFFF
 
 
