@@ -1,8 +1,6 @@
 /* See satkd_engine_checks.h. Checked memory is volatile: a compiler that sees a model's definition must read it all the same. */
 #include "satkd_engine_checks.h"
 
-typedef char satkd_checks_have_no_gaps[(sizeof(satkd_engine_check) == 8u) ? 1 : -1];
-
 /* A sum in progress. */
 typedef struct satkd_sum {
   uint64_t value;
@@ -16,10 +14,13 @@ static satkd_sum satkd_sum_words(satkd_sum before, const void *start, uint32_t c
   uint32_t factor = before.factor;
   for (uint32_t i = 0; i < fours; i += 4u) {
     value += (uint64_t)words[i] * factor;
-    value += (uint64_t)words[i + 1u] * (factor + 2u);
-    value += (uint64_t)words[i + 2u] * (factor + 4u);
-    value += (uint64_t)words[i + 3u] * (factor + 6u);
-    factor += 8u;
+    factor += 2u;
+    value += (uint64_t)words[i + 1u] * factor;
+    factor += 2u;
+    value += (uint64_t)words[i + 2u] * factor;
+    factor += 2u;
+    value += (uint64_t)words[i + 3u] * factor;
+    factor += 2u;
   }
   for (uint32_t i = fours; i < count; ++i) {
     value += (uint64_t)words[i] * factor;

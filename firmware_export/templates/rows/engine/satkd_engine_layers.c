@@ -147,7 +147,7 @@ satkd_engine_written satkd_engine_rows_written(const satkd_engine_layer *layer, 
   satkd_engine_written written = {step, step + 1u};
   if (layer->kind == (uint32_t)SATKD_ENGINE_MEAN) {
     written.first = 0;
-    written.end = ((step + 1u) == layer->in.height) ? 1u : 0u;
+    written.end = (step + 1u) / layer->in.height; /* 1 after the last step */
   } else if (layer->kind == (uint32_t)SATKD_ENGINE_AVERAGE_POOL_BY_ROW) {
     const satkd_line line = satkd_find_line(layer, step);
     written.first = (uint32_t)line.window;

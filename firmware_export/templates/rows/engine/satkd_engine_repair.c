@@ -111,32 +111,45 @@ static void satkd_engine_write_word(const uint8_t *address, uint32_t word) {
 #endif
 }
 
-/* Words of a model that have a check. */
+/* Words of a model that have a check: as of satkd_engine_sum. */
 typedef struct satkd_block {
-  satkd_engine_span spans[3]; /* numbers, codes and border of satkd_engine_sum */
-  uint32_t check;             /* offset */
+  satkd_engine_span numbers;
+  satkd_engine_span codes;
+  satkd_engine_span border;
+  uint32_t check; /* offset */
 } satkd_block;
 
-static satkd_block satkd_block_of_words(uint32_t start, uint32_t bytes, uint32_t check) {
-  const satkd_block block = {{{start, bytes / 4u}, {0, 0}, {0, 0}}, check};
+static satkd_block satkd_block_of(satkd_engine_span numbers, satkd_engine_span codes, satkd_engine_span border,
+                                  uint32_t check) {
+  satkd_block block;
+  block.numbers = numbers;
+  block.codes = codes;
+  block.border = border;
+  block.check = check;
   return block;
+}
+
+static satkd_block satkd_block_of_words(uint32_t start, uint32_t bytes, uint32_t check) {
+  const satkd_engine_span none = {0, 0};
+  const satkd_engine_span words = {start, bytes / 4u};
+  return satkd_block_of(words, none, none, check);
+}
+
+static bool satkd_is_span_inside(const satkd_engine_span *span, uint32_t bytes) {
+  return ((span->start % 4u) == 0u) && (span->start <= bytes) && (span->words <= ((bytes - span->start) / 4u));
 }
 
 /* A block may not lie outside the model, even if it is described wrongly. */
 static bool satkd_is_inside(const satkd_block *block, uint32_t bytes) {
-  bool is_inside = true;
-  for (uint32_t i = 0; i < 3u; ++i) {
-    const satkd_engine_span *span = &block->spans[i];
-    is_inside = is_inside && ((span->start % 4u) == 0u) && (span->start <= bytes) && (span->words <= ((bytes - span->start) / 4u));
-  }
-  return is_inside;
+  return satkd_is_span_inside(&block->numbers, bytes) && satkd_is_span_inside(&block->codes, bytes) &&
+         satkd_is_span_inside(&block->border, bytes);
 }
 
 /* How much the sum of a block is too large, modulo 2^64. */
 static uint64_t satkd_excess(const satkd_engine_model *model, const satkd_block *block) {
   const satkd_engine_check *check = (const satkd_engine_check *)(const void *)satkd_engine_constant(model, block->check);
   const uint64_t expected = ((uint64_t)check->high << 32u) | check->low;
-  return satkd_engine_sum(model, block->spans[0], block->spans[1], block->spans[2]) - expected;
+  return satkd_engine_sum(model, block->numbers, block->codes, block->border) - expected;
 }
 
 /* The word with this number in a block: its offset, and whether it consists of bytes. */
@@ -147,18 +160,21 @@ typedef struct satkd_word {
 } satkd_word;
 
 static satkd_word satkd_find_word(const satkd_block *block, uint64_t number) {
+  satkd_engine_span span = block->numbers;
   uint64_t left = number;
   satkd_word word = {0, false, false};
-  for (uint32_t i = 0; i < 3u; ++i) {
-    if (!word.is_found) {
-      if (left < block->spans[i].words) {
-        word.offset = block->spans[i].start + (4u * (uint32_t)left);
-        word.has_bytes = i != 0u;
-        word.is_found = true;
-      } else {
-        left -= block->spans[i].words;
-      }
-    }
+  if (left >= span.words) {
+    left -= span.words;
+    span = block->codes;
+    word.has_bytes = true;
+  }
+  if (word.has_bytes && (left >= span.words)) {
+    left -= span.words;
+    span = block->border;
+  }
+  if (left < span.words) {
+    word.offset = span.start + (4u * (uint32_t)left);
+    word.is_found = true;
   }
   return word;
 }
@@ -185,7 +201,9 @@ static void satkd_undo_flip(const satkd_engine_model *model, const satkd_block *
       mask = satkd_engine_with_other_byte_order(mask);
     }
     /* The sum is too large if a bit that was 0 is 1 now; in the check itself, the other way round. */
-    if (((found & mask) != 0u) == (is_too_large == (factor != 1u))) {
+    const bool is_set = (found & mask) != 0u;
+    const bool must_be_set = (factor == 1u) ? !is_too_large : is_too_large;
+    if ((is_set && must_be_set) || (!is_set && !must_be_set)) {
       satkd_engine_write_word(address, found ^ mask);
     }
   }
@@ -212,8 +230,8 @@ static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes)
     satkd_engine_feed_watchdog();
     is_right = satkd_repair_block(model, &words, bytes);
     if (is_right && !satkd_engine_are_constants_intact(model, layer)) {
-      const satkd_block constants = {{layer->numbers, layer->codes, layer->border},
-                                     start + (uint32_t)offsetof(satkd_engine_layer, constants_check)};
+      const satkd_block constants = satkd_block_of(layer->numbers, layer->codes, layer->border,
+                                                   start + (uint32_t)offsetof(satkd_engine_layer, constants_check));
       is_right = satkd_repair_block(model, &constants, bytes);
     }
   }
@@ -231,8 +249,9 @@ int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, u
     const uint32_t layers_end = (uint32_t)sizeof(*model) + (model->layers * (uint32_t)sizeof(satkd_engine_layer));
     const satkd_block fills = satkd_block_of_words(layers_end, model->fills * (uint32_t)sizeof(satkd_engine_fill),
                                                    (uint32_t)offsetof(satkd_engine_model, fills_check));
-    const satkd_block schedule = {{{0, 0}, satkd_engine_schedule(model), {0, 0}},
-                                  (uint32_t)offsetof(satkd_engine_model, schedule_check)};
+    const satkd_engine_span none = {0, 0};
+    const satkd_block schedule = satkd_block_of(none, satkd_engine_schedule(model), none,
+                                                (uint32_t)offsetof(satkd_engine_model, schedule_check));
     is_right = satkd_repair_block(model, &fills, bytes) && satkd_repair_block(model, &schedule, bytes);
   }
   return is_right ? satkd_engine_verify(model, words_bytes, bytes, crc) : SATKD_CORRUPT;
