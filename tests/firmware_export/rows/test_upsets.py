@@ -116,6 +116,44 @@ def test_flips_on_the_host(name, harden, tmp_path):
     _check_data(counts, harden)
 
 
+@pytest.mark.skipif(shutil.which("qemu-ppc") is None, reason="no qemu-ppc: apt-get install qemu-user")
+def test_flips_on_a_big_endian_processor(tmp_path):
+    sources = [str(source) for source in _write(row_models.every_layer(), tmp_path, Harden.CORRECT)]
+    flags = ("-std=c99", "-O1", "-static", "-DON_HOST", "-I", str(tmp_path), *_definitions(tmp_path, TRIALS, 97))
+    subprocess.run(["powerpc-linux-gnu-gcc", *flags, *sources, "-o", str(tmp_path / "upsets")], check=True)
+    done = subprocess.run(["qemu-ppc", tmp_path / "upsets"], capture_output=True, text=True, check=True, timeout=600)
+    counts = _counts(done.stdout)
+    _check(counts)
+    _check_data(counts, Harden.CORRECT)
+
+
+def test_without_a_function_that_writes_nothing_is_repaired(tmp_path):
+    """The constants stay as they are, and the answer is a status."""
+    _write(row_models.every_layer(), tmp_path, Harden.CORRECT)
+    model = tmp_path / "satkd_model.c"
+    model.write_text(model.read_text().replace("static const satkd_constants_t", "static satkd_constants_t"))
+    (tmp_path / "main.c").write_text(
+        """
+        #include "satkd_model.h"
+        int main(void) {
+          static satkd_context context;
+          static uint8_t image[SATKD_ROWS * SATKD_ROW_BYTES];
+          int8_t out[SATKD_OUTPUTS];
+          uint8_t *last = (uint8_t *)satkd_constants_start() + SATKD_CONSTANTS_BYTES - 200;
+          if (satkd_repair() != SATKD_OK || satkd_run(&context, sizeof context, image, out) != SATKD_OK) return 1;
+          *last ^= 4;
+          if (satkd_run(&context, sizeof context, image, out) != SATKD_CORRUPT) return 2;
+          if (satkd_repair() != SATKD_CORRUPT) return 3;
+          *last ^= 4;
+          return satkd_run(&context, sizeof context, image, out) != SATKD_OK;
+        }
+        """
+    )
+    sources = [path.name for path in sorted(tmp_path.glob("*.c"))]
+    subprocess.run(["gcc", "-std=c99", *sources, "-o", "main"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "main"], check=False).returncode == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_flip_of_layers_and_schedule_during_an_image(name, tmp_path):
@@ -135,7 +173,7 @@ def test_flips_on_an_emulated_core(name, tmp_path):
     """With guards around the context, the copy of it, and the copy of the model."""
     model, trials = (MODELS[name](), 50) if name in MODELS else (_shipped(name), 0)
     core = emulator.MACHINES[MACHINE]
-    sources = _write(model, tmp_path)
+    sources = _write(model, tmp_path, Harden.DETECT if name in MODELS else Harden.CONTROL)
     flags = (*_definitions(tmp_path, trials, 31), "-I", str(tmp_path))
     objects = [bare_metal.compile_object(s, core, tmp_path / f"{i}.o", flags) for i, s in enumerate(sources)]
     printed = emulator.run(bare_metal.link(objects, core, tmp_path / "upsets.elf"), MACHINE, timeout_seconds=600)
