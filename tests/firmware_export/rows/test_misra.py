@@ -19,8 +19,7 @@ DEVIATIONS = {
     ("2.5", "kernels"): "as of dsp",
     ("2.5", "model"): "sizes, for applications",
     ("2.5", "mve"): "as of dsp",
-    ("8.7", "engine"): "functions for applications",
-    ("8.7", "repair"): "as above",
+    ("8.7", "repair"): "functions for applications",
     (
         "10.1",
         "arithmetic",
