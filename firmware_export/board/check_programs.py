@@ -61,10 +61,14 @@ def find(folder: Path, engine: Engine) -> Program:
 
 
 def _tflm(report: Mapping[str, Any]) -> Program:
-    """Without `model_ops.h` and the classifier, which need TensorFlow Lite Micro."""
+    """Without `model_ops.h` and the classifier, which need TensorFlow Lite Micro.
+
+    Beside the row engine's files, the integrity checks and golden vectors use these.
+    """
+    rows = _rows(report) if report.get("rows") else None
     return Program(
-        sources=("model_data.cc", "integrity.cc", "golden_vectors.cc"),
-        headers=("golden_vectors.h", "integrity.h", "model_data.h"),
+        sources=("model_data.cc", "integrity.cc", "golden_vectors.cc", *(rows.sources if rows else ())),
+        headers=("golden_vectors.h", "integrity.h", "model_data.h", *(rows.headers if rows else ())),
         main="main.cc",
         names={"symbol": report["symbol"], "namespace": namespace(report["symbol"])},
     )

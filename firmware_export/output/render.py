@@ -88,7 +88,8 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     texts: dict[str, str] = {}
     compiled_with, rows_report = None, None
     if settings.engine.has_tflm:
-        texts |= model_data.render(facts) | integrity.render(facts, verified.golden)
+        rows_prefix = settings.engine_prefix if settings.engine.has_rows else None
+        texts |= model_data.render(facts) | integrity.render(facts, verified.golden, rows_prefix)
         texts |= classifier.render(facts, verified.abstention)
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
     if rows is not None and settings.engine.has_rows:

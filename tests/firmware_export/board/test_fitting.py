@@ -13,13 +13,14 @@ RESNET8 = {"model_bytes": 97_744, "code_bytes": 50_456, "arena_bytes": 203_136}
 """Measured: the student of this project at 64×64."""
 ROWS = RowsReport(
     prefix="satkd",
+    harden="control",
     context_bytes=23_388,
     scratch_bytes={"portable": 0, "dsp": 2_560, "mve": 1_152},
-    constants_bytes=105_452,
+    constants_bytes=106_432,
     constants_crc32=0,
     steps=529,
     rings=(),
-    engine_version=1,
+    engine_version=2,
     engine_sha256="",
 )
 """Measured: the shipped ResNet8."""
