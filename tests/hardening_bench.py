@@ -41,6 +41,8 @@ class Price:
     instructions: int
     ram_bytes: int
     flash_bytes: int
+    stack_bytes: int
+    stack_bound_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def prices() -> list[Price]:
                 program = engine_bench.row_engine(model, Path(path), harden)
                 result = engine_bench.measure(program, model, "resnet8_eurosat", machine, Path(path))
             assert result.wrong_outputs == 0
-            found.append(Price(harden, result.core, result.instructions, result.working_bytes, result.flash_bytes))
+            memory = (result.working_bytes, result.flash_bytes, result.stack_bytes, result.stack_bound_bytes)
+            found.append(Price(harden, result.core, result.instructions, *memory))
             print(found[-1], flush=True)
     return found
 
