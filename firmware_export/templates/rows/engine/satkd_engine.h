@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 2
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "fa5d7d8d919e97af6cccc10bd7734ff7c7bd84adaf8c9de7c55d528e495deedb"
+#define SATKD_ENGINE_SHA256 "ec0a1e3031c4be76129c8cec9eb1bfccf2036c0e9acc475475d74516ceefe656"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -194,7 +194,7 @@ int satkd_engine_scrub_step(const satkd_engine_model *model, uint32_t words_byte
 
 /* Repairs every block of a model in which a single bit has flipped: the model's first words, each layer, the fills, the schedule
    and, of a model with --harden detect or correct, the constants of each layer. SATKD_OK if the model is the exported one then,
-   SATKD_CORRUPT otherwise.
+   SATKD_CORRUPT otherwise; what it has written it takes back then. It corrects 8 bits at most.
 
    It writes with a function of the application, whose name is given when the engine is compiled:
    -DSATKD_WRITE_WORD=write_word. The function stores `word` at `address`, a multiple of 4, in flash or in RAM:

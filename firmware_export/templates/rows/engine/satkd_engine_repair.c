@@ -111,6 +111,15 @@ static void satkd_engine_write_word(const uint8_t *address, uint32_t word) {
 #endif
 }
 
+/* What was written, to take it back: two flips in one block may look like a third one. */
+#define SATKD_MOST_REPAIRS 8u
+
+typedef struct satkd_repairs {
+  uint32_t count;
+  uint32_t offsets[SATKD_MOST_REPAIRS];
+  uint32_t words[SATKD_MOST_REPAIRS]; /* as they were */
+} satkd_repairs;
+
 /* Words of a model that have a check: as of satkd_engine_sum. */
 typedef struct satkd_block {
   satkd_engine_span numbers;
@@ -180,7 +189,8 @@ static satkd_word satkd_find_word(const satkd_block *block, uint64_t number) {
 }
 
 /* Undoes the flip that explains the excess: 2^bit times the word's factor, added or subtracted. Factors are odd. */
-static void satkd_undo_flip(const satkd_engine_model *model, const satkd_block *block, uint64_t excess) {
+static void satkd_undo_flip(const satkd_engine_model *model, const satkd_block *block, uint64_t excess,
+                            satkd_repairs *repairs) {
   const bool is_too_large = (excess >> 63u) == 0u;
   const uint64_t size = is_too_large ? excess : (~excess + 1u);
   uint32_t bit = 0;
@@ -193,7 +203,7 @@ static void satkd_undo_flip(const satkd_engine_model *model, const satkd_block *
     word = satkd_find_word(block, (factor - SATKD_ENGINE_FIRST_FACTOR) / 2u);
     word.is_found = word.is_found && (bit < 32u);
   }
-  if (word.is_found) {
+  if (word.is_found && (repairs->count < SATKD_MOST_REPAIRS)) {
     const uint8_t *address = satkd_engine_constant(model, word.offset);
     const uint32_t found = *(const volatile uint32_t *)(const void *)address;
     uint32_t mask = (uint32_t)1 << (bit % 32u);
@@ -204,22 +214,26 @@ static void satkd_undo_flip(const satkd_engine_model *model, const satkd_block *
     const bool is_set = (found & mask) != 0u;
     const bool must_be_set = (factor == 1u) ? !is_too_large : is_too_large;
     if ((is_set && must_be_set) || (!is_set && !must_be_set)) {
+      repairs->offsets[repairs->count] = word.offset;
+      repairs->words[repairs->count] = found;
+      repairs->count += 1u;
       satkd_engine_write_word(address, found ^ mask);
     }
   }
 }
 
-static bool satkd_repair_block(const satkd_engine_model *model, const satkd_block *block, uint32_t bytes) {
+static bool satkd_repair_block(const satkd_engine_model *model, const satkd_block *block, uint32_t bytes,
+                               satkd_repairs *repairs) {
   bool is_right = satkd_is_inside(block, bytes);
   if (is_right && (satkd_excess(model, block) != 0u)) {
-    satkd_undo_flip(model, block, satkd_excess(model, block));
+    satkd_undo_flip(model, block, satkd_excess(model, block), repairs);
     is_right = satkd_excess(model, block) == 0u;
   }
   return is_right;
 }
 
 /* The layers' words, then what they describe. */
-static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes) {
+static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes, satkd_repairs *repairs) {
   const uint32_t layer_bytes = (uint32_t)sizeof(satkd_engine_layer);
   const uint32_t checked_bytes = layer_bytes - (uint32_t)sizeof(satkd_engine_check);
   bool is_right = model->layers <= (bytes / layer_bytes);
@@ -228,23 +242,20 @@ static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes)
     const uint32_t start = (uint32_t)sizeof(*model) + (i * layer_bytes);
     const satkd_block words = satkd_block_of_words(start, checked_bytes, start + checked_bytes);
     satkd_engine_feed_watchdog();
-    is_right = satkd_repair_block(model, &words, bytes);
-    if (is_right && !satkd_engine_are_constants_intact(model, layer)) {
+    is_right = satkd_repair_block(model, &words, bytes, repairs);
+    if (is_right) {
       const satkd_block constants = satkd_block_of(layer->numbers, layer->codes, layer->border,
                                                    start + (uint32_t)offsetof(satkd_engine_layer, constants_check));
-      is_right = satkd_repair_block(model, &constants, bytes);
+      is_right = satkd_repair_block(model, &constants, bytes, repairs);
     }
   }
   return is_right;
 }
 
-int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, uint32_t bytes, uint32_t crc) {
-  if (model == NULL) {
-    return SATKD_NULL_POINTER;
-  }
+static bool satkd_repair_blocks(const satkd_engine_model *model, uint32_t bytes, satkd_repairs *repairs) {
   const uint32_t checked_bytes = (uint32_t)offsetof(satkd_engine_model, check);
   const satkd_block head = satkd_block_of_words(0, checked_bytes, checked_bytes);
-  bool is_right = satkd_repair_block(model, &head, bytes) && satkd_repair_layers(model, bytes);
+  bool is_right = satkd_repair_block(model, &head, bytes, repairs) && satkd_repair_layers(model, bytes, repairs);
   if (is_right) {
     const uint32_t layers_end = (uint32_t)sizeof(*model) + (model->layers * (uint32_t)sizeof(satkd_engine_layer));
     const satkd_block fills = satkd_block_of_words(layers_end, model->fills * (uint32_t)sizeof(satkd_engine_fill),
@@ -252,19 +263,39 @@ int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, u
     const satkd_engine_span none = {0, 0};
     const satkd_block schedule = satkd_block_of(none, satkd_engine_schedule(model), none,
                                                 (uint32_t)offsetof(satkd_engine_model, schedule_check));
-    is_right = satkd_repair_block(model, &fills, bytes) && satkd_repair_block(model, &schedule, bytes);
+    is_right = satkd_repair_block(model, &fills, bytes, repairs) && satkd_repair_block(model, &schedule, bytes, repairs);
   }
-  return is_right ? satkd_engine_verify(model, words_bytes, bytes, crc) : SATKD_CORRUPT;
+  return is_right;
+}
+
+int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, uint32_t bytes, uint32_t crc) {
+  int status = SATKD_CORRUPT;
+  satkd_repairs repairs;
+  repairs.count = 0;
+  if (model == NULL) {
+    return SATKD_NULL_POINTER;
+  }
+  if (satkd_repair_blocks(model, bytes, &repairs)) {
+    status = satkd_engine_verify(model, words_bytes, bytes, crc);
+  }
+  for (uint32_t i = 0; (status != SATKD_OK) && (i < repairs.count); ++i) {
+    satkd_engine_write_word(satkd_engine_constant(model, repairs.offsets[i]), repairs.words[i]);
+  }
+  return status;
 }
 
 int satkd_engine_run_with_repair(const satkd_engine_model *model, void *context, size_t context_bytes, const void *image,
                                  int8_t *out, uint32_t words_bytes, uint32_t bytes, uint32_t crc) {
   int status = satkd_engine_run(model, context, context_bytes, image, out);
-  for (uint32_t run = 1; (run < SATKD_ENGINE_RUNS) && ((status == SATKD_UPSET) || (status == SATKD_CORRUPT)); ++run) {
+  bool is_right = true;
+  for (uint32_t run = 1; is_right && (run < SATKD_ENGINE_RUNS) && ((status == SATKD_UPSET) || (status == SATKD_CORRUPT));
+       ++run) {
     if (status == SATKD_CORRUPT) {
-      (void)satkd_engine_repair(model, words_bytes, bytes, crc);
+      is_right = satkd_engine_repair(model, words_bytes, bytes, crc) == SATKD_OK;
     }
-    status = satkd_engine_run(model, context, context_bytes, image, out);
+    if (is_right) {
+      status = satkd_engine_run(model, context, context_bytes, image, out);
+    }
   }
   return status;
 }
