@@ -96,8 +96,6 @@ uint32_t satkd_repair_by_majority(uint8_t *a, uint8_t *b, uint8_t *c, uint32_t l
   return corrected;
 }
 
-/* ---- Repair of single bits ---- */
-
 #ifdef SATKD_WRITE_WORD
 void SATKD_WRITE_WORD(const void *address, uint32_t word);
 #endif
