@@ -285,13 +285,12 @@ int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, u
 int satkd_engine_run_with_repair(const satkd_engine_model *model, void *context, size_t context_bytes, const void *image,
                                  int8_t *out, uint32_t words_bytes, uint32_t bytes, uint32_t crc) {
   int status = satkd_engine_run(model, context, context_bytes, image, out);
-  bool is_right = true;
-  for (uint32_t run = 1; is_right && (run < SATKD_ENGINE_RUNS) && ((status == SATKD_UPSET) || (status == SATKD_CORRUPT));
-       ++run) {
+  for (uint32_t run = 1; run < SATKD_ENGINE_RUNS; ++run) {
+    bool is_to_run = status == SATKD_UPSET;
     if (status == SATKD_CORRUPT) {
-      is_right = satkd_engine_repair(model, words_bytes, bytes, crc) == SATKD_OK;
+      is_to_run = satkd_engine_repair(model, words_bytes, bytes, crc) == SATKD_OK;
     }
-    if (is_right) {
+    if (is_to_run) {
       status = satkd_engine_run(model, context, context_bytes, image, out);
     }
   }
