@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine public-models wheel lock clean
+.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models wheel lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(STAMP)  ## speed, as ratios measured in one run
 
 bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python adds bakenn from its environment
 	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
+
+bench-hardening: $(STAMP)  ## price of each level of --harden on emulated cores, and what it finds of flipped bits
+	PYTHONPATH=. $(BIN)/python tests/hardening_bench.py
 
 public-models: $(STAMP)  ## export the public models in ../shared/models and write the table of docs/public_models.md
 	PYTHONPATH=.:tests $(BIN)/python tests/public_models.py

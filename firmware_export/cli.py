@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from firmware_export.common import defaults
-from firmware_export.common.c_text import check_symbol
+from firmware_export.common.c_text import check_prefix, check_symbol
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log, words
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
@@ -91,6 +91,11 @@ class Arguments:
     engine_prefix: str = defaults.ENGINE_PREFIX
     """Prefix of the row engine's names and files: give each model in a firmware its own."""
 
+    harden: Literal["none", "control", "detect", "correct"] = "control"
+    """What the row engine checks while it runs, against flipped bits: counters, layers and schedule (control); also
+    weights and rows (detect); and it repairs constants and runs again (correct). none is the same as control, whose
+    checks take less than 1 % of the instructions."""
+
     trust_model: bool = False
     """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
 
@@ -114,13 +119,13 @@ def work() -> None:
     from firmware_export import export, inputs
     from firmware_export.board import targets
     from firmware_export.common.engine import Engine
+    from firmware_export.common.harden import Harden
     from firmware_export.output import build_systems
     from firmware_export.output.render import Settings
-    from firmware_export.rows import naming
     from firmware_export.verify.verify import Evidence
 
     check_symbol(arguments.symbol)
-    naming.check_prefix(arguments.engine_prefix)
+    check_prefix(arguments.engine_prefix)
     _check_names_are_used(arguments)
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
@@ -148,6 +153,7 @@ def work() -> None:
                 formats=arguments.format,
                 engine=Engine(arguments.engine),
                 engine_prefix=arguments.engine_prefix,
+                harden=Harden(arguments.harden),
             ),
             name=arguments.model.name,
             expect_unit_input=given.is_keras,
@@ -165,6 +171,8 @@ def _check_names_are_used(arguments: Arguments) -> None:
     ):
         if value != default and arguments.engine == engine:
             raise UserError(f"{option} {value} has no effect with --engine {engine}: give {instead} instead")
+    if arguments.harden != "control" and arguments.engine == "tflm":
+        raise UserError(f"--harden {arguments.harden} has no effect with --engine tflm: give --engine rows or both")
 
 
 def _is_file(class_names: tuple[str, ...]) -> bool:

@@ -23,6 +23,7 @@ import engine_models
 import numpy as np
 
 from firmware_export.board import emulator
+from firmware_export.common.harden import Harden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
 
@@ -199,16 +200,14 @@ def _output(command: Sequence[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def row_engine(model: bytes, folder: Path) -> Program:
+def row_engine(model: bytes, folder: Path, harden: Harden = Harden.CONTROL) -> Program:
     """Compile a model with the row engine."""
-    for file, text in compile_rows(reader.read(model), "make bench-engine").files.items():
+    made = compile_rows(reader.read(model), "make bench-engine", harden=harden)
+    for file, text in made.files.items():
         (folder / file).write_text(text)
     return Program(
-        "rows",
-        tuple(
-            folder / name
-            for name in ("satkd_model.c", "satkd_engine.c", "satkd_engine_layers.c", "satkd_engine_kernels.c")
-        ),
+        "rows" if harden is Harden.CONTROL else f"rows, {harden}",
+        tuple(folder / name for name in made.files if name.endswith(".c")),
         (folder,),
         _ROWS,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_export.common.harden import Harden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite.model import Model
 
@@ -44,7 +45,13 @@ int serve_{i}(void) {{
 """
 
 
-def run(folder: Path, models: Sequence[Model], inputs: Sequence[np.ndarray], compiler: str = "gcc") -> list[np.ndarray]:
+def run(
+    folder: Path,
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    compiler: str = "gcc",
+    levels: Sequence[Harden] = (Harden.CONTROL,),
+) -> list[np.ndarray]:
     """Run several models in one program, with one engine.
 
     Args:
@@ -52,14 +59,16 @@ def run(folder: Path, models: Sequence[Model], inputs: Sequence[np.ndarray], com
         models: the models to run.
         inputs: for each model, uint8 or int8 [N, …], as the input of its `satkd_run`.
         compiler: a C compiler with gcc's options.
+        levels: of hardening, which the models get in turn.
 
     Returns:
         For each model, int8 [N, outputs].
     """
     texts: dict[str, str] = {}
     for i, (model, images) in enumerate(zip(models, inputs, strict=True)):
+        harden = levels[i % len(levels)]
         prefix = f"model_{i}"
-        texts |= compile_rows(model, "make test", prefix).files
+        texts |= compile_rows(model, "make test", prefix, harden).files
         texts[f"serve_{i}.c"] = _SERVE.format(i=i, images=len(images), macros=prefix.upper())
     numbers = range(len(models))
     declared = "".join(f"int serve_{i}(void);\n" for i in numbers)

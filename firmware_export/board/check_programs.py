@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common import defaults
-from firmware_export.common.c_text import check_symbol, namespace
+from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
-from firmware_export.rows import engine, naming
+from firmware_export.rows import engine
 
 REMEDY = "give a folder that python -m firmware_export wrote"
 
@@ -61,10 +61,14 @@ def find(folder: Path, engine: Engine) -> Program:
 
 
 def _tflm(report: Mapping[str, Any]) -> Program:
-    """Without `model_ops.h` and the classifier, which need TensorFlow Lite Micro."""
+    """Without `model_ops.h` and the classifier, which need TensorFlow Lite Micro.
+
+    Beside the row engine's files, the integrity checks and golden vectors use these.
+    """
+    rows = _rows(report) if report.get("rows") else None
     return Program(
-        sources=("model_data.cc", "integrity.cc", "golden_vectors.cc"),
-        headers=("golden_vectors.h", "integrity.h", "model_data.h"),
+        sources=("model_data.cc", "integrity.cc", "golden_vectors.cc", *(rows.sources if rows else ())),
+        headers=("golden_vectors.h", "integrity.h", "model_data.h", *(rows.headers if rows else ())),
         main="main.cc",
         names={"symbol": report["symbol"], "namespace": namespace(report["symbol"])},
     )
@@ -72,7 +76,7 @@ def _tflm(report: Mapping[str, Any]) -> Program:
 
 def _rows(report: Mapping[str, Any]) -> Program:
     prefix = _prefix(report)
-    names = [*(naming.file_name(name, prefix) for name in (*naming.MODEL_FILES, *naming.GOLDEN_FILES)), *engine.files()]
+    names = [*(f"{prefix}_{name}" for name in (*engine.MODEL_FILES, *engine.GOLDEN_FILES)), *engine.files()]
     return Program(
         sources=tuple(name for name in names if name.endswith(".c")),
         headers=tuple(name for name in names if name.endswith(".h")),
@@ -95,7 +99,7 @@ def read_report(folder: Path) -> Mapping[str, Any]:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         check_symbol(report["symbol"])
         if report.get("rows"):
-            naming.check_prefix(_prefix(report))
+            check_prefix(_prefix(report))
     except FileNotFoundError as error:
         raise UserError(f"folder {str(folder)!r} has no export.json: {REMEDY}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:

@@ -66,6 +66,26 @@ def check_symbol(symbol: str) -> None:
         raise UserError(f"symbol {symbol!r} is reserved for the compiler: remove the leading or double underscore")
 
 
+_ENGINE = "satkd_engine"
+"""The prefix of the row engine's own names."""
+
+
+def check_prefix(prefix: str) -> None:
+    """Reject a prefix that gives names reserved in C or C++, or whose macros could equal those of another prefix.
+
+    Raises:
+        UserError: the prefix is not a letter followed by letters, digits and single underscores, all in lower case, or
+            it is that of the row engine's own names.
+    """
+    if prefix == _ENGINE:
+        raise UserError(f"engine prefix {prefix!r} is that of the engine's own names: give another, such as cloud")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix):
+        raise UserError(
+            f"engine prefix {prefix!r} is not a valid start of C identifiers: use lower-case letters, digits and "
+            f"single _ between them, such as {defaults.ENGINE_PREFIX}"
+        )
+
+
 def namespace(symbol: str) -> str:
     """The C++ namespace for an array's name.
 

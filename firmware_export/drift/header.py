@@ -8,17 +8,15 @@ from firmware_export.common.templating import render_template
 from firmware_export.drift import statistics
 from firmware_export.drift.monitor import Drift
 from firmware_export.drift.reference import LIMIT, STEPS
-from firmware_export.rows import naming
 from firmware_export.rows.compile import provenance
 from firmware_export.tflite.model import Model
 
-FILE = "satkd_monitor.h"
-"""The file of `render`, with the default prefix."""
+_END = "_monitor.h"
 
 
 def is_monitor(file: str) -> bool:
     """Whether a file of an export is a monitor's header, whatever its prefix."""
-    return file.endswith("_monitor.h")
+    return file.endswith(_END)
 
 
 def render(drift: Drift, model: Model, command: str, prefix: str) -> dict[str, str]:
@@ -40,6 +38,8 @@ def render(drift: Drift, model: Model, command: str, prefix: str) -> dict[str, s
     meanings = statistics.meanings(bands)
     context = {
         **provenance(model, command),
+        "prefix": prefix,
+        "macros": prefix.upper(),
         "reason": textwrap.wrap(drift.reason, 115),
         "table_bytes": sum(table.nbytes for table in (*tables, *small)),
         "window": monitor.window,
@@ -59,7 +59,7 @@ def render(drift: Drift, model: Model, command: str, prefix: str) -> dict[str, s
         "lower": _numbers(small[1]),
         "upper": _numbers(small[2]),
     }
-    return naming.rename({FILE: render_template(f"drift/{FILE}", context)}, prefix)
+    return {f"{prefix}{_END}": render_template("drift/satkd_monitor.h", context)}
 
 
 def _numbers(values: np.ndarray) -> str:

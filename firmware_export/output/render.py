@@ -7,15 +7,15 @@ from firmware_export.board import fitting
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
 from firmware_export.common import defaults, files
-from firmware_export.common.c_text import check_symbol, namespace
+from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
+from firmware_export.common.harden import Harden
 from firmware_export.drift import header
 from firmware_export.facts import ModelFacts, check_class_names
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
 from firmware_export.rows import export as row_engine
-from firmware_export.rows import naming
 from firmware_export.rows.compile import RowsModel, compile_rows
 from firmware_export.rows.lower import lower
 from firmware_export.tflite.model import Model
@@ -43,6 +43,8 @@ class Settings:
     """The engines to write files for."""
     engine_prefix: str = defaults.ENGINE_PREFIX
     """Prefix of the row engine's names and files."""
+    harden: Harden = Harden.CONTROL
+    """What the row engine checks while it runs."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def check(settings: Settings, model: Model) -> None:
     check_symbol(settings.symbol)
     check_class_names(settings.class_names, model.graph)
     build_systems.check_formats(settings.formats)
-    naming.check_prefix(settings.engine_prefix)
+    check_prefix(settings.engine_prefix)
     if settings.engine.has_rows:
         lower(model)
 
@@ -86,7 +88,8 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     texts: dict[str, str] = {}
     compiled_with, rows_report = None, None
     if settings.engine.has_tflm:
-        texts |= model_data.render(facts) | integrity.render(facts, verified.golden)
+        rows_prefix = settings.engine_prefix if settings.engine.has_rows else None
+        texts |= model_data.render(facts) | integrity.render(facts, verified.golden, rows_prefix)
         if facts.graph.has_one_end_each:
             texts |= classifier.render(facts, verified.abstention)
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
@@ -131,7 +134,7 @@ def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
         UserError: the row engine's files are to be written, but it does not support the model.
     """
     try:
-        return compile_rows(model, settings.command, settings.engine_prefix)
+        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden)
     except UserError:
         if settings.engine.has_rows:
             raise

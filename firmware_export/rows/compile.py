@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_export.common import defaults
+from firmware_export.common.c_text import check_prefix
+from firmware_export.common.harden import Harden
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
-from firmware_export.rows import engine, naming
+from firmware_export.rows import engine
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
 from firmware_export.rows.layers import Layer, Tensor
@@ -35,6 +37,9 @@ class RowsReport:
 
     prefix: str
     """The prefix of every name and file of the generated C."""
+
+    harden: str
+    """The level of `--harden`."""
 
     context_bytes: int
     """Rings and counters, without `scratch_bytes`."""
@@ -78,28 +83,38 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
     }
 
 
-def compile_rows(model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX) -> RowsModel:
+def compile_rows(
+    model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX, harden: Harden = Harden.CONTROL
+) -> RowsModel:
     """Turn a model into C99 that runs it row by row.
 
     Args:
         model: int8, with batch 1.
         command: the command that regenerates the files, quoted in them.
         prefix: of every name and file of the C.
+        harden: the checks that the engine makes while it runs the model.
 
     Raises:
         UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
             identifier.
     """
-    naming.check_prefix(prefix)
+    check_prefix(prefix)
     planned = plan(lower(model))
     check(planned)
-    compiled = image(planned, prefix)
-    values = {**provenance(model, command), **_template_values(compiled, model.graph, prefix)}
-    names = {naming.file_name(name, prefix): name for name in naming.MODEL_FILES}
+    compiled = image(planned, prefix, harden)
+    values = {
+        **provenance(model, command),
+        **_template_values(compiled, model.graph, prefix),
+        "harden": harden.value,
+        "has_data_checks": harden.has_data_checks,
+        "is_correcting": harden is Harden.CORRECT,
+    }
+    generated = {f"{prefix}_{name}": render_template(f"rows/satkd_{name}", values) for name in engine.MODEL_FILES}
     return RowsModel(
-        {file: render_template(f"rows/{name}", values) for file, name in names.items()} | dict(engine.files()),
+        generated | dict(engine.files()),
         RowsReport(
             prefix=prefix,
+            harden=harden.value,
             context_bytes=compiled.context.bytes,
             scratch_bytes=compiled.context.scratch_bytes,
             constants_bytes=len(compiled.content),
@@ -149,6 +164,7 @@ def _template_values(image: Image, graph: Graph, prefix: str) -> dict[str, Any]:
         "fills": [" ".join(fill.initializers()) for fill in image.fills],
         "declarations": list(constants.declarations()),
         "arrays": list(constants.initializers()),
+        "step_macs": max(layer.step_macs for layer in network.layers),
         "words_bytes": constants.words_bytes,
         "constants_bytes": len(image.content),
         "crc32": zlib.crc32(image.content),

@@ -1,7 +1,7 @@
 """The weights and tables of a model, and the schedule: arrays of words, then arrays of bytes."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,7 +51,28 @@ class Constants:
     @property
     def content(self) -> bytes:
         """The arrays' bytes on a little-endian part."""
-        return b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in self.in_order().values())
+        return b"".join(map(_little_endian, self.in_order().values()))
+
+    def has_words(self, name: str) -> bool:
+        """Whether there is an array of int32 of this name."""
+        return name in self.arrays and self.arrays[name].itemsize == _WORD
+
+    def has_bytes(self, name: str) -> bool:
+        """Whether there is an array of int8 or uint8 of this name."""
+        return name in self.arrays and self.arrays[name].itemsize == 1
+
+    def span(self, names: Collection[str]) -> tuple[Place, bytes]:
+        """Where arrays that lie side by side begin, and their bytes on a little-endian part.
+
+        Raises:
+            ValueError: other arrays lie between them.
+        """
+        order = self.in_order()
+        lie = [i for i, name in enumerate(order) if name in names]
+        if lie != list(range(lie[0], lie[0] + len(names))):
+            raise ValueError(f"other constants lie between {', '.join(names)}")
+        found = list(order)[lie[0] : lie[0] + len(names)]
+        return self.place(found[0]), b"".join(_little_endian(order[name]) for name in found)
 
     def place(self, name: str) -> Place:
         """Where an array begins in the structure."""
@@ -72,6 +93,10 @@ class Constants:
         for name, array in self.in_order().items():
             values = ", ".join(map(_literal, array.tolist()))
             yield name, textwrap.fill(values, 118, initial_indent="    ", subsequent_indent="    ")
+
+
+def _little_endian(array: np.ndarray) -> bytes:
+    return array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def _literal(value: int) -> str:

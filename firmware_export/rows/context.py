@@ -38,10 +38,12 @@ class Context:
     Attributes:
         plan: the rings.
         type_name: the C type.
+        has_checks: whether every slot of a ring, and the sums of each layer, have a `satkd_engine_check`.
     """
 
     plan: Plan
     type_name: str
+    has_checks: bool = False
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
@@ -53,8 +55,12 @@ class Context:
         members = [Member("steps", f"uint16_t steps[{steps}]; {comment}", 2 * steps)]
         for position, layer in enumerate(layers, start=1):
             if layer.sums:
-                name = f"sums_{position}"
+                name = sums_name(position)
                 members.append(Member(name, f"int32_t {name}[{layer.sums}];", _WORD * layer.sums))
+        if self.has_checks:
+            number = len(self._checked)
+            declaration = f"satkd_engine_check checks[{number}]; /* of the sums and of every row */"
+            members.append(Member("checks", declaration, engine.CHECK_BYTES * number))
         for i, ring in enumerate(self.plan.rings):
             name, held = f"rows_{i}", f"{ring.depth} of {ring.tensor.height} rows of {ring.row_bytes} bytes"
             members.append(Member(name, f"int8_t {name}[{ring.bytes}]; /* {held} */", ring.bytes))
@@ -86,10 +92,38 @@ class Context:
             start += member.bytes
         raise KeyError(name)
 
+    @cached_property
+    def _checked(self) -> list[str]:
+        """The member that each check is about, in order."""
+        sums = [sums_name(position) for position, layer in enumerate(self.plan.network.layers, start=1) if layer.sums]
+        return sums + [f"rows_{i}" for i, ring in enumerate(self.plan.rings) for _ in range(ring.depth)]
+
+    def checks(self, name: str) -> Place | int:
+        """Where the first check of a member is; 0 without checks."""
+        if not self.has_checks:
+            return 0
+        return self.place("checks").plus(engine.CHECK_BYTES * self._checked.index(name))
+
     def ring(self, tensor: Tensor, *, pads: int = 0) -> Place:
         """Where a tensor's ring begins: its first pixel, or `pads` pixels of padding before it."""
-        ring = self.plan.ring_of[tensor]
-        return self.place(f"rows_{self.plan.rings.index(ring)}").plus((ring.pad_left - pads) * tensor.channels)
+        return self.place(self.ring_name(tensor)).plus(self.bytes_before(tensor, pads=pads))
+
+    def ring_name(self, tensor: Tensor) -> str:
+        """The member with a tensor's ring."""
+        return f"rows_{self.plan.rings.index(self.plan.ring_of[tensor])}"
+
+    def bytes_before(self, tensor: Tensor, *, pads: int = 0) -> int:
+        """Bytes of a slot before the first pixel, or before `pads` pixels of padding in front of it."""
+        return (self.plan.ring_of[tensor].pad_left - pads) * tensor.channels
+
+
+def sums_name(position: int) -> str:
+    """The member with the sums of a layer.
+
+    >>> sums_name(13)
+    'sums_13'
+    """
+    return f"sums_{position}"
 
 
 def has_fast_kernel(layer: Layer) -> bool:

@@ -1,11 +1,11 @@
 """Each layer as the words of `satkd_engine_layer`: its geometry, its scales, and where its rows and constants are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
 from firmware_export.rows import engine
 from firmware_export.rows.constants import Constants, outside_name
-from firmware_export.rows.context import Context, Place, has_fast_kernel
+from firmware_export.rows.context import Context, Place, has_fast_kernel, sums_name
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -48,16 +48,45 @@ def describe(layer: Layer, position: int, context: Context, constants: Constants
     if len(layer.inputs) > 1:
         words |= rows("other", layer.inputs[1], context)
     if layer.sums:
-        words["sums"] = context.place(f"sums_{position}")
-    for word, name in _ARRAYS.items():
+        name = sums_name(position)
+        words["sums"] = context.place(name)
+        if context.has_checks:
+            words |= {"sums_words": layer.sums, "sums_check": context.checks(name)}
+    for name in _ARRAYS:
         if f"{name}_{position}" in constants.arrays:
-            words[word] = constants.place(f"{name}_{position}")
+            words[name] = constants.place(f"{name}_{position}")
     if isinstance(layer, Convolution) and layer.sees_outside:
         words["outside"] = constants.place(outside_name(given.zero_point))
-    return words
+    return words | _constants(layer, position, constants) if context.has_checks else words
 
 
-_ARRAYS = {"weights": "weights", "bias": "bias", "multipliers": "multipliers", "shifts": "shifts", "table": "table"}
+def _constants(layer: Layer, position: int, constants: Constants) -> dict[str, int | Place]:
+    """The spans of a layer's constants, and their check."""
+    own = [f"{name}_{position}" for name in _ARRAYS]
+    sees_outside = isinstance(layer, Convolution) and layer.sees_outside
+    spans = {
+        "numbers": [name for name in own if constants.has_words(name)],
+        "codes": [name for name in own if constants.has_bytes(name)],
+        "border": [outside_name(layer.inputs[0].zero_point)] if sees_outside else [],
+    }
+    words: dict[str, int | Place] = {}
+    content = b""
+    for span, names in spans.items():
+        if names:
+            place, found = constants.span(names)
+            words |= {f"{span}.start": place, f"{span}.words": len(found) // 4}
+            content += found
+    return words | check("constants_check", engine.words(content))
+
+
+def check(name: str, content: Sequence[int]) -> dict[str, int]:
+    """The words of the `satkd_engine_check` of words; all 0 if there are none."""
+    low, high = engine.check(content)
+    return {f"{name}.low": low, f"{name}.high": high}
+
+
+_ARRAYS = ("weights", "bias", "multipliers", "shifts", "table")
+"""The words of a layer that are offsets of its own constants, and the names of these."""
 
 
 def rows(name: str, tensor: Tensor, context: Context, *, pads: int = 0) -> dict[str, int | Place]:
@@ -68,6 +97,8 @@ def rows(name: str, tensor: Tensor, context: Context, *, pads: int = 0) -> dict[
         f"{name}.row_bytes": ring.row_bytes,
         f"{name}.depth": ring.depth,
         f"{name}.height": tensor.height,
+        f"{name}.before": context.bytes_before(tensor, pads=pads),
+        f"{name}.checks": context.checks(context.ring_name(tensor)),
     }
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from firmware_export.common.harden import Harden
 from firmware_export.rows import constants as arrays
 from firmware_export.rows import engine
 from firmware_export.rows.constants import Constants
 from firmware_export.rows.context import Context, Place
-from firmware_export.rows.describe import Words, describe, rows
+from firmware_export.rows.describe import Words, check, describe, rows
 from firmware_export.rows.plan import Plan
 
 _WORD = 4
@@ -18,6 +19,9 @@ _SIGNED = (
     *("multiplier", "shift", "codes", "scale"),
 )
 """How the names of words begin that are int32_t; the others are uint32_t."""
+
+
+_OWN_CHECK = ("check.low", "check.high")
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Structure:
     @cached_property
     def values(self) -> tuple[int, ...]:
         """The value of every word."""
-        given = [_value(self.words.get(name, 0)) for name in self.order if name != "check"]
-        return (*given, engine.check(given)) if "check" in self.order else tuple(given)
+        given = [_value(self.words.get(name, 0)) for name in self.order if name not in _OWN_CHECK]
+        return (*given, *engine.check(given)) if _OWN_CHECK[0] in self.order else tuple(given)
 
     @property
     def content(self) -> bytes:
@@ -114,8 +118,8 @@ class Image:
             "input_codes": network.input.row_codes,
             **rows("output", network.output, self.context),
             "output_codes": network.output.row_codes,
-            "schedule_check": engine.check(arrays.schedule(self.plan)),
-            "fills_check": engine.check(value for fill in self.fills for value in fill.values),
+            **check("schedule_check", engine.words(arrays.schedule(self.plan))),
+            **check("fills_check", [value for fill in self.fills for value in fill.values]),
         }
         return Structure(engine.MODEL, words)
 
@@ -126,14 +130,16 @@ class Image:
         return structures + self.constants.content
 
 
-def image(plan: Plan, prefix: str) -> Image:
+def image(plan: Plan, prefix: str, harden: Harden = Harden.CONTROL) -> Image:
     """Lay out a planned model.
 
     Args:
         plan: the rings and the schedule.
         prefix: of the C types.
+        harden: the checks that the engine is to make.
     """
     layers, rings = len(plan.network.layers), plan.rings
     padded = sum(1 for ring in rings if ring.pad_left or ring.pad_right)
     start = _WORD * (len(engine.MODEL) + layers * len(engine.LAYER) + padded * len(engine.FILL))
-    return Image(plan, Context(plan, f"{prefix}_context"), arrays.constants(plan, f"{prefix}_constants_t", start))
+    context = Context(plan, f"{prefix}_context", has_checks=harden.has_data_checks)
+    return Image(plan, context, arrays.constants(plan, f"{prefix}_constants_t", start))

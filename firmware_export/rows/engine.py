@@ -6,8 +6,10 @@ model, because a check covers all words.
 
 import hashlib
 import re
+import struct
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import firmware_export
@@ -15,14 +17,22 @@ import firmware_export
 FOLDER = Path(firmware_export.__file__).parent / "templates" / "rows" / "engine"
 """The C files of the engine."""
 
+MODEL_FILES = ("model.c", "model.h")
+"""The files that `compile.compile_rows` generates: their names begin with the prefix and `_`."""
+
+GOLDEN_FILES = ("golden.c", "golden.h")
+"""In the same way, the files that `golden.render` generates."""
+
 KERNELS = ("portable", "dsp", "mve")
 """In the order of `scratch_bytes` in a model."""
 
 MOST_KERNEL_ROWS = 8
 """`SATKD_ENGINE_KERNEL_ROWS`: rows of a window that fast kernels can read."""
 
-_ROWS = ("start", "row_bytes", "depth", "height")
+_ROWS = ("start", "row_bytes", "depth", "height", "before", "checks")
 _SCALE = ("multiplier", "shift")
+_SPAN = ("start", "words")
+_CHECK = ("low", "high")
 
 
 def _of(name: str, members: Iterable[str]) -> tuple[str, ...]:
@@ -36,8 +46,9 @@ LAYER = (
     *("pad_top", "pad_left", "pad_front", "pad_code"),
     *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
     *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
-    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table", "sums"),
-    "check",
+    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table"),
+    *("sums", "sums_words", "sums_check", *_of("numbers", _SPAN), *_of("codes", _SPAN), *_of("border", _SPAN)),
+    *(*_of("constants_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_layer`."""
 
@@ -48,7 +59,7 @@ MODEL = (
     *("version", "context_bytes", *_of("scratch_bytes", KERNELS), "layers", "fills"),
     *("schedule", "schedule_steps", "schedule_bytes", "has_pixels"),
     *(*_of("input", _ROWS), "input_codes", *_of("output", _ROWS), "output_codes"),
-    *("schedule_check", "fills_check", "check"),
+    *(*_of("schedule_check", _CHECK), *_of("fills_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_model`."""
 
@@ -83,13 +94,25 @@ def version() -> int:
     return int(found[1])
 
 
-def check(values: Iterable[int]) -> int:
-    """The engine's hash of words or bytes: FNV-1a with one multiplication for each value.
+CHECK_BYTES = 8
+"""The size of `satkd_engine_check`."""
 
-    >>> hex(check([])), hex(check([1, -1]))
-    ('0x811c9dc5', '0x138be109')
+
+def check(words: Iterable[int]) -> tuple[int, int]:
+    """The engine's sum of words, each times 3, 5, 7, and so on, modulo 2⁶⁴: its low and its high word.
+
+    >>> check([]), check([1, 2]), check([0, -1])
+    ((0, 0), (13, 0), (4294967291, 4))
     """
-    result = 0x811C9DC5
-    for value in values:
-        result = (result ^ (value & 0xFFFFFFFF)) * 0x01000193 & 0xFFFFFFFF
-    return result
+    factors = count(3, 2)
+    total = sum((word & 0xFFFFFFFF) * next(factors) for word in words)
+    return total & 0xFFFFFFFF, total >> 32 & 0xFFFFFFFF
+
+
+def words(content: bytes) -> tuple[int, ...]:
+    """Bytes as words, the low byte first, padded with zeros.
+
+    >>> words(bytes([1, 2, 0, 0, 3]))
+    (513, 3)
+    """
+    return struct.unpack(f"<{-(-len(content) // 4)}I", content + bytes(-len(content) % 4))

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 from firmware_export.common.templating import render_template
-from firmware_export.rows import naming
+from firmware_export.rows import engine
 from firmware_export.rows.compile import RowsModel, provenance
 from firmware_export.tflite.model import Model
 from firmware_export.verify.golden_vectors import GoldenVectors
@@ -40,7 +40,7 @@ def render(
         "golden_inputs": list(map(_lines, golden.inputs)),
         "golden_outputs": list(map(_lines, golden.outputs)),
     }
-    return {naming.file_name(name, prefix): render_template(f"rows/{name}", context) for name in naming.GOLDEN_FILES}
+    return {f"{prefix}_{name}": render_template(f"rows/satkd_{name}", context) for name in engine.GOLDEN_FILES}
 
 
 def _lines(codes: np.ndarray) -> str:

@@ -82,6 +82,11 @@ class Layer:
         """The number of int32 sums kept between steps."""
         return 0
 
+    @property
+    def step_macs(self) -> int:
+        """The number of multiplications of codes by weights in a step."""
+        return 0
+
 
 @dataclass(frozen=True, eq=False)
 class Windowed(Layer):
@@ -121,6 +126,11 @@ class Convolution(Windowed):
     lowest: int
     highest: int
     depth_multiplier: int | None = None
+
+    @property
+    def step_macs(self) -> int:
+        """Those of a row of outputs."""
+        return self.output.row_codes * (self.weights.size // self.output.channels)
 
     @property
     def pads(self) -> tuple[int, int]:

@@ -17,17 +17,20 @@ FILES = ("golden_vectors.cc", "golden_vectors.h", "integrity.cc", "integrity.h")
 _CODES_A_LINE = 12
 
 
-def render(facts: ModelFacts, golden: GoldenVectors) -> dict[str, str]:
+def render(facts: ModelFacts, golden: GoldenVectors, rows_prefix: str | None = None) -> dict[str, str]:
     """The generated files, by name: `integrity.h/.cc` and `golden_vectors.h/.cc`, which need only `model_data.h`.
+
+    With the row engine's files beside them they need those too, and contain no second copy of what is there.
 
     Args:
         facts: as for `model_data.render`; provides the namespace, the header and the model's digests.
         golden: the golden vectors of the same model.
+        rows_prefix: of the row engine's files of the same model, if the folder has them.
 
     Returns:
         C++17 text for each of `FILES`.
     """
-    return model_data.render_with(facts, FILES, _golden_context(facts, golden))
+    return model_data.render_with(facts, FILES, {**_golden_context(facts, golden), "rows_prefix": rows_prefix})
 
 
 def _golden_context(facts: ModelFacts, golden: GoldenVectors) -> dict[str, Any]:

@@ -66,3 +66,14 @@ def test_files_of_an_earlier_export_do_not_stay(one_convolution, tmp_path):
     second = exporting.export(one_convolution, tmp_path, engine="rows", engine_prefix="cloud")
     assert _files(tmp_path) == {*second.files, "mine.txt"}
     assert not (tmp_path / "zephyr").exists()
+
+
+def test_both_engines_share_checksum_repair_and_golden_vectors(one_convolution, tmp_path):
+    exporting.export(one_convolution, tmp_path, engine="both")
+    texts = {path.name: path.read_text() for path in tmp_path.glob("*.[ch]*")}
+    assert [name for name, text in texts.items() if "0x1db71064" in text] == ["satkd_engine_repair.c"]
+    assert "satkd_repair_by_majority(a, b, c" in texts["integrity.cc"]
+    assert (
+        "(&kGoldenOutputs)[kGoldenVectorCount][kGoldenOutputBytes] = satkd_golden_outputs;" in texts["golden_vectors.h"]
+    )
+    assert "kGoldenInputs" not in texts["golden_vectors.cc"]

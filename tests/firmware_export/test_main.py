@@ -272,6 +272,34 @@ def test_an_engine_prefix_is_quoted_and_used(run, files, tmp_path):
     assert "add_library(cloud_model STATIC" in (tmp_path / "firmware" / "CMakeLists.txt").read_text()
 
 
+@pytest.mark.slow
+def test_the_level_of_hardening_is_quoted_and_used(run, files, tmp_path):
+    words = ("--engine", "rows", "--harden", "detect")
+    code, _, err = run(files / "student.tflite", "--out", tmp_path / "firmware", *words)
+    assert code == 0, err
+    said = json.loads((tmp_path / "firmware" / "export.json").read_text())
+    assert said["command"] == "python -m firmware_export student.tflite --out firmware --engine rows --harden detect"
+    assert said["rows"]["harden"] == "detect"
+    assert "Hardening: detect." in (tmp_path / "firmware" / "satkd_model.h").read_text()
+
+
+@pytest.mark.parametrize("harden", ["detect", "correct", "none"])
+def test_hardening_needs_the_row_engine(run, files, tmp_path, harden):
+    code, _, err = run(files / "student.tflite", "--out", tmp_path / "out", "--harden", harden)
+    assert code == 2
+    assert err == f"error: --harden {harden} has no effect with --engine tflm: give --engine rows or both\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("harden", ["more", "", "Detect"])
+def test_unknown_levels_of_hardening_are_refused(run, files, tmp_path, harden):
+    code, _, err = run(files / "student.tflite", "--out", tmp_path / "out", "--engine", "rows", "--harden", harden)
+    assert code == 2
+    assert "none" in err
+    assert "correct" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_usage_errors_exit_with_two(run):
     assert run("--nonsense")[0] == 2
     assert run()[0] == 2

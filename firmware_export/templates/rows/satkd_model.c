@@ -68,7 +68,12 @@ int {{ prefix }}_finish({{ prefix }}_context *context, int8_t *out) {
 }
 
 int {{ prefix }}_run({{ prefix }}_context *context, size_t context_bytes, const {{ input_type }} *image, int8_t *out) {
+{% if is_correcting %}
+  return satkd_engine_run_with_repair(&{{ prefix }}_constants.model, context, context_bytes, image, out,
+                                      {{ macros }}_WORDS_BYTES, {{ macros }}_CONSTANTS_BYTES, {{ macros }}_CONSTANTS_CRC32);
+{% else %}
   return satkd_engine_run(&{{ prefix }}_constants.model, context, context_bytes, image, out);
+{% endif %}
 }
 
 int {{ prefix }}_verify(void) {
@@ -81,6 +86,13 @@ int {{ prefix }}_scrub_step(satkd_scrubber *scrubber, uint32_t bytes) {
                                  {{ macros }}_CONSTANTS_CRC32, scrubber, bytes);
 }
 
+{% if is_correcting %}
+int {{ prefix }}_repair(void) {
+  return satkd_engine_repair(&{{ prefix }}_constants.model, {{ macros }}_WORDS_BYTES, {{ macros }}_CONSTANTS_BYTES,
+                             {{ macros }}_CONSTANTS_CRC32);
+}
+
+{% endif %}
 const void *{{ prefix }}_constants_start(void) {
   return &{{ prefix }}_constants;
 }

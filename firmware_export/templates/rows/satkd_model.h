@@ -1,6 +1,7 @@
 {% include "rows/provenance.txt" %}
 
 /* {{ summary }}
+   Hardening: {{ harden }}.
 
    A model for satkd_engine.c: the application calls the functions below. One task at a time may use a context; several
    contexts are independent.
@@ -30,6 +31,9 @@ extern "C" {
 #define {{ macros }}_ROWS {{ rows }}
 #define {{ macros }}_ROW_BYTES {{ row_bytes }} /* {{ width }} x {{ channels }} */
 #define {{ macros }}_OUTPUTS {{ outputs }}
+
+/* The engine calls -DSATKD_WATCHDOG=... at least once in so many multiplications of codes by weights. */
+#define {{ macros }}_STEP_MACS {{ step_macs }}
 
 #define {{ macros }}_CONTEXT_BYTES {{ context_bytes + most_scratch_bytes }} /* for any kernels */
 /* For certain kernels the end of the scratch memory may be left out: pass ({{ prefix }}_context *)memory and sizeof(memory) of
@@ -66,7 +70,11 @@ int {{ prefix }}_push_row({{ prefix }}_context *context, const int8_t *row);
 /* Writes the {{ macros }}_OUTPUTS outputs; real value = {{ output_scale }} * (code - ({{ output_zero_point }})). */
 int {{ prefix }}_finish({{ prefix }}_context *context, int8_t *out);
 
-/* All three, for an image of {{ macros }}_ROWS rows in memory. */
+/* All three, for an image of {{ macros }}_ROWS rows in memory.
+{%- if is_correcting +%}
+   If something was upset, it repairs the constants (satkd_engine_repair) and runs again, three times in all. If rows are pushed one
+   by one, do so yourself: after SATKD_CORRUPT call {{ prefix }}_repair, and after this or SATKD_UPSET begin the image again.
+{%- endif %} */
 int {{ prefix }}_run({{ prefix }}_context *context, size_t context_bytes, const {{ input_type }} *image, int8_t *out);
 
 /* Layers, weights, tables and schedule: radiation, worn flash or an interrupted update may change them. If the part has a
@@ -84,6 +92,12 @@ int {{ prefix }}_verify(void);
      scrubber: all zero at first. */
 int {{ prefix }}_scrub_step(satkd_scrubber *scrubber, uint32_t bytes);
 
+{% if is_correcting %}
+/* Repairs single flipped bits of the constants: SATKD_OK if all of them are right then, otherwise SATKD_CORRUPT. Needs the engine to
+   be compiled with -DSATKD_WRITE_WORD=..., see satkd_engine_repair. */
+int {{ prefix }}_repair(void);
+
+{% endif %}
 /* The address of all {{ macros }}_CONSTANTS_BYTES bytes: to keep two copies elsewhere, taken after {{ prefix }}_verify returned
    SATKD_OK, and to repair the original with satkd_repair_by_majority. */
 const void *{{ prefix }}_constants_start(void);

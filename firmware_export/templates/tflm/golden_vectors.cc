@@ -8,6 +8,7 @@ namespace {{ namespace }} {
 
 static_assert(kModelCrc32 == {{ "0x%08x" | format(crc32) }}u,
               "these golden vectors belong to another model: export both together");
+{% if not rows_prefix %}
 
 const {{ golden_input_type }} kGoldenInputs[kGoldenVectorCount][kGoldenInputBytes] = {
 {% for lines in golden_inputs %}
@@ -28,5 +29,6 @@ const int8_t kGoldenOutputs[kGoldenVectorCount][kGoldenOutputBytes] = {
     },
 {% endfor %}
 };
+{% endif %}
 
 }  // namespace {{ namespace }}

@@ -25,6 +25,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+{% if rows_prefix %}
+
+#include "{{ rows_prefix }}_golden.h"
+{% endif %}
 
 namespace {{ namespace }} {
 
@@ -35,8 +39,14 @@ inline constexpr int kGoldenOutputBytes = {{ golden_output_bytes }};
 // zlib's CRC-32 of all inputs followed by all outputs.
 inline constexpr uint32_t kGoldenCrc32 = {{ "0x%08x" | format(golden_crc32) }}u;
 
+{% if rows_prefix %}
+// Those of the row engine: one copy for both engines.
+inline constexpr const {{ golden_input_type }} (&kGoldenInputs)[kGoldenVectorCount][kGoldenInputBytes] = {{ rows_prefix }}_golden_inputs;
+inline constexpr const int8_t (&kGoldenOutputs)[kGoldenVectorCount][kGoldenOutputBytes] = {{ rows_prefix }}_golden_outputs;
+{% else %}
 extern const {{ golden_input_type }} kGoldenInputs[kGoldenVectorCount][kGoldenInputBytes];
 extern const int8_t kGoldenOutputs[kGoldenVectorCount][kGoldenOutputBytes];
+{% endif %}
 
 }  // namespace {{ namespace }}
 

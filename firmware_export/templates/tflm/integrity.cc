@@ -3,6 +3,9 @@
 #include "integrity.h"
 
 #include "model_data.h"
+{% if rows_prefix %}
+#include "satkd_engine.h"
+{% endif %}
 
 namespace {{ namespace }} {
 namespace {
@@ -36,15 +39,21 @@ Status CheckSchemaVersion(const uint8_t* model) {
   if (field > kModelBytes - 4 - table) return Status::kRootOutOfBounds;
   return LoadUint32(model + table + field) == kSchemaVersion ? Status::kOk : Status::kWrongSchemaVersion;
 }
+{% if not rows_prefix %}
 
 inline size_t Correct(uint8_t* byte, uint8_t majority) {
   if (*byte == majority) return 0;
   *byte = majority;
   return 1;
 }
+{% endif %}
 
 }  // namespace
 
+{% if rows_prefix %}
+// Those of the row engine: one copy for both engines.
+uint32_t Crc32(const uint8_t* data, size_t length, uint32_t seed) { return satkd_crc32(data, length, seed); }
+{% else %}
 uint32_t Crc32(const uint8_t* data, size_t length, uint32_t seed) {
   static constexpr uint32_t kNibbles[16] = {
       0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
@@ -58,6 +67,7 @@ uint32_t Crc32(const uint8_t* data, size_t length, uint32_t seed) {
   }
   return ~crc;
 }
+{% endif %}
 
 Status VerifyModel(const uint8_t* model, size_t length) {
   if (model == nullptr) return Status::kNoModel;
@@ -88,12 +98,16 @@ Verdict Scrubber::ScrubStep(size_t bytes) {
 }
 
 size_t RepairByMajority(uint8_t* a, uint8_t* b, uint8_t* c, size_t length) {
+{% if rows_prefix %}
+  return satkd_repair_by_majority(a, b, c, static_cast<uint32_t>(length));
+{% else %}
   size_t corrected = 0;
   for (size_t i = 0; i < length; ++i) {
     const uint8_t majority = static_cast<uint8_t>((a[i] & b[i]) | (b[i] & c[i]) | (c[i] & a[i]));
     corrected += Correct(a + i, majority) + Correct(b + i, majority) + Correct(c + i, majority);
   }
   return corrected;
+{% endif %}
 }
 
 }  // namespace {{ namespace }}

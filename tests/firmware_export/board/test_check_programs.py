@@ -49,11 +49,11 @@ def test_the_row_engine_answers_as_tflm_on_every_machine(machine, folder):
 
 
 DEFECTS = {
-    "any instead of most": ("satkd_engine.c", "a[i] & b[i]) |", "a[i] | b[i]) |", "majority repair of three"),
-    "uncounted": ("satkd_engine.c", "    corrected = 1;", "    corrected = 0;", "majority repair counts"),
-    "another polynomial": ("satkd_engine.c", "0x1db71064u", "0x1db71065u", "CRC-32 of 123456789"),
+    "any instead of most": ("satkd_engine_repair.c", "a[i] & b[i]) |", "a[i] | b[i]) |", "majority repair of three"),
+    "uncounted": ("satkd_engine_repair.c", "    corrected = 1;", "    corrected = 0;", "majority repair counts"),
+    "another polynomial": ("satkd_engine_repair.c", "0x1db71064u", "0x1db71065u", "CRC-32 of 123456789"),
     "scrubber keeps its sum": (
-        "satkd_engine.c",
+        "satkd_engine_repair.c",
         "SATKD_CORRUPT;\n    scrubber->position = 0;\n    scrubber->crc = 0;",
         "SATKD_CORRUPT;\n    scrubber->position = 0;",
         "scrubbing in one step",

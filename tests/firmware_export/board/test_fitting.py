@@ -13,13 +13,14 @@ RESNET8 = {"model_bytes": 97_744, "code_bytes": 50_456, "arena_bytes": 203_136}
 """Measured: the student of this project at 64×64."""
 ROWS = RowsReport(
     prefix="satkd",
+    harden="control",
     context_bytes=23_388,
     scratch_bytes={"portable": 0, "dsp": 2_560, "mve": 1_152},
-    constants_bytes=105_452,
+    constants_bytes=106_432,
     constants_crc32=0,
     steps=529,
     rings=(),
-    engine_version=1,
+    engine_version=2,
     engine_sha256="",
 )
 """Measured: the shipped ResNet8."""
@@ -128,8 +129,8 @@ def test_the_row_engine_works_in_its_context_and_the_cores_scratch_memory():
     assert on_m4.ram_needed == 23_388 + 2_560 + fitting.STACK_BYTES
     assert on_m0.ram_needed == 23_388 + fitting.STACK_BYTES
     assert on_m4.fits
-    # 114,268 bytes were measured for it on a Cortex-M4; the estimate may be a few hundred off.
-    assert on_m4.flash_needed == pytest.approx(114_268, abs=500)
+    # 118,028 bytes were measured for it on a Cortex-M4; the estimate may be a few hundred off.
+    assert on_m4.flash_needed == pytest.approx(118_028, abs=500)
 
 
 def test_where_tflm_is_too_large_the_row_engine_is_suggested():

@@ -25,6 +25,22 @@ def test_bad_symbols_are_refused(symbol):
         c_text.check_symbol(symbol)
 
 
+@pytest.mark.parametrize("prefix", ["satkd", "cloud", "ship_2", "a"])
+def test_good_prefixes(prefix):
+    c_text.check_prefix(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["", "1x", "a-b", "cloud_", "_cloud", "a__b", "Cloud", "a b", "é", "a\n", "../a"])
+def test_what_begins_no_identifier_is_refused(prefix):
+    with pytest.raises(UserError, match="is not a valid start of C identifiers: use lower-case letters"):
+        c_text.check_prefix(prefix)
+
+
+def test_the_engines_own_prefix_is_refused():
+    with pytest.raises(UserError, match="'satkd_engine' is that of the engine's own names: give another"):
+        c_text.check_prefix("satkd_engine")
+
+
 @given(st.from_regex(r"(g_)?[a-z][a-z0-9_]{0,9}(_data)?", fullmatch=True))
 def test_namespace_never_collides_with_the_array(symbol):
     try:

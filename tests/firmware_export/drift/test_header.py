@@ -76,7 +76,7 @@ def built(text, name, source, folder, dtype):
     """A program of the harness with the header, compiled with warnings as errors."""
     if shutil.which(name) is None:
         pytest.skip(f"no {name}")
-    (folder / header.FILE).write_text(text)
+    (folder / "satkd_monitor.h").write_text(text)
     language = ["-x", "c++"] if name.endswith("++") else []
     words = [name, LANGUAGES[name], *WARNINGS, *SANITIZERS, f"-DVALUE={np.dtype(dtype)}_t", "-I", str(folder)]
     program = folder / source.removesuffix(".c")
@@ -149,7 +149,7 @@ def test_cost_on_a_cortex_m4(tmp_path):
     """`docs/drift.md`: at most 0.8 million instructions for an RGB image of 64×64 pixels."""
     model, machine = Model(Graph((Tensor((1, 64, 64, 3)),), (Tensor((1, 4)),), True)), "mps2-an386"
     (text,) = header.render(chosen(model, np.uint8), model, "python -m firmware_export", "satkd").values()
-    (tmp_path / header.FILE).write_text(text)
+    (tmp_path / "satkd_monitor.h").write_text(text)
     pixels = np.random.default_rng(4).integers(0, 256, 64 * 64 * 3).tolist()
     network = NETWORK.format(inputs=len(pixels), outputs=4, pixels=", ".join(map(str, pixels)))
     (tmp_path / "network.h").write_text(network)

@@ -11,9 +11,11 @@ import pytest
 import row_models
 import rows_runner
 
-from firmware_export.rows import engine, golden
+from firmware_export.common.errors import UserError
+from firmware_export.common.harden import Harden
+from firmware_export.rows import engine, golden, verify
 from firmware_export.rows.compile import compile_rows
-from firmware_export.tflite import interpreters
+from firmware_export.tflite import interpreters, reader
 
 CORTEX = ("arm-none-eabi-gcc", "-mthumb")
 RISCV = "riscv64-unknown-elf-gcc"
@@ -177,3 +179,58 @@ def test_codes_go_in_where_the_input_is_no_pixel(tmp_path):
     codes = np.random.default_rng(0).integers(-128, 128, (2, 9, 7, 3)).astype(np.int8)
     found = rows_runner.run(tmp_path, [model], [codes])[0]
     assert np.array_equal(found, interpreters.run(model, codes).reshape(2, -1))
+
+
+def test_every_name_has_the_prefix(one_convolution):
+    model = reader.read(one_convolution)
+    command = "python -m firmware_export satkd_model.tflite --out satkd_SATKD_x"
+    made = compile_rows(model, command, prefix="cloud")
+    assert made.report.prefix == "cloud"
+    assert set(made.files) - set(engine.files()) == {"cloud_model.c", "cloud_model.h"}
+    plain = compile_rows(model, command)
+    for name in ("cloud_model.c", "cloud_model.h"):
+        head, _, body = made.files[name].partition("*/")
+        assert command in head
+        # The engine's names remain: its functions, types and statuses.
+        of_engine = (
+            r"satkd_(engine\w*|scrubber|repair_by_majority)|"
+            r"SATKD_(ENGINE\w*|OK|CORRUPT|IN_PROGRESS|WRONG_SIZE|WATCHDOG)"
+        )
+        assert not re.search("satkd", re.sub(of_engine, "", body), re.IGNORECASE)
+        renamed = re.sub(r"\bcloud_", "satkd_", re.sub(r"\bCLOUD_", "SATKD_", body))
+        assert renamed == plain.files[name.replace("cloud", "satkd")].partition("*/")[2]
+
+
+@pytest.mark.parametrize("prefix", ["", "Cloud"])
+def test_a_bad_prefix_is_refused(prefix):
+    with pytest.raises(UserError, match="is not a valid start of C identifiers"):
+        compile_rows(None, "make test", prefix=prefix)
+
+
+def test_a_prefix_is_compiled_and_compared(one_convolution, codes):
+    model = reader.read(one_convolution)
+    made = compile_rows(model, "make test", prefix="cloud")
+    images = codes[:2, :4, :4].copy()
+    assert verify.check_answers(made, images.view("uint8") ^ 0x80, interpreters.run(model, images))
+
+
+@pytest.mark.parametrize("harden", Harden)
+def test_levels_say_what_they_are(harden, model):
+    made = compile_rows(model, "make test", harden=harden)
+    control = compile_rows(model, "make test")
+    assert made.report.harden == harden
+    header = made.files["satkd_model.h"]
+    assert f"Hardening: {harden}." in header
+    assert ("int satkd_repair(void);" in header) == (harden is Harden.CORRECT)
+    assert (made.report.context_bytes > control.report.context_bytes) == harden.has_data_checks
+    assert (made.report.constants_crc32 != control.report.constants_crc32) == harden.has_data_checks
+    assert {name: made.files[name] for name in engine.files()} == engine.files()
+
+
+def test_the_most_multiplications_of_a_step_are_stated():
+    def build(builder, given):
+        x = builder.convolution(given, 4, (3, 3), (1, 1), "SAME", "NONE", multiplier=1)
+        return builder.dense(builder.mean(builder.convolution(x, 8, (1, 1), (1, 1), "SAME", "NONE")), 3, "NONE")
+
+    made = compile_rows(row_models.model(build, (1, 8, 6, 4)), "make test")
+    assert f"#define SATKD_STEP_MACS {6 * 4 * 9}\n" in made.files["satkd_model.h"]

@@ -35,6 +35,20 @@ def test_words_come_first_and_there_are_no_gaps():
         found.place("c")
 
 
+def test_spans_are_arrays_side_by_side():
+    found = Constants("t", start=8)
+    found.add("codes_1", np.array([1, 2], np.int8))
+    found.add("numbers_1", np.array([3], np.int32))
+    found.add("codes_2", np.array([4], np.int8))
+    found.add("numbers_2", np.array([-1], np.int32))
+    assert found.span(["numbers_2", "numbers_1"]) == (found.place("numbers_1"), b"\x03\0\0\0\xff\xff\xff\xff")
+    assert found.span(["codes_2"]) == (found.place("codes_2"), b"\x04\0\0\0")
+    assert (found.has_words("numbers_1"), found.has_bytes("numbers_1"), found.has_words("a")) == (True, False, False)
+    assert found.has_bytes("codes_1")
+    with pytest.raises(ValueError, match="other constants lie between numbers_1, codes_1"):
+        found.span(["numbers_1", "codes_1"])
+
+
 def test_entries_of_a_long_schedule_have_two_bytes():
     planned = plan(lower(row_models.model(lambda b, x: b.mean(x), (1, 6, 6, 4))))
     assert arrays.schedule(planned) == bytes(planned.schedule)

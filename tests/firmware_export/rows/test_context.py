@@ -33,6 +33,19 @@ def test_the_layout_does_not_depend_on_the_kernels(laid_out):
     assert not any("scratch" in member.name for member in laid_out.members)
 
 
+def test_checks_of_sums_and_slots(laid_out):
+    assert laid_out.checks("rows_0") == 0
+    checked = Context(laid_out.plan, "c", has_checks=True)
+    sums = [member.name for member in checked.members if member.name.startswith("sums_")]
+    slots = sum(ring.depth for ring in checked.plan.rings)
+    assert checked.bytes == laid_out.bytes + 8 * (len(sums) + slots)
+    start = checked.place("checks").value
+    assert [checked.checks(name).value for name in sums] == [start + 8 * i for i in range(len(sums))]
+    first, second = checked.checks("rows_0"), checked.checks("rows_1")
+    assert first.value == start + 8 * len(sums)
+    assert second.value == first.value + 8 * checked.plan.rings[0].depth
+
+
 def test_a_place_plus_bytes():
     assert Place(8, "here").plus(3) == Place(11, "here + 3u")
     assert Place(8, "here").plus(0) == Place(8, "here")

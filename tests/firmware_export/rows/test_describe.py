@@ -2,7 +2,8 @@
 
 import row_models
 
-from firmware_export.rows import emit
+from firmware_export.common.harden import Harden
+from firmware_export.rows import emit, engine
 from firmware_export.rows.context import Place
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
@@ -33,10 +34,14 @@ def test_convolution():
         "in.row_bytes": 28,
         "in.depth": 3,
         "in.height": 8,
+        "in.before": 0,
+        "in.checks": 0,
         "out.start": "offsetof(satkd_context, rows_1)",
         "out.row_bytes": 12,
         "out.depth": 4,
         "out.height": 4,
+        "out.before": 0,
+        "out.checks": 0,
         "width_in": 6,
         "channels_in": 4,
         "width_out": 3,
@@ -73,6 +78,7 @@ def test_rows_begin_with_the_padding_that_a_layer_reads():
     assert first["kind"] == "SATKD_ENGINE_DEPTHWISE_CONVOLUTION"
     assert (first["in.start"], first["pad_left"]) == ("offsetof(satkd_context, rows_0)", 1)
     assert (second["in.start"], second["pad_left"]) == ("offsetof(satkd_context, rows_0) + 4u", 0)
+    assert (first["in.before"], second["in.before"]) == (0, 4)
 
 
 def test_a_tall_window_is_left_to_the_portable_kernel():
@@ -136,3 +142,40 @@ def test_dense_is_a_convolution_of_one_pixel():
     assert (words["channels_in"], words["channels_out"], words["width_out"]) == (40, 10, 1)
     assert (own["kernel_height"], own["kernel_width"]) == (1, 1)
     assert "outside" not in own
+
+
+def test_checks_cover_constants_rows_and_sums():
+    def build(builder, given):
+        return builder.softmax(builder.mean(builder.convolution(given, 3, (3, 3), (1, 1), "SAME", "RELU")))
+
+    model = row_models.model(build, PLANE, seed=3, quantization=(0.5, 5))
+    image = emit.image(plan(lower(model)), "satkd", Harden.DETECT)
+    convolution, mean, softmax = (layer.words for layer in image.layers)
+    arrays = image.constants.in_order()
+
+    def content(*names):
+        return engine.words(
+            b"".join(arrays[name].astype(arrays[name].dtype.newbyteorder("<")).tobytes() for name in names)
+        )
+
+    for words, names in (
+        (convolution, ("bias_1", "multipliers_1", "shifts_1", "weights_1", "outside_5")),
+        (softmax, ("table_3",)),
+    ):
+        check = (words["constants_check.low"], words["constants_check.high"])
+        assert check == engine.check(content(*names))
+    assert (convolution["numbers.start"], convolution["numbers.words"]) == (convolution["bias"], 6)
+    assert (convolution["codes.start"], convolution["codes.words"]) == (convolution["shifts"], 1 + 27)
+    assert (convolution["border.start"], convolution["border.words"]) == (convolution["outside"], (6 + 2))
+    assert mean["sums_words"] == 3
+    starts = [mean["sums_check"], image.model.words["input.checks"], convolution["out.checks"], mean["out.checks"]]
+    depths = [1, image.model.words["input.depth"], convolution["out.depth"]]
+    first = image.context.place("checks").value
+    assert [start.value for start in starts] == [first + 8 * sum(depths[:i]) for i in range(4)]
+
+
+def test_models_without_checks_name_none():
+    image = _image(lambda b, x: b.convolution(x, 3, (3, 3), (1, 1), "SAME", "RELU"))
+    structures = dict(zip(engine.LAYER, image.layers[0].values, strict=True))
+    checks = ("in.checks", "out.checks", "sums_check", "numbers.words", "codes.words", "constants_check.low")
+    assert all(structures[name] == 0 for name in checks)

@@ -11,9 +11,12 @@ from firmware_export.rows.plan import plan
 
 
 def test_a_structure_ends_with_its_check():
-    structure = emit.Structure(("kind", "lowest", "in.start", "in.depth", "sums", "check"), {"kind": Place(3, "THREE")})
-    assert structure.values == (3, 0, 0, 0, 0, engine.check([3, 0, 0, 0, 0]))
-    assert list(structure.initializers()) == [".kind = THREE,", f".check = {structure.values[-1]}u,"]
+    order = ("kind", "lowest", "in.start", "in.depth", "sums", "check.low", "check.high")
+    structure = emit.Structure(order, {"kind": Place(3, "THREE"), "lowest": -1})
+    low, high = engine.check([3, -1, 0, 0, 0])
+    assert structure.values == (3, -1, 0, 0, 0, low, high)
+    lines = [".kind = THREE,", ".lowest = -1,", f".check = {{.low = {low}u, .high = {high}u}},"]
+    assert list(structure.initializers()) == lines
 
 
 def test_initializers_name_every_word_that_is_not_zero():

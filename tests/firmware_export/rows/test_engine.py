@@ -4,6 +4,8 @@ import re
 
 import pytest
 import row_models
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware_export.rows import engine
 from firmware_export.rows.compile import compile_rows
@@ -42,7 +44,24 @@ def test_the_header_states_version_and_digest():
     assert f'#define SATKD_ENGINE_SHA256 "{engine.digest()}"\n' in engine.files()["satkd_engine.h"], (
         "the engine changed: write the new digest, and a new version if models of the old one do not fit"
     )
-    assert engine.version() == 1
+    assert engine.version() == 2
+
+
+_BITS = st.tuples(st.integers(0, 41), st.integers(0, 31))  # the last two words are the check itself
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=40, max_size=40), _BITS, st.none() | _BITS)
+def test_one_or_two_flipped_bits_are_seen(words, first, second):
+    stored = [*words, *engine.check(words)]
+    for word, bit in {first, second} - {None}:
+        stored[word] ^= 1 << bit
+    assert engine.check(stored[:40]) != tuple(stored[40:])
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=9, max_size=9), st.integers(0, 8), st.integers(1, 2**32 - 1))
+def test_any_change_of_a_word_is_seen(words, place, change):
+    changed = [*words[:place], words[place] ^ change, *words[place + 1 :]]
+    assert engine.check(changed) != engine.check(words)
 
 
 def test_every_export_has_the_same_engine():

@@ -5,14 +5,14 @@ import dataclasses
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.rows import engine, export, naming, verify
+from firmware_export.rows import engine, export, verify
 from firmware_export.rows.compile import compile_rows
 
 
 def test_files_are_compared_and_reported(facts, verified):
     rows = compile_rows(facts.model, facts.command)
     texts, report = export.files(rows, facts, verified)
-    assert set(texts) == {*naming.MODEL_FILES, *naming.GOLDEN_FILES, *engine.files()}
+    assert set(texts) == {f"satkd_{name}" for name in (*engine.MODEL_FILES, *engine.GOLDEN_FILES)} | set(engine.files())
     assert report.compiled_with
     assert dataclasses.asdict(report) == {**dataclasses.asdict(rows.report), "compiled_with": report.compiled_with}
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from int8_graphs import models
 
 import keras_satkd
+from firmware_export.common.harden import Harden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
 
 GRAPHS_A_PROGRAM = 20
 IMAGES = 3
+LEVELS = (Harden.DETECT, Harden.CONTROL, Harden.CORRECT)
 PRETRAINED = Path(keras_satkd.__file__).parent / "pretrained"
 
 
@@ -30,12 +32,13 @@ def _as_given(codes, graph):
 
 
 def _check(folder, batch, images=IMAGES):
-    """All of a batch of models in one program, on codes over their whole range."""
+    """All of a batch of models in one program, on codes over their whole range; levels of hardening take turns."""
     generator = np.random.default_rng(0)
     read = [reader.read(content) for content in batch]
     graphs = [model.graph for model in read]
     codes = [generator.integers(-128, 128, (images, *g.inputs[0].shape[1:])).astype(np.int8) for g in graphs]
-    found = rows_runner.run(folder, read, [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)])
+    inputs = [_as_given(c, g) for c, g in zip(codes, graphs, strict=True)]
+    found = rows_runner.run(folder, read, inputs, levels=LEVELS)
     for model, graph, given_codes, answers in zip(read, graphs, codes, found, strict=True):
         described = [(o.name, o.inputs[0].shape, o.outputs[0].shape) for o in graph.operators]
         assert np.array_equal(answers, _answers(model, given_codes)), described
@@ -61,14 +64,14 @@ def _deep(builder, given):
 def test_unusual_sizes(build, height, tmp_path):
     model = row_models.model(build, (1, height, 3, 2), seed=6, quantization=(1 / 255, -128))
     codes = np.random.default_rng(0).integers(-128, 128, (IMAGES, height, 3, 2)).astype(np.int8)
-    found = rows_runner.run(tmp_path, [model], [_as_given(codes, model.graph)])[0]
-    assert np.array_equal(found, _answers(model, codes))
+    found = rows_runner.run(tmp_path, [model] * 3, [_as_given(codes, model.graph)] * 3, levels=LEVELS)
+    assert all(np.array_equal(level, _answers(model, codes)) for level in found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", tiny_models.KINDS)
 def test_kinds_of_tiny_models(quantized, kind, tmp_path):
-    _check(tmp_path, [quantized(kind)], images=16)
+    _check(tmp_path, [quantized(kind)] * 3, images=16)
 
 
 @pytest.mark.slow
@@ -76,7 +79,7 @@ def test_kinds_of_tiny_models(quantized, kind, tmp_path):
 def test_shipped_students(name, most_bytes, tmp_path):
     content = (PRETRAINED / f"{name}_eurosat_int8.tflite").read_bytes()
     assert compile_rows(reader.read(content), "make test").report.context_bytes <= most_bytes
-    _check(tmp_path, [content], images=4)
+    _check(tmp_path, [content] * 2, images=4)
 
 
 class _Model(bytes):

@@ -18,9 +18,9 @@
 extern "C" {
 #endif
 
-#define SATKD_ENGINE_VERSION 1
+#define SATKD_ENGINE_VERSION 2
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "6f8d4bb92590f74725de6b5bb6b2c0638681fce08a0286142ebad632720a03ea"
+#define SATKD_ENGINE_SHA256 "6b692e7b9e8dea96100e864dd2f5fb67b4b6e42f958c1f4000831c13545cfd39"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -33,7 +33,7 @@ enum {
   SATKD_IN_PROGRESS = 6,   /* no error: a round of scrubbing is not complete */
   SATKD_WRONG_ANSWER = 7,  /* self-test: the outputs differ from those on the host */
   SATKD_WRONG_SIZE = 8,    /* the context has another size than the model and the kernels need */
-  SATKD_UPSET = 9          /* a counter in the context changed between two steps; begin the image again */
+  SATKD_UPSET = 9          /* a counter or, with --harden detect, a row in the context changed; begin the image again */
 };
 
 /* The first two words of a context. The steps done follow as uint16_t: rows of the image, then the steps of each layer. */
@@ -44,11 +44,26 @@ typedef struct satkd_engine_state {
 
 /* The rows of a tensor in the context: row y is in slot y mod depth. */
 typedef struct satkd_engine_rows {
-  uint32_t start;     /* where slot 0 begins, in bytes from the start of the context */
-  uint32_t row_bytes; /* from one slot to the next */
+  uint32_t start;     /* where the first row that is read begins, in bytes from the start of the context */
+  uint32_t row_bytes; /* from one slot to the next, a multiple of 4 */
   uint32_t depth;     /* number of slots */
   uint32_t height;    /* number of rows of the tensor */
+  uint32_t before;    /* padding between the start of a slot and the start of its row, in bytes */
+  uint32_t checks;    /* offset in the context: satkd_engine_check [depth] of the slots; 0 without */
 } satkd_engine_rows;
+
+/* A 64-bit sum of words, each times a number of its own: 3 for the first, 5, 7, and so on. Any change of one word changes it,
+   and so does any change of two bits, of words and sum; from a change of one bit it follows which bit that is. */
+typedef struct satkd_engine_check {
+  uint32_t low;
+  uint32_t high;
+} satkd_engine_check;
+
+/* Constants of a model. */
+typedef struct satkd_engine_span {
+  uint32_t start; /* offset */
+  uint32_t words;
+} satkd_engine_span;
 
 /* A factor as TensorFlow Lite stores it: multiplier / 2^31 * 2^shift. */
 typedef struct satkd_engine_scale {
@@ -106,7 +121,13 @@ typedef struct satkd_engine_layer {
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
   uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256] */
   uint32_t sums;          /* int32_t in the context */
-  uint32_t check;         /* satkd_engine_hash of the words above */
+  uint32_t sums_words;    /* their number, if they have a check */
+  uint32_t sums_check;    /* offset in the context: satkd_engine_check */
+  satkd_engine_span numbers; /* what constants_check covers: int32_t arrays; all 0 without */
+  satkd_engine_span codes;   /* then arrays of bytes, low byte first */
+  satkd_engine_span border;  /* then the row outside, in the same way */
+  satkd_engine_check constants_check;
+  satkd_engine_check check; /* of the words above */
 } satkd_engine_layer;
 
 /* Words of the context that are set when an image begins: rows with padding. */
@@ -132,9 +153,9 @@ typedef struct satkd_engine_model {
   uint32_t input_codes; /* of a row */
   satkd_engine_rows output;
   uint32_t output_codes;
-  uint32_t schedule_check; /* satkd_engine_hash_bytes of the schedule */
-  uint32_t fills_check;
-  uint32_t check; /* satkd_engine_hash of the words above */
+  satkd_engine_check schedule_check; /* of the schedule's bytes, padded with zeros to words, low byte first */
+  satkd_engine_check fills_check;
+  satkd_engine_check check; /* of the words above */
 } satkd_engine_model;
 
 #define SATKD_ENGINE_ROW_OF_IMAGE 0u
@@ -170,6 +191,22 @@ int satkd_engine_verify(const satkd_engine_model *model, uint32_t words_bytes, u
 
 int satkd_engine_scrub_step(const satkd_engine_model *model, uint32_t words_bytes, uint32_t bytes, uint32_t crc,
                             satkd_scrubber *scrubber, uint32_t step_bytes);
+
+/* Repairs every block of a model in which a single bit has flipped: the model's first words, each layer, the fills, the schedule
+   and, of a model with --harden detect or correct, the constants of each layer. SATKD_OK if the model is the exported one then,
+   SATKD_CORRUPT otherwise; what it has written it takes back then. It corrects 8 bits at most.
+
+   It writes with a function of the application, whose name is given when the engine is compiled:
+   -DSATKD_WRITE_WORD=write_word. The function stores `word` at `address`, a multiple of 4, in flash or in RAM:
+     void write_word(const void *address, uint32_t word);
+   Without it nothing is repaired. Do not call this while an image is in progress. */
+int satkd_engine_repair(const satkd_engine_model *model, uint32_t words_bytes, uint32_t bytes, uint32_t crc);
+
+/* satkd_engine_run, again after SATKD_UPSET, and again after SATKD_CORRUPT and satkd_engine_repair: SATKD_ENGINE_RUNS at most. */
+int satkd_engine_run_with_repair(const satkd_engine_model *model, void *context, size_t context_bytes, const void *image,
+                                 int8_t *out, uint32_t words_bytes, uint32_t bytes, uint32_t crc);
+
+#define SATKD_ENGINE_RUNS 3u
 
 /* Functions for applications. */
 

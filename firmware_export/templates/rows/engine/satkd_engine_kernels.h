@@ -1,4 +1,4 @@
-/* What satkd_engine.c and satkd_engine_kernels.c share. */
+/* What the engine's files share. */
 #ifndef SATKD_ENGINE_KERNELS_H
 #define SATKD_ENGINE_KERNELS_H
 
@@ -6,8 +6,8 @@
 
 #include "satkd_engine.h"
 
-typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (47u * 4u)) ? 1 : -1];
-typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (24u * 4u)) ? 1 : -1];
+typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (64u * 4u)) ? 1 : -1];
+typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (31u * 4u)) ? 1 : -1];
 
 /* Places in a model and in a context. */
 
@@ -55,6 +55,14 @@ static inline const int8_t *satkd_find_row(const satkd_window *window, int32_t y
 
 /* A step of a layer whose words are checked. Returns SATKD_OK, or SATKD_CORRUPT for an unknown kind. */
 int satkd_engine_compute(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step);
+
+/* The rows of outputs that a step writes, or parts of them: from `first` to before `end`. */
+typedef struct satkd_engine_written {
+  uint32_t first;
+  uint32_t end;
+} satkd_engine_written;
+
+satkd_engine_written satkd_engine_rows_written(const satkd_engine_layer *layer, uint32_t step);
 
 /* A convolution or dense layer whose has_fast_sums is set, and any other. */
 void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,

@@ -55,17 +55,32 @@ static void satkd_engine_pool(const satkd_engine_model *model, void *context, co
   }
 }
 
-static void satkd_engine_average_by_row(void *context, const satkd_engine_layer *layer, uint32_t step) {
+/* Where a row is in the windows of a layer that takes one row in each step. */
+typedef struct satkd_line {
+  int32_t window;
+  int32_t number; /* in the window */
+  bool is_inside; /* some windows have gaps between them, or rows below the last one */
+  bool is_last;
+} satkd_line;
+
+static satkd_line satkd_find_line(const satkd_engine_layer *layer, uint32_t step) {
   const int32_t padded = (int32_t)step + layer->pad_top;
-  const int32_t window = padded / layer->stride_height;
-  const int32_t line = padded % layer->stride_height;
+  satkd_line line;
+  line.window = padded / layer->stride_height;
+  line.number = padded % layer->stride_height;
+  line.is_inside = (line.window < (int32_t)layer->out.height) && (line.number < layer->kernel_height);
+  line.is_last = line.is_inside && ((line.number == (layer->kernel_height - 1)) || ((step + 1u) == layer->in.height));
+  return line;
+}
+
+static void satkd_engine_average_by_row(void *context, const satkd_engine_layer *layer, uint32_t step) {
+  const satkd_line line = satkd_find_line(layer, step);
   int32_t *sums = satkd_engine_words(context, layer->sums);
-  if ((window < (int32_t)layer->out.height) && (line < layer->kernel_height)) {
-    const bool is_last = (line == (layer->kernel_height - 1)) || ((step + 1u) == layer->in.height);
-    satkd_sum_row(layer, satkd_engine_slot(context, &layer->in, step), sums, (line == 0) || (step == 0u));
-    if (is_last) {
-      const int32_t rows = (((int32_t)step < line) ? (int32_t)step : line) + 1;
-      satkd_average_row(layer, sums, rows, satkd_engine_slot(context, &layer->out, (uint32_t)window));
+  if (line.is_inside) {
+    satkd_sum_row(layer, satkd_engine_slot(context, &layer->in, step), sums, (line.number == 0) || (step == 0u));
+    if (line.is_last) {
+      const int32_t rows = (((int32_t)step < line.number) ? (int32_t)step : line.number) + 1;
+      satkd_average_row(layer, sums, rows, satkd_engine_slot(context, &layer->out, (uint32_t)line.window));
     }
   }
 }
@@ -126,4 +141,24 @@ int satkd_engine_compute(const satkd_engine_model *model, void *context, const s
       break;
   }
   return status;
+}
+
+satkd_engine_written satkd_engine_rows_written(const satkd_engine_layer *layer, uint32_t step) {
+  satkd_engine_written written = {step, step + 1u};
+  if (layer->kind == (uint32_t)SATKD_ENGINE_MEAN) {
+    written.first = 0;
+    written.end = (step + 1u) / layer->in.height; /* 1 after the last step */
+  } else if (layer->kind == (uint32_t)SATKD_ENGINE_AVERAGE_POOL_BY_ROW) {
+    const satkd_line line = satkd_find_line(layer, step);
+    written.first = (uint32_t)line.window;
+    written.end = written.first + (line.is_last ? 1u : 0u);
+  } else if (layer->kind == (uint32_t)SATKD_ENGINE_RESHAPE) {
+    const uint32_t count_in = (uint32_t)layer->width_in * (uint32_t)layer->channels_in;
+    const uint32_t count_out = (uint32_t)layer->width_out * (uint32_t)layer->channels_out;
+    written.first = (step * count_in) / count_out;
+    written.end = ((((step + 1u) * count_in) - 1u) / count_out) + 1u;
+  } else {
+    /* a row in each step */
+  }
+  return written;
 }

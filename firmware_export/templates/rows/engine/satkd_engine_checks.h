@@ -1,0 +1,76 @@
+/* Checks of a model and of a context, for satkd_engine.c and satkd_engine_repair.c. */
+#ifndef SATKD_ENGINE_CHECKS_H
+#define SATKD_ENGINE_CHECKS_H
+
+#include <stdbool.h>
+
+#include "satkd_engine_kernels.h"
+
+/* The watchdog: if this macro is the name of a function without arguments, the engine calls it before every step of a layer,
+   for every layer that it checks, and every 4,096 bytes of a CRC. A name and no pointer, because a pointer in RAM may be upset. */
+#ifdef SATKD_WATCHDOG
+void SATKD_WATCHDOG(void);
+#endif
+
+static inline void satkd_engine_feed_watchdog(void) {
+#ifdef SATKD_WATCHDOG
+  SATKD_WATCHDOG();
+#endif
+}
+
+/* The number by which the first word of a sum is multiplied. 1 is that of the sum's own bits. */
+#define SATKD_ENGINE_FIRST_FACTOR 3u
+
+static inline const satkd_engine_layer *satkd_engine_layers(const satkd_engine_model *model) {
+  return (const satkd_engine_layer *)(const void *)satkd_engine_constant(model, (uint32_t)sizeof(*model));
+}
+
+static inline const satkd_engine_fill *satkd_engine_fills(const satkd_engine_model *model) {
+  return (const satkd_engine_fill *)(const void *)&satkd_engine_layers(model)[model->layers];
+}
+
+/* The schedule as words. */
+static inline satkd_engine_span satkd_engine_schedule(const satkd_engine_model *model) {
+  satkd_engine_span span;
+  span.start = model->schedule;
+  span.words = ((model->schedule_steps * model->schedule_bytes) + 3u) / 4u;
+  return span;
+}
+
+/* Of constants: `numbers` as they are, `codes` and `border` with the low byte first. */
+uint64_t satkd_engine_sum(const satkd_engine_model *model, satkd_engine_span numbers, satkd_engine_span codes,
+                          satkd_engine_span border);
+
+/* Whether the processor has the high byte of a word first. */
+bool satkd_engine_is_big_endian(void);
+uint32_t satkd_engine_with_other_byte_order(uint32_t word);
+
+/* The first words of a model. */
+bool satkd_engine_is_model(const satkd_engine_model *model);
+
+/* The words of a layer. */
+bool satkd_engine_is_layer(const satkd_engine_layer *layer);
+
+/* The model but for its weights and tables; its first words are checked already. */
+bool satkd_engine_is_intact(const satkd_engine_model *model);
+
+/* What follows does nothing, successfully, for a model without these checks. */
+
+/* The weights and tables of a layer. */
+bool satkd_engine_are_constants_intact(const satkd_engine_model *model, const satkd_engine_layer *layer);
+
+/* One slot of rows: computes its check, or compares. */
+void satkd_engine_seal_slot(void *context, const satkd_engine_rows *rows, uint32_t row);
+bool satkd_engine_is_slot_intact(void *context, const satkd_engine_rows *rows, uint32_t row);
+
+/* All slots. */
+void satkd_engine_seal_rings(const satkd_engine_model *model, void *context);
+bool satkd_engine_are_rings_intact(const satkd_engine_model *model, void *context);
+
+/* Before a step, what it writes over; and after it, what it has written. Every flip of a row is found: whatever a layer has read
+   stays in its slot until it is written over, or to the end. Constants are checked before a layer's first step and after its
+   last. Both return SATKD_OK, SATKD_UPSET or SATKD_CORRUPT. */
+int satkd_engine_open_step(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step);
+int satkd_engine_close_step(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step);
+
+#endif /* SATKD_ENGINE_CHECKS_H */
