@@ -8,7 +8,7 @@ from firmware_export.common.c_text import as_comment, c_string, hex_lines, names
 from firmware_export.common.templating import render_template
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.tflite.graph import Tensor
-from firmware_export.tflite.tflm_operators import resolver_method
+from firmware_export.tflite.tflm_operators import int8_operators, resolver_method
 
 
 def render(facts: ModelFacts) -> dict[str, str]:
@@ -52,7 +52,8 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "arena_bytes_with_margin": facts.arena.bytes_with_margin,
         "class_names": [c_string(name) for name in facts.class_names],
         "namespace": namespace(facts.symbol),
-        "methods": [resolver_method(name) for name in graph.operator_names],
+        "methods": [(resolver_method(name), name) for name in graph.operator_names],
+        "int8_operators": int8_operators(graph.operators),
         "lines": hex_lines(facts.model.content),
     }
 

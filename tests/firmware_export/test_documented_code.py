@@ -61,7 +61,7 @@ def compile_cpp(text, folder, tflm, tmp_path):
     # The declarations are the application's, as in a header of its own.
     (tmp_path / "theirs.h").write_text(THEIRS)
     (tmp_path / "snippet.cc").write_text(text)
-    includes = ["-I", str(folder), "-I", str(tflm), "-include", str(tmp_path / "theirs.h")]
+    includes = ["-I", str(folder), "-isystem", str(tflm), "-include", str(tmp_path / "theirs.h")]
     compile_program(name, [*includes, "-c", str(tmp_path / "snippet.cc")], str(tmp_path / "snippet.o"))
 
 
