@@ -4,14 +4,16 @@ Requires the Debian or Ubuntu packages `gcc-arm-none-eabi` and `qemu-system-arm`
 the linker script and the calls to the emulator (semihosting) are in `templates/emulator`.
 """
 
+import dataclasses
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.board import check_programs
+from firmware_export.board.check_programs import Program
 from firmware_export.common import files
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError, unknown_name
@@ -63,7 +65,7 @@ MACHINES: Mapping[str, str] = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-
 """Emulated boards: QEMU's name of an Arm evaluation board -> its core."""
 
 
-def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> Path:
+def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM, main: str | None = None) -> Path:
     """Cross-compile a folder's model, integrity checks and golden vectors with a program that checks them.
 
     For the row engine, the program also runs the model: its outputs for the golden vectors must equal those of
@@ -74,6 +76,7 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> P
         core: one of `CORES`.
         out: the ELF file to write, atomically.
         engine: one of `check_programs.engines(folder)`.
+        main: the template of another program than the checking one.
 
     Returns:
         `out`.
@@ -85,22 +88,44 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM) -> P
     if core not in CORES:
         raise unknown_name("core", core, CORES)
     program = check_programs.find(folder, engine)
-    context = {"core": core, **vars(CORES[core]), **program.names}
     with tempfile.TemporaryDirectory() as name:
-        support = Path(name)
-        for text in (program.main, *_SUPPORT):
-            files.write_text(support / text, render_template(f"emulator/{text}", context))
-        sources = [folder / source for source in program.sources]
-        sources += [support / program.main, support / "startup.cc"]
-        objects = [support / f"{i}.o" for i, _ in enumerate(sources)]
-        for source, made in zip(sources, objects, strict=True):
-            compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
-            command = [_tool(compiler), *CORES[core].flags, *flags, _OWN_LOOPS, "-I", str(folder), "-I", str(support)]
-            _compile([*command, "-c", str(source), "-o", str(made)], folder, core)
-        command = [_tool(COMPILER), *CORES[core].flags, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
-        command += [*map(str, objects), "-lgcc"]
-        files.write_with(out, lambda elf: _compile([*command, "-o", str(elf)], folder, core))
+        link(folder, dataclasses.replace(program, main=main or program.main), core, out, Path(name))
     return out
+
+
+def link(folder: Path, program: Program, core: str, out: Path, objects: Path, *, options: Sequence[str] = ()) -> None:
+    """Cross-compile and link a program with its startup code.
+
+    Args:
+        folder: contains the program's sources and headers.
+        program: what to compile.
+        core: one of `CORES`.
+        out: the ELF file to write, atomically.
+        objects: an existing folder for intermediate files.
+        options: additional options for every source file.
+
+    Raises:
+        UserError: the cross-compiler is missing, the text does not compile without warnings, or the program is too
+            large for the emulated memory.
+    """
+    context = {"core": core, **vars(CORES[core]), **program.names}
+    for text in (program.main, *_SUPPORT):
+        files.write_text(objects / text, render_template(f"emulator/{text}", context))
+    sources = [*(folder / source for source in program.sources), objects / program.main, objects / "startup.cc"]
+    compiled = [objects / f"{source.name}.o" for source in sources]
+    for source, made in zip(sources, compiled, strict=True):
+        compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
+        command = [_tool(compiler), *CORES[core].flags, *flags, _OWN_LOOPS, *options]
+        command += ["-I", str(folder), "-I", str(objects), "-c", str(source), "-o", str(made)]
+        _compile(command, folder, core)
+    command = [_tool(COMPILER), *CORES[core].flags, *_LINK_FLAGS, "-T", str(objects / "memory.ld")]
+    command += [*map(str, compiled), "-lgcc"]
+    files.write_with(out, lambda elf: _compile([*command, "-o", str(elf)], folder, core))
+
+
+def c_flags(core: str) -> str:
+    """The compiler flags that `link` uses for C, without those that choose warnings."""
+    return " ".join(flag for flag in (*CORES[core].flags, *C_FLAGS, _OWN_LOOPS) if not flag.startswith("-W"))
 
 
 def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instructions: bool = False) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from firmware_export.board import fitting
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
+from firmware_export.bounds import header as bounds_header
+from firmware_export.bounds.measure import Bounds, measure, not_measured
 from firmware_export.common import defaults, files
 from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.engine import Engine
@@ -43,6 +45,8 @@ class Settings:
     """The engines to write files for."""
     engine_prefix: str = defaults.ENGINE_PREFIX
     """Prefix of the row engine's names and files."""
+    measures_bounds: bool = True
+    """Measure the row engine's stack and instructions in an emulator, if its tools are installed."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,15 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     facts, rows = _facts(verified, settings), _compile_rows(verified.model, settings)
     progress(Stage.COMPILE, 0, 1)
     texts: dict[str, str] = {}
-    compiled_with, rows_report = None, None
+    compiled_with, rows_report, bounds = None, None, None
     if settings.engine.has_tflm:
         texts |= model_data.render(facts) | integrity.render(facts, verified.golden)
         texts |= classifier.render(facts, verified.abstention)
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
     if rows is not None and settings.engine.has_rows:
         row_texts, rows_report = row_engine.files(rows, facts, verified)
-        texts |= row_texts
+        bounds = _bounds(row_texts, settings)
+        texts |= row_texts | bounds_header.render(bounds, facts, settings.engine_prefix)
     texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
     progress(Stage.COMPILE, 1, 1)
     parts = _check_parts(verified, settings, rows)
@@ -99,10 +104,18 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     metadata = build_systems.render(settings.formats, library)
     contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": verified.model.content}
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
-    done = report.make(facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report)
+    done = report.make(
+        facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
+    )
     contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
     return Rendered(contents, done)
+
+
+def _bounds(texts: Mapping[str, str], settings: Settings) -> Bounds:
+    if not settings.measures_bounds:
+        return not_measured("the export was told not to")
+    return measure(texts, settings.engine_prefix)
 
 
 def _monitor_prefix(settings: Settings) -> str:

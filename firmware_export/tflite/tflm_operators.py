@@ -58,8 +58,8 @@ _INT8_REGISTRATIONS = MappingProxyType(
         "SOFTMAX": 1,
     }
 )
-"""Operators with a function `Register_…_INT8` in the headers that the resolver includes, since October 2022, and how many
-of their first inputs must be int8. Those of PAD and TRANSPOSE are in headers that a second kernel's header excludes."""
+"""How many of their first inputs must be int8, for operators with a function `Register_…_INT8` in the headers that the
+resolver has included since October 2022. Those of PAD and TRANSPOSE are in headers whose names clash."""
 
 
 def int8_operators(operators: Iterable[Operator]) -> tuple[str, ...]:

@@ -92,7 +92,9 @@ def _check_classifier(folder):
     _stand_in(tflm / "tensorflow/lite/schema/schema_generated.h")
     shutil.copy(TFLM / "tflm_interface.h", tflm)
     (folder / "checks.cc").write_text(CHECKS)
-    compile_program(cxx, ["-I", str(folder), "-isystem", str(tflm), *map(str, sorted(folder.glob("*.cc")))], str(folder / "checks"))
+    compile_program(
+        cxx, ["-I", str(folder), "-isystem", str(tflm), *map(str, sorted(folder.glob("*.cc")))], str(folder / "checks")
+    )
     done = subprocess.run([folder / "checks"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
