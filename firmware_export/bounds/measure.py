@@ -99,11 +99,11 @@ def _measure(folder: Path, names: tuple[str, ...], prefix: str) -> Bounds:
     emulator.link(folder, program, _CORE, elf, objects, options=["-fstack-usage"])
     calls = stack.read_calls(_output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)))
     frames = stack.read_frames(path.read_text() for path in objects.glob("*.su"))
+    bytes_ = {name: stack.deepest(f"{prefix}_{name}", calls, frames) for name in _FUNCTIONS}
     printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=_SECONDS)
     if emulator.has_failed(printed):
         raise RuntimeError("the row engine differs from TensorFlow Lite Micro on the emulated core")
     counts = {name: tuple(map(int, values)) for name, *values in map(str.split, printed.splitlines())}
-    bytes_ = {name: stack.deepest(f"{prefix}_{name}", calls, frames) for name in _FUNCTIONS}
     if counts.pop("stack")[0] > frames["main"] + frames["Run"] + max(bytes_.values()):
         raise RuntimeError("the emulated calls used more stack than the compiler's frame sizes allow")
     return Bounds(
