@@ -95,6 +95,10 @@ class Arguments:
     """Measure the row engine's stack and instructions on an emulated Cortex-M4 and write them into a header. Needs
     arm-none-eabi-gcc and qemu-system-arm; without them, the header says why it has none."""
 
+    evidence: bool = False
+    """Also write evidence/: what the export proves, by topics that flight software is asked for (ECSS, EASA). It claims
+    no certification. python -m firmware_export.evidence DIR writes it again, such as after an upset campaign."""
+
     force: bool = False
     """Also overwrite files of these names that no export has written."""
 
@@ -148,6 +152,7 @@ def work() -> None:
                 engine=Engine(arguments.engine),
                 engine_prefix=arguments.engine_prefix,
                 measures_bounds=arguments.bounds,
+                has_evidence=arguments.evidence,
             ),
             name=arguments.model.name,
             expect_unit_input=arguments.model.suffix in _KERAS_SUFFIXES,

@@ -84,7 +84,9 @@ def _scratch_bytes(operator: Operator) -> int:
         case "CONV_2D":  # four windows in 8 bits, each a multiple of 16 bytes; or two in 16 bits
             weights = operator.given(1)
             return 4 * _aligned(weights.size // weights.shape[0])
-        case "DEPTHWISE_CONV_2D":  # windows of all channels in 16 bits; or four of 124 channels; or an unfolded convolution
+        case (
+            "DEPTHWISE_CONV_2D"
+        ):  # windows of all channels in 16 bits; or four of 124 channels; or an unfolded convolution
             weights = operator.given(1)
             window = weights.size // weights.shape[-1]
             return max(2 * weights.size, 4 * 124 * window, 4 * _aligned(window) + weights.size)

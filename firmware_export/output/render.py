@@ -13,6 +13,7 @@ from firmware_export.common.c_text import check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.drift import header
+from firmware_export.evidence import pack
 from firmware_export.facts import ModelFacts, check_class_names
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
@@ -47,6 +48,8 @@ class Settings:
     """Prefix of the row engine's names and files."""
     measures_bounds: bool = True
     """Measure the row engine's stack and instructions in an emulator, if its tools are installed."""
+    has_evidence: bool = False
+    """Also write the evidence pack."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,15 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     library = build_systems.library(facts, texts, settings.engine_prefix)
     metadata = build_systems.render(settings.formats, library)
     contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": verified.model.content}
-    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
+    evidence = pack.FILES if settings.has_evidence else ()
+    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *evidence, *contents}))
     done = report.make(
         facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
     )
     contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
+    if settings.has_evidence:
+        contents |= pack.render({name: _bytes(content) for name, content in contents.items()})
     return Rendered(contents, done)
 
 
@@ -116,6 +122,10 @@ def _bounds(texts: Mapping[str, str], settings: Settings) -> Bounds:
     if not settings.measures_bounds:
         return not_measured("the export was told not to")
     return measure(texts, settings.engine_prefix)
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def _monitor_prefix(settings: Settings) -> str:
