@@ -97,7 +97,8 @@ def write(folder: Path) -> tuple[Path, ...]:
     campaign = next((folder / place for place in _UPSETS_PLACES if (folder / place).is_file()), None)
     report["files"] = sorted({*report["files"], *FILES})  # so that the next export replaces or removes them
     contents[EXPORT] = files.as_json(report).encode()
-    texts = {EXPORT: contents[EXPORT].decode(), **render(contents, campaign and campaign.read_bytes())}
+    upsets = None if campaign is None else campaign.read_bytes()
+    texts = {EXPORT: contents[EXPORT].decode(), **render(contents, upsets)}
     for name, text in texts.items():
         files.write_text(folder / name, text)
     return tuple(folder / name for name in FILES)

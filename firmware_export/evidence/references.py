@@ -9,9 +9,9 @@ from dataclasses import dataclass
 BASIS = (
     "Clause numbers were compared with public texts that quote the standards, not with the standards: AdaCore's "
     'booklet "AdaCore Technologies for Space Systems Software" for ECSS-E-ST-40C Rev.1 and ECSS-Q-ST-80C Rev.2, '
-    "published compliance matrices for clauses 5.3.8 and 5.8.3.12, and published lists of objectives for EASA's concept paper. "
-    "Compare them with the issues that your project applies. ECSS-E-HB-40-02A is cited by topic, because no text of "
-    "its clauses was available."
+    "published compliance matrices for clauses 5.3.8 and 5.8.3.12, and published lists of objectives for EASA's "
+    "concept paper. Compare them with the issues that your project applies. ECSS-E-HB-40-02A is cited by topic, "
+    "because no text of its clauses was available."
 )
 
 _E40 = "ECSS-E-ST-40C Rev.1"

@@ -12,7 +12,7 @@ from markdown_text import ROOT, fences, text
 
 from firmware_export.tflm import read_back
 
-PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/drift.md")
+PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/engine_api.md", "docs/drift.md")
 SNIPPETS = [
     pytest.param(fence, id=f"{page}-{number}")
     for page in PAGES
