@@ -19,6 +19,7 @@ COMMANDS = (
     "keras_satkd.ship",
     "firmware_export",
     "firmware_export.run",
+    "firmware_export.evidence",
 )
 """Modules that `python -m` runs, in the order of a project's life."""
 

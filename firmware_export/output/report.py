@@ -147,7 +147,7 @@ def make(
     files: Sequence[str],
     parts: Sequence[PartNeeds],
     rows: CheckedRowsReport | None,
-    bounds: Bounds | None,
+    bounds: Bounds | None = None,
 ) -> ExportReport:
     """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph

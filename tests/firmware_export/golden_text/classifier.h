@@ -73,7 +73,7 @@ class Classifier {
   //   kick_watchdog: called before every operator; may be null. The slowest operator must finish between two kicks.
   //   It is called through TensorFlow Lite Micro's profiler, which builds with TF_LITE_STRIP_ERROR_STRINGS lack: make
   //   BUILD_TYPE=release lacks it, BUILD_TYPE=release_with_logs has it.
-  //   model: the array, or a copy of it, aligned to 16: alignas(16) uint8_t copy[kModelBytes]. Must outlive the classifier.
+  //   model: the array, or a copy of it that is aligned to 16 and outlives the classifier.
   [[nodiscard]] ClassifierStatus Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)() = nullptr,
                                       const uint8_t* model = g_student_model_data);
 
