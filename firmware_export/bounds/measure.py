@@ -26,7 +26,7 @@ _INSTRUCTIONS_A_TICK = 40
 _FUNCTIONS = ("begin", "push_row", "finish", "run", "verify", "scrub_step", "self_test")
 _TOOLS = (emulator.C_COMPILER, emulator.COMPILER, emulator.EMULATOR, "arm-none-eabi-objdump")
 _IMAGES = 2
-_SECONDS = 20
+_SECONDS = 60
 
 
 @dataclass(frozen=True)
