@@ -87,7 +87,7 @@ def test_a_function_that_does_not_exist_is_seen(folder, tflm_interface, tmp_path
     with pytest.raises(pytest.fail.Exception, match="ClassifyAll"):
         compile_cpp(fence.text.replace("Classify(", "ClassifyAll("), folder, tflm_interface, tmp_path)
     if shutil.which("gcc"):
-        (fence,) = [snippet.values[0] for snippet in SNIPPETS if "satkd_begin" in snippet.values[0].text]
+        fence, *_ = [snippet.values[0] for snippet in SNIPPETS if "satkd_begin" in snippet.values[0].text]
         assert "satkd_start" in compile_c(fence.text.replace("satkd_begin", "satkd_start"), folder, tmp_path)
 
 
