@@ -32,7 +32,7 @@ def render(bounds: Bounds, facts: ModelFacts, prefix: str) -> dict[str, str]:
         "macros": prefix.upper(),
         "core": bounds.core.upper().replace("-", "_"),
         "scrub_bytes": SCRUB_BYTES,
-        "stack": max((size for name, size in bounds.stack_bytes.items() if name != "self_test"), default=0),
+        "stack": max((size for name, size in (bounds.stack_bytes or {}).items() if name != "self_test"), default=0),
         "reason": _wrapped(bounds.reason or "").replace("*/", "* /"),
         "flags": _wrapped(bounds.flags or ""),
     }

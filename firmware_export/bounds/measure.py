@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.board import emulator
@@ -43,7 +43,7 @@ class Bounds:
 
     core: str
     reason: str | None = None
-    """Why nothing was measured; the other values are then None or empty."""
+    """Why nothing was measured; the other values are then None."""
     machine: str | None = None
     compiler: str | None = None
     """The first line of its `--version`."""
@@ -52,10 +52,10 @@ class Bounds:
     """The first line of its `--version`."""
     images: int | None = None
     """The number of golden vectors that were run."""
-    stack_bytes: dict[str, int] = field(default_factory=dict)
+    stack_bytes: dict[str, int] | None = None
     """The deepest chain of calls from each function, by the compiler's frame sizes. Frames of the caller and of
     interrupts come on top."""
-    instructions: dict[str, Instructions] = field(default_factory=dict)
+    instructions: dict[str, Instructions] | None = None
     """`image` is the sum of all calls for one image: `begin`, `push_row` of every row, `finish`."""
 
 

@@ -67,7 +67,7 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
 
 
 def _bounds(bounds: Bounds) -> str:
-    if bounds.reason is not None:
+    if bounds.stack_bytes is None or bounds.instructions is None:
         return f"not measured: {bounds.reason}"
     stack, instructions = max(bounds.stack_bytes.values()), bounds.instructions
     return (
