@@ -20,6 +20,7 @@ COMMANDS = (
     "firmware_export",
     "firmware_export.run",
     "firmware_export.upsets",
+    "firmware_export.evidence",
 )
 """Modules that `python -m` runs, in the order of a project's life."""
 

@@ -37,8 +37,8 @@ python_maximum_signature_line_length = 100
 
 _PAGES = (
     *("results", "distillation_study", "method", "your_data", "teachers", "camera", "drift", "gpu", "speed"),
-    *("public_models", "build_systems", "board", "row_engine", "upsets", "files", "cli", "api", "troubleshooting"),
-    *("architecture", "release"),
+    *("public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
+    *("troubleshooting", "architecture", "release"),
 )
 # Our "Returns" are sentences: words before a colon are no type to link to. Fields are listed once.
 _SECTIONS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False, napoleon_attr_annotations=False)

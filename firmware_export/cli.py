@@ -18,7 +18,6 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 
 if TYPE_CHECKING:
-    from firmware_export.output.report import ExportReport
     from firmware_export.verify.verify import Progress
 
 
@@ -99,6 +98,14 @@ class Arguments:
     trust_model: bool = False
     """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
 
+    bounds: bool = True
+    """Measure the row engine's stack and instructions on an emulated Cortex-M4 and write them into a header. Needs
+    arm-none-eabi-gcc and qemu-system-arm; without them, the header says why it has none."""
+
+    evidence: bool = False
+    """Also write evidence/: what the export proves, by topics that flight software is asked for (ECSS, EASA). It claims
+    no certification. python -m firmware_export.evidence DIR writes it again, such as after an upset campaign."""
+
     force: bool = False
     """Also overwrite files of these names that no export has written."""
 
@@ -120,7 +127,7 @@ def work() -> None:
     from firmware_export.board import targets
     from firmware_export.common.engine import Engine
     from firmware_export.common.harden import Harden
-    from firmware_export.output import build_systems
+    from firmware_export.output import build_systems, summary
     from firmware_export.output.render import Settings
     from firmware_export.verify.verify import Evidence
 
@@ -154,6 +161,8 @@ def work() -> None:
                 engine=Engine(arguments.engine),
                 engine_prefix=arguments.engine_prefix,
                 harden=Harden(arguments.harden),
+                measures_bounds=arguments.bounds,
+                has_evidence=arguments.evidence,
             ),
             name=arguments.model.name,
             expect_unit_input=given.is_keras,
@@ -161,7 +170,7 @@ def work() -> None:
             force=arguments.force,
             progress=progress,
         )
-    _print(report, arguments.out)
+    summary.show(report, arguments.out)
 
 
 def _check_names_are_used(arguments: Arguments) -> None:
@@ -210,57 +219,3 @@ def progress_bars() -> "Iterator[Progress]":
     with Bars(transient=True, console=console, disable=not is_shown) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
         yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
-
-
-def _print(report: "ExportReport", out: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None)
-    table.add_column()
-    table.add_column(overflow="fold")
-    for label, text in _rows(report):
-        table.add_row(label, text)
-    console = Console(highlight=False)
-    console.print(f"{out}: {', '.join(report.files)}", markup=False, soft_wrap=True)
-    console.print(table)
-    for change in report.changes:
-        console.print(f"changed: {change}", markup=False)
-    if not report.has_unit_input:
-        console.print(
-            f"warning: input scale {report.input_scale:.9g}, zero point {report.input_zero_point}: not pixel / 255, so "
-            "firmware must quantize its input itself",
-            markup=False,
-        )
-
-
-def _rows(report: "ExportReport") -> list[tuple[str, str]]:
-    differing = sum(tensor.differing for tensor in report.kernel_parity)
-    kind = "real" if report.images_are_real else "GENERATED (no --images)"
-    rows = [
-        ("flash, model", f"{report.flash_bytes:,} bytes"),
-        ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
-        ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
-        (
-            "fits",
-            ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
-        ),
-        ("answers", report.unsure.reason),
-        ("drift", report.drift.reason),
-        ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
-        ("verified on", f"{report.verified_images} images, {kind}"),
-        ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
-    ]
-    if report.keras_parity is not None:
-        parity = report.keras_parity
-        count = f"{parity.differing} of {parity.elements} outputs differ"
-        rows.append(("Keras model", f"{count}, {parity.beyond_one_step} by more than one step"))
-    if report.rows is not None:
-        needed, flash = report.rows.context_bytes, report.rows.constants_bytes
-        scratch = report.rows.scratch_bytes
-        memory = f"{needed:,} bytes of RAM ({needed + scratch['dsp']:,} on M4, M7; {needed + scratch['mve']:,} on M55)"
-        rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
-    compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
-    rows.append(("compiled with", compiled_with or "no compiler found: only the files' text was read back"))
-    rows.append(("SHA-256", report.sha256))
-    return rows

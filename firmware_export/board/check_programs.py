@@ -25,7 +25,7 @@ class Program:
     """Headers of the folder that the sources include."""
     main: str
     """The template of the checking program."""
-    names: Mapping[str, str]
+    names: Mapping[str, str | int]
     """The variables of that template."""
 
 

@@ -4,6 +4,7 @@ Requires the Debian or Ubuntu packages `gcc-arm-none-eabi` and `qemu-system-arm`
 the linker script and the calls to the emulator (semihosting) are in `templates/emulator`.
 """
 
+import dataclasses
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.board import check_programs
+from firmware_export.board.check_programs import Program
 from firmware_export.common import files
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError, unknown_name
@@ -86,23 +88,44 @@ def build(folder: Path, core: str, out: Path, engine: Engine = Engine.TFLM, main
     if core not in CORES:
         raise unknown_name("core", core, CORES)
     program = check_programs.find(folder, engine)
-    main = main or program.main
-    context = {"core": core, **vars(CORES[core]), **program.names}
     with tempfile.TemporaryDirectory() as name:
-        support = Path(name)
-        for text in (main, *_SUPPORT):
-            files.write_text(support / text, render_template(f"emulator/{text}", context))
-        sources = [folder / source for source in program.sources]
-        sources += [support / main, support / "startup.cc"]
-        objects = [support / f"{i}.o" for i, _ in enumerate(sources)]
-        for source, made in zip(sources, objects, strict=True):
-            compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
-            command = [_tool(compiler), *CORES[core].flags, *flags, _OWN_LOOPS, "-I", str(folder), "-I", str(support)]
-            _compile([*command, "-c", str(source), "-o", str(made)], folder, core)
-        command = [_tool(COMPILER), *CORES[core].flags, *_LINK_FLAGS, "-T", str(support / "memory.ld")]
-        command += [*map(str, objects), "-lgcc"]
-        files.write_with(out, lambda elf: _compile([*command, "-o", str(elf)], folder, core))
+        link(folder, dataclasses.replace(program, main=main or program.main), core, out, Path(name))
     return out
+
+
+def link(folder: Path, program: Program, core: str, out: Path, objects: Path, *, options: Sequence[str] = ()) -> None:
+    """Cross-compile and link a program with its startup code.
+
+    Args:
+        folder: contains the program's sources and headers.
+        program: what to compile.
+        core: one of `CORES`.
+        out: the ELF file to write, atomically.
+        objects: an existing folder for intermediate files.
+        options: additional options for every source file.
+
+    Raises:
+        UserError: the cross-compiler is missing, the text does not compile without warnings, or the program is too
+            large for the emulated memory.
+    """
+    context = {"core": core, **vars(CORES[core]), **program.names}
+    for text in (program.main, *_SUPPORT):
+        files.write_text(objects / text, render_template(f"emulator/{text}", context))
+    sources = [*(folder / source for source in program.sources), objects / program.main, objects / "startup.cc"]
+    compiled = [objects / f"{source.name}.o" for source in sources]
+    for source, made in zip(sources, compiled, strict=True):
+        compiler, flags = (C_COMPILER, C_FLAGS) if source.suffix == ".c" else (COMPILER, FLAGS)
+        command = [_tool(compiler), *CORES[core].flags, *flags, _OWN_LOOPS, *options]
+        command += ["-I", str(folder), "-I", str(objects), "-c", str(source), "-o", str(made)]
+        _compile(command, folder, core)
+    command = [_tool(COMPILER), *CORES[core].flags, *_LINK_FLAGS, "-T", str(objects / "memory.ld")]
+    command += [*map(str, compiled), "-lgcc"]
+    files.write_with(out, lambda elf: _compile([*command, "-o", str(elf)], folder, core))
+
+
+def c_flags(core: str) -> str:
+    """The compiler flags that `link` uses for C, without those that choose warnings."""
+    return " ".join(flag for flag in (*CORES[core].flags, *C_FLAGS, _OWN_LOOPS) if not flag.startswith("-W"))
 
 
 def run(elf: Path, machine: str, *, timeout_seconds: float = 120.0, counts_instructions: bool = False) -> str:

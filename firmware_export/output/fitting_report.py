@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from firmware_export.bounds.measure import SCRUB_BYTES
 from firmware_export.common.templating import render_template
 from firmware_export.output.report import AbstentionReport, CurvePoint, ExportReport
 from firmware_export.verify.keras_parity import KerasParity
@@ -20,6 +21,7 @@ def render(report: ExportReport) -> str:
         "kernel_result": _kernel_result(report.kernel_parity),
         "keras_result": _keras_result(report.keras_parity),
         "curve": _curve(report.unsure),
+        "scrub_bytes": SCRUB_BYTES,
         "monitor_prefix": (report.drift.file or "").removesuffix("_monitor.h"),
     }
     return render_template(FILE, context)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from firmware_export.board import fitting
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
+from firmware_export.bounds import header as bounds_header
+from firmware_export.bounds.measure import Bounds, measure, not_measured
 from firmware_export.common import defaults, files
 from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.common.harden import Harden
 from firmware_export.drift import header
+from firmware_export.evidence import pack
 from firmware_export.facts import ModelFacts, check_class_names
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
@@ -45,6 +48,10 @@ class Settings:
     """Prefix of the row engine's names and files."""
     harden: Harden = Harden.CONTROL
     """What the row engine checks while it runs."""
+    measures_bounds: bool = True
+    """Measure the row engine's stack and instructions in an emulator, if its tools are installed."""
+    has_evidence: bool = False
+    """Also write the evidence pack."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     facts, rows = _facts(verified, settings), _compile_rows(verified.model, settings)
     progress(Stage.COMPILE, 0, 1)
     texts: dict[str, str] = {}
-    compiled_with, rows_report = None, None
+    compiled_with, rows_report, bounds = None, None, None
     if settings.engine.has_tflm:
         rows_prefix = settings.engine_prefix if settings.engine.has_rows else None
         texts |= model_data.render(facts) | integrity.render(facts, verified.golden, rows_prefix)
@@ -95,18 +102,34 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
     if rows is not None and settings.engine.has_rows:
         row_texts, rows_report = row_engine.files(rows, facts, verified)
-        texts |= row_texts
+        bounds = _bounds(row_texts, settings)
+        texts |= row_texts | bounds_header.render(bounds, facts, settings.engine_prefix)
     texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
     progress(Stage.COMPILE, 1, 1)
     parts = _check_parts(verified, settings, rows)
     library = build_systems.library(facts, texts, settings.engine_prefix)
     metadata = build_systems.render(settings.formats, library)
     contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": verified.model.content}
-    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *contents}))
-    done = report.make(facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report)
+    evidence = pack.FILES if settings.has_evidence else ()
+    names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *evidence, *contents}))
+    done = report.make(
+        facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
+    )
     contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
+    if settings.has_evidence:
+        contents |= pack.render({name: _bytes(content) for name, content in contents.items()})
     return Rendered(contents, done)
+
+
+def _bounds(texts: Mapping[str, str], settings: Settings) -> Bounds:
+    if not settings.measures_bounds:
+        return not_measured("the export was told not to")
+    return measure(texts, settings.engine_prefix)
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def _monitor_prefix(settings: Settings) -> str:

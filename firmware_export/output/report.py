@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from firmware_export.board.fitting import PartNeeds
+from firmware_export.bounds.measure import Bounds
 from firmware_export.drift import header
 from firmware_export.drift.monitor import Drift
 from firmware_export.facts import ModelFacts, package_version
@@ -145,6 +146,8 @@ class ExportReport:
     """What each known part has, and what the model needs on it; code size is an estimate (`fitting.CODE_BYTES`)."""
     rows: CheckedRowsReport | None
     """None if the row engine's files were not written."""
+    bounds: Bounds | None
+    """Stack and instructions of the row engine; None if its files were not written."""
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
@@ -162,6 +165,7 @@ def make(
     files: Sequence[str],
     parts: Sequence[PartNeeds],
     rows: CheckedRowsReport | None,
+    bounds: Bounds | None = None,
 ) -> ExportReport:
     """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph
@@ -205,6 +209,7 @@ def make(
         files=tuple(files),
         targets=tuple(parts),
         rows=rows,
+        bounds=bounds,
     )
 
 

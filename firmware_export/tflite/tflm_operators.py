@@ -4,6 +4,11 @@ Source: `tensorflow/lite/micro/micro_mutable_op_resolver.h`. Only builtin operat
 processing, detection post-processing, Ethos-U) depend on the build.
 """
 
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from firmware_export.tflite.graph import Operator
+
 _BUILTINS = """
 ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
 BROADCAST_TO CALL_ONCE CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE DIV
@@ -40,3 +45,34 @@ def resolver_method(name: str) -> str:
         raise KeyError(name)
     words = (word if word == "2D" else word.capitalize() for word in name.split("_"))
     return _IRREGULAR.get(name) or "Add" + "".join(words)
+
+
+_INT8_REGISTRATIONS = MappingProxyType(
+    {
+        "ADD": 2,
+        "AVERAGE_POOL_2D": 1,
+        "CONV_2D": 2,
+        "DEPTHWISE_CONV_2D": 2,
+        "FULLY_CONNECTED": 2,
+        "MAX_POOL_2D": 1,
+        "SOFTMAX": 1,
+    }
+)
+"""How many of their first inputs must be int8, for operators with a function `Register_…_INT8` in the headers that the
+resolver has included since October 2022. Those of PAD and TRANSPOSE are in headers whose names clash."""
+
+
+def int8_operators(operators: Iterable[Operator]) -> tuple[str, ...]:
+    """The names of the operators whose kernels may be linked for int8 alone, sorted.
+
+    Args:
+        operators: all of a model; a name is returned if every operator of this name computes on int8.
+    """
+    operators = tuple(operators)
+    names = {operator.name for operator in operators} & set(_INT8_REGISTRATIONS)
+    return tuple(sorted(names - {operator.name for operator in operators if not _is_int8(operator)}))
+
+
+def _is_int8(operator: Operator) -> bool:
+    inputs = operator.inputs[: _INT8_REGISTRATIONS.get(operator.name, 0)]
+    return all(tensor is not None and tensor.dtype == "int8" for tensor in (*inputs, *operator.outputs))

@@ -9,7 +9,7 @@ from firmware_export.common.templating import render_template
 from firmware_export.facts import ModelFacts, package_version
 from firmware_export.tflite import input_range
 from firmware_export.tflite.graph import Graph, Tensor
-from firmware_export.tflite.tflm_operators import resolver_method
+from firmware_export.tflite.tflm_operators import int8_operators, resolver_method
 
 
 def render(facts: ModelFacts) -> dict[str, str]:
@@ -56,7 +56,8 @@ def _context(facts: ModelFacts) -> dict[str, Any]:
         "arena_bytes_with_margin": facts.arena.bytes_with_margin,
         "class_names": [c_string(name) for name in facts.class_names],
         "namespace": namespace(facts.symbol),
-        "methods": [resolver_method(name) for name in graph.operator_names],
+        "methods": [(resolver_method(name), name) for name in graph.operator_names],
+        "int8_operators": int8_operators(graph.operators),
         "lines": hex_lines(facts.model.content),
     }
 

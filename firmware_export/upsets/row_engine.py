@@ -37,7 +37,7 @@ def build(exported: Exported, program: Path) -> Layout:
     if compiler is None:
         raise UserError(f"no C compiler on PATH ({', '.join(COMPILERS)}): install gcc or clang")
     files = check_programs.find(exported.path, Engine.ROWS)
-    prefix = files.names["prefix"]
+    prefix = str(files.names["prefix"])
     model, header = (read_text(exported.path / f"{prefix}_model.{ending}") for ending in "ch")
     names = {
         "prefix": prefix,

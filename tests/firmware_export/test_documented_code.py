@@ -12,7 +12,7 @@ from markdown_text import ROOT, fences, text
 
 from firmware_export.tflm import read_back
 
-PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/drift.md")
+PAGES = ("README.md", "docs/board.md", "docs/row_engine.md", "docs/engine_api.md", "docs/drift.md")
 SNIPPETS = [
     pytest.param(fence, id=f"{page}-{number}")
     for page in PAGES
@@ -61,7 +61,7 @@ def compile_cpp(text, folder, tflm, tmp_path):
     # The declarations are the application's, as in a header of its own.
     (tmp_path / "theirs.h").write_text(THEIRS)
     (tmp_path / "snippet.cc").write_text(text)
-    includes = ["-I", str(folder), "-I", str(tflm), "-include", str(tmp_path / "theirs.h")]
+    includes = ["-I", str(folder), "-isystem", str(tflm), "-include", str(tmp_path / "theirs.h")]
     compile_program(name, [*includes, "-c", str(tmp_path / "snippet.cc")], str(tmp_path / "snippet.o"))
 
 
@@ -87,7 +87,7 @@ def test_a_function_that_does_not_exist_is_seen(folder, tflm_interface, tmp_path
     with pytest.raises(pytest.fail.Exception, match="ClassifyAll"):
         compile_cpp(fence.text.replace("Classify(", "ClassifyAll("), folder, tflm_interface, tmp_path)
     if shutil.which("gcc"):
-        (fence,) = [snippet.values[0] for snippet in SNIPPETS if "satkd_begin" in snippet.values[0].text]
+        fence, *_ = [snippet.values[0] for snippet in SNIPPETS if "satkd_begin" in snippet.values[0].text]
         assert "satkd_start" in compile_c(fence.text.replace("satkd_begin", "satkd_start"), folder, tmp_path)
 
 

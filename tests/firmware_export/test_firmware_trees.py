@@ -57,17 +57,20 @@ ZEPHYR = """
 ADOPTIONS = {
     "cmake": """
         set(TFLITE_MICRO_TARGET tflm)
+        target_include_directories(tflm INTERFACE @TFLM@)
         add_subdirectory(@FIRMWARE@ firmware)
     """,
     "zephyr": ZEPHYR
     + """
         set(CONFIG_STUDENT_MODEL y)
         set(zephyr_libraries tflm)
+        target_include_directories(tflm SYSTEM INTERFACE @TFLM@)
         target_compile_features(tflm INTERFACE cxx_std_17)
         add_subdirectory(@FIRMWARE@/zephyr firmware)
     """,
     "esp-idf": """
         set(ESP_PLATFORM 1)
+        target_include_directories(tflm SYSTEM INTERFACE @TFLM@)
         function(idf_component_register)
           cmake_parse_arguments(ARG "" "" "SRCS;INCLUDE_DIRS;REQUIRES" ${ARGN})
           if(NOT ARG_REQUIRES STREQUAL "espressif__esp-tflite-micro")
@@ -87,10 +90,9 @@ cmake_minimum_required(VERSION 3.16)
 project(tree LANGUAGES CXX)
 set(CMAKE_CXX_EXTENSIONS OFF)
 add_library(tflm INTERFACE)
-target_include_directories(tflm INTERFACE @TFLM@)
 @ADOPTION@
 add_executable(classifier_checks @TESTS@/tflm/classifier_checks.cc)
-target_compile_definitions(classifier_checks PRIVATE MODEL_SYMBOL=g_student_model_data OPERATORS=1)
+target_compile_definitions(classifier_checks PRIVATE MODEL_SYMBOL=g_student_model_data OPERATORS=1 INT8_OPERATORS=1)
 add_executable(integrity @TESTS@/tflm/integrity_harness.cc)
 target_compile_definitions(
   integrity PRIVATE NAMESPACE=student_model SYMBOL=g_student_model_data SYMBOL_SIZE=g_student_model_data_size)

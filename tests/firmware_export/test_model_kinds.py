@@ -86,12 +86,15 @@ def test_export_verifies_and_the_classifier_answers(run, kind, given):
 
 def _check_classifier(folder):
     cxx = read_back.find_compiler() or pytest.skip("no C++ compiler on PATH")
-    shutil.copy(TFLM / "tflm_interface.h", folder)
+    tflm = folder / "tflm"
     for header in ("micro_interpreter", "micro_mutable_op_resolver", "micro_profiler_interface"):
-        _stand_in(folder / f"tensorflow/lite/micro/{header}.h")
-    _stand_in(folder / "tensorflow/lite/schema/schema_generated.h")
+        _stand_in(tflm / f"tensorflow/lite/micro/{header}.h")
+    _stand_in(tflm / "tensorflow/lite/schema/schema_generated.h")
+    shutil.copy(TFLM / "tflm_interface.h", tflm)
     (folder / "checks.cc").write_text(CHECKS)
-    compile_program(cxx, ["-I", str(folder), *map(str, sorted(folder.glob("*.cc")))], str(folder / "checks"))
+    compile_program(
+        cxx, ["-I", str(folder), "-isystem", str(tflm), *map(str, sorted(folder.glob("*.cc")))], str(folder / "checks")
+    )
     done = subprocess.run([folder / "checks"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

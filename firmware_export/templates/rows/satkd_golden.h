@@ -20,7 +20,8 @@ extern "C" {
 extern const {{ input_type }} {{ prefix }}_golden_inputs[{{ macros }}_GOLDEN_VECTORS][{{ macros }}_ROWS * {{ macros }}_ROW_BYTES];
 extern const int8_t {{ prefix }}_golden_outputs[{{ macros }}_GOLDEN_VECTORS][{{ macros }}_OUTPUTS];
 
-/* Runs them: SATKD_OK, SATKD_WRONG_ANSWER, or what {{ prefix }}_run says. */
+/* Runs them: SATKD_OK, SATKD_WRONG_ANSWER, or what {{ prefix }}_run says. It is no integrity check: damaged weights may give
+   the same outputs for these images. {{ prefix }}_verify checks every bit. */
 int {{ prefix }}_self_test({{ prefix }}_context *context, size_t context_bytes);
 
 #ifdef __cplusplus

@@ -10,8 +10,9 @@
 //   const {{ namespace }}::Classification seen = classifier.Classify(pixels);
 //   if (seen.status == {{ namespace }}::ClassifierStatus::kOk) Downlink(seen.class_index);
 //
-// No heap, exceptions, RTTI or floating point. Not reentrant: only one task at a time may use an object. Requires
-// TensorFlow Lite Micro.
+// No heap, exceptions, RTTI or floating point, and no constructor that runs before main: a static object is valid at
+// once. Not reentrant: only one task at a time may use an object. Requires TensorFlow Lite Micro, which is fast enough
+// only with -DNDEBUG: make BUILD_TYPE=release_with_logs.
 //
 {% for paragraph in classifier_paragraphs %}
 {{ paragraph }}
@@ -68,8 +69,9 @@ class Classifier {
   //   arena: at least kArenaBytes bytes, aligned to 16. No other code may use it during the classifier's lifetime.
   //   arena_bytes: size of the arena.
   //   kick_watchdog: called before every operator; may be null. The slowest operator must finish between two kicks.
-  //   It is called through TensorFlow Lite Micro's profiler, which builds with TF_LITE_STRIP_ERROR_STRINGS lack.
-  //   model: the array, or a verified copy of it; must outlive the classifier.
+  //   It is called through TensorFlow Lite Micro's profiler, which builds with TF_LITE_STRIP_ERROR_STRINGS lack: make
+  //   BUILD_TYPE=release lacks it, BUILD_TYPE=release_with_logs has it.
+  //   model: the array, or a copy of it that is aligned to 16 and outlives the classifier.
   [[nodiscard]] ClassifierStatus Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)() = nullptr,
                                       const uint8_t* model = {{ symbol }});
 
@@ -82,7 +84,9 @@ class Classifier {
   [[nodiscard]] Classification Classify(const int8_t* codes);
 {% endif %}
 
-  // Runs the golden vectors. Returns kOk, or the status of the first failure.
+  // Runs the golden vectors. Returns kOk, or the status of the first failure. Checks the kernels, the arena and the build.
+  // It is no integrity check: a damaged model may give the same outputs for these images. Init and ScrubStep check every
+  // bit.
   [[nodiscard]] ClassifierStatus SelfTest();
 
   // Checks the CRC of the next `bytes` bytes of the model, see Scrubber. Returns kCorrupt if Init has not succeeded.
@@ -94,7 +98,7 @@ class Classifier {
   // The reason for kBadModel from Init.
   [[nodiscard]] Status model_status() const { return model_status_; }
 
-  Classifier() = default;
+  constexpr Classifier() = default;
   Classifier(const Classifier&) = delete;
   Classifier& operator=(const Classifier&) = delete;
 
@@ -102,25 +106,27 @@ class Classifier {
   // The profiler is the only way to run firmware code between two operators of TensorFlow Lite Micro.
   class Watchdog final : public tflite::MicroProfilerInterface {
    public:
+    explicit Watchdog(void (*kick)()) : kick_(kick) {}
     uint32_t BeginEvent(const char*) override {
-      if (kick != nullptr) kick();
+      if (kick_ != nullptr) kick_();
       return 0;
     }
     void EndEvent(uint32_t) override {}
     // The virtual destructor requires it; there is no heap, so it does nothing.
     static void operator delete(void*) {}
 
-    void (*kick)() = nullptr;
+   private:
+    void (*kick_)();
   };
 
-  ClassifierStatus Prepare(uint8_t* arena, size_t arena_bytes, const uint8_t* model);
+  ClassifierStatus Prepare(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(), const uint8_t* model);
   ClassifierStatus Run();
   void Reset();
 
-  Watchdog watchdog_;
-  OpResolver resolver_;
-  bool has_operators_ = false;
-  alignas(tflite::MicroInterpreter) uint8_t storage_[sizeof(tflite::MicroInterpreter)];
+  // Init constructs the objects in this memory. As members they would need a constructor and a destructor at run time.
+  alignas(Watchdog) uint8_t watchdog_[sizeof(Watchdog)] = {};
+  alignas(OpResolver) uint8_t resolver_[sizeof(OpResolver)] = {};
+  alignas(tflite::MicroInterpreter) uint8_t storage_[sizeof(tflite::MicroInterpreter)] = {};
   tflite::MicroInterpreter* interpreter_ = nullptr;
   int8_t* input_ = nullptr;
   const int8_t* outputs_ = nullptr;

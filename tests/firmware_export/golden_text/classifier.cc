@@ -17,27 +17,27 @@ static_assert(kGoldenInputBytes == kInputBytes && kGoldenOutputBytes == kOutputs
 
 ClassifierStatus Classifier::Init(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(), const uint8_t* model) {
   Reset();
-  watchdog_.kick = kick_watchdog;
-  const ClassifierStatus status = Prepare(arena, arena_bytes, model);
+  const ClassifierStatus status = Prepare(arena, arena_bytes, kick_watchdog, model);
   if (status != ClassifierStatus::kOk) Reset();
   return status;
 }
 
-ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, const uint8_t* model) {
+ClassifierStatus Classifier::Prepare(uint8_t* arena, size_t arena_bytes, void (*kick_watchdog)(),
+                                     const uint8_t* model) {
 #ifdef TF_LITE_STRIP_ERROR_STRINGS
-  if (watchdog_.kick != nullptr) return ClassifierStatus::kNoProfiler;
+  if (kick_watchdog != nullptr) return ClassifierStatus::kNoProfiler;
 #endif
   if (arena == nullptr || model == nullptr) return ClassifierStatus::kNullPointer;
   if (reinterpret_cast<uintptr_t>(arena) % 16 != 0) return ClassifierStatus::kArenaMisaligned;
   if (arena_bytes < kArenaBytes) return ClassifierStatus::kArenaTooSmall;
   model_status_ = VerifyModel(model, g_student_model_data_size);
   if (model_status_ != Status::kOk) return ClassifierStatus::kBadModel;
-  // The resolver has space for each operator only once.
-  if (!has_operators_ && RegisterOps(resolver_) != kTfLiteOk) return ClassifierStatus::kOperatorMissing;
-  has_operators_ = true;
+  OpResolver* resolver = new (resolver_) OpResolver;
+  if (RegisterOps(*resolver) != kTfLiteOk) return ClassifierStatus::kOperatorMissing;
 
+  Watchdog* watchdog = new (watchdog_) Watchdog(kick_watchdog);
   interpreter_ = new (storage_)
-      tflite::MicroInterpreter(tflite::GetModel(model), resolver_, arena, arena_bytes, nullptr, &watchdog_);
+      tflite::MicroInterpreter(tflite::GetModel(model), *resolver, arena, arena_bytes, nullptr, watchdog);
   if (interpreter_->AllocateTensors() != kTfLiteOk) return ClassifierStatus::kAllocationFailed;
   const TfLiteTensor* input = interpreter_->input(0);
   const TfLiteTensor* output = interpreter_->output(0);

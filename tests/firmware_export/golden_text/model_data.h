@@ -12,8 +12,8 @@
 //   bisection (16 bytes less fails). This includes memory that kernels allocate only while they are
 //   prepared. 32-bit pointers need slightly less (201796 instead of 203396 bytes for a ResNet8);
 //   optimized kernels such as CMSIS-NN need additional scratch memory, for which kArenaBytes adds
-//   256 bytes: the larger of 1/16 and two windows of the widest convolution in 16 bits, rounded up
-//   to 16 bytes.
+//   256 bytes: CMSIS-NN's largest scratch buffer, four bytes for each output of dense layers, and
+//   64 bytes for each operator.
 // Verified on 256 images: TensorFlow Lite Micro and TFLite's reference kernels agree bit for bit in
 //   all 1 tensors (768 values).
 

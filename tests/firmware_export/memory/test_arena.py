@@ -32,11 +32,24 @@ def test_a_plan_already_there_is_not_counted_as_ours(skipping_model):
     assert not found.has_our_plan
 
 
-def test_margin_is_a_sixteenth_or_two_unfolded_windows(qat_graph):
-    assert arena.margin(qat_graph, 203_396) == -(-(203_396 // 16) // 16) * 16
-    assert arena.margin(qat_graph, 1600) == 4 * 9 * 16  # the widest window: 3×3 over 16 channels
-    dense = tuple(operator for operator in qat_graph.operators if operator.name == "FULLY_CONNECTED")
-    assert arena.margin(dataclasses.replace(qat_graph, operators=dense), 1600) == 112
+def _margin(graph, *names):
+    operators = tuple(operator for operator in graph.operators if operator.name in names)
+    return arena.margin(dataclasses.replace(graph, operators=operators)) - arena.BOOKKEEPING_BYTES * len(operators)
+
+
+def test_margin_is_what_cmsis_nn_needs(qat_graph, quantized):
+    assert _margin(qat_graph, "CONV_2D") == 4 * 9 * 16  # the widest window: 3×3 over 16 channels
+    classes = qat_graph.outputs[0].shape[-1]
+    assert _margin(qat_graph, "FULLY_CONNECTED") == -(-4 * classes // 16) * 16
+    separable = reader.read(quantized("mobilenet")).graph
+    assert _margin(separable, "DEPTHWISE_CONV_2D") == 4 * 124 * 9  # Helium takes blocks of 124 channels
+    assert arena.margin(dataclasses.replace(qat_graph, operators=())) == 0
+
+
+def test_the_sums_of_all_dense_layers_stay(autoencoder_model):
+    operators = autoencoder_model.graph.operators
+    outputs = sum(operator.outputs[0].size for operator in operators if operator.name == "FULLY_CONNECTED")
+    assert arena.margin(autoencoder_model.graph) >= 4 * outputs + arena.BOOKKEEPING_BYTES * len(operators)
 
 
 @pytest.mark.slow

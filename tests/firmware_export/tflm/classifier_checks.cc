@@ -107,7 +107,8 @@ int main() {
     Check(classifier.Init(arena, sizeof arena, nullptr, copy) == S::kOk, "init with a copy");
     copy[100] ^= 4;
     Check(classifier.ScrubStep(kModelBytes) == Verdict::kCorrupt, "scrub looks at the copy");
-    Check(tflm.registered == OPERATORS, "operators are registered once");
+    Check(tflm.registered == OPERATORS * tflm.interpreters_made, "each interpreter has its operators");
+    Check(tflm.registered_int8 == INT8_OPERATORS * tflm.interpreters_made, "operators for int8 alone");
   }
   Check(tflm.interpreters_destroyed == 0, "no destructor walks an arena that may be damaged");
   tflm.operators_that_fit = OPERATORS - 1;

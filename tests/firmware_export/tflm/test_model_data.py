@@ -124,8 +124,13 @@ def test_class_names_survive_the_compiler(facts, tmp_path):
 def test_resolver_has_exactly_the_operators_and_checks_every_status(facts, tmp_path):
     header = tmp_path / "tensorflow/lite/micro/micro_mutable_op_resolver.h"
     header.parent.mkdir(parents=True)
-    methods = ("AddAdd", "AddConv2D", "AddFullyConnected", "AddMean")
-    header.write_text(STUB % "\n".join(f"  TfLiteStatus {method}() {{ return Add(); }}" for method in methods))
+    methods = {"AddAdd": "ADD", "AddConv2D": "CONV_2D", "AddFullyConnected": "FULLY_CONNECTED", "AddMean": ""}
+    # Without functions for int8 alone.
+    registrations = "".join(f"inline int Register_{name}() {{ return 0; }}\n" for name in methods.values() if name)
+    add = (f"  TfLiteStatus {method}({'int' if name else ''}) {{ return Add(); }}" for method, name in methods.items())
+    header.write_text(
+        (STUB % "\n".join(add)).replace("namespace tflite {\n", f"namespace tflite {{\n{registrations}", 1)
+    )
     (tmp_path / "model_ops.h").write_text(model_data.render(facts)["model_ops.h"])
     (tmp_path / "main.cc").write_text(USER)
     program = str(tmp_path / "main")

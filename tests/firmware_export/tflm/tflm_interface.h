@@ -31,6 +31,7 @@ struct Behaviour {
   int interpreters_made = 0;
   int interpreters_destroyed = 0;
   int registered = 0;
+  int registered_int8 = 0;
 };
 inline Behaviour behaviour;
 
@@ -46,23 +47,57 @@ class MicroProfilerInterface {
   virtual void EndEvent(std::uint32_t event_handle) = 0;
 };
 
+// tensorflow/lite/micro/micro_common.h and kernels/add.h, conv.h, …; as in a version without the last two functions, or in
+// one with them all.
+struct TFLMRegistration {
+  bool is_int8;
+};
+inline TFLMRegistration Register_ADD() { return {false}; }
+inline TFLMRegistration Register_AVERAGE_POOL_2D() { return {false}; }
+inline TFLMRegistration Register_CONV_2D() { return {false}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D() { return {false}; }
+inline TFLMRegistration Register_FULLY_CONNECTED() { return {false}; }
+inline TFLMRegistration Register_SOFTMAX() { return {false}; }
+inline TFLMRegistration Register_AVERAGE_POOL_2D_INT8() { return {true}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D_INT8() { return {true}; }
+inline TFLMRegistration Register_FULLY_CONNECTED_INT8() { return {true}; }
+inline TFLMRegistration Register_SOFTMAX_INT8() { return {true}; }
+#ifndef WITHOUT_INT8_REGISTRATIONS
+inline TFLMRegistration Register_ADD_INT8() { return {true}; }
+inline TFLMRegistration Register_CONV_2D_INT8() { return {true}; }
+#endif
+
+// A warning, as in TFLM's own headers: whoever includes this must not fail under -Wextra -Werror.
+inline int Unused(int parameter) { return 0; }
+
 // tensorflow/lite/micro/micro_mutable_op_resolver.h
-class MicroOpResolver {};
+class MicroOpResolver {
+ public:
+  virtual ~MicroOpResolver() {}
+};
 template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
  public:
-  TfLiteStatus AddAdd() { return Add(); }
-  TfLiteStatus AddAveragePool2D() { return Add(); }
-  TfLiteStatus AddConv2D() { return Add(); }
-  TfLiteStatus AddDepthwiseConv2D() { return Add(); }
-  TfLiteStatus AddFullyConnected() { return Add(); }
-  TfLiteStatus AddMean() { return Add(); }
-  TfLiteStatus AddSoftmax() { return Add(); }
+  static void operator delete(void*) {}
+  TfLiteStatus AddAdd(const TFLMRegistration& registration = Register_ADD()) { return Add(registration); }
+  TfLiteStatus AddAveragePool2D(const TFLMRegistration& registration = Register_AVERAGE_POOL_2D()) {
+    return Add(registration);
+  }
+  TfLiteStatus AddConv2D(const TFLMRegistration& registration = Register_CONV_2D()) { return Add(registration); }
+  TfLiteStatus AddDepthwiseConv2D(const TFLMRegistration& registration = Register_DEPTHWISE_CONV_2D()) {
+    return Add(registration);
+  }
+  TfLiteStatus AddFullyConnected(const TFLMRegistration& registration = Register_FULLY_CONNECTED()) {
+    return Add(registration);
+  }
+  TfLiteStatus AddMean() { return Add({false}); }
+  TfLiteStatus AddSoftmax(const TFLMRegistration& registration = Register_SOFTMAX()) { return Add(registration); }
 
  private:
-  TfLiteStatus Add() {
+  TfLiteStatus Add(const TFLMRegistration& registration) {
     if (added_ == static_cast<int>(tOpCount) || added_ >= behaviour.operators_that_fit) return kTfLiteError;
     ++behaviour.registered;
+    behaviour.registered_int8 += registration.is_int8;
     ++added_;
     return kTfLiteOk;
   }

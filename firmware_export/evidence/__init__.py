@@ -1,0 +1,1 @@
+"""The evidence pack: what an exported folder proves, by the topics that flight software is asked for."""

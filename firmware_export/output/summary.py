@@ -1,0 +1,78 @@
+"""An export's results as a table on the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from firmware_export.bounds.measure import Bounds
+from firmware_export.output.report import ExportReport
+
+
+def show(report: ExportReport, out: Path) -> None:
+    """Print an export's results.
+
+    Args:
+        report: the results.
+        out: the folder that was written.
+    """
+    table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for label, text in _rows(report):
+        table.add_row(label, text)
+    console = Console(highlight=False)
+    console.print(f"{out}: {', '.join(report.files)}", markup=False, soft_wrap=True)
+    console.print(table)
+    for change in report.changes:
+        console.print(f"changed: {change}", markup=False)
+    if not report.has_unit_input:
+        console.print(
+            f"warning: input scale {report.input_scale:.9g}, zero point {report.input_zero_point}: not pixel / 255, so "
+            "firmware must quantize its input itself",
+            markup=False,
+        )
+
+
+def _rows(report: ExportReport) -> list[tuple[str, str]]:
+    differing = sum(tensor.differing for tensor in report.kernel_parity)
+    kind = "real" if report.images_are_real else "GENERATED (no --images)"
+    rows = [
+        ("flash, model", f"{report.flash_bytes:,} bytes"),
+        ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
+        ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
+        (
+            "fits",
+            ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
+        ),
+        ("answers", report.unsure.reason),
+        ("drift", report.drift.reason),
+        ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
+        ("verified on", f"{report.verified_images} images, {kind}"),
+        ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
+    ]
+    if report.keras_parity is not None:
+        parity = report.keras_parity
+        count = f"{parity.differing} of {parity.elements} outputs differ"
+        rows.append(("Keras model", f"{count}, {parity.beyond_one_step} by more than one step"))
+    if report.rows is not None:
+        needed, flash = report.rows.context_bytes, report.rows.constants_bytes
+        scratch = report.rows.scratch_bytes
+        memory = f"{needed:,} bytes of RAM ({needed + scratch['dsp']:,} on M4, M7; {needed + scratch['mve']:,} on M55)"
+        rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
+    if report.bounds is not None:
+        rows.append(("bounds", _bounds(report.bounds)))
+    compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
+    rows.append(("compiled with", compiled_with or "no compiler found: only the files' text was read back"))
+    rows.append(("SHA-256", report.sha256))
+    return rows
+
+
+def _bounds(bounds: Bounds) -> str:
+    if bounds.stack_bytes is None or bounds.instructions is None:
+        return f"not measured: {bounds.reason}"
+    stack, instructions = max(bounds.stack_bytes.values()), bounds.instructions
+    return (
+        f"{stack:,} bytes of stack, {instructions['push_row'].most:,} instructions for the longest push, "
+        f"{instructions['image'].most:,} for an image (emulated {bounds.core})"
+    )
