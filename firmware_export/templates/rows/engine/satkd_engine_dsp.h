@@ -182,6 +182,158 @@ SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t
   }
 }
 
+/* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
+#define SATKD_WHOLE_PATCHES_BYTES 2560
+
+/* Widens `bytes` (a multiple of 4) of three pixels `step` bytes apart, four bytes of each in turn: the 16-bit pairs (0, 2) of all
+   three, then the pairs (1, 3), as SXTB16 will give the weights. */
+SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes, int32_t *to) {
+  const int8_t *third = first + (2 * step);
+  const int8_t *const end = first + bytes;
+  __asm__ volatile(
+      "1:\n\t"
+      "ldr r5, [%[first], %[step]]\n\t"
+      "ldr r6, [%[third]], #4\n\t"
+      "ldr r4, [%[first]], #4\n\t"
+      "sxtb16 r8, r4\n\t"
+      "sxtb16 r9, r5\n\t"
+      "sxtb16 r10, r6\n\t"
+      "sxtb16 r11, r4, ror #8\n\t"
+      "sxtb16 r12, r5, ror #8\n\t"
+      "sxtb16 lr, r6, ror #8\n\t"
+      "cmp %[first], %[end]\n\t"
+      "stmia %[to]!, {r8, r9, r10, r11, r12, lr}\n\t"
+      "bne 1b\n\t"
+      : [first] "+r"(first), [third] "+r"(third), [to] "+r"(to)
+      : [end] "r"(end), [step] "r"(step)
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/* The distance of the weights of two channels that are multiplied by the same inputs: a constant in the instructions, for want
+   of registers. */
+#define SATKD_DISTANCE 1152
+#define SATKD_TEXT(number) SATKD_TEXT_OF(number)
+#define SATKD_TEXT_OF(number) #number
+
+/* Four weights of two channels by three pixels' widened inputs. */
+#define SATKD_PAIR_STEP                     \
+  "ldr r12, [r8, #" SATKD_TEXT(SATKD_DISTANCE) "]\n\t"  \
+  "ldr r11, [r8], #4\n\t"                   \
+  "ldr r1, [r9, #4]\n\t"                   \
+  "ldr r10, [r9, #8]\n\t"                   \
+  "ldr r0, [r9], #12\n\t"                   \
+  "sxtb16 lr, r11\n\t"                \
+  "smlad r2, lr, r0, r2\n\t"     \
+  "smlad r3, lr, r1, r3\n\t"     \
+  "smlad r4, lr, r10, r4\n\t"     \
+  "sxtb16 lr, r12\n\t"                \
+  "smlad r5, lr, r0, r5\n\t"     \
+  "smlad r6, lr, r1, r6\n\t"     \
+  "smlad r7, lr, r10, r7\n\t"     \
+  "ldmia r9!, {r0, r1, r10}\n\t"     \
+  "sxtb16 r11, r11, ror #8\n\t"         \
+  "smlad r2, r11, r0, r2\n\t"     \
+  "smlad r3, r11, r1, r3\n\t"     \
+  "smlad r4, r11, r10, r4\n\t"     \
+  "sxtb16 r12, r12, ror #8\n\t"         \
+  "smlad r5, r12, r0, r5\n\t"     \
+  "smlad r6, r12, r1, r6\n\t"     \
+  "smlad r7, r12, r10, r7\n\t"
+#define SATKD_PAIR_STEPS SATKD_PAIR_STEP SATKD_PAIR_STEP SATKD_PAIR_STEP SATKD_PAIR_STEP
+
+/* Adds the products of two channels and three pixels to `sums`: of the first channel's weights from `weights` to `end`, a
+   multiple of 48 bytes. Within the assembly, `pushed` is part of the stack. */
+SATKD_INLINE void satkd_multiply_pair(int32_t *sums, const int8_t *weights, const int32_t *patches, const int8_t *end) {
+  register int32_t *r0 __asm__("r0") = sums;
+  register const int8_t *r1 __asm__("r1") = weights;
+  register const int32_t *r2 __asm__("r2") = patches;
+  register const int8_t *r3 __asm__("r3") = end;
+  __asm__ volatile(
+      "push {r0, r3, r7}\n\t"
+      "mov r8, r1\n\t"
+      "mov r9, r2\n\t"
+      "ldmia r0, {r2, r3, r4, r5, r6, r7}\n\t"
+      "1:\n\t"
+      SATKD_PAIR_STEPS SATKD_PAIR_STEPS SATKD_PAIR_STEPS
+      "ldr lr, [sp, #4]\n\t"
+      "cmp r8, lr\n\t"
+      "bne 1b\n\t"
+      "ldr lr, [sp]\n\t"
+      "stmia lr, {r2, r3, r4, r5, r6, r7}\n\t"
+      "pop {r0, r3, r7}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/* Whether channels can be multiplied in pairs. */
+SATKD_INLINE int32_t satkd_pair_distance(const satkd_engine_layer *layer) {
+  const int32_t depth = layer->kernel_height * layer->kernel_width * layer->channels_in;
+  const int32_t part = ((8 * depth) > SATKD_WHOLE_PATCHES_BYTES) ? (layer->kernel_width * layer->channels_in) : depth;
+  const int32_t distance = SATKD_DISTANCE / depth;
+  const bool can = ((distance * depth) == SATKD_DISTANCE) && ((part % 48) == 0) && (layer->width_out >= 3) &&
+                   ((layer->channels_out % (2 * distance)) == 0);
+  return can ? distance : 0;
+}
+
+/* Requantizes three pixels of a channel. */
+SATKD_INLINE void satkd_write_3(const satkd_channels *channels, int32_t c, const int32_t *sums, int8_t *to) {
+  const int32_t step = channels->out_step;
+  const int32_t multiplier = channels->multiplier[c];
+  const int32_t zero_point = channels->output_zero_point;
+  const int32_t lowest = channels->lowest;
+  const int32_t highest = channels->highest;
+  const uint32_t right = (uint32_t)(-(int32_t)channels->shift[c]);
+  int32_t a0 = sums[0];
+  int32_t a1 = sums[1];
+  int32_t a2 = sums[2];
+  if ((right - 1u) < 22u) { /* so that the zero point can be added before the shift */
+    const int32_t addend = (int32_t)(((uint32_t)zero_point << right) + ((uint32_t)1 << (right - 1u)));
+    a0 = satkd_requantize_right(a0, multiplier, addend, right);
+    a1 = satkd_requantize_right(a1, multiplier, addend, right);
+    a2 = satkd_requantize_right(a2, multiplier, addend, right);
+  } else {
+    a0 = satkd_requantize_any(a0, channels, c);
+    a1 = satkd_requantize_any(a1, channels, c);
+    a2 = satkd_requantize_any(a2, channels, c);
+  }
+  if ((lowest != -128) || (highest != 127)) {
+    a0 = satkd_clamp(a0, lowest, highest);
+    a1 = satkd_clamp(a1, lowest, highest);
+    a2 = satkd_clamp(a2, lowest, highest);
+  }
+  to[0] = satkd_saturate(a0);
+  to[step] = satkd_saturate(a1);
+  to[2 * step] = satkd_saturate(a2);
+}
+
+SATKD_INLINE void satkd_begin_pair(const int32_t *bias, int32_t c, int32_t distance, int32_t *to) {
+  const int32_t first = bias[c];
+  const int32_t second = bias[c + distance];
+  to[0] = first;
+  to[1] = first;
+  to[2] = first;
+  to[3] = second;
+  to[4] = second;
+  to[5] = second;
+}
+
+/* All channels of three pixels. */
+SATKD_SHARED void satkd_pairs_3(const satkd_channels *channels, const int32_t *bias, int32_t distance, const int32_t *patches,
+                                const int8_t *weights, int8_t *out) {
+  int32_t sums[6];
+  for (int32_t group = 0; group < channels->count; group += 2 * distance) {
+    for (int32_t c = group; c < (group + distance); ++c) {
+      satkd_begin_pair(bias, c, distance, sums);
+      satkd_multiply_pair(sums, weights, patches, weights + channels->depth);
+      weights += channels->depth;
+      satkd_write_3(channels, c, sums, out + c);
+      satkd_write_3(channels, c + distance, sums + 3, out + c + distance);
+    }
+    weights += SATKD_DISTANCE;
+  }
+}
+
 /* The patches of four output pixels `step` input bytes apart, widened. */
 SATKD_SHARED void satkd_widen_patches_4(const satkd_engine_layer *layer, const int8_t *const *rows, int32_t start,
                                         int32_t step, int32_t *scratch) {
@@ -216,9 +368,6 @@ SATKD_SHARED void satkd_widen_odd_patches_4(const satkd_engine_layer *layer, con
   }
   satkd_widen_4(patches, padded, padded, scratch);
 }
-
-/* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
-#define SATKD_WHOLE_PATCHES_BYTES 2560
 
 /* Where the four pixels that begin with `next` begin: the last four of a row may overlap those before. */
 SATKD_INLINE int32_t satkd_begin_of_4(const satkd_engine_layer *layer, int32_t next) {
@@ -277,7 +426,19 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   const int32_t step = (layer->width_out < 4) ? 0 : pixel_bytes;
   const satkd_channels channels = satkd_channels_of(layer, constants, layer->kernel_height * row_bytes, 0);
-  for (int32_t next = 0; next < satkd_end_of_row(layer); next += 4) {
+  const int32_t distance = satkd_pair_distance(layer);
+  int32_t next = 0;
+  if (distance != 0) {
+    const int32_t triples = (layer->width_out % 3) == 1 ? (layer->width_out - 4) : layer->width_out;
+    for (; next < triples; next += 3) {
+      const int32_t x = ((next + 3) > layer->width_out) ? (layer->width_out - 3) : next;
+      for (int32_t y = 0; y < layer->kernel_height; ++y) {
+        satkd_widen_3(rows[y] + (x * pixel_bytes), pixel_bytes, row_bytes, scratch + ((y * row_bytes * 3) / 2));
+      }
+      satkd_pairs_3(&channels, constants->bias, distance, scratch, constants->weights, out + (x * layer->channels_out));
+    }
+  }
+  for (; next < satkd_end_of_row(layer); next += 4) {
     const int32_t x = satkd_begin_of_4(layer, next);
     if ((row_bytes % 4) == 0) {
       satkd_widen_patches_4(layer, rows, x * pixel_bytes, step, scratch);
