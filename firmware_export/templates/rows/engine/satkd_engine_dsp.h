@@ -334,6 +334,118 @@ SATKD_SHARED void satkd_pairs_3(const satkd_channels *channels, const int32_t *b
   }
 }
 
+/* Columns of a kernel three wide over six neighbouring pixels: an input is loaded once for up to three of its products. */
+#define SATKD_COLUMNS 8
+
+SATKD_INLINE int32_t satkd_even_pair(int32_t bytes) {
+  int32_t pair;
+  __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(bytes));
+  return pair;
+}
+
+SATKD_INLINE int32_t satkd_odd_pair(int32_t bytes) {
+  int32_t pair;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(bytes));
+  return pair;
+}
+
+/* Widens eight neighbouring pixels of `channels`, a multiple of 16, four channels of each in turn: the 16-bit pairs (0, 2) of
+   all eight, then the pairs (1, 3). */
+SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int32_t *to) {
+  for (int32_t column = 0; column < SATKD_COLUMNS; ++column) {
+    int32_t *into = to + column;
+    for (int32_t left = channels; left > 0; left -= 16) {
+      int32_t bytes[4];
+      __builtin_memcpy(bytes, from, 16);
+      from += 16;
+      for (int32_t i = 0; i < 4; ++i) {
+        into[(2 * SATKD_COLUMNS) * i] = satkd_even_pair(bytes[i]);
+        into[((2 * SATKD_COLUMNS) * i) + SATKD_COLUMNS] = satkd_odd_pair(bytes[i]);
+      }
+      into += 8 * SATKD_COLUMNS;
+    }
+  }
+}
+
+/* Two weights at each of three taps by eight columns' inputs. */
+#define SATKD_TAPS(advance, rotation)    \
+  "ldr lr, [r8, r10, lsl #1]\n\t"        \
+  "ldr r12, [r8, r10]\n\t"               \
+  "ldr r11, [r8]" advance "\n\t"         \
+  "ldmia r9!, {r0, r1}\n\t"              \
+  "sxtb16 r11, r11" rotation "\n\t"      \
+  "sxtb16 r12, r12" rotation "\n\t"      \
+  "sxtb16 lr, lr" rotation "\n\t"        \
+  "smlad r2, r11, r0, r2\n\t"            \
+  "smlad r3, r11, r1, r3\n\t"            \
+  "smlad r2, r12, r1, r2\n\t"            \
+  "ldmia r9!, {r0, r1}\n\t"              \
+  "smlad r4, r11, r0, r4\n\t"            \
+  "smlad r3, r12, r0, r3\n\t"            \
+  "smlad r2, lr, r0, r2\n\t"             \
+  "smlad r5, r11, r1, r5\n\t"            \
+  "smlad r4, r12, r1, r4\n\t"            \
+  "smlad r3, lr, r1, r3\n\t"             \
+  "ldmia r9!, {r0, r1}\n\t"              \
+  "smlad r6, r11, r0, r6\n\t"            \
+  "smlad r5, r12, r0, r5\n\t"            \
+  "smlad r4, lr, r0, r4\n\t"             \
+  "smlad r7, r11, r1, r7\n\t"            \
+  "smlad r6, r12, r1, r6\n\t"            \
+  "smlad r5, lr, r1, r5\n\t"             \
+  "ldmia r9!, {r0, r1}\n\t"              \
+  "smlad r7, r12, r0, r7\n\t"            \
+  "smlad r6, lr, r0, r6\n\t"             \
+  "smlad r7, lr, r1, r7\n\t"
+#define SATKD_TAPS_STEP SATKD_TAPS("", "") SATKD_TAPS(", #4", ", ror #8")
+
+/* Adds the products of a channel and six pixels to `sums`: whole kernel rows of 3 * `channels` weights until `end`. */
+SATKD_INLINE void satkd_multiply_columns(int32_t *sums, const int8_t *weights, const int32_t *columns, int32_t channels,
+                                         const int8_t *end) {
+  const void *const arguments[5] = {weights + channels, end, weights, columns, NULL};
+  register int32_t *r0 __asm__("r0") = sums;
+  register const void *const *r1 __asm__("r1") = arguments;
+  register int32_t r2 __asm__("r2") = channels;
+  __asm__ volatile(
+      "ldm r1, {r3, r4, r8, r9}\n\t"
+      "mov r10, r2\n\t"
+      "push {r0, r3, r4, r7}\n\t"
+      "ldmia r0, {r2, r3, r4, r5, r6, r7}\n\t"
+      "1:\n\t"
+      SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP
+      "ldr r0, [sp, #4]\n\t"
+      "ldr r1, [sp, #8]\n\t"
+      "cmp r8, r0\n\t"
+      "bne 1b\n\t"
+      "add r8, r8, r10, lsl #1\n\t"
+      "add r0, r8, r10\n\t"
+      "str r0, [sp, #4]\n\t"
+      "cmp r8, r1\n\t"
+      "bne 1b\n\t"
+      "ldr r0, [sp]\n\t"
+      "stmia r0, {r2, r3, r4, r5, r6, r7}\n\t"
+      "pop {r0, r3, r4, r7}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2)
+      :
+      : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/* All channels of six neighbouring pixels. */
+SATKD_SHARED void satkd_columns_6(const satkd_channels *channels, const int32_t *bias, const int32_t *columns,
+                                  int32_t channels_in, const int8_t *weights, int8_t *out) {
+  int32_t sums[6];
+  for (int32_t c = 0; c < channels->count; ++c) {
+    const int32_t initial = bias[c];
+    for (int32_t i = 0; i < 6; ++i) {
+      sums[i] = initial;
+    }
+    satkd_multiply_columns(sums, weights, columns, channels_in, weights + channels->depth);
+    weights += channels->depth;
+    satkd_write_3(channels, c, sums, out + c);
+    satkd_write_3(channels, c, sums + 3, out + c + (3 * channels->out_step));
+  }
+}
+
 /* The patches of four output pixels `step` input bytes apart, widened. */
 SATKD_SHARED void satkd_widen_patches_4(const satkd_engine_layer *layer, const int8_t *const *rows, int32_t start,
                                         int32_t step, int32_t *scratch) {
@@ -428,7 +540,18 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
   const satkd_channels channels = satkd_channels_of(layer, constants, layer->kernel_height * row_bytes, 0);
   const int32_t distance = satkd_pair_distance(layer);
   int32_t next = 0;
-  if (distance != 0) {
+  if ((layer->kernel_width == 3) && (layer->stride_width == 1) && ((layer->channels_in % 16) == 0) &&
+      (layer->width_out >= 6)) {
+    for (; (next + 4) < layer->width_out; next += 6) {
+      const int32_t x = ((next + 6) > layer->width_out) ? (layer->width_out - 6) : next;
+      for (int32_t y = 0; y < layer->kernel_height; ++y) {
+        satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in,
+                            scratch + (y * layer->channels_in * (SATKD_COLUMNS / 2)));
+      }
+      satkd_columns_6(&channels, constants->bias, scratch, layer->channels_in, constants->weights,
+                      out + (x * layer->channels_out));
+    }
+  } else if (distance != 0) {
     const int32_t triples = (layer->width_out % 3) == 1 ? (layer->width_out - 4) : layer->width_out;
     for (; next < triples; next += 3) {
       const int32_t x = ((next + 3) > layer->width_out) ? (layer->width_out - 3) : next;
