@@ -430,19 +430,25 @@ SATKD_INLINE void satkd_multiply_columns(int32_t *sums, const int8_t *weights, c
       : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-/* All channels of six neighbouring pixels. */
-SATKD_SHARED void satkd_columns_6(const satkd_channels *channels, const int32_t *bias, const int32_t *columns,
-                                  int32_t channels_in, const int8_t *weights, int8_t *out) {
-  int32_t sums[6];
+/* Adds a part of the products of six neighbouring pixels to sums that begin as `initial`: `pixel_step` and `channel_step` apart.
+   Requantizes and writes them to `out`, or keeps them in `sums` if that is not null. */
+SATKD_SHARED void satkd_columns_6(const satkd_channels *channels, const int32_t *columns, int32_t channels_in,
+                                  const int8_t *weights, const int32_t *bias, int32_t *sums, bool is_last, int8_t *out) {
+  int32_t own[6];
   for (int32_t c = 0; c < channels->count; ++c) {
-    const int32_t initial = bias[c];
-    for (int32_t i = 0; i < 6; ++i) {
-      sums[i] = initial;
+    int32_t *const to = (sums == NULL) ? own : &sums[6 * c];
+    if (bias != NULL) {
+      const int32_t initial = bias[c];
+      for (int32_t i = 0; i < 6; ++i) {
+        to[i] = initial;
+      }
     }
-    satkd_multiply_columns(sums, weights, columns, channels_in, weights + channels->depth);
-    weights += channels->depth;
-    satkd_write_3(channels, c, sums, out + c);
-    satkd_write_3(channels, c, sums + 3, out + c + (3 * channels->out_step));
+    satkd_multiply_columns(to, weights, columns, channels_in, weights + channels->depth);
+    weights += channels->depth + channels->skip;
+    if (is_last) {
+      satkd_write_3(channels, c, to, out + c);
+      satkd_write_3(channels, c, to + 3, out + c + (3 * channels->out_step));
+    }
   }
 }
 
@@ -521,7 +527,20 @@ SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const 
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   int32_t *const sums = scratch + (2 * row_bytes);
   const satkd_channels channels = satkd_channels_of(layer, constants, row_bytes, last * row_bytes);
-  for (int32_t next = 0; next < satkd_end_of_row(layer); next += 4) {
+  int32_t next = 0;
+  if ((layer->kernel_width == 3) && (layer->stride_width == 1) && ((layer->channels_in % 16) == 0) &&
+      (layer->width_out >= 6) && (layer->channels_out <= layer->channels_in)) {
+    for (; (next + 4) < layer->width_out; next += 6) {
+      const int32_t x = ((next + 6) > layer->width_out) ? (layer->width_out - 6) : next;
+      for (int32_t y = 0; y <= last; ++y) {
+        satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in, scratch);
+        satkd_columns_6(&channels, scratch, layer->channels_in, constants->weights + (y * row_bytes),
+                        (y == 0) ? constants->bias : NULL, scratch + (layer->channels_in * (SATKD_COLUMNS / 2)), y == last,
+                        out + (x * layer->channels_out));
+      }
+    }
+  }
+  for (; next < satkd_end_of_row(layer); next += 4) {
     const int32_t x = satkd_begin_of_4(layer, next);
     for (int32_t y = 0; y <= last; ++y) {
       satkd_widen_4(rows[y] + (x * pixel_bytes), (layer->width_out < 4) ? 0 : pixel_bytes, row_bytes, scratch);
@@ -548,7 +567,7 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
         satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in,
                             scratch + (y * layer->channels_in * (SATKD_COLUMNS / 2)));
       }
-      satkd_columns_6(&channels, constants->bias, scratch, layer->channels_in, constants->weights,
+      satkd_columns_6(&channels, scratch, layer->channels_in, constants->weights, constants->bias, NULL, true,
                       out + (x * layer->channels_out));
     }
   } else if (distance != 0) {
