@@ -24,18 +24,60 @@ SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, c
   return channels;
 }
 
-/* Whether inputs are shared by neighbouring pixels. */
+/* Whether satkd_six can write all channels. */
+SATKD_INLINE bool satkd_has_plain_outputs(const satkd_channels *channels) {
+  bool is_plain = (channels->lowest == -128) && (channels->highest == 127);
+  for (int32_t c = 0; is_plain && (c < channels->count); ++c) {
+    is_plain = (channels->shift[c] <= -1) && (channels->shift[c] >= -22);
+  }
+  return is_plain;
+}
+
+/* Whether neighbouring pixels can share their inputs. */
 SATKD_INLINE bool satkd_has_columns(const satkd_engine_layer *layer) {
   return (layer->kernel_width == 3) && (layer->stride_width == 1) && ((layer->channels_in % 16) == 0) &&
          (layer->width_out >= 6);
 }
 
-/* How many channels apart two channels are that satkd_pairs_3 can multiply by the same inputs; 0 if it cannot. */
+/* How many channels apart two channels are that can be multiplied by the same inputs; 0 if there are none. */
 SATKD_INLINE int32_t satkd_pair_distance(const satkd_engine_layer *layer, int32_t depth) {
   const int32_t distance = SATKD_DISTANCE / depth;
   const bool is_possible = ((distance * depth) == SATKD_DISTANCE) && ((depth % 48) == 0) && (layer->width_out >= 4) &&
                            ((layer->channels_out % (2 * distance)) == 0);
   return is_possible ? distance : 0;
+}
+
+SATKD_INLINE satkd_six satkd_six_of(const satkd_channels *channels, const satkd_weights *constants, const int32_t *inputs,
+                                    int8_t *out) {
+  const satkd_six six = {
+      .bias = constants->bias,
+      .weights = constants->weights,
+      .inputs = inputs,
+      .depth = channels->depth,
+      .skip = channels->skip,
+      .multipliers = constants->multipliers,
+      .shifts = constants->shifts,
+      .zero_point = channels->output_zero_point,
+      .out = out,
+      .out_step = channels->out_step,
+      .count = channels->count,
+  };
+  return six;
+}
+
+/* All channels of three pixels. */
+SATKD_INLINE void satkd_pairs_3(satkd_six six, int32_t distance) {
+  const int32_t groups = six.count / (2 * distance);
+  six.step = distance;
+  for (int32_t group = 0; group < groups; ++group) {
+    six.count = distance;
+    satkd_multiply_pairs(&six);
+    six.weights += SATKD_DISTANCE;
+    six.bias += distance;
+    six.multipliers += distance;
+    six.shifts += distance;
+    six.out += distance;
+  }
 }
 
 /* Where `count` pixels that begin with `next` begin: the last of a row may overlap those before. */
@@ -60,14 +102,18 @@ SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const 
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   const satkd_channels channels = satkd_channels_of(layer, constants, row_bytes, last * row_bytes);
   int32_t next = 0;
-  if (satkd_has_columns(layer) && (layer->channels_out <= layer->channels_in)) {
+  if (satkd_has_columns(layer) && (layer->channels_out <= layer->channels_in) && satkd_has_plain_outputs(&channels)) {
     int32_t *const sums = scratch + ((SATKD_COLUMNS / 2) * layer->channels_in);
     for (; (next + 4) < layer->width_out; next += 6) {
       const int32_t x = satkd_begin_of(layer, next, 6);
       for (int32_t y = 0; y <= last; ++y) {
         satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in, scratch);
-        satkd_columns_6(&channels, scratch, layer->channels_in, constants->weights + (y * row_bytes), constants->bias,
-                        (y == 0) ? NULL : sums, (y == last) ? NULL : sums, out + (x * layer->channels_out));
+        satkd_six six = satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out));
+        six.weights += y * row_bytes;
+        six.step = layer->channels_in;
+        six.sums = (y == 0) ? NULL : sums;
+        six.kept = (y == last) ? NULL : sums;
+        satkd_multiply_columns(&six);
       }
     }
   }
@@ -92,25 +138,27 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
   const int32_t distance = satkd_pair_distance(layer, depth);
   const satkd_channels channels = satkd_channels_of(layer, constants, depth, 0);
   int32_t next = 0;
-  if (satkd_has_columns(layer)) {
+  const bool is_plain = satkd_has_plain_outputs(&channels);
+  if (is_plain && satkd_has_columns(layer)) {
     for (; (next + 4) < layer->width_out; next += 6) {
       const int32_t x = satkd_begin_of(layer, next, 6);
       for (int32_t y = 0; y < layer->kernel_height; ++y) {
         satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in,
                             scratch + (y * (SATKD_COLUMNS / 2) * layer->channels_in));
       }
-      satkd_columns_6(&channels, scratch, layer->channels_in, constants->weights, constants->bias, NULL, NULL,
-                      out + (x * layer->channels_out));
+      satkd_six six = satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out));
+      six.step = layer->channels_in;
+      satkd_multiply_columns(&six);
     }
   }
-  if (distance != 0) {
+  if (is_plain && (distance != 0)) {
     /* Four more pixels are no more work than six. */
     for (; (next < layer->width_out) && ((next + 4) != layer->width_out); next += 3) {
       const int32_t x = satkd_begin_of(layer, next, 3);
       for (int32_t y = 0; y < layer->kernel_height; ++y) {
         satkd_widen_3(rows[y] + (x * pixel_bytes), pixel_bytes, row_bytes, scratch + ((y * row_bytes * 3) / 2));
       }
-      satkd_pairs_3(&channels, scratch, constants->weights, constants->bias, distance, out + (x * layer->channels_out));
+      satkd_pairs_3(satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out)), distance);
     }
   }
   for (; next < satkd_end_of_row(layer); next += 4) {

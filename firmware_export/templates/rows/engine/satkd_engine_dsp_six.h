@@ -1,83 +1,114 @@
 /* Six products at a time for cores with the DSP extension, for satkd_engine_dsp.h: a channel by six neighbouring pixels, or two
-   channels by three. Their sums fill r2 to r7, and the assembly takes all other registers too. */
+   channels by three. */
 #ifndef SATKD_ENGINE_DSP_SIX_H
 #define SATKD_ENGINE_DSP_SIX_H
 
 #include "satkd_engine_dsp_four.h"
 
-/* How to requantize three pixels of a channel. */
-typedef struct satkd_triple {
-  int32_t multiplier;
-  int32_t addend;
-  uint32_t right;
-  int8_t *out;
-} satkd_triple;
-
-/* The arguments of the assembly, which knows their places. */
+/* The state of the assembly, which has no registers left for it. */
 typedef struct satkd_six {
-  int32_t sums[6];
+  const int32_t *bias;
+  const int32_t *sums; /* instead of `bias`, or null */
+  int32_t *kept;       /* where sums are kept instead of being written to `out`, or null */
   const int8_t *weights;
   const int32_t *inputs;
-  int32_t step; /* bytes from a tap's weights to the next one's */
-  const int8_t *end_of_row;
-  const int8_t *end;
-  int32_t is_last; /* the triples are to be written, not the sums */
-  satkd_triple triples[2];
+  int32_t step; /* columns: from a tap's weights to the next one's; pairs: from a channel to the other */
+  int32_t depth;
+  int32_t skip; /* as in satkd_channels */
+  const int32_t *multipliers;
+  const int8_t *shifts;
+  int32_t zero_point;
+  int8_t *out;
   int32_t out_step;
+  int32_t count;
 } satkd_six;
 
-typedef char satkd_triples_are_at_48[(offsetof(satkd_six, triples) == 48u) ? 1 : -1];
+#define SATKD_BIAS "#0"
+#define SATKD_SUMS "#4"
+#define SATKD_KEPT "#8"
+#define SATKD_WEIGHTS "#12"
+#define SATKD_INPUTS "#16"
+#define SATKD_STEP_OF_SIX "#20"
+#define SATKD_DEPTH "#24"
+#define SATKD_SKIP "#28"
+#define SATKD_MULTIPLIERS "#32"
+#define SATKD_SHIFTS "#36"
+#define SATKD_ZERO_POINT "#40"
+#define SATKD_OUT "#44"
+#define SATKD_OUT_STEP "#48"
+#define SATKD_COUNT "#52"
+typedef char satkd_count_is_at_52[(offsetof(satkd_six, count) == 52u) ? 1 : -1];
 
-/* The sums are in r2 to r7, weights in r8, inputs in r9, the step in r10; on the stack, 0: satkd_six, 4: the row's end, 8: the end
-   of the weights. */
-#define SATKD_ENTER                                      \
-  "ldr r1, [r0, #36]\n\t"                                \
-  "ldr r2, [r0, #40]\n\t"                                \
-  "push {r0, r1, r2, r7}\n\t"                            \
-  "ldmia r0, {r2, r3, r4, r5, r6, r7, r8, r9, r10}\n\t"
+/* The sums are in r2 to r7, the weights in r8, the inputs in r9. On the stack: satkd_six, the end of a kernel row's weights, the
+   end of a channel's weights, and r7 of the compiler. */
+#define SATKD_ENTER "push {r0, r1, r2, r7}\n\t"
+#define SATKD_LEAVE "pop {r0, r1, r2, r7}\n\t"
 
-#define SATKD_WRITE_TRIPLE(a, b, c)       \
-  "ldmia r12!, {r0, r1, r8, r9}\n\t"      \
-  "lsl r11, " a ", #1\n\t"                \
-  "smmlar r11, r11, r0, r1\n\t"           \
-  "add " a ", r11, " a ", asr #31\n\t"    \
-  "lsl r11, " b ", #1\n\t"                \
-  "smmlar r11, r11, r0, r1\n\t"           \
-  "add " b ", r11, " b ", asr #31\n\t"    \
-  "lsl r11, " c ", #1\n\t"                \
-  "smmlar r11, r11, r0, r1\n\t"           \
-  "add " c ", r11, " c ", asr #31\n\t"    \
+#define SATKD_OPEN_WEIGHTS                      \
+  "ldr r8, [r0, " SATKD_WEIGHTS "]\n\t"         \
+  "ldr r9, [r0, " SATKD_INPUTS "]\n\t"          \
+  "ldr r10, [r0, " SATKD_STEP_OF_SIX "]\n\t"    \
+  "ldr r11, [r0, " SATKD_DEPTH "]\n\t"          \
+  "add r12, r8, r10\n\t"                        \
+  "add r11, r8, r11\n\t"                        \
+  "strd r12, r11, [sp, #4]\n\t"
+
+#define SATKD_NEXT_CHANNEL              \
+  "ldr r1, [r0, " SATKD_COUNT "]\n\t"   \
+  "subs r1, r1, #1\n\t"                 \
+  "str r1, [r0, " SATKD_COUNT "]\n\t"   \
+  "bne 1b\n\t"
+
+/* Right shift in r8, multiplier in r11, and in r12 what is added: half of what the shift takes away, and the zero point. */
+#define SATKD_PREPARE(shift, multiplier)         \
+  "ldr r1, [r0, " SATKD_SHIFTS "]\n\t"           \
+  "ldr r9, [r0, " SATKD_MULTIPLIERS "]\n\t"      \
+  "ldr r12, [r0, " SATKD_ZERO_POINT "]\n\t"      \
+  "ldr lr, [r0, " SATKD_OUT "]\n\t"              \
+  "ldrsb r8, [r1" shift "\n\t"                   \
+  "ldr r11, [r9" multiplier "\n\t"               \
+  "rsb r8, r8, #0\n\t"
+
+#define SATKD_ADVANCE                        \
+  "str r1, [r0, " SATKD_SHIFTS "]\n\t"       \
+  "str r9, [r0, " SATKD_MULTIPLIERS "]\n\t"  \
+  "add r9, lr, #1\n\t"                       \
+  "str r9, [r0, " SATKD_OUT "]\n\t"
+
+#define SATKD_ADDEND                   \
+  "mov r1, #1\n\t"                     \
+  "lsl r1, r1, r8\n\t"                 \
+  "lsl r12, r12, r8\n\t"               \
+  "add r12, r12, r1, lsr #1\n\t"
+
+/* satkd_requantize_right of three sums. */
+#define SATKD_WRITE_3(a, b, c)            \
+  "lsl r1, " a ", #1\n\t"                 \
+  "smmlar r1, r1, r11, r12\n\t"           \
+  "add " a ", r1, " a ", asr #31\n\t"     \
+  "lsl r1, " b ", #1\n\t"                 \
+  "smmlar r1, r1, r11, r12\n\t"           \
+  "add " b ", r1, " b ", asr #31\n\t"     \
+  "lsl r1, " c ", #1\n\t"                 \
+  "smmlar r1, r1, r11, r12\n\t"           \
+  "add " c ", r1, " c ", asr #31\n\t"     \
   "asr " a ", " a ", r8\n\t"              \
   "asr " b ", " b ", r8\n\t"              \
   "asr " c ", " c ", r8\n\t"              \
   "ssat " a ", #8, " a "\n\t"             \
   "ssat " b ", #8, " b "\n\t"             \
   "ssat " c ", #8, " c "\n\t"             \
-  "strb " a ", [r9]\n\t"                  \
-  "strb " b ", [r9, r10]\n\t"             \
-  "strb " c ", [r9, r10, lsl #1]\n\t"
+  "strb " a ", [lr]\n\t"                  \
+  "strb " b ", [lr, r10]\n\t"             \
+  "strb " c ", [lr, r10, lsl #1]\n\t"
 
-#define SATKD_LEAVE                                \
-  "ldr r12, [sp]\n\t"                              \
-  "ldr r11, [r12, #44]\n\t"                        \
-  "ldr r10, [r12, #80]\n\t"                        \
-  "cmp r11, #0\n\t"                                \
-  "ite eq\n\t"                                     \
-  "stmiaeq r12, {r2, r3, r4, r5, r6, r7}\n\t"      \
-  "addne r12, r12, #48\n\t"                        \
-  "beq 3f\n\t"                                     \
-  SATKD_WRITE_TRIPLE("r2", "r3", "r4")             \
-  SATKD_WRITE_TRIPLE("r5", "r6", "r7")             \
-  "3:\n\t"                                         \
-  "pop {r0, r1, r2, r7}\n\t"
-
-#define SATKD_MULTIPLY_SIX(six, instructions)                                                                  \
-  do {                                                                                                         \
-    register satkd_six *r0 __asm__("r0") = (six);                                                              \
-    __asm__ volatile(SATKD_ENTER "1:\n\t" instructions SATKD_LEAVE                                             \
-                     : "+r"(r0)                                                                                \
-                     :                                                                                         \
-                     : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
+#define SATKD_MULTIPLY_SIX(six, text)                                                                               \
+  do {                                                                                                              \
+    register satkd_six *r0 __asm__("r0") = (six);                                                                   \
+    __asm__ volatile(SATKD_ENTER text SATKD_LEAVE                                                                   \
+                     : "+r"(r0)                                                                                     \
+                     :                                                                                              \
+                     : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");   \
   } while (0)
 
 /* Widens `bytes` (a multiple of 4) of three pixels `step` bytes apart, four bytes of each in turn: the 16-bit pairs (0, 2) of all
@@ -130,11 +161,34 @@ SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes
   "smlad r7, r12, r10, r7\n\t"
 #define SATKD_PAIR_STEPS SATKD_PAIR_STEP SATKD_PAIR_STEP SATKD_PAIR_STEP SATKD_PAIR_STEP
 
-/* The products of two channels and three pixels: until `end`, a multiple of 48 weights of each channel. */
-SATKD_INLINE void satkd_multiply_pair(satkd_six *six) {
-  SATKD_MULTIPLY_SIX(six, SATKD_PAIR_STEPS SATKD_PAIR_STEPS SATKD_PAIR_STEPS "ldr r0, [sp, #8]\n\t"
-                                                                             "cmp r8, r0\n\t"
-                                                                             "bne 1b\n\t");
+#define SATKD_PAIRS                                                                        \
+  "1:\n\t"                                                                                 \
+  "ldr r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
+  "ldr r10, [r0, " SATKD_STEP_OF_SIX "]\n\t"                                               \
+  "ldr r5, [r1, r10, lsl #2]\n\t"                                                          \
+  "ldr r2, [r1], #4\n\t"                                                                   \
+  "str r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
+  "mov r3, r2\n\t"                                                                         \
+  "mov r4, r2\n\t"                                                                         \
+  "mov r6, r5\n\t"                                                                         \
+  "mov r7, r5\n\t" SATKD_OPEN_WEIGHTS                                                      \
+  "2:\n\t" SATKD_PAIR_STEPS SATKD_PAIR_STEPS SATKD_PAIR_STEPS                              \
+  "ldr r0, [sp, #8]\n\t"                                                                   \
+  "cmp r8, r0\n\t"                                                                         \
+  "bne 2b\n\t"                                                                             \
+  "ldr r0, [sp]\n\t"                                                                       \
+  "str r8, [r0, " SATKD_WEIGHTS "]\n\t"                                                    \
+  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t" SATKD_PREPARE("]", "]") SATKD_ADDEND             \
+  SATKD_WRITE_3("r2", "r3", "r4")                                                          \
+  "ldr r2, [r0, " SATKD_STEP_OF_SIX "]\n\t"                                                \
+  SATKD_PREPARE(", r2]", ", r2, lsl #2]")                                                  \
+  "add r1, r1, #1\n\t"                                                                     \
+  "add r9, r9, #4\n\t" SATKD_ADVANCE                                                       \
+  "add lr, lr, r2\n\t" SATKD_ADDEND SATKD_WRITE_3("r5", "r6", "r7") SATKD_NEXT_CHANNEL
+
+/* `count` pairs of channels by three pixels: depths that are multiples of 48. */
+SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
+  SATKD_MULTIPLY_SIX(six, SATKD_PAIRS);
 }
 
 /* Columns of a kernel three wide over six neighbouring pixels: an input is loaded once for up to three of its products. */
@@ -202,109 +256,57 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
   "smlad r7, lr, r1, r7\n\t"
 #define SATKD_TAPS_STEP SATKD_TAPS("", "") SATKD_TAPS(", #4", ", ror #8")
 
-/* The products of a channel and six neighbouring pixels: kernel rows of three taps of `step` weights, a multiple of 16. */
-SATKD_INLINE void satkd_multiply_columns(satkd_six *six) {
-  SATKD_MULTIPLY_SIX(six, SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP "ldr r0, [sp, #4]\n\t"
-                                                                                          "ldr r1, [sp, #8]\n\t"
-                                                                                          "cmp r8, r0\n\t"
-                                                                                          "bne 1b\n\t"
-                                                                                          "add r8, r8, r10, lsl #1\n\t"
-                                                                                          "add r0, r8, r10\n\t"
-                                                                                          "str r0, [sp, #4]\n\t"
-                                                                                          "cmp r8, r1\n\t"
-                                                                                          "bne 1b\n\t");
-}
+#define SATKD_COLUMN_SUMS                                     \
+  "1:\n\t"                                                    \
+  "ldr r1, [r0, " SATKD_SUMS "]\n\t"                          \
+  "cmp r1, #0\n\t"                                            \
+  "bne 5f\n\t"                                                \
+  "ldr r1, [r0, " SATKD_BIAS "]\n\t"                          \
+  "ldr r2, [r1], #4\n\t"                                      \
+  "str r1, [r0, " SATKD_BIAS "]\n\t"                          \
+  "mov r3, r2\n\t"                                            \
+  "mov r4, r2\n\t"                                            \
+  "mov r5, r2\n\t"                                            \
+  "mov r6, r2\n\t"                                            \
+  "mov r7, r2\n\t"                                            \
+  "b 6f\n\t"                                                  \
+  "5:\n\t"                                                    \
+  "ldmia r1!, {r2, r3, r4, r5, r6, r7}\n\t"                   \
+  "str r1, [r0, " SATKD_SUMS "]\n\t"                          \
+  "6:\n\t"
 
-/* Whether the assembly can write a channel; satkd_write_triple can in any case. */
-SATKD_INLINE bool satkd_prepare_triple(const satkd_channels *channels, int32_t c, int8_t *out, satkd_triple *triple) {
-  const uint32_t right = (uint32_t)(-(int32_t)channels->shift[c]);
-  triple->multiplier = channels->multiplier[c];
-  triple->addend = satkd_addend(channels->output_zero_point, right);
-  triple->right = right;
-  triple->out = out;
-  return (right - 1u) < 22u;
-}
+#define SATKD_COLUMN_ROWS                                                       \
+  "2:\n\t" SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP SATKD_TAPS_STEP      \
+  "ldrd r0, r1, [sp, #4]\n\t"                                                   \
+  "cmp r8, r0\n\t"                                                              \
+  "bne 2b\n\t"                                                                  \
+  "add r8, r8, r10, lsl #1\n\t"                                                 \
+  "add r0, r8, r10\n\t"                                                         \
+  "str r0, [sp, #4]\n\t"                                                        \
+  "cmp r8, r1\n\t"                                                              \
+  "bne 2b\n\t"                                                                  \
+  "ldr r0, [sp]\n\t"                                                            \
+  "ldr r1, [r0, " SATKD_SKIP "]\n\t"                                            \
+  "add r8, r8, r1\n\t"                                                          \
+  "str r8, [r0, " SATKD_WEIGHTS "]\n\t"
 
-SATKD_SHARED void satkd_write_triple(const satkd_channels *channels, int32_t c, const int32_t *sums, int8_t *out) {
-  for (int32_t i = 0; i < 3; ++i) {
-    out[i * channels->out_step] = satkd_clamp(satkd_requantize_any(sums[i], channels, c), channels->lowest, channels->highest);
-  }
-}
+#define SATKD_COLUMN_ENDS                                                                 \
+  "ldr r1, [r0, " SATKD_KEPT "]\n\t"                                                      \
+  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                                 \
+  "cmp r1, #0\n\t"                                                                        \
+  "bne 3f\n\t" SATKD_PREPARE("], #1", "], #4") SATKD_ADVANCE SATKD_ADDEND                 \
+  SATKD_WRITE_3("r2", "r3", "r4")                                                         \
+  "add lr, lr, r10\n\t"                                                                   \
+  "add lr, lr, r10, lsl #1\n\t" SATKD_WRITE_3("r5", "r6", "r7")                           \
+  "b 4f\n\t"                                                                              \
+  "3:\n\t"                                                                                \
+  "stmia r1!, {r2, r3, r4, r5, r6, r7}\n\t"                                               \
+  "str r1, [r0, " SATKD_KEPT "]\n\t"                                                      \
+  "4:\n\t"
 
-SATKD_INLINE void satkd_set_sums(int32_t *sums, int32_t first, int32_t second) {
-  sums[0] = first;
-  sums[1] = first;
-  sums[2] = first;
-  sums[3] = second;
-  sums[4] = second;
-  sums[5] = second;
-}
-
-/* All channels of three pixels, whose patches are `patches`. */
-SATKD_SHARED void satkd_pairs_3(const satkd_channels *channels, const int32_t *patches, const int8_t *weights,
-                                const int32_t *bias, int32_t distance, int8_t *out) {
-  const int32_t depth = channels->depth;
-  const bool is_wide = (channels->lowest == -128) && (channels->highest == 127);
-  const int8_t *from = weights;
-  satkd_six six;
-  six.out_step = channels->out_step;
-  for (int32_t group = 0; group < channels->count; group += 2 * distance) {
-    for (int32_t c = group; c < (group + distance); ++c) {
-      const int32_t other = c + distance;
-      const bool has_first = satkd_prepare_triple(channels, c, out + c, &six.triples[0]);
-      const bool has_second = satkd_prepare_triple(channels, other, out + other, &six.triples[1]);
-      six.is_last = (is_wide && has_first && has_second) ? 1 : 0;
-      six.weights = from;
-      six.inputs = patches;
-      from += depth;
-      six.end = from;
-      satkd_set_sums(six.sums, bias[c], bias[other]);
-      satkd_multiply_pair(&six);
-      if (six.is_last == 0) {
-        satkd_write_triple(channels, c, six.sums, out + c);
-        satkd_write_triple(channels, other, six.sums + 3, out + other);
-      }
-    }
-    from += SATKD_DISTANCE;
-  }
-}
-
-/* Adds a part of the products of six neighbouring pixels, to `bias` or to `sums`; one of both is null. Writes them, or keeps
-   them in `kept` if that is not null. */
-SATKD_SHARED void satkd_columns_6(const satkd_channels *channels, const int32_t *columns, int32_t channels_in,
-                                  const int8_t *weights, const int32_t *bias, const int32_t *sums, int32_t *kept,
-                                  int8_t *out) {
-  const bool is_wide = (channels->lowest == -128) && (channels->highest == 127);
-  const int32_t second = 3 * channels->out_step;
-  const int8_t *from = weights;
-  satkd_six six;
-  six.out_step = channels->out_step;
-  six.step = channels_in;
-  for (int32_t c = 0; c < channels->count; ++c) {
-    const bool has_triple = satkd_prepare_triple(channels, c, out + c, &six.triples[0]);
-    six.triples[1] = six.triples[0];
-    six.triples[1].out += second;
-    six.is_last = ((kept == NULL) && is_wide && has_triple) ? 1 : 0;
-    six.weights = from;
-    six.inputs = columns;
-    six.end_of_row = from + channels_in;
-    six.end = from + channels->depth;
-    from += channels->depth + channels->skip;
-    if (sums == NULL) {
-      satkd_set_sums(six.sums, bias[c], bias[c]);
-    } else {
-      __builtin_memcpy(six.sums, sums + (6 * c), sizeof six.sums);
-    }
-    satkd_multiply_columns(&six);
-    if (kept != NULL) {
-      __builtin_memcpy(kept + (6 * c), six.sums, sizeof six.sums);
-    } else if (six.is_last == 0) {
-      satkd_write_triple(channels, c, six.sums, out + c);
-      satkd_write_triple(channels, c, six.sums + 3, out + c + second);
-    } else {
-      /* written */
-    }
-  }
+/* `count` channels by six neighbouring pixels: kernel rows of three taps of `step` weights, a multiple of 16. */
+SATKD_SHARED void satkd_multiply_columns(satkd_six *six) {
+  SATKD_MULTIPLY_SIX(six, SATKD_COLUMN_SUMS SATKD_OPEN_WEIGHTS SATKD_COLUMN_ROWS SATKD_COLUMN_ENDS SATKD_NEXT_CHANNEL);
 }
 
 #endif /* SATKD_ENGINE_DSP_SIX_H */
