@@ -41,24 +41,50 @@ typedef struct satkd_term {
   uint32_t right;
 } satkd_term;
 
-SATKD_INLINE int32_t satkd_half_term(int8_t code, satkd_term term) {
-  return ((int32_t)code * ((int32_t)1 << 19)) - term.zero_point;
+/* The sum of two terms. */
+typedef struct satkd_sum {
+  satkd_term half_term;
+  satkd_term other_term;
+  satkd_term result;
+  bool other_is_half;
+} satkd_sum;
+
+/* Twice a term. */
+SATKD_INLINE int32_t satkd_half_term(int32_t code, satkd_term term) {
+  return (code * ((int32_t)1 << 20)) - term.zero_point;
 }
 
-SATKD_INLINE int32_t satkd_small_term(int8_t code, satkd_term term) {
-  const int32_t doubled = ((int32_t)code * ((int32_t)1 << 21)) - term.zero_point;
-  return (satkd_scale(doubled, term.multiplier, term.half) + (doubled >> 31u)) >> term.right;
+SATKD_INLINE int32_t satkd_small_term(int32_t code, satkd_term term) {
+  const int32_t doubled = (code * ((int32_t)1 << 21)) - term.zero_point;
+  return ((satkd_scale(doubled, term.multiplier, term.half) + (doubled >> 31u)) >> term.right) * 2;
 }
 
-SATKD_INLINE void satkd_add_halves(const int8_t *half, const int8_t *other, int8_t *out, int32_t count,
-                                   satkd_term half_term, satkd_term other_term, bool other_is_half, satkd_term sum_term,
+SATKD_INLINE int32_t satkd_sum_of(int8_t half, int8_t other, satkd_sum sum) {
+  const int32_t scaled =
+      sum.other_is_half ? satkd_half_term(other, sum.other_term) : satkd_small_term(other, sum.other_term);
+  const int32_t doubled = satkd_half_term(half, sum.half_term) + scaled;
+  return (satkd_scale(doubled, sum.result.multiplier, sum.result.half) + (doubled >> 31u)) >> sum.result.right;
+}
+
+SATKD_INLINE int8_t satkd_output_of(int32_t value, const satkd_engine_layer *narrow) {
+  return (narrow == NULL) ? satkd_saturate(value) : satkd_clamp(value, narrow->lowest, narrow->highest);
+}
+
+SATKD_INLINE void satkd_add_halves(const int8_t *half, const int8_t *other, int8_t *out, int32_t count, satkd_sum sum,
                                    const satkd_engine_layer *narrow) {
-  for (int32_t i = 0; i < count; ++i) {
-    const int32_t scaled = other_is_half ? satkd_half_term(other[i], other_term) : satkd_small_term(other[i], other_term);
-    const int32_t sum = satkd_half_term(half[i], half_term) + scaled;
-    const int32_t product = satkd_scale(sum * 2, sum_term.multiplier, sum_term.half);
-    const int32_t value = (product + (sum >> 31u)) >> sum_term.right;
-    out[i] = (narrow == NULL) ? satkd_saturate(value) : satkd_clamp(value, narrow->lowest, narrow->highest);
+  int32_t i = 0;
+  for (; i < (count - 3); i += 4) {
+    uint32_t a;
+    uint32_t b;
+    __builtin_memcpy(&a, half + i, 4);
+    __builtin_memcpy(&b, other + i, 4);
+    out[i] = satkd_output_of(satkd_sum_of((int8_t)a, (int8_t)b, sum), narrow);
+    out[i + 1] = satkd_output_of(satkd_sum_of((int8_t)(a >> 8u), (int8_t)(b >> 8u), sum), narrow);
+    out[i + 2] = satkd_output_of(satkd_sum_of((int8_t)(a >> 16u), (int8_t)(b >> 16u), sum), narrow);
+    out[i + 3] = satkd_output_of(satkd_sum_of((int8_t)(a >> 24u), (int8_t)(b >> 24u), sum), narrow);
+  }
+  for (; i < count; ++i) {
+    out[i] = satkd_output_of(satkd_sum_of(half[i], other[i], sum), narrow);
   }
 }
 
@@ -82,26 +108,27 @@ void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_
     const int8_t *half = a_is_half ? a : b;
     const int8_t *second = a_is_half ? b : a;
     const int32_t count = layer->width_out * layer->channels_out;
-    satkd_term half_term = {half_zero_point * ((int32_t)1 << 19), 0, 0, 0};
-    satkd_term other_term = {other_zero_point * ((int32_t)1 << 19), 0, 0, 0};
-    satkd_term sum_term = {0, layer->scale_out.multiplier, 0, (uint32_t)right};
-    sum_term.half = ((int32_t)1 << (right - 1)) + (layer->zero_point_out * ((int32_t)1 << right));
+    satkd_term half_term = {half_zero_point * ((int32_t)1 << 20), 0, 0, 0};
+    satkd_term other_term = {other_zero_point * ((int32_t)1 << 20), 0, 0, 0};
+    satkd_term result = {0, layer->scale_out.multiplier, satkd_addend(layer->zero_point_out, (uint32_t)right), (uint32_t)right};
     if (!other_is_half) {
       other_term.zero_point = other_zero_point * ((int32_t)1 << 21);
       other_term.multiplier = other.multiplier;
       other_term.half = (int32_t)((uint32_t)1 << ((uint32_t)(-other.shift) - 1u));
       other_term.right = (uint32_t)(-other.shift);
     }
+    const satkd_sum sum = {half_term, other_term, result, false};
+    const satkd_sum sum_of_halves = {half_term, other_term, result, true};
     if ((layer->lowest != -128) || (layer->highest != 127)) {
       if (other_is_half) {
-        satkd_add_halves(half, second, out, count, half_term, other_term, true, sum_term, layer);
+        satkd_add_halves(half, second, out, count, sum_of_halves, layer);
       } else {
-        satkd_add_halves(half, second, out, count, half_term, other_term, false, sum_term, layer);
+        satkd_add_halves(half, second, out, count, sum, layer);
       }
     } else if (other_is_half) {
-      satkd_add_halves(half, second, out, count, half_term, other_term, true, sum_term, NULL);
+      satkd_add_halves(half, second, out, count, sum_of_halves, NULL);
     } else {
-      satkd_add_halves(half, second, out, count, half_term, other_term, false, sum_term, NULL);
+      satkd_add_halves(half, second, out, count, sum, NULL);
     }
   }
 }

@@ -194,33 +194,39 @@ SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
 /* Columns of a kernel three wide over six neighbouring pixels: an input is loaded once for up to three of its products. */
 #define SATKD_COLUMNS 8
 
-SATKD_INLINE int32_t satkd_even_pair(int32_t bytes) {
-  int32_t pair;
-  __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(bytes));
-  return pair;
-}
-
-SATKD_INLINE int32_t satkd_odd_pair(int32_t bytes) {
-  int32_t pair;
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(bytes));
-  return pair;
-}
-
 /* Widens eight neighbouring pixels of `channels`, a multiple of 16, four channels of each in turn: the 16-bit pairs (0, 2) of
    all eight, then the pairs (1, 3). */
 SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int32_t *to) {
   for (int32_t column = 0; column < SATKD_COLUMNS; ++column) {
     int32_t *into = to + column;
-    for (int32_t left = channels; left > 0; left -= 16) {
-      int32_t bytes[4];
-      __builtin_memcpy(bytes, from, 16);
-      from += 16;
-      for (int32_t i = 0; i < 4; ++i) {
-        into[(2 * SATKD_COLUMNS) * i] = satkd_even_pair(bytes[i]);
-        into[((2 * SATKD_COLUMNS) * i) + SATKD_COLUMNS] = satkd_odd_pair(bytes[i]);
-      }
-      into += 8 * SATKD_COLUMNS;
-    }
+    const int8_t *const end = from + channels;
+    __asm__ volatile(
+        "1:\n\t"
+        "ldr r4, [%[from], #4]\n\t"
+        "ldr r5, [%[from], #8]\n\t"
+        "ldr r6, [%[from], #12]\n\t"
+        "ldr r3, [%[from]], #16\n\t"
+        "sxtb16 r8, r4\n\t"
+        "sxtb16 r4, r4, ror #8\n\t"
+        "str r8, [%[into], #64]\n\t"
+        "str r4, [%[into], #96]\n\t"
+        "sxtb16 r8, r5\n\t"
+        "sxtb16 r5, r5, ror #8\n\t"
+        "str r8, [%[into], #128]\n\t"
+        "str r5, [%[into], #160]\n\t"
+        "sxtb16 r8, r6\n\t"
+        "sxtb16 r6, r6, ror #8\n\t"
+        "str r8, [%[into], #192]\n\t"
+        "str r6, [%[into], #224]\n\t"
+        "sxtb16 r8, r3\n\t"
+        "sxtb16 r3, r3, ror #8\n\t"
+        "cmp %[from], %[end]\n\t"
+        "str r8, [%[into]], #32\n\t"
+        "str r3, [%[into]], #224\n\t"
+        "bne 1b\n\t"
+        : [from] "+r"(from), [into] "+r"(into)
+        : [end] "r"(end)
+        : "r3", "r4", "r5", "r6", "r8", "cc", "memory");
   }
 }
 
@@ -229,7 +235,8 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
   "ldr lr, [r8, r10, lsl #1]\n\t"        \
   "ldr r12, [r8, r10]\n\t"               \
   "ldr r11, [r8]" advance "\n\t"         \
-  "ldmia r9!, {r0, r1}\n\t"              \
+  "ldr r1, [r9, #4]\n\t"                 \
+  "ldr r0, [r9], #8\n\t"                 \
   "sxtb16 r11, r11" rotation "\n\t"      \
   "sxtb16 r12, r12" rotation "\n\t"      \
   "sxtb16 lr, lr" rotation "\n\t"        \
