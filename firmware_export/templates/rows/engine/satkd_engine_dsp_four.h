@@ -74,6 +74,21 @@ SATKD_SHARED int32_t satkd_requantize_any(int32_t value, const satkd_channels *c
                    : [end] "r"(end)                                                                         \
                    : "r3", "r4", "r5", "r6", "cc", "memory")
 
+/* The last one to three weights of `depth`, and zeros; `rest` are the first of them. */
+SATKD_INLINE int32_t satkd_last_weights(const int8_t *rest, int32_t depth) {
+  const uint32_t count = (uint32_t)depth % 4u;
+  uint32_t weights = 0;
+  if (depth > 4) {
+    __builtin_memcpy(&weights, (rest + count) - 4, 4);
+    weights >>= 8u * (4u - count);
+  } else {
+    for (uint32_t i = count; i > 0u; --i) {
+      weights = (weights << 8u) | (uint8_t)rest[i - 1u];
+    }
+  }
+  return (int32_t)weights;
+}
+
 /* Adds a part of the products of four pixels, `patches`, to sums that begin as `initial`: `pixel_step` and `channel_step`
    apart. Requantizes and writes them to `out`, or keeps them in `sums` if that is not null. */
 SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t *patches, const int8_t *weights,
@@ -98,15 +113,16 @@ SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t
       SATKD_UNTIL_END(SATKD_STEPS SATKD_STEPS SATKD_STEPS);
     }
     if (long_steps != depth) {
-      end += steps - long_steps;
+      end += ((steps - long_steps) / 12) * 12;
+      if (weights != end) {
+        SATKD_UNTIL_END(SATKD_STEP SATKD_STEP SATKD_STEP);
+      }
+      end += (steps - long_steps) % 12;
       if (weights != end) {
         SATKD_UNTIL_END(SATKD_STEP);
       }
       if (steps != depth) {
-        w = 0;
-        for (int32_t i = depth - steps; i > 0; --i) {
-          w = (int32_t)(((uint32_t)w << 8u) | (uint8_t)weights[i - 1]);
-        }
+        w = satkd_last_weights(weights, depth);
         weights += depth - steps;
         __asm__ volatile(SATKD_MULTIPLY
                          : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [patches] "+r"(inputs),

@@ -141,7 +141,9 @@ SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes
 #define SATKD_PAIR_STEP                 \
   "ldr r12, [r8, #1152]\n\t"            \
   "ldr r11, [r8], #4\n\t"               \
-  "ldmia r9!, {r0, r1, r10}\n\t"        \
+  "ldr r1, [r9, #4]\n\t"                \
+  "ldr r10, [r9, #8]\n\t"               \
+  "ldr r0, [r9], #12\n\t"               \
   "sxtb16 lr, r11\n\t"                  \
   "smlad r2, lr, r0, r2\n\t"            \
   "smlad r3, lr, r1, r3\n\t"            \
