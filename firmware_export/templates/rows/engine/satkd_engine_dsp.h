@@ -47,12 +47,16 @@ SATKD_INLINE int32_t satkd_pair_distance(const satkd_engine_layer *layer, int32_
   return is_possible ? distance : 0;
 }
 
+/* For all channels of the first pixels, with `inputs`. */
 SATKD_INLINE satkd_six satkd_six_of(const satkd_channels *channels, const satkd_weights *constants, const int32_t *inputs,
-                                    int8_t *out) {
+                                    int32_t step, int8_t *out) {
   const satkd_six six = {
       .bias = constants->bias,
+      .sums = NULL,
+      .kept = NULL,
       .weights = constants->weights,
       .inputs = inputs,
+      .step = step,
       .depth = channels->depth,
       .skip = channels->skip,
       .multipliers = constants->multipliers,
@@ -66,17 +70,16 @@ SATKD_INLINE satkd_six satkd_six_of(const satkd_channels *channels, const satkd_
 }
 
 /* All channels of three pixels. */
-SATKD_INLINE void satkd_pairs_3(satkd_six six, int32_t distance) {
-  const int32_t groups = six.count / (2 * distance);
-  six.step = distance;
+SATKD_INLINE void satkd_pairs_3(satkd_six *six, int32_t distance) {
+  const int32_t groups = six->count / (2 * distance);
   for (int32_t group = 0; group < groups; ++group) {
-    six.count = distance;
-    satkd_multiply_pairs(&six);
-    six.weights += SATKD_DISTANCE;
-    six.bias += distance;
-    six.multipliers += distance;
-    six.shifts += distance;
-    six.out += distance;
+    six->count = distance;
+    satkd_multiply_pairs(six);
+    six->weights += SATKD_DISTANCE;
+    six->bias += distance;
+    six->multipliers += distance;
+    six->shifts += distance;
+    six->out += distance;
   }
 }
 
@@ -108,9 +111,9 @@ SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const 
       const int32_t x = satkd_begin_of(layer, next, 6);
       for (int32_t y = 0; y <= last; ++y) {
         satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in, scratch);
-        satkd_six six = satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out));
+        satkd_six six = satkd_six_of(&channels, constants, scratch, layer->channels_in, out);
+        six.out += x * layer->channels_out;
         six.weights += y * row_bytes;
-        six.step = layer->channels_in;
         six.sums = (y == 0) ? NULL : sums;
         six.kept = (y == last) ? NULL : sums;
         satkd_multiply_columns(&six);
@@ -137,6 +140,7 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
   const int32_t step = (layer->width_out < 4) ? 0 : pixel_bytes;
   const int32_t distance = satkd_pair_distance(layer, depth);
   const satkd_channels channels = satkd_channels_of(layer, constants, depth, 0);
+  const satkd_six first = satkd_six_of(&channels, constants, scratch, layer->channels_in, out);
   int32_t next = 0;
   const bool is_plain = satkd_has_plain_outputs(&channels);
   if (is_plain && satkd_has_columns(layer)) {
@@ -146,8 +150,8 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
         satkd_widen_columns(rows[y] + (x * pixel_bytes), layer->channels_in,
                             scratch + (y * (SATKD_COLUMNS / 2) * layer->channels_in));
       }
-      satkd_six six = satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out));
-      six.step = layer->channels_in;
+      satkd_six six = first;
+      six.out += x * layer->channels_out;
       satkd_multiply_columns(&six);
     }
   }
@@ -158,7 +162,10 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
       for (int32_t y = 0; y < layer->kernel_height; ++y) {
         satkd_widen_3(rows[y] + (x * pixel_bytes), pixel_bytes, row_bytes, scratch + ((y * row_bytes * 3) / 2));
       }
-      satkd_pairs_3(satkd_six_of(&channels, constants, scratch, out + (x * layer->channels_out)), distance);
+      satkd_six six = first;
+      six.step = distance;
+      six.out += x * layer->channels_out;
+      satkd_pairs_3(&six, distance);
     }
   }
   for (; next < satkd_end_of_row(layer); next += 4) {

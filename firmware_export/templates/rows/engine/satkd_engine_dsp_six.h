@@ -311,11 +311,17 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
   "3:\n\t"                                                                                \
   "stmia r1!, {r2, r3, r4, r5, r6, r7}\n\t"                                               \
   "str r1, [r0, " SATKD_KEPT "]\n\t"                                                      \
-  "4:\n\t"
+  "4:\n\t" SATKD_NEXT_CHANNEL                                                             \
+  "b 7f\n\t"                                                                              \
+  "5:\n\t"                                                                                \
+  "ldmia r1!, {r2, r3, r4, r5, r6, r7}\n\t"                                               \
+  "str r1, [r0, " SATKD_SUMS "]\n\t"                                                      \
+  "b 6b\n\t"                                                                              \
+  "7:\n\t"
 
 /* `count` channels by six neighbouring pixels: kernel rows of three taps of `step` weights, a multiple of 16. */
 SATKD_SHARED void satkd_multiply_columns(satkd_six *six) {
-  SATKD_MULTIPLY_SIX(six, SATKD_COLUMN_SUMS SATKD_OPEN_WEIGHTS SATKD_COLUMN_ROWS SATKD_COLUMN_ENDS SATKD_NEXT_CHANNEL);
+  SATKD_MULTIPLY_SIX(six, SATKD_COLUMN_SUMS SATKD_OPEN_WEIGHTS SATKD_COLUMN_ROWS SATKD_COLUMN_ENDS);
 }
 
 #endif /* SATKD_ENGINE_DSP_SIX_H */
