@@ -141,19 +141,16 @@ SATKD_INLINE uint16x8_t satkd_places(int32_t out_step) {
   return vmlaq_n_u16(vshrq_n_u16(lanes, 1), pixel, (uint16_t)out_step);
 }
 
-/* `count` times four channels by two pixels. */
-SATKD_SHARED void satkd_multiply_fours(satkd_fours *fours, int32_t out_step, int32_t lowest, int32_t highest) {
-  register int16x8_t q5 __asm__("q5") = vdupq_n_s16((int16_t)lowest);
-  register int16x8_t q6 __asm__("q6") = vdupq_n_s16((int16_t)highest);
-  register uint16x8_t q7 __asm__("q7") = satkd_places(out_step);
-  if (fours->depth <= 16) {
-    SATKD_RUN_FOURS(fours, SATKD_ONLY);
-  } else if (fours->rest != 0) {
-    SATKD_RUN_FOURS(fours, SATKD_FIRST SATKD_LOOPS SATKD_LAST);
-  } else {
-    SATKD_RUN_FOURS(fours, SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS);
-  }
-}
+#define SATKD_GATHER_BLOCK             \
+  "vldrb.8 q0, [%[first]], #16\n\t"    \
+  "vldrb.8 q1, [%[second]], #16\n\t"   \
+  "vstrb.8 q0, [%[to]], #16\n\t"       \
+  "vstrb.8 q1, [%[to]], #16\n\t"
+#define SATKD_GATHER(blocks)                                                                       \
+  __asm__ volatile("1:\n\t" blocks "subs %[left], #1\n\tbne 1b\n\t"                                \
+                   : [first] "+r"(first), [second] "+r"(second), [left] "+r"(left), [to] "+r"(to)  \
+                   :                                                                               \
+                   : "q0", "q1", "cc", "memory")
 
 /* The patches of two output pixels `step` input bytes apart, 16 bytes of each in turn. */
 SATKD_INLINE void satkd_gather_blocks(const int8_t *const *rows, int32_t start, int32_t step, int32_t kernel_height,
@@ -162,17 +159,12 @@ SATKD_INLINE void satkd_gather_blocks(const int8_t *const *rows, int32_t start, 
     const int8_t *first = rows[y] + start;
     const int8_t *second = first + step;
     int32_t left = blocks;
-    __asm__ volatile(
-        "1:\n\t"
-        "vldrb.8 q0, [%[first]], #16\n\t"
-        "vldrb.8 q1, [%[second]], #16\n\t"
-        "subs %[left], #1\n\t"
-        "vstrb.8 q0, [%[to]], #16\n\t"
-        "vstrb.8 q1, [%[to]], #16\n\t"
-        "bne 1b\n\t"
-        : [first] "+r"(first), [second] "+r"(second), [left] "+r"(left), [to] "+r"(to)
-        :
-        : "q0", "q1", "cc", "memory");
+    if ((blocks % 3) == 0) {
+      left = blocks / 3;
+      SATKD_GATHER(SATKD_GATHER_BLOCK SATKD_GATHER_BLOCK SATKD_GATHER_BLOCK);
+    } else {
+      SATKD_GATHER(SATKD_GATHER_BLOCK);
+    }
   }
 }
 
@@ -205,7 +197,7 @@ SATKD_INLINE void satkd_gather_bytes(const int8_t *const *rows, int32_t start, i
 }
 
 SATKD_INLINE satkd_fours satkd_fours_of(const satkd_engine_layer *layer, const satkd_weights *constants,
-                                        const int8_t *inputs, int8_t *out) {
+                                        const int8_t *inputs) {
   const int32_t depth = layer->kernel_height * layer->kernel_width * layer->channels_in;
   const bool is_whole = ((depth % 16) == 0) && (depth >= 48);
   const int32_t after_first = is_whole ? ((depth / 16) - 3) : (((depth + 15) / 16) - 2);
@@ -217,8 +209,8 @@ SATKD_INLINE satkd_fours satkd_fours_of(const satkd_engine_layer *layer, const s
       .bias = constants->bias,
       .multipliers = constants->multipliers,
       .shifts = constants->shifts,
-      .out = out,
-      .count = layer->channels_out / 4,
+      .out = NULL,
+      .count = 0,
       .rest = is_whole ? 0 : (((depth - 1) % 16) + 1),
       .zero_point = layer->zero_point_out,
       .has_right_shifts = layer->has_right_shifts,
@@ -226,15 +218,14 @@ SATKD_INLINE satkd_fours satkd_fours_of(const satkd_engine_layer *layer, const s
   return fours;
 }
 
-/* The last four channels, which overlap those before. */
-SATKD_SHARED void satkd_multiply_last_four(satkd_fours *fours, int32_t over, int32_t out_step, const satkd_engine_layer *layer) {
-  fours->weights -= over * fours->depth;
-  fours->bias -= over;
-  fours->multipliers -= over;
-  fours->shifts -= over;
-  fours->out -= over;
+/* For the last four channels, which overlap those before. */
+SATKD_INLINE void satkd_go_back(satkd_fours *fours, int32_t channels) {
+  fours->weights -= channels * fours->depth;
+  fours->bias -= channels;
+  fours->multipliers -= channels;
+  fours->shifts -= channels;
+  fours->out -= channels;
   fours->count = 1;
-  satkd_multiply_fours(fours, out_step, layer->lowest, layer->highest);
 }
 
 /* reference/integer_ops/conv.h
@@ -247,9 +238,11 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   const int32_t pixels = (width_out == 1) ? 1 : 2; /* a lone pixel is computed twice */
   const int32_t step = (pixels == 1) ? 0 : pixel_bytes;
   const int32_t out_step = (pixels == 1) ? 0 : layer->channels_out;
-  const int32_t over = (4 - (layer->channels_out % 4)) % 4;
   int8_t *const patches = (int8_t *)(void *)scratch;
-  const satkd_fours first = satkd_fours_of(layer, constants, patches, out);
+  satkd_fours fours = satkd_fours_of(layer, constants, patches);
+  register int16x8_t q5 __asm__("q5") = vdupq_n_s16((int16_t)layer->lowest);
+  register int16x8_t q6 __asm__("q6") = vdupq_n_s16((int16_t)layer->highest);
+  register uint16x8_t q7 __asm__("q7") = satkd_places(out_step);
   if (layer->channels_out < 4) {
     satkd_conv_row_portable(layer, constants, window, out);
     return;
@@ -257,16 +250,30 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   for (int32_t next = 0; next < width_out; next += pixels) {
     /* The last two may overlap those before. */
     const int32_t x = ((next + pixels) > width_out) ? (width_out - pixels) : next;
+    int32_t over = (4 - (layer->channels_out % 4)) % 4;
+    bool is_done = false;
     if ((row_bytes % 16) == 0) {
       satkd_gather_blocks(window->rows, x * pixel_bytes, step, layer->kernel_height, row_bytes / 16, patches);
     } else {
       satkd_gather_bytes(window->rows, x * pixel_bytes, step, layer->kernel_height, row_bytes, patches);
     }
-    satkd_fours fours = first;
-    fours.out += x * layer->channels_out;
-    satkd_multiply_fours(&fours, out_step, layer->lowest, layer->highest);
-    if (over != 0) {
-      satkd_multiply_last_four(&fours, over, out_step, layer);
+    fours.weights = constants->weights;
+    fours.bias = constants->bias;
+    fours.multipliers = constants->multipliers;
+    fours.shifts = constants->shifts;
+    fours.out = out + (x * layer->channels_out);
+    fours.count = layer->channels_out / 4;
+    while (!is_done) {
+      if (fours.rest == 0) {
+        SATKD_RUN_FOURS(&fours, SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS);
+      } else if (fours.depth > 16) {
+        SATKD_RUN_FOURS(&fours, SATKD_FIRST SATKD_LOOPS SATKD_LAST);
+      } else {
+        SATKD_RUN_FOURS(&fours, SATKD_ONLY);
+      }
+      is_done = (over == 0);
+      satkd_go_back(&fours, over);
+      over = 0;
     }
   }
 }
