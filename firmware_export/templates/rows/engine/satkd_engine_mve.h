@@ -37,6 +37,9 @@
   "subs r11, #4\n\tbge 2b\n3:\n\t"                                    \
   "adds r11, #4\n\tbeq 5f\n4:\n\t" SATKD_NEXT "subs r11, #1\n\tbne 4b\n5:\n\t"
 
+/* Three steps, r11 times. */
+#define SATKD_THREES "2:\n\t" SATKD_NEXT SATKD_NEXT SATKD_NEXT "subs r11, #1\n\tbne 2b\n\t"
+
 /* The state of the assembly, which has no registers left for it. */
 typedef struct satkd_fours {
   const int8_t *inputs;
@@ -199,11 +202,11 @@ SATKD_INLINE void satkd_gather_bytes(const int8_t *const *rows, int32_t start, i
 SATKD_INLINE satkd_fours satkd_fours_of(const satkd_engine_layer *layer, const satkd_weights *constants,
                                         const int8_t *inputs) {
   const int32_t depth = layer->kernel_height * layer->kernel_width * layer->channels_in;
-  const bool is_whole = ((depth % 16) == 0) && (depth >= 48);
-  const int32_t after_first = is_whole ? ((depth / 16) - 3) : (((depth + 15) / 16) - 2);
+  const bool is_threes = ((depth % 48) == 0) && (depth > 48);
+  const int32_t between = ((depth + 15) / 16) - 2; /* the first step and the rest */
   const satkd_fours fours = {
       .inputs = inputs,
-      .steps = ((after_first / 3) * 4) + (after_first % 3),
+      .steps = is_threes ? ((depth / 48) - 1) : (((between / 3) * 4) + (between % 3)),
       .weights = constants->weights,
       .depth = depth,
       .bias = constants->bias,
@@ -211,7 +214,7 @@ SATKD_INLINE satkd_fours satkd_fours_of(const satkd_engine_layer *layer, const s
       .shifts = constants->shifts,
       .out = NULL,
       .count = 0,
-      .rest = is_whole ? 0 : (((depth - 1) % 16) + 1),
+      .rest = is_threes ? 0 : (((depth - 1) % 16) + 1),
       .zero_point = layer->zero_point_out,
       .has_right_shifts = layer->has_right_shifts,
   };
@@ -238,6 +241,7 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   const int32_t pixels = (width_out == 1) ? 1 : 2; /* a lone pixel is computed twice */
   const int32_t step = (pixels == 1) ? 0 : pixel_bytes;
   const int32_t out_step = (pixels == 1) ? 0 : layer->channels_out;
+  const int32_t over = (int32_t)((0u - (uint32_t)layer->channels_out) % 4u);
   int8_t *const patches = (int8_t *)(void *)scratch;
   satkd_fours fours = satkd_fours_of(layer, constants, patches);
   register int16x8_t q5 __asm__("q5") = vdupq_n_s16((int16_t)layer->lowest);
@@ -250,7 +254,7 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   for (int32_t next = 0; next < width_out; next += pixels) {
     /* The last two may overlap those before. */
     const int32_t x = ((next + pixels) > width_out) ? (width_out - pixels) : next;
-    int32_t over = (4 - (layer->channels_out % 4)) % 4;
+    int32_t back = over;
     bool is_done = false;
     if ((row_bytes % 16) == 0) {
       satkd_gather_blocks(window->rows, x * pixel_bytes, step, layer->kernel_height, row_bytes / 16, patches);
@@ -265,15 +269,17 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
     fours.count = layer->channels_out / 4;
     while (!is_done) {
       if (fours.rest == 0) {
-        SATKD_RUN_FOURS(&fours, SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_LOOPS);
+        SATKD_RUN_FOURS(&fours, SATKD_FIRST SATKD_NEXT SATKD_NEXT SATKD_THREES);
       } else if (fours.depth > 16) {
         SATKD_RUN_FOURS(&fours, SATKD_FIRST SATKD_LOOPS SATKD_LAST);
       } else {
         SATKD_RUN_FOURS(&fours, SATKD_ONLY);
       }
-      is_done = (over == 0);
-      satkd_go_back(&fours, over);
-      over = 0;
+      is_done = (back == 0);
+      if (!is_done) {
+        satkd_go_back(&fours, back);
+        back = 0;
+      }
     }
   }
 }
