@@ -119,14 +119,10 @@ void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_
     }
     const satkd_sum sum = {half_term, other_term, result, false};
     const satkd_sum sum_of_halves = {half_term, other_term, result, true};
-    if ((layer->lowest != -128) || (layer->highest != 127)) {
-      if (other_is_half) {
-        satkd_add_halves(half, second, out, count, sum_of_halves, layer);
-      } else {
-        satkd_add_halves(half, second, out, count, sum, layer);
-      }
-    } else if (other_is_half) {
-      satkd_add_halves(half, second, out, count, sum_of_halves, NULL);
+    if (other_is_half) {
+      satkd_add_halves(half, second, out, count, sum_of_halves, layer);
+    } else if ((layer->lowest != -128) || (layer->highest != 127)) {
+      satkd_add_halves(half, second, out, count, sum, layer);
     } else {
       satkd_add_halves(half, second, out, count, sum, NULL);
     }

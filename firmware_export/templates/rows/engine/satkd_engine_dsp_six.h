@@ -199,37 +199,41 @@ SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
 /* Widens eight neighbouring pixels of `channels`, a multiple of 16, four channels of each in turn: the 16-bit pairs (0, 2) of
    all eight, then the pairs (1, 3). */
 SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int32_t *to) {
-  for (int32_t column = 0; column < SATKD_COLUMNS; ++column) {
-    int32_t *into = to + column;
-    const int8_t *const end = from + channels;
-    __asm__ volatile(
-        "1:\n\t"
-        "ldr r4, [%[from], #4]\n\t"
-        "ldr r5, [%[from], #8]\n\t"
-        "ldr r6, [%[from], #12]\n\t"
-        "ldr r3, [%[from]], #16\n\t"
-        "sxtb16 r8, r4\n\t"
-        "sxtb16 r4, r4, ror #8\n\t"
-        "str r8, [%[into], #64]\n\t"
-        "str r4, [%[into], #96]\n\t"
-        "sxtb16 r8, r5\n\t"
-        "sxtb16 r5, r5, ror #8\n\t"
-        "str r8, [%[into], #128]\n\t"
-        "str r5, [%[into], #160]\n\t"
-        "sxtb16 r8, r6\n\t"
-        "sxtb16 r6, r6, ror #8\n\t"
-        "str r8, [%[into], #192]\n\t"
-        "str r6, [%[into], #224]\n\t"
-        "sxtb16 r8, r3\n\t"
-        "sxtb16 r3, r3, ror #8\n\t"
-        "cmp %[from], %[end]\n\t"
-        "str r8, [%[into]], #32\n\t"
-        "str r3, [%[into]], #224\n\t"
-        "bne 1b\n\t"
-        : [from] "+r"(from), [into] "+r"(into)
-        : [end] "r"(end)
-        : "r3", "r4", "r5", "r6", "r8", "cc", "memory");
-  }
+  const int8_t *const last = from + (SATKD_COLUMNS * channels);
+  const int8_t *end = from;
+  __asm__ volatile(
+      "1:\n\t"
+      "add %[end], %[end], %[channels]\n\t"
+      "2:\n\t"
+      "ldr r4, [%[from], #4]\n\t"
+      "ldr r5, [%[from], #8]\n\t"
+      "ldr r6, [%[from], #12]\n\t"
+      "ldr r3, [%[from]], #16\n\t"
+      "sxtb16 r8, r4\n\t"
+      "sxtb16 r4, r4, ror #8\n\t"
+      "str r8, [%[to], #64]\n\t"
+      "str r4, [%[to], #96]\n\t"
+      "sxtb16 r8, r5\n\t"
+      "sxtb16 r5, r5, ror #8\n\t"
+      "str r8, [%[to], #128]\n\t"
+      "str r5, [%[to], #160]\n\t"
+      "sxtb16 r8, r6\n\t"
+      "sxtb16 r6, r6, ror #8\n\t"
+      "str r8, [%[to], #192]\n\t"
+      "str r6, [%[to], #224]\n\t"
+      "sxtb16 r8, r3\n\t"
+      "sxtb16 r3, r3, ror #8\n\t"
+      "cmp %[from], %[end]\n\t"
+      "str r8, [%[to]], #32\n\t"
+      "str r3, [%[to]], #224\n\t"
+      "bne 2b\n\t"
+      "sub %[to], %[to], %[channels], lsl #4\n\t"
+      "add %[to], %[to], #4\n\t"
+      "cmp %[from], %[last]\n\t"
+      "bne 1b\n\t"
+      : [from] "+r"(from), [to] "+r"(to), [end] "+r"(end)
+      : [channels] "r"(channels), [last] "r"(last)
+      : "r3", "r4", "r5", "r6", "r8", "cc", "memory");
 }
 
 /* Two weights at each of three taps by eight columns' widened inputs: an input is loaded once for up to three products. */
@@ -268,11 +272,11 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
 #define SATKD_COLUMN_SUMS                                     \
   "1:\n\t"                                                    \
   "ldr r1, [r0, " SATKD_SUMS "]\n\t"                          \
+  "ldr r3, [r0, " SATKD_BIAS "]\n\t"                          \
   "cmp r1, #0\n\t"                                            \
   "bne 5f\n\t"                                                \
-  "ldr r1, [r0, " SATKD_BIAS "]\n\t"                          \
-  "ldr r2, [r1], #4\n\t"                                      \
-  "str r1, [r0, " SATKD_BIAS "]\n\t"                          \
+  "ldr r2, [r3], #4\n\t"                                      \
+  "str r3, [r0, " SATKD_BIAS "]\n\t"                          \
   "mov r3, r2\n\t"                                            \
   "mov r4, r2\n\t"                                            \
   "mov r5, r2\n\t"                                            \
@@ -295,14 +299,14 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
   "cmp r8, r1\n\t"                                                              \
   "bne 2b\n\t"                                                                  \
   "ldr r0, [sp]\n\t"                                                            \
-  "ldr r1, [r0, " SATKD_SKIP "]\n\t"                                            \
-  "add r8, r8, r1\n\t"                                                          \
+  "ldr r12, [r0, " SATKD_SKIP "]\n\t"                                           \
+  "ldr r1, [r0, " SATKD_KEPT "]\n\t"                                            \
+  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                       \
+  "add r8, r8, r12\n\t"                                                         \
+  "cmp r1, #0\n\t"                                                              \
   "str r8, [r0, " SATKD_WEIGHTS "]\n\t"
 
 #define SATKD_COLUMN_ENDS                                                                 \
-  "ldr r1, [r0, " SATKD_KEPT "]\n\t"                                                      \
-  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                                 \
-  "cmp r1, #0\n\t"                                                                        \
   "bne 3f\n\t" SATKD_PREPARE("], #1", "], #4") SATKD_ADVANCE SATKD_ADDEND                 \
   SATKD_WRITE_3("r2", "r3", "r4")                                                         \
   "add lr, lr, r10\n\t"                                                                   \
