@@ -48,10 +48,7 @@ typedef char satkd_count_is_at_52[(offsetof(satkd_six, count) == 52u) ? 1 : -1];
   "ldr r8, [r0, " SATKD_WEIGHTS "]\n\t"         \
   "ldr r9, [r0, " SATKD_INPUTS "]\n\t"          \
   "ldr r10, [r0, " SATKD_STEP_OF_SIX "]\n\t"    \
-  "ldr r11, [r0, " SATKD_DEPTH "]\n\t"          \
-  "add r12, r8, r10\n\t"                        \
-  "add r11, r8, r11\n\t"                        \
-  "strd r12, r11, [sp, #4]\n\t"
+  "ldr r11, [r0, " SATKD_DEPTH "]\n\t"
 
 #define SATKD_NEXT_CHANNEL              \
   "ldr r1, [r0, " SATKD_COUNT "]\n\t"   \
@@ -165,22 +162,23 @@ SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes
 
 #define SATKD_PAIRS                                                                        \
   "1:\n\t"                                                                                 \
-  "ldr r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
-  "ldr r10, [r0, " SATKD_STEP_OF_SIX "]\n\t"                                               \
+  "ldr r1, [r0, " SATKD_BIAS "]\n\t" SATKD_OPEN_WEIGHTS                                    \
   "ldr r5, [r1, r10, lsl #2]\n\t"                                                          \
   "ldr r2, [r1], #4\n\t"                                                                   \
+  "add r11, r8, r11\n\t"                                                                   \
   "str r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
+  "str r11, [sp, #8]\n\t"                                                                  \
   "mov r3, r2\n\t"                                                                         \
   "mov r4, r2\n\t"                                                                         \
   "mov r6, r5\n\t"                                                                         \
-  "mov r7, r5\n\t" SATKD_OPEN_WEIGHTS                                                      \
+  "mov r7, r5\n\t"                                                                         \
   "2:\n\t" SATKD_PAIR_STEPS SATKD_PAIR_STEPS SATKD_PAIR_STEPS                              \
   "ldr r0, [sp, #8]\n\t"                                                                   \
   "cmp r8, r0\n\t"                                                                         \
   "bne 2b\n\t"                                                                             \
   "ldr r0, [sp]\n\t"                                                                       \
-  "str r8, [r0, " SATKD_WEIGHTS "]\n\t"                                                    \
-  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t" SATKD_PREPARE("]", "]") SATKD_ADDEND             \
+  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                                  \
+  "str r8, [r0, " SATKD_WEIGHTS "]\n\t" SATKD_PREPARE("]", "]") SATKD_ADDEND               \
   SATKD_WRITE_3("r2", "r3", "r4")                                                          \
   "ldr r2, [r0, " SATKD_STEP_OF_SIX "]\n\t"                                                \
   SATKD_PREPARE(", r2]", ", r2, lsl #2]")                                                  \
@@ -272,8 +270,11 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
 #define SATKD_COLUMN_SUMS                                     \
   "1:\n\t"                                                    \
   "ldr r1, [r0, " SATKD_SUMS "]\n\t"                          \
-  "ldr r3, [r0, " SATKD_BIAS "]\n\t"                          \
+  "ldr r3, [r0, " SATKD_BIAS "]\n\t" SATKD_OPEN_WEIGHTS       \
   "cmp r1, #0\n\t"                                            \
+  "add r12, r8, r10\n\t"                                      \
+  "add r11, r8, r11\n\t"                                      \
+  "strd r12, r11, [sp, #4]\n\t"                               \
   "bne 5f\n\t"                                                \
   "ldr r2, [r3], #4\n\t"                                      \
   "str r3, [r0, " SATKD_BIAS "]\n\t"                          \
@@ -282,10 +283,6 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
   "mov r5, r2\n\t"                                            \
   "mov r6, r2\n\t"                                            \
   "mov r7, r2\n\t"                                            \
-  "b 6f\n\t"                                                  \
-  "5:\n\t"                                                    \
-  "ldmia r1!, {r2, r3, r4, r5, r6, r7}\n\t"                   \
-  "str r1, [r0, " SATKD_SUMS "]\n\t"                          \
   "6:\n\t"
 
 #define SATKD_COLUMN_ROWS                                                       \
@@ -325,7 +322,7 @@ SATKD_SHARED void satkd_widen_columns(const int8_t *from, int32_t channels, int3
 
 /* `count` channels by six neighbouring pixels: kernel rows of three taps of `step` weights, a multiple of 16. */
 SATKD_SHARED void satkd_multiply_columns(satkd_six *six) {
-  SATKD_MULTIPLY_SIX(six, SATKD_COLUMN_SUMS SATKD_OPEN_WEIGHTS SATKD_COLUMN_ROWS SATKD_COLUMN_ENDS);
+  SATKD_MULTIPLY_SIX(six, SATKD_COLUMN_SUMS SATKD_COLUMN_ROWS SATKD_COLUMN_ENDS);
 }
 
 #endif /* SATKD_ENGINE_DSP_SIX_H */
