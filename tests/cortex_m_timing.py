@@ -1,22 +1,14 @@
-"""Cycles of a program on Cortex-M4 and Cortex-M7: a model at zero wait states, not a measurement.
+"""Cycles of basic blocks on Cortex-M4 and Cortex-M7 at zero wait states: a model, not a measurement.
 
-Unicorn executes the program and counts basic blocks; Capstone decodes them; the tables below give each instruction its
-time. Cortex-M4: the instruction and load/store timings of Arm's Cortex-M4 Technical Reference Manual (DDI 0439, chapter 3.3).
-Cortex-M7: Arm publishes no timings, so there is only a range: see `m7_range`.
+Cortex-M4: the tables of instruction timings and the rules of load and store timings in Arm's Cortex-M4 Technical
+Reference Manual (DDI 0439, chapter 3.3). Cortex-M7: Arm publishes no timings, so there is only a range: `m7_range`.
 """
 
-import os, subprocess
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import capstone
-import unicorn
-from capstone import arm as cs
-from unicorn import arm_const as uc
-
-from firmware_export.board import emulator
+from capstone import arm as registers
 
 PIPELINE_RELOAD = 2
 """P, the cycles that a taken branch adds: 1 to 3 by the manual, depending on the target's alignment and width."""
@@ -82,17 +74,16 @@ def _instruction(decoded: capstone.CsInsn) -> Instruction:
     name = decoded.insn_name()
     if name in ("ldr", "str") and decoded.mnemonic.startswith(("ldrd", "strd")):
         name = decoded.mnemonic[:4]
-    memory = [operand.mem for operand in decoded.operands if operand.type == cs.ARM_OP_MEM]
+    memory = [operand.mem for operand in decoded.operands if operand.type == registers.ARM_OP_MEM]
     bases = {register for mem in memory for register in (mem.base, mem.index) if register}
-    registers = [operand.reg for operand in decoded.operands if operand.type == cs.ARM_OP_REG]
+    listed = [operand.reg for operand in decoded.operands if operand.type == registers.ARM_OP_REG]
     words = 0
     if name in ("push", "pop"):
-        bases, words = {cs.ARM_REG_SP}, len(registers)
+        bases, words = {registers.ARM_REG_SP}, len(listed)
     elif name.startswith(("ldm", "stm")):
-        bases, words = {registers[0]}, len(registers) - 1
+        bases, words = {listed[0]}, len(listed) - 1
     elif name in ("ldrd", "strd"):
         words = 2
-    # Loads of the written-back base are no result of a data-processing instruction.
     return Instruction(
         name=name,
         address=decoded.address,
@@ -102,7 +93,7 @@ def _instruction(decoded: capstone.CsInsn) -> Instruction:
         address_registers=frozenset(bases),
         has_index=any(mem.index for mem in memory),
         words=words,
-        writes_pc=cs.ARM_REG_PC in writes and name not in _BRANCHES,
+        writes_pc=registers.ARM_REG_PC in writes and name not in _BRANCHES,
     )
 
 
@@ -177,121 +168,3 @@ def _can_pair(first: Instruction, second: Instruction) -> bool:
         or first.writes & second.reads
         or second.words > 2
     )
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Executed basic blocks."""
-
-    jumps: Counter[tuple[int, int]]
-    """How often the block at the second address followed the block at the first; the first block follows 0."""
-    code: dict[int, bytes]
-    """The bytes of each block."""
-    unaligned: int
-    """Cycles that unaligned loads add on Cortex-M4: one to three bytes apart from the alignment 1, 2, or for halfwords 1."""
-
-    def total(self, time: Callable[[Sequence[Instruction], Instruction | None], int], taken: int) -> int:
-        """Cycles of all blocks.
-
-        Args:
-            time: of a block, after an instruction or None.
-            taken: cycles that a taken branch adds.
-        """
-        blocks = {address: decode(code, address) for address, code in self.code.items()}
-        cycles = 0
-        for (source, address), times in self.jumps.items():
-            last = blocks[source][-1] if source else None
-            is_taken = last is not None and last.address + last.size != address
-            cycles += times * (time(blocks[address], None if is_taken else last) + (taken if is_taken else 0))
-        return cycles
-
-    @property
-    def instructions(self) -> int:
-        """Executed instructions."""
-        return self.total(lambda block, _: len(block), 0)
-
-    @property
-    def m4(self) -> int:
-        """Cycles on Cortex-M4."""
-        return self.total(m4_cycles, PIPELINE_RELOAD) + self.unaligned
-
-    @property
-    def m7(self) -> tuple[int, int]:
-        """The fewest and most cycles on Cortex-M7."""
-        return self.total(lambda block, _: m7_range(block)[0], 0), self.total(lambda block, _: m7_range(block)[1], 0)
-
-
-_MODELS = {"cortex-m4": uc.UC_CPU_ARM_CORTEX_M4, "cortex-m7": uc.UC_CPU_ARM_CORTEX_M7}
-_SYSTICK_VALUE = 0xE000E018
-_PAGE = 1 << 20
-_BKPT = 7
-"""Unicorn's number of the exception that semihosting raises."""
-
-
-def trace(elf: Path, core: str) -> Trace:
-    """Execute a program, and record what it does between the first two reads of SysTick's counter.
-
-    Args:
-        elf: an ELF file with its vector table at address 0, flash and RAM as in `emulator.CORES`.
-        core: "cortex-m4" or "cortex-m7".
-
-    Raises:
-        RuntimeError: the program ends before the second read.
-    """
-    image = elf.with_suffix(".flash")
-    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", str(elf), str(image)], check=True)
-    flash = image.read_bytes()
-    memory = emulator.CORES[core]
-    machine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-    machine.ctl_set_cpu_model(_MODELS[core])
-    machine.mem_map(memory.flash_origin, memory.flash_bytes)
-    machine.mem_map(memory.ram_origin, memory.ram_bytes)
-    machine.mem_map(_SYSTICK_VALUE & -_PAGE, _PAGE)
-    machine.mem_write(memory.flash_origin, flash)
-    recorder = _Recorder(machine)
-    machine.hook_add(unicorn.UC_HOOK_MEM_READ, recorder.read_timer, begin=_SYSTICK_VALUE, end=_SYSTICK_VALUE + 3)
-    machine.hook_add(unicorn.UC_HOOK_INTR, _skip_semihosting)
-    stack, start = (int.from_bytes(flash[at : at + 4], "little") for at in (0, 4))
-    machine.reg_write(uc.UC_ARM_REG_SP, stack)
-    machine.emu_start(start | 1, 0)
-    if recorder.reads < 2:
-        raise RuntimeError(f"{elf.name} ended after {recorder.reads} reads of SysTick")
-    code = {address: bytes(machine.mem_read(address, size)) for address, size in recorder.sizes.items()}
-    return Trace(recorder.jumps, code, recorder.unaligned)
-
-
-def _skip_semihosting(machine: unicorn.Uc, number: int, _: object) -> None:
-    if number != _BKPT:
-        machine.emu_stop()
-        return
-    machine.reg_write(uc.UC_ARM_REG_PC, (machine.reg_read(uc.UC_ARM_REG_PC) + 2) | 1)
-
-
-class _Recorder:
-    """Counts blocks while the timer has been read once."""
-
-    def __init__(self, machine: unicorn.Uc) -> None:
-        self.machine = machine
-        self.reads = 0
-        self.jumps: Counter[tuple[int, int]] = Counter()
-        self.sizes: dict[int, int] = {}
-        self.unaligned = 0
-        self._last = 0
-
-    def read_timer(self, machine: unicorn.Uc, *_: object) -> None:
-        self.reads += 1
-        if self.reads == 1:
-            machine.hook_add(unicorn.UC_HOOK_BLOCK, self.enter_block)
-            if not os.environ.get("FAST"): machine.hook_add(unicorn.UC_HOOK_MEM_READ, self.read)
-            machine.ctl_flush_tb()
-        else:
-            machine.emu_stop()
-
-    def enter_block(self, _machine: unicorn.Uc, address: int, size: int, _: object) -> None:
-        self.jumps[self._last, address] += 1
-        self.sizes[address] = size
-        self._last = address
-
-    def read(self, _machine: unicorn.Uc, _access: int, address: int, size: int, *_: object) -> None:
-        if address & (size - 1):
-            self.unaligned += 2 if address & 1 and size == 4 else 1

@@ -1,0 +1,66 @@
+"""What the trace of a small program counts, by hand and by QEMU."""
+
+import shutil
+
+import bare_metal
+import pytest
+
+from firmware_export.board import emulator
+
+pytest.importorskip("unicorn", reason="unicorn is not installed")
+pytest.importorskip("capstone", reason="capstone is not installed")
+import cortex_m_trace
+
+pytestmark = pytest.mark.skipif(shutil.which(bare_metal.COMPILER) is None, reason=emulator.INSTALL)
+
+READ_TIMER = "*(volatile unsigned *)0xe000e018u"
+PROGRAM = """
+int main(void) {{
+  static unsigned words[4];
+  unsigned a = {timer}, count = 10, word;
+  const unsigned char *at = (const unsigned char *)words + {offset};
+  __asm__ volatile(
+      "1:\\n\\t"
+      "ldr %[word], [%[at]]\\n\\t"
+      "subs %[count], %[count], #1\\n\\t"
+      "bne 1b\\n\\t"
+      : [word] "=&r"(word), [count] "+r"(count) : [at] "r"(at) : "cc", "memory");
+  unsigned b = {timer};
+  return (int)(a - b);
+}}
+"""
+
+
+def traced(folder, core, offset):
+    (folder / "main.c").write_text(PROGRAM.format(timer=READ_TIMER, offset=offset))
+    made = bare_metal.compile_object(folder / "main.c", core, folder / "main.o")
+    return cortex_m_trace.trace(bare_metal.link([made], core, folder / "main.elf"), core)
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7"])
+def test_a_loop(core, tmp_path):
+    found = traced(tmp_path, core, 0)
+    loop = [address for (source, address), times in found.jumps.items() if source == address and times == 9]
+    assert len(loop) == 1
+    # Ten times LDR 2, SUBS 1, BNE 1, and nine times 2 for a taken branch.
+    others = sum(
+        cortex_m_trace.timing.m4_cycles(found.blocks[address], found.blocks[source][-1] if source else None)
+        for source, address in found.jumps
+        if address not in loop
+    )
+    assert found.m4 - others == 10 * 4 + 9 * 2
+    assert found.instructions - sum(len(found.blocks[a]) for _, a in found.jumps if a not in loop) == 30
+    fewest, most = found.m7
+    assert fewest <= found.instructions <= most
+
+
+@pytest.mark.parametrize(("offset", "cycles"), [(0, 0), (1, 20), (2, 10), (3, 20), (4, 0)])
+def test_unaligned_loads(offset, cycles, tmp_path):
+    assert traced(tmp_path, "cortex-m4", offset).unaligned == cycles
+
+
+def test_a_program_without_a_timer(tmp_path):
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }\n")
+    made = bare_metal.compile_object(tmp_path / "main.c", "cortex-m4", tmp_path / "main.o")
+    with pytest.raises(RuntimeError, match=r"main.elf ended after 0 reads of SysTick"):
+        cortex_m_trace.trace(bare_metal.link([made], "cortex-m4", tmp_path / "main.elf"), "cortex-m4")
