@@ -23,7 +23,7 @@ class Trace:
     code: dict[int, bytes]
     """The bytes of each block."""
     unaligned: int
-    """Cycles that unaligned loads add on Cortex-M4: 2 for a word at an odd address, 1 for one at an even address or for a halfword."""
+    """Cycles that unaligned loads add on Cortex-M4: 2 for a word at an odd address, otherwise 1."""
 
     @cached_property
     def blocks(self) -> dict[int, list[timing.Instruction]]:

@@ -113,5 +113,6 @@ DEFECTS = {
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_is_seen(defect, tmp_path):
     machine, old, new = DEFECTS[defect]
-    assert any(old in text for name, text in engine.files().items() if name.startswith(f"satkd_engine_{KERNELS[machine]}"))
+    kernels = f"satkd_engine_{KERNELS[machine]}"
+    assert any(old in text for name, text in engine.files().items() if name.startswith(kernels))
     assert "FAILED convolution rows" in checked(machine, tmp_path, edit=lambda text: text.replace(old, new))
