@@ -92,7 +92,7 @@ def trace(elf: Path, core: str) -> Trace:
     machine.mem_map(memory.ram_origin, memory.ram_bytes)
     machine.mem_map(_SYSTICK_VALUE & -_PAGE, _PAGE)
     machine.mem_write(memory.flash_origin, flash)
-    recorder = _Recorder(machine)
+    recorder = _Recorder(sees_loads=core == "cortex-m4")
     machine.hook_add(unicorn.UC_HOOK_MEM_READ, recorder.read_timer, begin=_SYSTICK_VALUE, end=_SYSTICK_VALUE + 3)
     machine.hook_add(unicorn.UC_HOOK_INTR, _skip_semihosting)
     stack, start = (int.from_bytes(flash[at : at + 4], "little") for at in (0, 4))
@@ -114,8 +114,8 @@ def _skip_semihosting(machine: unicorn.Uc, number: int, _: object) -> None:
 class _Recorder:
     """Counts blocks while the timer has been read once."""
 
-    def __init__(self, machine: unicorn.Uc) -> None:
-        self.machine = machine
+    def __init__(self, *, sees_loads: bool) -> None:
+        self.sees_loads = sees_loads
         self.reads = 0
         self.jumps: Counter[tuple[int, int]] = Counter()
         self.sizes: dict[int, int] = {}
@@ -126,7 +126,8 @@ class _Recorder:
         self.reads += 1
         if self.reads == 1:
             machine.hook_add(unicorn.UC_HOOK_BLOCK, self.enter_block)
-            machine.hook_add(unicorn.UC_HOOK_MEM_READ, self.read)
+            if self.sees_loads:
+                machine.hook_add(unicorn.UC_HOOK_MEM_READ, self.read)
             machine.ctl_flush_tb()
         else:
             machine.emu_stop()

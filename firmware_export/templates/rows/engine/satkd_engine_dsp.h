@@ -3,7 +3,7 @@
 #ifndef SATKD_ENGINE_DSP_H
 #define SATKD_ENGINE_DSP_H
 
-#include "satkd_engine_dsp_six.h"
+#include "satkd_engine_dsp_columns.h"
 
 /* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
 #define SATKD_WHOLE_PATCHES_BYTES 2560
@@ -43,6 +43,7 @@ SATKD_INLINE bool satkd_has_columns(const satkd_engine_layer *layer) {
 SATKD_INLINE int32_t satkd_pair_distance(const satkd_engine_layer *layer, int32_t depth) {
   const int32_t distance = SATKD_DISTANCE / depth;
   const bool is_possible = ((distance * depth) == SATKD_DISTANCE) && ((depth % 48) == 0) && (layer->width_out >= 4) &&
+                           (((layer->kernel_width * layer->channels_in) % 4) == 0) &&
                            ((layer->channels_out % (2 * distance)) == 0);
   return is_possible ? distance : 0;
 }

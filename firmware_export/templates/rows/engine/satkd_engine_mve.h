@@ -129,6 +129,8 @@ typedef char satkd_has_right_shifts_is_at_44[(offsetof(satkd_fours, has_right_sh
 
 #define SATKD_RUN_FOURS(fours, steps)                                                                                \
   do {                                                                                                               \
+    int32_t pushed[2]; /* so that -fstack-usage counts them */                                                       \
+    __asm__ volatile("" : "=m"(pushed));                                                                             \
     register satkd_fours *r0 __asm__("r0") = (fours);                                                                \
     __asm__ volatile(SATKD_FOUR_CHANNELS(steps)                                                                      \
                      : "+r"(r0)                                                                                      \
