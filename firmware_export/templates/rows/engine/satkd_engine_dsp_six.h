@@ -117,21 +117,21 @@ SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes
   const int8_t *const end = first + bytes;
   __asm__ volatile(
       "1:\n\t"
-      "ldr r5, [%[first], %[step]]\n\t"
-      "ldr r6, [%[third]], #4\n\t"
-      "ldr r4, [%[first]], #4\n\t"
-      "sxtb16 r8, r4\n\t"
-      "sxtb16 r9, r5\n\t"
-      "sxtb16 r10, r6\n\t"
-      "sxtb16 r11, r4, ror #8\n\t"
-      "sxtb16 r12, r5, ror #8\n\t"
-      "sxtb16 lr, r6, ror #8\n\t"
+      "ldr r9, [%[first], %[step]]\n\t"
+      "ldr r10, [%[third]], #4\n\t"
+      "ldr r8, [%[first]], #4\n\t"
+      "sxtb16 r4, r8\n\t"
+      "sxtb16 r5, r9\n\t"
+      "sxtb16 r6, r10\n\t"
+      "sxtb16 r8, r8, ror #8\n\t"
+      "sxtb16 r9, r9, ror #8\n\t"
+      "sxtb16 r10, r10, ror #8\n\t"
       "cmp %[first], %[end]\n\t"
-      "stmia %[to]!, {r8, r9, r10, r11, r12, lr}\n\t"
+      "stmia %[to]!, {r4, r5, r6, r8, r9, r10}\n\t"
       "bne 1b\n\t"
       : [first] "+r"(first), [third] "+r"(third), [to] "+r"(to)
       : [end] "r"(end), [step] "r"(step)
-      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+      : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
 }
 
 /* Four weights of two channels by three pixels' widened inputs. The distance of the two channels' weights is a constant in the
