@@ -75,6 +75,8 @@ _EXITS = (0x18, 0x20)
 def trace(elf: Path, core: str) -> Trace:
     """Execute a program, and record what it does between the first two reads of SysTick's counter.
 
+    The rest of the block with the first read is left out.
+
     Args:
         elf: an ELF file with its vector table at address 0, flash and RAM as in `emulator.CORES`.
         core: "cortex-m4" or "cortex-m7".
