@@ -48,7 +48,7 @@ notebooks: $(STAMP)  ## run all notebooks and save their outputs
 bench: $(STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
 
-bench-engine: $(STAMP)  ## instructions, flash and RAM of the row engine on emulated cores; BAKENN=python adds bakenn from its environment
+bench-engine: $(STAMP)  ## instructions, cycles by a model, flash and RAM of the row engine on emulated cores; BAKENN=python adds bakenn from its environment
 	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
 
 bench-hardening: $(STAMP)  ## price of each level of --harden on emulated cores, and what it finds of flipped bits

@@ -1,8 +1,10 @@
 """`make bench-engine`: the cost of one inference in the row engine, counted in QEMU.
 
-Counts do not depend on this machine, because the emulator's clock advances only with each instruction. Outputs are
+Counts do not depend on this machine, because the emulator's clock advances only with each instruction. Cycles of
+Cortex-M4 and M7 are a model at zero wait states: executed basic blocks, timed by `cortex_m_timing`. Outputs are
 compared with TensorFlow Lite Micro's on this host. With `--bakenn`, bakenn (PyPI) is also measured, on the one model of
-these that it can compile.
+these that it can compile; without, its results of before are kept. `--docs` writes the figures of the results file into
+the tables of docs/row_engine.md.
 """
 
 import argparse
@@ -19,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import bakenn_model
 import bare_metal
+import engine_docs
 import engine_models
 import numpy as np
 
@@ -29,6 +32,7 @@ from firmware_export.tflite import interpreters, reader
 
 MAIN = Path(__file__).parent / "engine_bench_main.c"
 RESULTS = Path(__file__).parent.parent / "docs" / "engine" / "results.json"
+PAGE = RESULTS.parent.parent / "row_engine.md"
 
 _NETWORK = """
 enum {{ IMAGES = {images}, INPUTS = {inputs}, OUTPUTS = {outputs} }};
@@ -90,6 +94,8 @@ class Result:
     stack_bound_bytes: int | None
     """The deepest chain of calls according to `-fstack-usage`."""
     wrong_outputs: int
+    cycles: tuple[int, int] | None = None
+    """The fewest and most by the model, for the first image; equal on Cortex-M4. None without a model of the core."""
 
 
 def measure(
@@ -143,7 +149,20 @@ def measure(
         stack_bytes=values["stack"][0],
         stack_bound_bytes=_stack_bound(elf, folder, len(own)),
         wrong_outputs=values["wrong"][0],
+        cycles=_cycles(elf, core),
     )
+
+
+def _cycles(elf: Path, core: str) -> tuple[int, int] | None:
+    if core not in ("cortex-m4", "cortex-m7"):
+        return None
+    try:
+        import cortex_m_trace
+    except ImportError as error:  # test dependencies of before
+        print(f"no estimate of cycles: pip install {error.name}")
+        return None
+    found = cortex_m_trace.trace(elf, core)
+    return (found.m4, found.m4) if core == "cortex-m4" else found.m7
 
 
 def _rows(table: np.ndarray) -> str:
@@ -252,9 +271,10 @@ def _bakenn_program(bakenn: Path, model: bytes, folder: Path, has_cmsis_nn: bool
 
 
 def _printed(result: Result) -> Result:
+    cycles = "" if result.cycles is None else f"{engine_docs.millions(result.cycles)} M cycles by the model, "
     print(
         f"{result.engine:24s} {result.model:31s} {result.core:11s} {result.instructions / 1e6:7.1f} M instructions, "
-        f"flash {result.flash_bytes}, working memory {result.working_bytes}, stack {result.stack_bytes} "
+        f"{cycles}flash {result.flash_bytes}, working memory {result.working_bytes}, stack {result.stack_bytes} "
         f"(bound {result.stack_bound_bytes}), wrong outputs {result.wrong_outputs}",
         flush=True,
     )
@@ -266,12 +286,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bakenn", type=Path, help="the Python of an environment with bakenn[tflite]")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--docs", action="store_true", help="only write the figures of --out into docs/row_engine.md")
     arguments = parser.parse_args()
+    if arguments.docs:
+        engine_docs.renew(json.loads(arguments.out.read_text()), PAGE)
+        return
+    kept = []
+    if arguments.bakenn is None and arguments.out.exists():
+        kept = [each for each in json.loads(arguments.out.read_text())["results"] if each["engine"] != "rows"]
     found = {
         "compiler": _output([bare_metal.COMPILER, "--version"]).splitlines()[0],
         "emulator": _output([emulator.EMULATOR, "--version"]).splitlines()[0],
         "count": "SysTick under -icount shift=0: 40 instructions a tick (mps2-an386, an500) or 31.25 (mps3-an547)",
-        "results": [asdict(result) for result in measure_all(arguments.bakenn)],
+        "cycles": "a model at zero wait states, tests/cortex_m_timing.py; a taken branch adds 2 cycles on Cortex-M4",
+        "results": [asdict(result) for result in measure_all(arguments.bakenn)] + kept,
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(found, indent=1) + "\n")

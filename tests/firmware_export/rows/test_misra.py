@@ -67,7 +67,7 @@ def _found(folder, files, *options):
 
 
 def _short(file):
-    return re.sub(r"^satkd_(engine_)?|\.[ch]$", "", file)
+    return re.sub(r"^satkd_(engine_)?|(?<=dsp|mve)_\w+|\.[ch]$", "", file)
 
 
 @pytest.fixture(scope="module")
