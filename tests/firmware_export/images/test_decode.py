@@ -1,6 +1,8 @@
 import io
 import os
 import struct
+import threading
+import time
 import zlib
 
 import numpy as np
