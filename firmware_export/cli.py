@@ -127,13 +127,15 @@ def work() -> None:
     from firmware_export.board import targets
     from firmware_export.common.engine import Engine
     from firmware_export.common.harden import Harden
-    from firmware_export.output import build_systems, summary
+    from firmware_export.output import build_systems, folder, summary
     from firmware_export.output.render import Settings
-    from firmware_export.verify.verify import Evidence
+    from firmware_export.verify.verify import Evidence, check_rates
 
     check_symbol(arguments.symbol)
     check_prefix(arguments.engine_prefix)
     _check_names_are_used(arguments)
+    check_rates(arguments.error_rate, arguments.false_alarm_rate, arguments.drift_window)
+    folder.check(arguments.out)
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)

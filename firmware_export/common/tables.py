@@ -19,8 +19,11 @@ def terminal_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Ta
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in GitHub's Markdown: the first column is left-aligned, the others are right-aligned. Cells are text."""
-    cells = [[markdown_text(cell) for cell in line] for line in (headings, *rows)]
+    """A table in GitHub's Markdown: the first column is left-aligned, the others are right-aligned.
+
+    Cells are text, in which only backticks have a meaning.
+    """
+    cells = [[markdown_text(cell, special="\\|[]") for cell in line] for line in (headings, *rows)]
     lines = [cells[0], ["---", *["---:"] * (len(headings) - 1)], *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

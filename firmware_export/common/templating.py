@@ -34,14 +34,18 @@ def _environment(package: str) -> Any:
     return environment
 
 
-def markdown_text(text: str) -> str:
+def markdown_text(text: str, special: str = "\\|[]`") -> str:
     r"""Text on one line of Markdown, also in a table: without HTML, links and code.
+
+    Args:
+        text: any text.
+        special: the characters that get a backslash.
 
     >>> print(markdown_text("a|b\n<script>"))
     a\|b &lt;script>
     """
     escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\|\[\]`])", r"\\\1", escaped)
+    return "".join(f"\\{character}" if character in special else character for character in escaped)
 
 
 def markdown_code(text: str) -> str:

@@ -1,6 +1,7 @@
 """An exported folder: which files in it are the export's, and their replacement."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -17,10 +18,16 @@ def check(out_dir: Path) -> None:
     """Refuse a path that cannot be a folder. Complete or undo what a killed export left in it.
 
     Raises:
-        UserError: `out_dir` is a file.
+        UserError: `out_dir` or a folder above it is a file, or cannot be written.
     """
-    if out_dir.exists() and not out_dir.is_dir():
-        raise UserError(f"{out_dir} is a file, a folder expected: give another --out")
+    try:
+        found = next(folder for folder in (out_dir, *out_dir.absolute().parents) if folder.exists())
+    except OSError as error:  # the name is too long, say
+        raise UserError(f"{out_dir} cannot be a folder: {error.strerror}: give another --out") from None
+    if not found.is_dir():
+        raise UserError(f"{found} is a file, a folder expected: give another --out")
+    if not os.access(found, os.W_OK):
+        raise UserError(f"{found} cannot be written: give another --out")
     publication.recover(out_dir.resolve())
 
 

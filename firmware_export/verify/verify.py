@@ -146,8 +146,8 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         UserError: images or labels do not fit the model, or a comparison fails.
     """
     if evidence.validation is not None:
-        _check_validation(evidence.validation, model.graph, evidence.error_rate)
-        drift.check(evidence.drift_window, evidence.false_alarm_rate)
+        check_rates(evidence.error_rate, evidence.false_alarm_rate, evidence.drift_window)
+        _check_validation(evidence.validation, model.graph)
     codes = _codes(model.graph, evidence.images)
     origin_parity.check_origin(model, codes[:_ORIGIN_IMAGES])
     progress(Stage.ARENA, 0, 1)
@@ -177,16 +177,25 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     )
 
 
-def _check_validation(validation: LabelledImages, graph: Graph, error_rate: float) -> None:
+def check_rates(error_rate: float, false_alarm_rate: float, drift_window: int) -> None:
+    """Refuse settings of the abstention threshold and the drift monitor, whether or not they are used.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+    if not 0 < error_rate < 1:
+        raise UserError(
+            f"error rate {error_rate:g}, a number between 0 and 1 expected: give {defaults.ERROR_RATE}, for example"
+        )
+    drift.check(drift_window, false_alarm_rate)
+
+
+def _check_validation(validation: LabelledImages, graph: Graph) -> None:
     images, labels = validation
     _check_images(images, graph)
     classes = graph.outputs[0].size
     if len(graph.outputs) > 1:
         raise UserError(f"the model has {len(graph.outputs)} outputs, labels need one: leave out the validation images")
-    if not 0 < error_rate < 1:
-        raise UserError(
-            f"error rate {error_rate:g}, a number between 0 and 1 expected: give {defaults.ERROR_RATE}, for example"
-        )
     if classes < 2:
         raise UserError(f"the model has {classes} output, a margin needs 2 or more: leave out the validation images")
     if len(images) != len(labels) or len(labels) == 0 or not ((labels >= 0) & (labels < classes)).all():

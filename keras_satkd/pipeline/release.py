@@ -69,7 +69,8 @@ def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffi
     folder, made = out / f"{parse_name(specification)[0]}_{suffix}", run.path(TEACHERS_FOLDER, specification)
     write_with(folder / WEIGHTS_FILE, lambda path: halve_precision(made / WEIGHTS_FILE, path))
     description = json.loads((made / DESCRIPTION_FILE).read_text())
-    del description["scores"], description[digests.KEY]
+    del description["scores"]
+    description.pop(digests.KEY, None)
     # Scoring the weights needs this description to load them; the scores are added afterward.
     write_json(folder / DESCRIPTION_FILE, description)
     step = teacher(specification)

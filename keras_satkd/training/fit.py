@@ -15,6 +15,7 @@ import tf_keras
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
+from firmware_export.common.templating import one_line
 from keras_satkd.config import PLATEAU_PATIENCE, MixedPrecision, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
@@ -71,7 +72,7 @@ def fit(
         raise UserError(f"{best} is missing: {remedy}")
     if not log.is_finished(config.epochs):
         # A run that was killed within its second epoch may have no checkpoint, but later there is always one.
-        if log.epochs() > 1 and tf.train.latest_checkpoint(str(checkpoint / "last" / "chief")) is None:
+        if not _has_checkpoint(checkpoint / "last" / "chief", is_needed=log.epochs() > 1):
             raise UserError(f"{checkpoint / 'last'} contains no readable checkpoint: {remedy}")
         try:
             distiller.fit(
@@ -81,12 +82,23 @@ def fit(
                 callbacks=callbacks,
                 verbose=_keras_verbosity(),
             )
-        except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.OutOfRangeError) as error:
-            reason = str(error.message).splitlines()[0]
+        except Exception as error:
+            # TensorFlow raises many kinds of errors for a damaged checkpoint. It is read before the first epoch begins.
+            if log.has_begun or not log.epochs() or isinstance(error, UserError | OSError):
+                raise
+            reason = one_line(str(error))[:200]
             raise UserError(f"{checkpoint / 'last'} is damaged ({reason}): {remedy}") from error
     if best.exists():
         digests.check(best, remedy)
         distiller.student.load_weights(best)
+
+
+def _has_checkpoint(folder: Path, *, is_needed: bool) -> bool:
+    """Whether the list of checkpoints in `folder` can be read and, if one is needed, names one that exists."""
+    try:
+        return tf.train.latest_checkpoint(str(folder)) is not None or not is_needed
+    except ValueError:
+        return False
 
 
 def compile_for(config: TrainingConfig, distiller: Distiller, steps: int) -> None:
@@ -254,6 +266,11 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
     def is_finished(self, epochs: int) -> bool:
         """Whether all epochs are done or patience has run out."""
         return self.epochs() >= epochs or self._out_of_patience()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether an epoch has begun in this process."""
+        return self._began > 0
 
     def epochs(self) -> int:
         """Number of epochs that are done."""

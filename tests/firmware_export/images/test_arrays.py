@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,27 @@ def test_labelled_arrays_of_the_wrong_kind_are_refused(tmp_path):
         with pytest.raises(UserError, match=words) as caught:
             load_labelled_arrays(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_arrays_larger_than_the_limit_are_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, images=np.zeros((3 << 20, 1, 1, 1), np.uint8), labels=np.zeros(3, np.int64))
+    monkeypatch.setenv("SATKD_MAX_ARRAY_MIB", "2")
+    with pytest.raises(UserError, match=r"images.npy takes 4 MiB, more than 2: set SATKD_MAX_ARRAY_MIB"):
+        load_labelled_arrays(path)
+    monkeypatch.setenv("SATKD_MAX_ARRAY_MIB", "4")
+    assert len(load_labelled_arrays(path)[0]) == 3 << 20
+
+
+def test_a_header_that_states_more_than_the_file_has(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 40, 8, 8, 3)}
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive, archive.open("images.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "a") as archive, archive.open("labels.npy", "w") as file:
+        np.lib.format.write_array(file, np.zeros(3, np.int64))
+    with pytest.raises(UserError, match=r"images.npy takes .* MiB, more than"):
+        load_labelled_arrays(tmp_path / "bomb.npz")
+    with (tmp_path / "bomb.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UserError, match="truncated"):
+        load_array(tmp_path / "bomb.npy", (8, 8, 3))

@@ -1,12 +1,20 @@
 import io
+import os
+import struct
+import threading
+import time
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
+from firmware_export.images import decode as decode_module
 from firmware_export.images.decode import (
     EncodedImage,
+    FileReader,
     count_unreadable,
     decode,
     decode_all,
@@ -121,3 +129,67 @@ def test_images_that_do_not_fit_into_memory():
 def test_endings_are_those_of_images():
     assert {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"} <= image_extensions()
     assert not {".txt", ".pdf", ".h5", ".md", ".zip", ""} & image_extensions()
+
+
+def _png(width: int, height: int) -> bytes:
+    """The header of a PNG of any size, without pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+
+
+@pytest.mark.parametrize("size", [(13_300, 13_300), (30_000, 30_000), (2**31 - 1, 2**31 - 1)])
+def test_an_image_of_too_many_pixels_is_not_decoded(size):
+    with pytest.raises(ValueError, match=rf"an image of {size[0]}x{size[1]} pixels takes .* SATKD_MAX_IMAGE_MIB"):
+        decode(_png(*size), (8, 8, 3))
+
+
+def test_the_limit_can_be_lowered_and_raised(monkeypatch):
+    content = encode(Image.new("RGB", (600, 600)))
+    monkeypatch.setenv(limits.IMAGE, "1")
+    with pytest.raises(ValueError, match="takes 2 MiB, more than 1: set SATKD_MAX_IMAGE_MIB"):
+        decode(content, (8, 8, 3))
+    monkeypatch.setenv(limits.IMAGE, "2")
+    assert decode(content, (8, 8, 3))[1] == "600x600"
+
+
+def test_a_file_that_is_too_large_is_not_read(monkeypatch):
+    def read() -> bytes:
+        raise AssertionError("it was read")
+
+    monkeypatch.setenv(limits.IMAGE, "1")
+    images = [
+        EncodedImage("large.png", 0, FileReader((1 << 20) + 1, read)),
+        EncodedImage("small.png", 0, FileReader(9, lambda: encode(PLAIN))),
+    ]
+    decoded = decode_all(images, 2, ("Forest",), (4, 4, 3))
+    assert decoded.image_set.files == ("small.png",)
+    assert decoded.unreadable[0].startswith("large.png: the file takes 2 MiB, more than 1: set SATKD_MAX_IMAGE_MIB")
+
+
+@pytest.mark.parametrize(("mebibytes", "most"), [("2", 1), ("12", 6)])
+def test_threads_together_decode_no_more_than_twice_the_limit(monkeypatch, mebibytes, most):
+    # One image counts 2 MiB, and as much for its copy in color.
+    content, now, seen, lock = encode(Image.new("RGB", (724, 724))), 0, [], threading.Lock()
+    honest = decode_module._decoded
+
+    def decoded(image, shape):
+        nonlocal now
+        with lock:
+            now += 1
+            seen.append(now)
+        time.sleep(0.05)
+        try:
+            return honest(image, shape)
+        finally:
+            with lock:
+                now -= 1
+
+    monkeypatch.setattr(decode_module, "_decoded", decoded)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)  # the threads of the pool are four more
+    monkeypatch.setenv(limits.IMAGE, mebibytes)
+    images = [EncodedImage(f"{at}.png", 0, FileReader(len(content), lambda: content)) for at in range(12)]
+    found = decode_all(images, 12, ("a",), (8, 8, 3))
+    assert len(found.image_set) == 12
+    assert max(seen) <= most
+    assert most == 1 or max(seen) > 1

@@ -228,3 +228,14 @@ def test_fingerprint_follows_the_files(image_folder):
     assert open_images(folder).fingerprint == before
     (folder / "River" / "1.png").write_bytes(b"longer")
     assert open_images(folder).fingerprint != before
+
+
+def test_sizes_are_known_before_a_file_is_read(image_folder, image_zip, monkeypatch):
+    contents = {"Forest/1.png": b"x" * (3 << 20), "River/1.png": b"y"}
+    monkeypatch.setenv("SATKD_MAX_IMAGE_MIB", "2")
+    for path in (image_folder(contents), image_zip(contents)):
+        found = open_images(path)
+        assert [image.read.size for image in found.images] == [3 << 20, 1]
+        with pytest.raises(ValueError, match="the file takes 3 MiB, more than 2"):
+            found.images[0].read()
+        assert found.images[1].read() == b"y"

@@ -198,3 +198,14 @@ def test_uint8_is_refused(qat_graph):
     operators = (dataclasses.replace(operator, outputs=(old,)), *qat_graph.operators[1:])
     with pytest.raises(UserError, match="no longer has uint8 kernels"):
         reader.check_deployable(dataclasses.replace(qat_graph, operators=operators))
+
+
+def test_a_tensor_larger_than_the_limit_is_refused(qat_graph, monkeypatch):
+    operator = qat_graph.operators[0]
+    large = dataclasses.replace(operator.outputs[0], shape=(1, 1 << 15, 1 << 15, 64))
+    first = dataclasses.replace(operator, outputs=(large,))
+    bomb = dataclasses.replace(qat_graph, operators=(first, *qat_graph.operators[1:]))
+    with pytest.raises(UserError, match=r"takes 262,144 MiB, more than 512: set SATKD_MAX_TENSOR_MIB"):
+        reader.check_deployable(bomb)
+    monkeypatch.setenv("SATKD_MAX_TENSOR_MIB", "300000")
+    reader.check_deployable(bomb)

@@ -1,6 +1,8 @@
 import collections
 import pickle
 import struct
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -103,3 +105,40 @@ def test_other_files(tmp_path, numbers):
         torch_checkpoint.read(tmp_path / "absent.pth")
     with pytest.raises(UserError, match="magic number 5"):
         torch_checkpoint.read(write(tmp_path / "net.pth", {}, [], magic=5))
+
+
+BOMBS = {
+    "an index of the memo": b"\x80\x02K\x01r\xff\xff\xff\x7f.",
+    "a text of 1 TiB": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 40) + b"x.",
+    "bytes of 1 TiB": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"x.",
+    "a frame of 1 TiB": b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b"x.",
+    "a number of 1 GiB": b"\x80\x02\x8b" + struct.pack("<i", 1 << 30) + b"x.",
+    "nested lists": b"\x80\x02(K\x01l" + b"22aa" * 200 + b".",
+    "no opcode": b"\x80\x02\xff.",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_takes_little_memory(tmp_path, bomb):
+    (tmp_path / "bomb.pth").write_bytes(BOMBS[bomb])
+    code = (
+        "import pathlib, resource, sys; from keras_satkd.models import torch_checkpoint; "
+        "from firmware_export.common.errors import exit_on_user_error as run; "
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20),) * 2); "
+        "run(lambda: torch_checkpoint.read(pathlib.Path(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "bomb.pth")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "is not a PyTorch state dictionary" in done.stderr
+
+
+def test_a_storage_that_states_more_than_the_file_has(tmp_path, numbers):
+    path = write(tmp_path / "net.pth", {"rows": tensor(numbers, 0, (4, 6), (6, 1))}, [numbers])
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<q", 24), struct.pack("<q", 1 << 50)))
+    with pytest.raises(UserError, match="bytes expected"):
+        torch_checkpoint.read(path)

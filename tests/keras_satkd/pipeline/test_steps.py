@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tf_keras
 import tomli_w
+from damage import damage
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
@@ -258,6 +259,25 @@ class TestFinishedRun:
         assert again.returncode == 0, again.stderr
         assert again.stdout == finished["output"][-len(again.stdout) :]
         assert before == {path: path.stat().st_mtime_ns for path in finished["workdir"].rglob("*") if path.is_file()}
+
+    @pytest.mark.parametrize("file", ["student_int8.tflite", "student.keras"])
+    def test_a_damaged_file_is_made_again_without_training(self, finished, tmp_path, file):
+        folder = tmp_path / "copy"
+        shutil.copytree(finished["workdir"], folder)
+        before = {name: (folder / name).read_bytes() for name in ("student_int8.tflite", "firmware/model.tflite")}
+        damage(folder / file, seed=1)
+        again = subprocess.run(
+            command(finished["config"], folder),
+            capture_output=True,
+            text=True,
+            env=finished["environment"],
+            check=False,
+        )
+        assert again.returncode == 0, again.stderr
+        assert f"{file} damaged or missing, so these steps are repeated" in again.stderr
+        assert before == {name: (folder / name).read_bytes() for name in before}
+        assert rows(folder, "distillation") == rows(finished["workdir"], "distillation")
+        assert rows(folder, "quantization") == rows(finished["workdir"], "quantization")
 
 
 @pytest.mark.slow
