@@ -52,9 +52,9 @@ class Range:
 BROAD: dict[str, Range] = {
     "psf": Range(0.3, 0.3, 1.4, logarithmic=True, spread=0.4),  # a lens does not focus all bands alike
     "smear": Range(0.08, 1, 6, logarithmic=True),
-    "gain": Range(0.15, 0.8, 1.2),
+    "gain": Range(0.25, 0.7, 1.3),
     "band_gain": Range(0.15, 1, 10),
-    "offset": Range(0.1, 1, 16),
+    "offset": Range(0.25, 1, 40),
     "prnu": Range(0.15, 0.3, 5),
     "snr": Range(0.35, 10, 200, logarithmic=True),
     "defects": Range(0.07, 0.03, 2, logarithmic=True),

@@ -154,7 +154,7 @@ def _describe(
             "command": command(run.config, program),
             "seed": run.config.seed,
             "split_sha256": divided.sha256,
-            "schedule": {phase: dataclasses.asdict(config) for phase, config in settings.items()},
+            "schedule": {phase: _without_folders(dataclasses.asdict(config)) for phase, config in settings.items()},
             "epochs": Counter(row["phase"] for row in epochs),
             "hardware": history.hardware(epochs, run.results[DATA].hardware),
             "hours": round(history.seconds(epochs) / 3600, 2),
@@ -167,3 +167,12 @@ def _describe(
             "test": scores,
         },
     )
+
+
+def _without_folders(value: Any) -> Any:
+    """Settings whose paths are shortened to their last component, as in the command."""
+    if isinstance(value, dict):
+        return {name: _without_folders(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(each) for each in value]
+    return Path(value).name if isinstance(value, str) else value

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -8,7 +9,7 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
-from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, WeightingConfig
+from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.config_io import load as preset
 from keras_satkd.data.sources import load
@@ -99,3 +100,11 @@ def test_an_int8_model_is_shipped_with_its_threshold_and_the_runs_sensor(tmp_pat
     [clean, mine] = told["test"]["risk"]["curves"]
     assert set(clean) == set(mine) == {"sensor", "area", "at_threshold"}
     assert classifier.load(str(path)).threshold == 3
+
+
+def test_a_schedule_names_no_folder_of_this_machine():
+    config = TeachersConfig(names=("/home/me/one.keras", "efficientvit_m2@128"), initial_weights="runs/two")
+    told = release._without_folders(dataclasses.asdict(config))
+    assert told["names"] == ["one.keras", "efficientvit_m2@128"]
+    assert told["initial_weights"] == "two"
+    assert told["learning_rate"] == config.learning_rate
