@@ -112,20 +112,21 @@ static int satkd_engine_step(const satkd_engine_model *model, void *context) {
     if (entry > model->layers) {
       status = SATKD_CORRUPT;
     } else if (entry != SATKD_ENGINE_ROW_OF_IMAGE) {
-      const satkd_engine_layer *layer = &satkd_engine_layers(model)[entry - 1u];
+      /* A copy, which is checked and then used: a bit that flips in the model meanwhile changes no offset. */
+      const satkd_engine_layer layer = satkd_engine_layers(model)[entry - 1u];
       const uint32_t step = satkd_engine_steps(context)[entry];
-      if (!satkd_engine_is_layer(layer)) {
+      if (!satkd_engine_is_layer(&layer)) {
         status = SATKD_CORRUPT;
-      } else if (step >= layer->steps) {
+      } else if (step >= layer.steps) {
         status = SATKD_UPSET;
       } else {
         satkd_engine_feed_watchdog();
-        status = satkd_engine_open_step(model, context, layer, step);
+        status = satkd_engine_open_step(model, context, &layer, step);
         if (status == SATKD_OK) {
-          status = satkd_engine_compute(model, context, layer, step);
+          status = satkd_engine_compute(model, context, &layer, step);
         }
         if (status == SATKD_OK) {
-          status = satkd_engine_close_step(model, context, layer, step);
+          status = satkd_engine_close_step(model, context, &layer, step);
         }
         satkd_engine_count(context, entry);
       }
