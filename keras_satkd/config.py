@@ -56,7 +56,7 @@ class DataConfig(_Strict):
     """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
     image_size: Count = 64
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
-    split: Literal["auto", "own", "new"] = "auto"
+    parts: Literal["auto", "own", "new"] = "auto"
     """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
     splits of TFDS. Missing parts are taken from its training images. `new`: all images are split by the fractions;
     `auto`: own, if there are any."""

@@ -49,7 +49,7 @@ class Split:
 
 
 def split(image_set: ImageSet, settings: DataConfig) -> Split:
-    """Split `image_set`, or keep the parts that it came with, as `settings.split` says.
+    """Split `image_set`, or keep the parts that it came with, as `settings.parts` says.
 
     In every class, a part that the set does not have gets `settings.validation_fraction` or `.test_fraction` of the
     class's other images, rounded, and at least one.
@@ -71,7 +71,7 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
             if part in lacking:
                 given[part], rest = rest[: sizes[part]], rest[sizes[part] :]
             elif not len(given[part]):
-                raise UserError(f"class {name!r} has no {part} images: add some, or use --data.split new")
+                raise UserError(f"class {name!r} has no {part} images: add some, or use --data.parts new")
             indices[part] += list(given[part])
         indices["train"] += list(rest)
     rank = np.empty(len(order), dtype=np.intp)
@@ -82,16 +82,16 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
 
 def _own_parts(image_set: ImageSet, settings: DataConfig) -> np.ndarray:
     """The part of each image in the set, [N] of `PARTS`; all are `train` if the set is to be split."""
-    if settings.split == "own" and not image_set.parts:
+    if settings.parts == "own" and not image_set.parts:
         raise UserError(
-            f"--data.split own: {settings.source} does not come split: give a set with train/ and test/ above its "
+            f"--data.parts own: {settings.source} does not come split: give a set with train/ and test/ above its "
             "class folders, or use new"
         )
-    if settings.split == "new" or not image_set.parts:
+    if settings.parts == "new" or not image_set.parts:
         return np.full(len(image_set), "train")
     if "train" not in image_set.parts:
         found = " and ".join(part for part in PARTS if part in image_set.parts)
-        raise UserError(f"{settings.source} has only {found} images: add its training images, or use --data.split new")
+        raise UserError(f"{settings.source} has only {found} images: add its training images, or use --data.parts new")
     return np.array(image_set.parts)
 
 

@@ -128,16 +128,16 @@ def test_a_part_that_the_set_lacks_comes_from_its_training_images(counts, lackin
 
 def test_a_new_split_ignores_the_parts():
     whole = came_split([20, 20], ("train", "test"))
-    assert split(whole, DataConfig(split="new")).sha256 == split(image_set([20, 20]), DataConfig()).sha256
+    assert split(whole, DataConfig(parts="new")).sha256 == split(image_set([20, 20]), DataConfig()).sha256
 
 
 def test_parts_that_do_not_suffice_are_explained():
-    with pytest.raises(UserError, match=r"--data\.split own: photos does not come split"):
-        split(image_set([9, 9]), DataConfig(source="photos", split="own"))
+    with pytest.raises(UserError, match=r"--data\.parts own: photos does not come split"):
+        split(image_set([9, 9]), DataConfig(source="photos", parts="own"))
     whole = image_set([9, 9])
     no_training = ImageSet(whole.images, whole.labels, whole.files, whole.class_names, ("validation", "test") * 9)
     with pytest.raises(UserError, match="has only validation and test images: add its training images"):
         split(no_training, DataConfig())
     no_test = ImageSet(whole.images, whole.labels, whole.files, whole.class_names, ("train",) * 15 + ("test",) * 3)
-    with pytest.raises(UserError, match=r"class 'class0' has no test images: add some, or use --data\.split new"):
+    with pytest.raises(UserError, match=r"class 'class0' has no test images: add some, or use --data\.parts new"):
         split(no_test, DataConfig())

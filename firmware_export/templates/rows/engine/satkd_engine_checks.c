@@ -86,6 +86,14 @@ bool satkd_engine_is_layer(const satkd_engine_layer *layer) {
   return satkd_is_sum(satkd_sum_of(layer, words), &layer->check);
 }
 
+void satkd_engine_copy_words(void *to, const void *from, uint32_t count) {
+  const volatile uint32_t *source = (const volatile uint32_t *)from;
+  uint32_t *target = (uint32_t *)to;
+  for (uint32_t i = 0; i < count; ++i) {
+    target[i] = source[i];
+  }
+}
+
 bool satkd_engine_is_intact(const satkd_engine_model *model) {
   const satkd_engine_span none = {0, 0};
   const uint32_t fill_words = model->fills * (uint32_t)(sizeof(satkd_engine_fill) / 4u);

@@ -51,6 +51,9 @@ bool satkd_engine_is_model(const satkd_engine_model *model);
 /* The words of a layer. */
 bool satkd_engine_is_layer(const satkd_engine_layer *layer);
 
+/* Copies words; memcpy may copy bytes. */
+void satkd_engine_copy_words(void *to, const void *from, uint32_t count);
+
 /* The model but for its weights and tables; its first words are checked already. */
 bool satkd_engine_is_intact(const satkd_engine_model *model);
 
