@@ -114,9 +114,8 @@ static int satkd_engine_step(const satkd_engine_model *model, void *context) {
     } else if (entry != SATKD_ENGINE_ROW_OF_IMAGE) {
       /* A copy, which is checked and then used: a bit that flips in the model meanwhile changes no offset. */
       satkd_engine_layer layer;
-      satkd_engine_copy_words(&layer, &satkd_engine_layers(model)[entry - 1u], (uint32_t)(sizeof(layer) / 4u));
       const uint32_t step = satkd_engine_steps(context)[entry];
-      if (!satkd_engine_is_layer(&layer)) {
+      if (!satkd_engine_copy_layer(&layer, &satkd_engine_layers(model)[entry - 1u])) {
         status = SATKD_CORRUPT;
       } else if (step >= layer.steps) {
         status = SATKD_UPSET;

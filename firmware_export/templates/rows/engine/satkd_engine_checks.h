@@ -51,8 +51,8 @@ bool satkd_engine_is_model(const satkd_engine_model *model);
 /* The words of a layer. */
 bool satkd_engine_is_layer(const satkd_engine_layer *layer);
 
-/* Copies words; memcpy may copy bytes. */
-void satkd_engine_copy_words(void *to, const void *from, uint32_t count);
+/* Copies the words of a layer but for the check, and returns whether the copied words are those of the check. */
+bool satkd_engine_copy_layer(satkd_engine_layer *copy, const satkd_engine_layer *layer);
 
 /* The model but for its weights and tables; its first words are checked already. */
 bool satkd_engine_is_intact(const satkd_engine_model *model);
