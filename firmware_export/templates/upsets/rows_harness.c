@@ -55,8 +55,15 @@ static long work(const satkd_engine_layer *layer) {
   return outputs;
 }
 
+/* Number of the layer, from 1, whose step is next. The engine computes with a copy of the layer. */
+static unsigned layer_in_progress(const satkd_engine_model *model, const void *memory) {
+  const uint8_t *entry = (const uint8_t *)model + model->schedule;
+  entry += ((const satkd_engine_state *)memory)->position * model->schedule_bytes;
+  return model->schedule_bytes == 1 ? entry[0] : entry[0] | (unsigned)entry[1] << 8;
+}
+
 int __wrap_satkd_engine_compute(const satkd_engine_model *model, void *memory, const satkd_engine_layer *layer, uint32_t step) {
-  if (is_listing) printf("step %d %td %ld\n", row_in_progress, layer - {{ prefix }}_constants.layers + 1, work(layer));
+  if (is_listing) printf("step %d %u %ld\n", row_in_progress, layer_in_progress(model, memory), work(layer));
   if (steps_done++ == flip_at) flip();
   return __real_satkd_engine_compute(model, memory, layer, step);
 }

@@ -189,7 +189,7 @@ def test_the_flips_reach_an_engine_without_checks(tmp_path):
     text = engine.read_text()
     for check in (
         "sum == state->position",
-        "step >= layer->steps",
+        "step >= layer.steps",
         "steps[i + 1u] != satkd_engine_layers(model)[i].steps",
     ):
         assert check in text

@@ -19,11 +19,6 @@ def test_a_folder(exported, exported_path):
     assert tuple(classes) == tuple(exported.report["golden_vectors"]["classes"])
 
 
-def test_both_engines_have_the_same_vectors(exported, exported_path):
-    report = exported.report
-    assert np.array_equal(folder._golden(exported_path, report, (Engine.TFLM,)), exported.inputs)
-
-
 def test_images_of_the_users(exported_path, tmp_path):
     images = generated_images((9, 7, 3), 50)
     np.save(tmp_path / "images.npy", images)

@@ -83,13 +83,20 @@ def test_no_answer_is_wrong_by_control_state(exported, harness, tmp_path):
 
 def test_a_campaign_survives_crashes(changed_path, tmp_path):
     """In an engine that checks no counter and no layer."""
-    engine = changed_path / "satkd_engine.c"
-    text = engine.read_text()
-    for check in ("sum == state->position", "satkd_engine_hash(layer", "step >= layer->steps"):
-        assert check in text
-    text = text.replace("return sum == state->position", "return sum != 0xffffffffu")
-    text = text.replace("return satkd_engine_hash(layer", "return layer != NULL || satkd_engine_hash(layer")
-    engine.write_text(text.replace("step >= layer->steps", "step == 0xffffffffu"))
+    copied = "satkd_engine_copy_layer(&layer, &satkd_engine_layers(model)[entry - 1u])"
+    changes = {
+        "satkd_engine.c": {
+            f"if (!{copied})": f"(void){copied};\n      if (false)",
+            "step >= layer.steps": "step == 0xffffffffu",
+        },
+        "satkd_engine_checks.c": {"return satkd_is_sum(satkd_sum_of(layer, words)": "return true || satkd_is_sum(0"},
+    }
+    for name, replaced in changes.items():
+        text = (changed_path / name).read_text()
+        for check, without in replaced.items():
+            assert check in text
+            text = text.replace(check, without)
+        (changed_path / name).write_text(text)
     exported = folder.read(changed_path, "changed")
     program = tmp_path / "program"
     layout = row_engine.build(exported, program)

@@ -81,7 +81,7 @@ bool satkd_engine_is_model(const satkd_engine_model *model) {
   return satkd_is_sum(satkd_sum_of(model, words), &model->check) && (model->version == (uint32_t)SATKD_ENGINE_VERSION);
 }
 
-bool satkd_engine_is_layer(const satkd_engine_layer *layer) {
+static bool satkd_is_layer(const satkd_engine_layer *layer) {
   const uint32_t words = (uint32_t)((sizeof(*layer) - sizeof(layer->check)) / 4u);
   return satkd_is_sum(satkd_sum_of(layer, words), &layer->check);
 }
@@ -125,7 +125,7 @@ bool satkd_engine_is_intact(const satkd_engine_model *model) {
                    satkd_is_sum(satkd_engine_sum(model, none, satkd_engine_schedule(model), none), &model->schedule_check);
   for (uint32_t i = 0; i < model->layers; ++i) {
     satkd_engine_feed_watchdog();
-    is_intact = is_intact && satkd_engine_is_layer(&satkd_engine_layers(model)[i]);
+    is_intact = is_intact && satkd_is_layer(&satkd_engine_layers(model)[i]);
   }
   return is_intact;
 }

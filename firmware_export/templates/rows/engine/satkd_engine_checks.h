@@ -48,9 +48,6 @@ uint32_t satkd_engine_with_other_byte_order(uint32_t word);
 /* The first words of a model. */
 bool satkd_engine_is_model(const satkd_engine_model *model);
 
-/* The words of a layer. */
-bool satkd_engine_is_layer(const satkd_engine_layer *layer);
-
 /* Copies the words of a layer but for the check, and returns whether the copied words are those of the check. */
 bool satkd_engine_copy_layer(satkd_engine_layer *copy, const satkd_engine_layer *layer);
 
