@@ -5,7 +5,7 @@ import math
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import model
-from firmware_export.tflite.graph import WEIGHTED, Graph, Tensor
+from firmware_export.tflite.graph import WEIGHTED, Graph, Operator, Tensor
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.normalize import normalized
 from firmware_export.tflite.tflm_operators import SUPPORTED
@@ -121,10 +121,15 @@ def _check_state(graph: Graph) -> None:
         )
 
 
+def _is_float(operator: Operator) -> bool:
+    """Whether the outputs are float; a damaged operator may have none."""
+    return any(tensor.dtype.startswith("float") for tensor in operator.outputs)
+
+
 def _check_is_quantized(graph: Graph) -> None:
     """Tell a float model, and one of which only the weights are int8, from a model with some float tensor."""
     weighted = [operator for operator in graph.operators if operator.name in WEIGHTED and len(operator.inputs) > 1]
-    floating = [operator for operator in weighted if operator.outputs[0].dtype.startswith("float")]
+    floating = [operator for operator in weighted if _is_float(operator)]
     if floating and len(floating) == len(weighted):
         kinds = {operator.given(1).dtype for operator in floating}
         is_dynamic = "int8" in kinds

@@ -80,9 +80,9 @@ RECURSION = """  if (length > 4096u) {
 @needs_tools
 def test_recursion_gives_no_bound(texts):
     old = "uint32_t satkd_crc32(const void *data, size_t length, uint32_t seed) {\n"
-    engine = texts["satkd_engine.c"]
+    engine = texts["satkd_engine_repair.c"]
     assert old in engine
-    found = measure.measure(texts | {"satkd_engine.c": engine.replace(old, old + RECURSION)}, "cloud")
+    found = measure.measure(texts | {"satkd_engine_repair.c": engine.replace(old, old + RECURSION)}, "cloud")
     assert "calls satkd_crc32" in found.reason
     assert (found.stack_bytes, found.instructions) == (None, None)
 

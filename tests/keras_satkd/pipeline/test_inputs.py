@@ -72,7 +72,6 @@ def test_a_run_without_teachers_asks_for_no_weights_unless_it_fine_tunes_them(tm
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ({"firmware": {"symbol": "9lives"}}, "symbol '9lives' is not a C identifier"),
         (
             {
                 "teachers": {"taught_by": (pretrained.EUROSAT_TEACHERS[0],)},
