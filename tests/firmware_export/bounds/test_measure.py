@@ -71,8 +71,8 @@ def test_a_larger_frame_is_counted(texts, bounds):
     assert 512 <= found.stack_bytes["push_row"] - bounds.stack_bytes["push_row"] <= 544
 
 
-RECURSION = """  if (length > 4096u) {
-    return satkd_crc32(data, 4096u, seed) ^ satkd_crc32(data, length - 4096u, seed);
+RECURSION = """  if (length > 16u) {
+    return satkd_crc32(data, 16u, seed) ^ satkd_crc32(data, length - 16u, seed);
   }
 """
 

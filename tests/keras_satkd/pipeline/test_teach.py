@@ -64,7 +64,7 @@ def test_a_teacher_is_fine_tuned_under_its_own_teacher(tmp_path, image_set, teac
     split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
     config = Config(
         data=DataConfig(cache_dir=str(tmp_path / "cache")),
-        teachers=TeachersConfig(names=(NAME,), initial_weights="none", epochs=1, batch_size=15),
+        teachers=TeachersConfig(names=(NAME,), initial_weights="none", epochs=1, batch_size=15, accept_weak=True),
         distillation=DistillationConfig(views=1),
     )
     run = Run(tmp_path / "run", config)

@@ -5,6 +5,7 @@ import sys
 import pytest
 from tests_support import tiny_network
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.config_io import from_dict, load
 from keras_satkd.study import rows, trainings
@@ -69,7 +70,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     assert not rows.run_folder(workdir, "no teacher", "resnet8", 0).exists()
     (workdir / "results.json").unlink()
     metrics = rows.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
-    metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
+    digests.write_with(metrics, lambda path: path.write_text(metrics.read_text().splitlines()[0] + "\n"))
     with pytest.raises(UserError, match="trained elsewhere, for 0 of 1 epochs"):
         run("both, paper's rule per batch")
     tiny_network(10, 16, 2).save(tmp_path / "one.keras")
