@@ -61,18 +61,20 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
     own = _own_parts(image_set, settings)
     lacking = [part for part in PARTS if part not in own]
     order = _hash_order(image_set.files, settings.seed)
+    labels, assigned = image_set.labels[order], own[order]
     indices: dict[str, list[int]] = {part: [] for part in PARTS}
     for label, name in enumerate(image_set.class_names):
-        members = order[image_set.labels[order] == label]
-        given = {part: members[own[members] == part] for part in PARTS}
-        rest = given["train"]
+        members, part_of = order[labels == label], assigned[labels == label]
+        rest = members[part_of == "train"]
         sizes = _sizes(name, len(rest), settings, lacking)
         for part in ("test", "validation"):
             if part in lacking:
-                given[part], rest = rest[: sizes[part]], rest[sizes[part] :]
-            elif not len(given[part]):
+                chosen, rest = rest[: sizes[part]], rest[sizes[part] :]
+            else:
+                chosen = members[part_of == part]
+            if not len(chosen):
                 raise UserError(f"class {name!r} has no {part} images: add some, or use --data.parts new")
-            indices[part] += list(given[part])
+            indices[part] += list(chosen)
         indices["train"] += list(rest)
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order))

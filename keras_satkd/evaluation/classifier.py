@@ -105,7 +105,7 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
 
 def _load_keras(file: Path, input_range: str | None, trust: bool) -> Teacher:
     network = load_keras(file, trust=trust)
-    _check_shapes(file, network.input_shape, network.output_shape)
+    _check_input(file, network.input_shape)
     expected = input_range or stated_range(network) or DEFAULT
     return teachers.saved_model(file.name, network, expected, f"model {file}")
 
@@ -122,18 +122,17 @@ def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network,
             f"model {file} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs: give an image classifier"
         )
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
-    _check_shapes(file, inputs, outputs)
+    _check_input(file, inputs)
+    teachers.check_output(outputs, f"model {file}")
     return inputs[1], outputs[1], partial(int8_logits, model), partial(predict_int8, model)
 
 
-def _check_shapes(file: Path, inputs: Any, outputs: Any) -> None:
+def _check_input(file: Path, inputs: Any) -> None:
     is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] and inputs[3] == 3
     if not is_square or inputs[1] is None:
         raise UserError(
             f"model {file} has input shape {inputs}: give a model of square RGB images, (batch, size, size, 3)"
         )
-    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] is None:
-        raise UserError(f"model {file} has output shape {outputs}: give an image classifier, (batch, classes)")
 
 
 def int8_logits(model: bytes | Model, images: np.ndarray) -> np.ndarray:

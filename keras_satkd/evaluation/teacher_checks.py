@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from firmware_export.common.errors import UserError
-from keras_satkd.evaluation.calibration import TEMPERATURES, fit_temperature
+from keras_satkd.evaluation.calibration import TEMPERATURES
 
 logger = logging.getLogger("keras_satkd")
 
@@ -23,7 +23,13 @@ LEAST_IMAGES = 10
 
 
 def check_teacher(
-    name: str, logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], *, accepts_weak: bool
+    name: str,
+    logits: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    temperature: float,
+    *,
+    accepts_weak: bool,
 ) -> None:
     """Check a teacher's accuracy, the order of its classes, and its calibration.
 
@@ -32,6 +38,7 @@ def check_teacher(
         logits: float [N, C] of the validation images.
         labels: int [N] in 0..C-1.
         class_names: C of them.
+        temperature: as `fit_temperature` finds it for these logits.
         accepts_weak: log a warning where an error would be raised.
 
     Raises:
@@ -43,7 +50,6 @@ def check_teacher(
         raise UserError(f"teacher {name} {problem}, or use --teachers.accept-weak")
     if problem is not None:
         logger.warning("teacher %s %s", name, problem)
-    temperature = fit_temperature(logits, labels)
     if not TEMPERATURES[0] * 1.01 < temperature < TEMPERATURES[1] / 1.01:
         logger.warning(
             "teacher %s: its calibration temperature is %.3g, at the end of the range: its logits tell little about "

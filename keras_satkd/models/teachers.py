@@ -257,9 +257,7 @@ def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str)
     Raises:
         UserError: its output is not one row of finite numbers for each image.
     """
-    outputs = network.output_shape
-    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] is None:
-        raise UserError(f"{what} has output shape {outputs}: give an image classifier, (batch, classes)")
+    check_output(network.output_shape, what)
     teacher = Teacher(name, network, network.input_shape[1], input_range)
     images = np.random.default_rng(0).integers(0, 256, (8, teacher.input_size, teacher.input_size, 3), np.uint8)
     rows = teacher.logits(tf.constant(images)).numpy()
@@ -268,6 +266,16 @@ def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str)
     # bfloat16 keeps 8 bits of each probability.
     is_probable = bool((rows >= 0).all() and np.abs(rows.sum(axis=1) - 1).max() < 0.01)
     return replace(teacher, gives_probabilities=is_probable)
+
+
+def check_output(shape: Any, what: str) -> None:
+    """Check that a model's output has the shape [B, C].
+
+    Raises:
+        UserError: it has another shape, or there are several outputs; `what` names the model.
+    """
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
+        raise UserError(f"{what} has output shape {shape}: give an image classifier, (batch, classes)")
 
 
 def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:

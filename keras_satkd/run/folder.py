@@ -111,8 +111,8 @@ class Run:
             self.results, affected = self._unaffected(before)
             if affected is not None:
                 self._drop(affected, before)
-            if self.damaged():
-                self._repeat_damaged()
+            if damaged := self.damaged():
+                self._repeat(damaged)
             digests.write_json(self.path(CONFIG_FILE), to_dict(self.config))
         except Timeout:
             raise InUse(
@@ -148,9 +148,8 @@ class Run:
                     found.append((step.stage, file))
         return sorted(found)
 
-    def _repeat_damaged(self) -> None:
+    def _repeat(self, found: list[tuple[Stage, str]]) -> None:
         """Forget the results of the first damaged step and later ones. Trainings repeat from their checkpoints."""
-        found = self.damaged()
         names = ", ".join(file for _, file in found[:3]) + _more(len(found))
         stage = found[0][0]
         self.results = self.results.before(stage)

@@ -219,22 +219,16 @@ def compute_teacher_logits(
     seen_through = camera if teachers_see == "disturbed" else None
     run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
     validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
+    labels, class_names = split.validation.labels, split.validation.class_names
+    calibration = tuple(fit_temperature(logits, labels) for logits in validation.logits[:, 0].swapaxes(0, 1))
     for position, teacher in enumerate(teachers):
-        check_teacher(
-            teacher.name,
-            validation.logits[:, 0, position].astype(np.float64),
-            split.validation.labels,
-            split.validation.class_names,
-            accepts_weak=accepts_weak,
-        )
+        logits, temperature = validation.logits[:, 0, position], calibration[position]
+        check_teacher(teacher.name, logits, labels, class_names, temperature, accepts_weak=accepts_weak)
     training = None
     if config.teacher_logits != "in-loop":
         training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)
         if config.teacher_logits == "averaged":
             training = training.averaged()
-    calibration = tuple(
-        fit_temperature(validation.logits[:, 0, teacher], split.validation.labels) for teacher in range(len(teachers))
-    )
     return TeacherTargets(
         tuple(teachers), augmentation, calibration, validation, training, camera, mixing, teachers_see
     )

@@ -24,7 +24,7 @@ def raising(error):
         (RuntimeError("x.index;\nNo space left on device"), 2, "error: no space left on the device"),
         (OSError("1000 requested and 512 written"), 2, "error: no space left on the device"),  # NumPy
         (OSError(errno.EFBIG, "File too large", "a.npy"), 2, "error: no space left on the device of a.npy"),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 2, "error: /root/x: Permission denied"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 2, "error: runs/x: Permission denied"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "error: xxx"),
         (MemoryError(), 2, "error: not enough memory"),
     ],

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
+from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.teacher_checks import check_teacher
 
 NAMES = ("Forest", "Lake", "River", "Snow")
@@ -27,7 +28,8 @@ def mistaken(labels, share, seed=1):
 
 
 def check(predictions, labels, *, accepts_weak=False, confidence=2.0):
-    check_teacher("one", logits_of(predictions, confidence), labels, NAMES, accepts_weak=accepts_weak)
+    logits = logits_of(predictions, confidence)
+    check_teacher("one", logits, labels, NAMES, fit_temperature(logits, labels), accepts_weak=accepts_weak)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5])
