@@ -30,7 +30,7 @@ class Arguments:
     it.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """An int8 .tflite, or a legacy Keras .h5 or .keras: quantization-aware, or float with --images for calibration."""
 
     out: Path

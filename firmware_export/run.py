@@ -4,7 +4,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import tyro
 
@@ -24,7 +24,7 @@ class Arguments:
     check failed. Exit code 2: the command or the folder has an error; the message says how to fix it.
     """
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """A folder that python -m firmware_export wrote."""
 
     machine: str = "mps2-an386"

@@ -13,6 +13,7 @@ from firmware_export.common.command_line import Verbosity, VerbosityFlags, read,
 from firmware_export.common.errors import exit_on_user_error
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
+from firmware_export.common.usage_errors import one_line_usage_errors
 from keras_satkd.config import Config
 from keras_satkd.config_io import load, validated
 from keras_satkd.run.folder import Run
@@ -32,11 +33,12 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
         arguments: the command line; `sys.argv[1:]` if not given.
 
     Raises:
-        UserError: the preset does not exist, or a value is out of range.
-        SystemExit: `--help` was given, or a flag is unknown.
+        UserError: the preset does not exist, a flag is unknown, or a value is wrong.
+        SystemExit: `--help` was given.
     """
     # The help text shows the preset's values as defaults, so the preset must be read before the flags.
-    preset, _ = tyro.cli(_Preset, args=arguments, return_unknown_args=True, add_help=False)
+    with one_line_usage_errors():
+        preset, _ = tyro.cli(_Preset, args=arguments, return_unknown_args=True, add_help=False)
     defaults = load(preset.config)
 
     def command(

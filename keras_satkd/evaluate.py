@@ -41,7 +41,7 @@ class Arguments:
     class.
     """
 
-    model: tyro.conf.Positional[str]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """An int8 .tflite, a Keras model (.keras, .h5), a teacher folder,
     or a shipped model (`NAME`, or `shipped:NAME` if a path of that name exists).
     Class names come from `class_names` in a JSON file beside it (student.json for student.keras), if there is one."""

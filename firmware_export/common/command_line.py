@@ -14,6 +14,7 @@ import tyro
 from firmware_export.common import invocation
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import is_path, looks_like_path, shortened
+from firmware_export.common.usage_errors import one_line_usage_errors
 
 OURS = ("keras_satkd", "firmware_export")
 """Packages whose steps are logged."""
@@ -65,14 +66,16 @@ def read(
         settings: passed to `tyro.cli`.
 
     Raises:
-        SystemExit: `--help` was given, or an option is unknown.
+        UserError: an option or a value is wrong.
+        SystemExit: `--help` was given.
     """
     # tyro ignores NO_COLOR (no-color.org) and whether stderr is a terminal.
     is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
     tyro._experimental_options["ansi_codes"] = is_terminal and not os.environ.get("NO_COLOR")
     if short_options:
         arguments = [_expanded(word, short_options) for word in (sys.argv[1:] if arguments is None else arguments)]
-    parsed: Shape = tyro.cli(shape, args=arguments, prog=invocation.name(module), **settings)
+    with one_line_usage_errors():
+        parsed: Shape = tyro.cli(shape, args=arguments, prog=invocation.name(module), **settings)
     return parsed
 
 

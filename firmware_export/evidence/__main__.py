@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import tyro
 
@@ -19,7 +19,7 @@ class Arguments:
     subfolder upsets. What is not proven is listed. The pack claims no certification.
     """
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """A folder that python -m firmware_export wrote."""
 
     verbosity: VerbosityFlags = Verbosity()

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import tyro
 
@@ -23,7 +23,7 @@ class Arguments:
     scrub period that keeps a bound. An interrupted command resumes.
     """
 
-    folders: tyro.conf.Positional[tuple[Path, ...]]
+    folders: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FOLDER ...")]
     """Folders that python -m firmware_export wrote; several are compared in one table."""
 
     out: Path = Path("upsets")
