@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from firmware_export.board import check_programs
 from firmware_export.common import files
 from firmware_export.common.errors import UserError
-from firmware_export.common.templating import render_template
+from firmware_export.common.templating import markdown_text, render_template
 from firmware_export.evidence.references import BASIS, REFERENCES
 from firmware_export.evidence.statements import EXPORT, UPSETS, Topic, topics
 
@@ -72,7 +73,7 @@ def _text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "none given"
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return markdown_text(str(value))
 
 
 def write(folder: Path) -> tuple[Path, ...]:
@@ -84,16 +85,14 @@ def write(folder: Path) -> tuple[Path, ...]:
     Raises:
         UserError: not an exported folder, or one of its files is missing.
     """
-    path = folder / EXPORT
+    report = dict(check_programs.read_report(folder))
     try:
-        report = json.loads(files.read_text(path))
         contents = {name: (folder / name).read_bytes() for name in report["files"] if name not in FILES}
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename} not found: give a folder that python -m firmware_export wrote") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(
-            f"{path} is not readable ({error}): give a folder that python -m firmware_export wrote"
-        ) from error
+        raise UserError(f"{error.filename} not found: export the model again") from error
+    except (OSError, LookupError, TypeError) as error:
+        path = folder / EXPORT
+        raise UserError(f"{str(path)!r} lists no readable files ({error}): export the model again") from error
     campaign = next((folder / place for place in _UPSETS_PLACES if (folder / place).is_file()), None)
     report["files"] = sorted({*report["files"], *FILES})  # so that the next export replaces or removes them
     contents[EXPORT] = files.as_json(report).encode()

@@ -83,6 +83,11 @@ class Context:
         ]
         return {kernels: max((size[kernels] for size in sizes), default=0) for kernels in engine.KERNELS}
 
+    @property
+    def scratch(self) -> Place:
+        """Where the scratch memory begins."""
+        return Place(self.bytes, f"offsetof({self.type_name}, scratch)")
+
     def place(self, name: str) -> Place:
         """Where a member begins."""
         start = engine.STATE_BYTES

@@ -47,6 +47,8 @@ def describe(layer: Layer, position: int, context: Context, constants: Constants
     }
     if len(layer.inputs) > 1:
         words |= rows("other", layer.inputs[1], context)
+    if has_fast_kernel(layer):
+        words["scratch"] = context.scratch
     if layer.sums:
         name = sums_name(position)
         words["sums"] = context.place(name)

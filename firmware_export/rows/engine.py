@@ -46,7 +46,7 @@ LAYER = (
     *("pad_top", "pad_left", "pad_front", "pad_code"),
     *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
     *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
-    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table"),
+    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table", "scratch"),
     *("sums", "sums_words", "sums_check", *_of("numbers", _SPAN), *_of("codes", _SPAN), *_of("border", _SPAN)),
     *(*_of("constants_check", _CHECK), *_of("check", _CHECK)),
 )

@@ -120,7 +120,6 @@ static int largest(const int8_t *outputs) {
 }
 
 static int begin(void) { return {{ prefix }}_begin(context, CONTEXT); }
-
 static int push(const golden *image, int row) { return {{ prefix }}_push_row(context, image->rows + (size_t)row * ROW_BYTES); }
 
 static long read_images(const char *name) {
@@ -155,11 +154,8 @@ static long read_images(const char *name) {
 /* ---- Flips ---- */
 
 typedef struct injection {
-  long number, image;
-  char moment;
-  long at;
-  char memory;
-  long byte;
+  long number, image, at, byte;
+  char moment, memory;
   unsigned bit;
 } injection;
 
@@ -277,19 +273,11 @@ static int inject(char **names) {
 #define STRUCTURE(memory, type, name) printf(memory " " #name " %zu %zu 4\n", offsetof(type, name), sizeof(((type *)0)->name))
 
 static void layout(void) {
-  STRUCTURE("constants", {{ prefix }}_constants_t, model);
 {% for name in constants %}
-{% if name in ("layers", "fills") %}
-  STRUCTURE("constants", {{ prefix }}_constants_t, {{ name }});
-{% elif name != "model" %}
-  MEMBER("constants", {{ prefix }}_constants_t, {{ name }});
-{% endif %}
+  {{ "STRUCTURE" if name in ("model", "layers", "fills") else "MEMBER" }}("constants", {{ prefix }}_constants_t, {{ name }});
 {% endfor %}
-  STRUCTURE("context", {{ prefix }}_context, state);
 {% for name in members %}
-{% if name != "state" %}
-  MEMBER("context", {{ prefix }}_context, {{ name }});
-{% endif %}
+  {{ "STRUCTURE" if name == "state" else "MEMBER" }}("context", {{ prefix }}_context, {{ name }});
 {% endfor %}
   printf("bytes %d %d\nimage %d %d\n", CONSTANTS, CONTEXT, ROWS, ROW_BYTES);
   for (size_t i = 0; i < sizeof {{ prefix }}_constants.layers / sizeof *{{ prefix }}_constants.layers; ++i) {

@@ -13,5 +13,5 @@ def test_the_command_writes_the_pack(one_convolution, tmp_path, call_in_process)
 def test_a_folder_without_an_export_is_refused(tmp_path, call_in_process):
     code, _, err = call_in_process(command_line.main, "firmware_export.evidence", tmp_path)
     assert code == 2
-    assert "export.json not found: give a folder that" in err
+    assert "has no export.json: give a folder that" in err
     assert len(err.splitlines()) == 1

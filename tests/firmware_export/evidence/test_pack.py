@@ -181,10 +181,11 @@ def test_the_next_export_removes_a_pack_that_was_added(one_convolution, tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "export.json not found: give a folder that"),
-        ("[]", "is not readable"),
-        ('{"files": ["export.json"]}', "is of another version"),
-        ('{"files": ["gone.c"]}', "gone.c not found"),
+        (None, "has no export.json: give a folder that"),
+        ("[]", "has no valid symbol"),
+        ('{"symbol": "g_model"}', "lists no readable files"),
+        ('{"symbol": "g_model", "files": ["export.json"]}', "is of another version"),
+        ('{"symbol": "g_model", "files": ["gone.c"]}', "gone.c not found"),
     ],
 )
 def test_what_is_no_exported_folder_is_refused(tmp_path, content, message):

@@ -64,6 +64,7 @@ def test_convolution():
         "multipliers": "offsetof(satkd_constants_t, multipliers_1)",
         "shifts": "offsetof(satkd_constants_t, shifts_1)",
         "outside": "offsetof(satkd_constants_t, outside_5)",
+        "scratch": "offsetof(satkd_context, scratch)",
     }
 
 
@@ -84,6 +85,7 @@ def test_rows_begin_with_the_padding_that_a_layer_reads():
 def test_a_tall_window_is_left_to_the_portable_kernel():
     _, own = _words(lambda b, x: b.convolution(x, 3, (9, 1), (1, 1), "SAME", "NONE"), (1, 12, 4, 2))
     assert own["has_fast_sums"] == 0
+    assert "scratch" not in own
 
 
 def test_addition_writes_over_what_it_read():

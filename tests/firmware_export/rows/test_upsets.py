@@ -81,6 +81,8 @@ def _check(counts):
     ]
     assert all(told > 0 for told, *_ in control)
     assert all(others == [0, 0, 0] for _, *others in control)
+    told, *others = counts.get("first words during a call", (1, 0, 0, 0))
+    assert (told > 0, others) == (True, [0, 0, 0])
     for name in ("description during the image", "several bits of control"):
         told, _, different, wrong = counts.get(name, (1, 0, 0, 0))
         assert (told > 0, different, wrong) == (True, 0, 0)
@@ -190,7 +192,7 @@ def test_the_flips_reach_an_engine_without_checks(tmp_path):
     for check in (
         "sum == state->position",
         "step >= layer.steps",
-        "steps[i + 1u] != satkd_engine_layers(model)[i].steps",
+        "steps[i + 1u] != layer.steps",
     ):
         assert check in text
         text = text.replace(check, "1" if "==" in check else "0")

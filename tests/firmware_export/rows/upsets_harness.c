@@ -146,18 +146,20 @@ static void flip_control_between_rows(void) {
 
 /* Every bit of position and steps, before every step of a layer. The step must be refused before it writes anything. */
 static void flip_control_between_steps(void) {
+  satkd_engine_call call;
+  (void)satkd_engine_open_model(&call, model);
   begin(0);
   for (int row = 0; row < SATKD_ROWS; ++row) {
-    int status = satkd_engine_take(model, context, image[row]);
+    int status = satkd_engine_take(&call, context, image[row]);
     while (status == SATKD_OK) {
       copy(kept, context, CONTROL);
       for (uint32_t bit = 8 * 4; bit < control_bits(); ++bit) {
         flip(context, bit);
-        if (satkd_engine_step(model, context) == SATKD_UPSET) ++told;
+        if (satkd_engine_step(&call, context) == SATKD_UPSET) ++told;
         else ++wrong;
         copy(context, kept, CONTROL);
       }
-      status = satkd_engine_step(model, context);
+      status = satkd_engine_step(&call, context);
     }
   }
   go_on(SATKD_ROWS);
@@ -247,10 +249,12 @@ static uint64_t work_of(const satkd_engine_layer *layer) {
 static uint32_t draw_step(void) {
   uint64_t all = 0, sum = 0;
   uint32_t steps = 0;
+  satkd_engine_call call;
+  (void)satkd_engine_open_model(&call, model);
   for (uint32_t i = 0; i < model->layers; ++i) all += satkd_engine_layers(model)[i].steps * work_of(&satkd_engine_layers(model)[i]);
   const uint64_t drawn = (((uint64_t)draw(UINT32_MAX) << 16) ^ draw(UINT32_MAX)) % all;
   for (uint32_t i = 0; i < model->schedule_steps && sum <= drawn; ++i) {
-    const uint32_t entry = satkd_engine_entry(model, i);
+    const uint32_t entry = satkd_engine_entry(&call, i);
     if (entry != SATKD_ENGINE_ROW_OF_IMAGE) {
       sum += work_of(&satkd_engine_layers(model)[entry - 1u]);
       ++steps;
@@ -277,6 +281,16 @@ static void run_with_flip(uint8_t *bytes, uint32_t bit, uint32_t step, int is_in
   }
   steps_left = fed_until = 0;
   judge(status, out);
+}
+
+/* Every bit of the model's first words, inside a step of a layer, which is inside a call. */
+static void flip_first_words_during_a_call(void) {
+  for (uint32_t bit = 0; bit < 8u * (uint32_t)sizeof(*model); ++bit) {
+    run_with_flip(constants, bit, draw_step(), 1, 0);
+    flip(constants, bit);
+  }
+  check_guards();
+  report("first words during a call");
 }
 
 static void undamage(void) { copy(constants, satkd_constants_start(), SATKD_CONSTANTS_BYTES); }
@@ -396,6 +410,7 @@ int main(void) {
   flip_description_before();
   if (TRIALS > 0) {
     flip_description_during();
+    flip_first_words_during_a_call();
     flip_data();
     repair_bits();
     repair_pairs();

@@ -83,13 +83,14 @@ def test_no_answer_is_wrong_by_control_state(exported, harness, tmp_path):
 
 def test_a_campaign_survives_crashes(changed_path, tmp_path):
     """In an engine that checks no counter and no layer."""
-    copied = "satkd_engine_copy_layer(&layer, &satkd_engine_layers(model)[entry - 1u])"
     changes = {
-        "satkd_engine.c": {
-            f"if (!{copied})": f"(void){copied};\n      if (false)",
-            "step >= layer.steps": "step == 0xffffffffu",
+        "satkd_engine.c": {"step >= layer.steps": "step == 0xffffffffu"},
+        "satkd_engine_checks.c": {
+            "return satkd_is_sum(satkd_sum_of(layer, words)": "return true || satkd_is_sum(0",
+            "return satkd_is_sum(satkd_copy_words(copy, layer, words), &layer->check)": (
+                "return satkd_copy_words(copy, layer, words) != 1u"
+            ),
         },
-        "satkd_engine_checks.c": {"return satkd_is_sum(satkd_sum_of(layer, words)": "return true || satkd_is_sum(0"},
     }
     for name, replaced in changes.items():
         text = (changed_path / name).read_text()

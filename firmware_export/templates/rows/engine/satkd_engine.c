@@ -12,29 +12,30 @@ static uint16_t *satkd_engine_steps(void *context) {
 /* ---- Checks ---- */
 
 /* Every step of the schedule adds 1 to one count and to the position. */
-static bool satkd_engine_counters_agree(const satkd_engine_model *model, void *context) {
+static bool satkd_engine_counters_agree(const satkd_engine_call *call, void *context) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
   const uint16_t *steps = satkd_engine_steps(context);
   uint32_t sum = 0;
-  for (uint32_t i = 0; i <= model->layers; ++i) {
+  for (uint32_t i = 0; i <= call->head.layers; ++i) {
     sum += steps[i];
   }
   return sum == state->position;
 }
 
 /* Not 0, the value of cleared memory, and another one for each model. */
-static uint32_t satkd_engine_begun(const satkd_engine_model *model) {
-  return model->check.low | 1u;
+static uint32_t satkd_engine_begun(const satkd_engine_call *call) {
+  return call->head.check.low | 1u;
 }
 
-static int satkd_engine_check_state(const satkd_engine_model *model, void *context) {
+/* Begins a call in which an image is in progress. */
+static int satkd_engine_open_call(satkd_engine_call *call, const satkd_engine_model *model, void *context) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
   int status = SATKD_OK;
-  if (!satkd_engine_is_model(model)) {
+  if (!satkd_engine_open_model(call, model)) {
     status = SATKD_CORRUPT;
-  } else if (state->begun != satkd_engine_begun(model)) {
+  } else if (state->begun != satkd_engine_begun(call)) {
     status = SATKD_NOT_BEGUN;
-  } else if (!satkd_engine_counters_agree(model, context) || (state->position > model->schedule_steps)) {
+  } else if (!satkd_engine_counters_agree(call, context) || (state->position > call->head.schedule_steps)) {
     status = SATKD_UPSET;
   } else {
     /* all is well */
@@ -53,10 +54,10 @@ static int satkd_engine_stop(void *context, int status) {
 
 /* ---- The schedule ---- */
 
-static uint32_t satkd_engine_entry(const satkd_engine_model *model, uint32_t position) {
-  const uint8_t *schedule = satkd_engine_constant(model, model->schedule);
+static uint32_t satkd_engine_entry(const satkd_engine_call *call, uint32_t position) {
+  const uint8_t *schedule = satkd_engine_constant(call->model, call->head.schedule);
   uint32_t entry;
-  if (model->schedule_bytes == 1u) {
+  if (call->head.schedule_bytes == 1u) {
     entry = schedule[position];
   } else {
     entry = (uint32_t)schedule[2u * position] | ((uint32_t)schedule[(2u * position) + 1u] << 8u);
@@ -72,18 +73,18 @@ static void satkd_engine_count(void *context, uint32_t entry) {
 }
 
 /* Takes a row of the image, which the schedule must ask for. */
-static int satkd_engine_take(const satkd_engine_model *model, void *context, const void *row) {
+static int satkd_engine_take(const satkd_engine_call *call, void *context, const void *row) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
   const uint32_t step = satkd_engine_steps(context)[0];
   int status = SATKD_OK;
-  if (satkd_engine_entry(model, state->position) != SATKD_ENGINE_ROW_OF_IMAGE) {
+  if (satkd_engine_entry(call, state->position) != SATKD_ENGINE_ROW_OF_IMAGE) {
     status = SATKD_CORRUPT;
-  } else if ((step >= model->input.height) || !satkd_engine_is_slot_intact(context, &model->input, step)) {
+  } else if ((step >= call->head.input.height) || !satkd_engine_is_slot_intact(context, &call->head.input, step)) {
     status = SATKD_UPSET;
   } else {
-    const uint32_t count = model->input_codes;
-    int8_t *in = satkd_engine_slot(context, &model->input, step);
-    if (model->has_pixels != 0u) {
+    const uint32_t count = call->head.input_codes;
+    int8_t *in = satkd_engine_slot(context, &call->head.input, step);
+    if (call->head.has_pixels != 0u) {
       /* Scale 1/255 and zero point -128. */
       const uint8_t *pixels = (const uint8_t *)row;
       for (uint32_t i = 0; i < count; ++i) {
@@ -95,38 +96,38 @@ static int satkd_engine_take(const satkd_engine_model *model, void *context, con
         in[i] = codes[i];
       }
     }
-    satkd_engine_seal_slot(context, &model->input, step);
+    satkd_engine_seal_slot(context, &call->head.input, step);
     satkd_engine_count(context, SATKD_ENGINE_ROW_OF_IMAGE);
   }
   return status;
 }
 
 /* The next step of a layer, or SATKD_IN_PROGRESS if the schedule asks for a row of the image or has ended. */
-static int satkd_engine_step(const satkd_engine_model *model, void *context) {
+static int satkd_engine_step(const satkd_engine_call *call, void *context) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
   int status = SATKD_IN_PROGRESS;
-  if (!satkd_engine_counters_agree(model, context) || (state->position > model->schedule_steps)) {
+  if (!satkd_engine_counters_agree(call, context) || (state->position > call->head.schedule_steps)) {
     status = SATKD_UPSET;
-  } else if (state->position < model->schedule_steps) {
-    const uint32_t entry = satkd_engine_entry(model, state->position);
-    if (entry > model->layers) {
+  } else if (state->position < call->head.schedule_steps) {
+    const uint32_t entry = satkd_engine_entry(call, state->position);
+    if (entry > call->head.layers) {
       status = SATKD_CORRUPT;
     } else if (entry != SATKD_ENGINE_ROW_OF_IMAGE) {
       /* A copy, which is checked and then used: a bit that flips in the model meanwhile changes no offset. */
       satkd_engine_layer layer;
       const uint32_t step = satkd_engine_steps(context)[entry];
-      if (!satkd_engine_copy_layer(&layer, &satkd_engine_layers(model)[entry - 1u])) {
+      if (!satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[entry - 1u])) {
         status = SATKD_CORRUPT;
       } else if (step >= layer.steps) {
         status = SATKD_UPSET;
       } else {
         satkd_engine_feed_watchdog();
-        status = satkd_engine_open_step(model, context, &layer, step);
+        status = satkd_engine_open_step(call->model, context, &layer, step);
         if (status == SATKD_OK) {
-          status = satkd_engine_compute(model, context, &layer, step);
+          status = satkd_engine_compute(call->model, context, &layer, step);
         }
         if (status == SATKD_OK) {
-          status = satkd_engine_close_step(model, context, &layer, step);
+          status = satkd_engine_close_step(call->model, context, &layer, step);
         }
         satkd_engine_count(context, entry);
       }
@@ -141,52 +142,84 @@ static int satkd_engine_step(const satkd_engine_model *model, void *context) {
 
 /* ---- Functions ---- */
 
+/* Sets the padding of rings, which nothing writes over. */
+static bool satkd_engine_set_padding(const satkd_engine_call *call, void *context) {
+  bool is_intact = true;
+  for (uint32_t i = 0; i < call->head.fills; ++i) {
+    const volatile satkd_engine_fill *fill = &satkd_engine_fills(call)[i];
+    const uint32_t start = fill->start;
+    const uint32_t count = fill->words;
+    if (satkd_engine_is_inside(start, count, call->head.context_bytes)) {
+      int32_t *words = satkd_engine_words(context, start);
+      for (uint32_t j = 0; j < count; ++j) {
+        words[j] = fill->codes;
+      }
+    } else {
+      is_intact = false; /* changed since it was checked */
+    }
+  }
+  return is_intact;
+}
+
+/* Computes the checks of all rows and sums. */
+static bool satkd_engine_seal_all(const satkd_engine_call *call, void *context) {
+  bool is_intact = true;
+  satkd_engine_seal_ring(context, &call->head.input);
+  for (uint32_t i = 0; (i < call->head.layers) && is_intact; ++i) {
+    satkd_engine_layer layer;
+    is_intact = satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[i]);
+    if (is_intact) {
+      satkd_engine_seal_ring(context, &layer.out);
+      satkd_engine_seal_sums(context, &layer);
+    }
+  }
+  return is_intact;
+}
+
 int satkd_engine_begin(const satkd_engine_model *model, void *context, size_t context_bytes) {
+  satkd_engine_call call;
   uint32_t most = 0;
   if ((model == NULL) || (context == NULL)) {
     return SATKD_NULL_POINTER;
   }
-  if (!satkd_engine_is_model(model) || !satkd_engine_is_intact(model)) {
+  if (!satkd_engine_open_model(&call, model) || !satkd_engine_is_intact(&call)) {
     return SATKD_CORRUPT;
   }
   for (uint32_t i = 0; i < 3u; ++i) {
-    most = (model->scratch_bytes[i] > most) ? model->scratch_bytes[i] : most;
+    most = (call.head.scratch_bytes[i] > most) ? call.head.scratch_bytes[i] : most;
   }
-  if ((context_bytes < (size_t)(model->context_bytes + model->scratch_bytes[satkd_engine_kernels()])) ||
-      (context_bytes > (size_t)(model->context_bytes + most))) {
+  if ((context_bytes < (size_t)(call.head.context_bytes + call.head.scratch_bytes[satkd_engine_kernels()])) ||
+      (context_bytes > (size_t)(call.head.context_bytes + most))) {
     return SATKD_WRONG_SIZE;
   }
   satkd_engine_state *state = (satkd_engine_state *)context;
+  state->begun = 0;
   state->position = 0;
-  for (uint32_t i = 0; i <= model->layers; ++i) {
+  for (uint32_t i = 0; i <= call.head.layers; ++i) {
     satkd_engine_steps(context)[i] = 0;
   }
-  for (uint32_t i = 0; i < model->fills; ++i) {
-    const satkd_engine_fill *fill = &satkd_engine_fills(model)[i];
-    int32_t *words = satkd_engine_words(context, fill->start);
-    for (uint32_t j = 0; j < fill->words; ++j) {
-      words[j] = fill->codes;
-    }
+  if (!satkd_engine_set_padding(&call, context) || !satkd_engine_seal_all(&call, context)) {
+    return SATKD_CORRUPT;
   }
-  satkd_engine_seal_rings(model, context);
-  state->begun = satkd_engine_begun(model);
+  state->begun = satkd_engine_begun(&call);
   return SATKD_OK;
 }
 
 int satkd_engine_push_row(const satkd_engine_model *model, void *context, const void *row) {
+  satkd_engine_call call;
   if ((model == NULL) || (context == NULL) || (row == NULL)) {
     return SATKD_NULL_POINTER;
   }
-  int status = satkd_engine_check_state(model, context);
+  int status = satkd_engine_open_call(&call, model, context);
   if (status != SATKD_OK) {
     return satkd_engine_stop(context, status);
   }
-  if (((const satkd_engine_state *)context)->position >= model->schedule_steps) {
+  if (((const satkd_engine_state *)context)->position >= call.head.schedule_steps) {
     return SATKD_TOO_MANY_ROWS;
   }
-  status = satkd_engine_take(model, context, row);
-  for (uint32_t i = 0; (i <= model->schedule_steps) && (status == SATKD_OK); ++i) {
-    status = satkd_engine_step(model, context);
+  status = satkd_engine_take(&call, context, row);
+  for (uint32_t i = 0; (i <= call.head.schedule_steps) && (status == SATKD_OK); ++i) {
+    status = satkd_engine_step(&call, context);
   }
   if (status != SATKD_IN_PROGRESS) {
     return satkd_engine_stop(context, status);
@@ -194,31 +227,44 @@ int satkd_engine_push_row(const satkd_engine_model *model, void *context, const 
   return SATKD_OK;
 }
 
+/* At the end: the model is still the same, every layer has taken all its steps, and no row in the context has changed. */
+static int satkd_engine_check_end(const satkd_engine_call *call, void *context) {
+  const uint16_t *steps = satkd_engine_steps(context);
+  int status = satkd_engine_is_intact(call) ? SATKD_OK : SATKD_CORRUPT;
+  if ((status == SATKD_OK) &&
+      ((steps[0] != call->head.input.height) || !satkd_engine_is_ring_intact(context, &call->head.input))) {
+    status = SATKD_UPSET;
+  }
+  for (uint32_t i = 0; (i < call->head.layers) && (status == SATKD_OK); ++i) {
+    satkd_engine_layer layer;
+    if (!satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[i])) {
+      status = SATKD_CORRUPT;
+    } else if ((steps[i + 1u] != layer.steps) || !satkd_engine_is_ring_intact(context, &layer.out)) {
+      status = SATKD_UPSET;
+    } else {
+      /* all is well */
+    }
+  }
+  return status;
+}
+
 int satkd_engine_finish(const satkd_engine_model *model, void *context, int8_t *out) {
+  satkd_engine_call call;
   if ((model == NULL) || (context == NULL) || (out == NULL)) {
     return SATKD_NULL_POINTER;
   }
-  int status = satkd_engine_check_state(model, context);
+  int status = satkd_engine_open_call(&call, model, context);
   if (status == SATKD_OK) {
-    if (((const satkd_engine_state *)context)->position < model->schedule_steps) {
+    if (((const satkd_engine_state *)context)->position < call.head.schedule_steps) {
       return SATKD_TOO_FEW_ROWS;
     }
-    const uint16_t *steps = satkd_engine_steps(context);
-    status = satkd_engine_is_intact(model) ? SATKD_OK : SATKD_CORRUPT;
-    if ((steps[0] != model->input.height) || ((status == SATKD_OK) && !satkd_engine_are_rings_intact(model, context))) {
-      status = SATKD_UPSET;
-    }
-    for (uint32_t i = 0; (i < model->layers) && (status == SATKD_OK); ++i) {
-      if (steps[i + 1u] != satkd_engine_layers(model)[i].steps) {
-        status = SATKD_UPSET;
-      }
-    }
+    status = satkd_engine_check_end(&call, context);
   }
   if (status == SATKD_OK) {
-    for (uint32_t row = 0; row < model->output.height; ++row) {
-      const int8_t *codes = satkd_engine_slot(context, &model->output, row);
-      for (uint32_t i = 0; i < model->output_codes; ++i) {
-        out[(row * model->output_codes) + i] = codes[i];
+    for (uint32_t row = 0; row < call.head.output.height; ++row) {
+      const int8_t *codes = satkd_engine_slot(context, &call.head.output, row);
+      for (uint32_t i = 0; i < call.head.output_codes; ++i) {
+        out[(row * call.head.output_codes) + i] = codes[i];
       }
     }
   }
@@ -231,6 +277,7 @@ int satkd_engine_run(const satkd_engine_model *model, void *context, size_t cont
   }
   int status = satkd_engine_begin(model, context, context_bytes);
   if (status == SATKD_OK) {
+    /* Not copied: before satkd_engine_push_row reads a row, it checks these words. */
     for (uint32_t row = 0; (row < model->input.height) && (status == SATKD_OK); ++row) {
       status = satkd_engine_push_row(model, context, &((const uint8_t *)image)[row * model->input_codes]);
     }

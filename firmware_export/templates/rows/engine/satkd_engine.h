@@ -18,9 +18,9 @@
 extern "C" {
 #endif
 
-#define SATKD_ENGINE_VERSION 2
+#define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "75641feb26813aea4e16f6327ccf489650cd93f0db6224501eeb93ac10247f7c"
+#define SATKD_ENGINE_SHA256 "183528c8705f800b947d407c8cadffd608218156aeea9919760d2d6a4b89cd3d"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -120,6 +120,7 @@ typedef struct satkd_engine_layer {
   uint32_t shifts;        /* int8_t [out] */
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
   uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256] */
+  uint32_t scratch;       /* offset in the context, of has_fast_sums */
   uint32_t sums;          /* int32_t in the context */
   uint32_t sums_words;    /* their number, if they have a check */
   uint32_t sums_check;    /* offset in the context: satkd_engine_check */

@@ -7,26 +7,20 @@ typedef struct satkd_sum {
   uint32_t factor; /* of the next word */
 } satkd_sum;
 
+static satkd_sum satkd_begin_sum(void) {
+  /* Volatile: from a known first factor, GCC counts the factors in 64 bits, which triples the instructions. */
+  const volatile uint32_t first = SATKD_ENGINE_FIRST_FACTOR;
+  const satkd_sum sum = {0, first};
+  return sum;
+}
+
 static satkd_sum satkd_sum_words(satkd_sum before, const void *start, uint32_t count) {
   const volatile uint32_t *words = (const volatile uint32_t *)start;
-  const uint32_t fours = count & ~(uint32_t)3;
-  uint64_t value = before.value;
-  uint32_t factor = before.factor;
-  for (uint32_t i = 0; i < fours; i += 4u) {
-    value += (uint64_t)words[i] * factor;
-    factor += 2u;
-    value += (uint64_t)words[i + 1u] * factor;
-    factor += 2u;
-    value += (uint64_t)words[i + 2u] * factor;
-    factor += 2u;
-    value += (uint64_t)words[i + 3u] * factor;
-    factor += 2u;
+  satkd_sum sum = before;
+  for (uint32_t i = 0; i < count; ++i) {
+    sum.value += (uint64_t)words[i] * sum.factor;
+    sum.factor += 2u;
   }
-  for (uint32_t i = fours; i < count; ++i) {
-    value += (uint64_t)words[i] * factor;
-    factor += 2u;
-  }
-  const satkd_sum sum = {value, factor};
   return sum;
 }
 
@@ -55,13 +49,12 @@ static satkd_sum satkd_sum_bytes(satkd_sum before, const void *start, uint32_t c
 }
 
 static uint64_t satkd_sum_of(const void *start, uint32_t count) {
-  const satkd_sum none = {0, SATKD_ENGINE_FIRST_FACTOR};
-  return satkd_sum_words(none, start, count).value;
+  return satkd_sum_words(satkd_begin_sum(), start, count).value;
 }
 
 uint64_t satkd_engine_sum(const satkd_engine_model *model, satkd_engine_span numbers, satkd_engine_span codes,
                           satkd_engine_span border) {
-  satkd_sum sum = {0, SATKD_ENGINE_FIRST_FACTOR};
+  satkd_sum sum = satkd_begin_sum();
   sum = satkd_sum_words(sum, satkd_engine_constant(model, numbers.start), numbers.words);
   sum = satkd_sum_bytes(sum, satkd_engine_constant(model, codes.start), codes.words);
   return satkd_sum_bytes(sum, satkd_engine_constant(model, border.start), border.words).value;
@@ -76,9 +69,32 @@ static bool satkd_is_sum(uint64_t sum, const satkd_engine_check *check) {
 
 /* ---- The model ---- */
 
-bool satkd_engine_is_model(const satkd_engine_model *model) {
+/* Copies words, and returns their sum. */
+static uint64_t satkd_copy_words(void *copy, const void *start, uint32_t count) {
+  const volatile uint32_t *words = (const volatile uint32_t *)start;
+  uint32_t *copies = (uint32_t *)copy;
+  satkd_sum sum = satkd_begin_sum();
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t word = words[i];
+    copies[i] = word;
+    sum.value += (uint64_t)word * sum.factor;
+    sum.factor += 2u;
+  }
+  return sum.value;
+}
+
+bool satkd_engine_open_model(satkd_engine_call *call, const satkd_engine_model *model) {
   const uint32_t words = (uint32_t)((sizeof(*model) - sizeof(model->check)) / 4u);
-  return satkd_is_sum(satkd_sum_of(model, words), &model->check) && (model->version == (uint32_t)SATKD_ENGINE_VERSION);
+  const uint64_t sum = satkd_copy_words(&call->head, model, words);
+  call->model = model;
+  call->head.check.low = (uint32_t)sum;
+  call->head.check.high = (uint32_t)(sum >> 32u);
+  return satkd_is_sum(sum, &model->check) && (call->head.version == (uint32_t)SATKD_ENGINE_VERSION);
+}
+
+bool satkd_engine_copy_layer(satkd_engine_layer *copy, const satkd_engine_layer *layer) {
+  const uint32_t words = (uint32_t)((sizeof(*layer) - sizeof(layer->check)) / 4u);
+  return satkd_is_sum(satkd_copy_words(copy, layer, words), &layer->check);
 }
 
 static bool satkd_is_layer(const satkd_engine_layer *layer) {
@@ -86,46 +102,15 @@ static bool satkd_is_layer(const satkd_engine_layer *layer) {
   return satkd_is_sum(satkd_sum_of(layer, words), &layer->check);
 }
 
-static uint32_t satkd_copy_word(uint32_t *to, const volatile uint32_t *from) {
-  const uint32_t word = *from;
-  *to = word;
-  return word;
-}
-
-bool satkd_engine_copy_layer(satkd_engine_layer *copy, const satkd_engine_layer *layer) {
-  /* Volatile: from a known first factor, GCC counts the factors in 64 bits, which triples the instructions. */
-  const volatile uint32_t first = SATKD_ENGINE_FIRST_FACTOR;
-  const uint32_t words = (uint32_t)((sizeof(*layer) - sizeof(layer->check)) / 4u);
-  const uint32_t fours = words & ~(uint32_t)3;
-  const volatile uint32_t *from = (const volatile uint32_t *)(const void *)layer;
-  uint32_t *to = (uint32_t *)(void *)copy;
-  uint64_t sum = 0;
-  uint32_t factor = first;
-  for (uint32_t i = 0; i < fours; i += 4u) {
-    sum += (uint64_t)satkd_copy_word(&to[i], &from[i]) * factor;
-    factor += 2u;
-    sum += (uint64_t)satkd_copy_word(&to[i + 1u], &from[i + 1u]) * factor;
-    factor += 2u;
-    sum += (uint64_t)satkd_copy_word(&to[i + 2u], &from[i + 2u]) * factor;
-    factor += 2u;
-    sum += (uint64_t)satkd_copy_word(&to[i + 3u], &from[i + 3u]) * factor;
-    factor += 2u;
-  }
-  for (uint32_t i = fours; i < words; ++i) {
-    sum += (uint64_t)satkd_copy_word(&to[i], &from[i]) * factor;
-    factor += 2u;
-  }
-  return satkd_is_sum(sum, &layer->check);
-}
-
-bool satkd_engine_is_intact(const satkd_engine_model *model) {
+bool satkd_engine_is_intact(const satkd_engine_call *call) {
   const satkd_engine_span none = {0, 0};
-  const uint32_t fill_words = model->fills * (uint32_t)(sizeof(satkd_engine_fill) / 4u);
-  bool is_intact = satkd_is_sum(satkd_sum_of(satkd_engine_fills(model), fill_words), &model->fills_check) &&
-                   satkd_is_sum(satkd_engine_sum(model, none, satkd_engine_schedule(model), none), &model->schedule_check);
-  for (uint32_t i = 0; i < model->layers; ++i) {
+  const uint32_t fill_words = call->head.fills * (uint32_t)(sizeof(satkd_engine_fill) / 4u);
+  const uint64_t schedule_sum = satkd_engine_sum(call->model, none, satkd_engine_schedule(call), none);
+  bool is_intact = satkd_is_sum(satkd_sum_of(satkd_engine_fills(call), fill_words), &call->head.fills_check) &&
+                   satkd_is_sum(schedule_sum, &call->head.schedule_check);
+  for (uint32_t i = 0; i < call->head.layers; ++i) {
     satkd_engine_feed_watchdog();
-    is_intact = is_intact && satkd_is_layer(&satkd_engine_layers(model)[i]);
+    is_intact = is_intact && satkd_is_layer(&satkd_engine_layers(call->model)[i]);
   }
   return is_intact;
 }
@@ -179,7 +164,7 @@ bool satkd_engine_is_slot_intact(void *context, const satkd_engine_rows *rows, u
   return (rows->checks == 0u) || satkd_is_sealed(satkd_guarded_slot(context, rows, row));
 }
 
-static bool satkd_is_ring_intact(void *context, const satkd_engine_rows *rows) {
+bool satkd_engine_is_ring_intact(void *context, const satkd_engine_rows *rows) {
   bool is_intact = true;
   for (uint32_t slot = 0; slot < rows->depth; ++slot) {
     is_intact = is_intact && satkd_engine_is_slot_intact(context, rows, slot);
@@ -187,29 +172,16 @@ static bool satkd_is_ring_intact(void *context, const satkd_engine_rows *rows) {
   return is_intact;
 }
 
-static void satkd_seal_ring(void *context, const satkd_engine_rows *rows) {
+void satkd_engine_seal_ring(void *context, const satkd_engine_rows *rows) {
   for (uint32_t slot = 0; slot < rows->depth; ++slot) {
     satkd_engine_seal_slot(context, rows, slot);
   }
 }
 
-void satkd_engine_seal_rings(const satkd_engine_model *model, void *context) {
-  satkd_seal_ring(context, &model->input);
-  for (uint32_t i = 0; i < model->layers; ++i) {
-    const satkd_engine_layer *layer = &satkd_engine_layers(model)[i];
-    satkd_seal_ring(context, &layer->out);
-    if (layer->sums_words != 0u) {
-      satkd_seal(satkd_guarded_words(context, layer->sums, layer->sums_words, layer->sums_check));
-    }
+void satkd_engine_seal_sums(void *context, const satkd_engine_layer *layer) {
+  if (layer->sums_words != 0u) {
+    satkd_seal(satkd_guarded_words(context, layer->sums, layer->sums_words, layer->sums_check));
   }
-}
-
-bool satkd_engine_are_rings_intact(const satkd_engine_model *model, void *context) {
-  bool is_intact = satkd_is_ring_intact(context, &model->input);
-  for (uint32_t i = 0; i < model->layers; ++i) {
-    is_intact = is_intact && satkd_is_ring_intact(context, &satkd_engine_layers(model)[i].out);
-  }
-  return is_intact;
 }
 
 /* ---- A step ---- */
@@ -235,9 +207,7 @@ int satkd_engine_open_step(const satkd_engine_model *model, void *context, const
 }
 
 int satkd_engine_close_step(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step) {
-  if (layer->sums_words != 0u) {
-    satkd_seal(satkd_guarded_words(context, layer->sums, layer->sums_words, layer->sums_check));
-  }
+  satkd_engine_seal_sums(context, layer);
   if (layer->out.checks != 0u) {
     const satkd_engine_written written = satkd_engine_rows_written(layer, step);
     for (uint32_t row = written.first; row < written.end; ++row) {

@@ -25,16 +25,28 @@ static inline const satkd_engine_layer *satkd_engine_layers(const satkd_engine_m
   return (const satkd_engine_layer *)(const void *)satkd_engine_constant(model, (uint32_t)sizeof(*model));
 }
 
-static inline const satkd_engine_fill *satkd_engine_fills(const satkd_engine_model *model) {
-  return (const satkd_engine_fill *)(const void *)&satkd_engine_layers(model)[model->layers];
+/* A model during a call: its address, and a copy of its first words. The copy is checked and then used, so a bit that flips in the
+   model meanwhile changes no offset. */
+typedef struct satkd_engine_call {
+  const satkd_engine_model *model;
+  satkd_engine_model head;
+} satkd_engine_call;
+
+static inline const satkd_engine_fill *satkd_engine_fills(const satkd_engine_call *call) {
+  return (const satkd_engine_fill *)(const void *)&satkd_engine_layers(call->model)[call->head.layers];
 }
 
 /* The schedule as words. */
-static inline satkd_engine_span satkd_engine_schedule(const satkd_engine_model *model) {
+static inline satkd_engine_span satkd_engine_schedule(const satkd_engine_call *call) {
   satkd_engine_span span;
-  span.start = model->schedule;
-  span.words = ((model->schedule_steps * model->schedule_bytes) + 3u) / 4u;
+  span.start = call->head.schedule;
+  span.words = ((call->head.schedule_steps * call->head.schedule_bytes) + 3u) / 4u;
   return span;
+}
+
+/* Whether words from an offset on are within the first `bytes` bytes. */
+static inline bool satkd_engine_is_inside(uint32_t start, uint32_t words, uint32_t bytes) {
+  return ((start % 4u) == 0u) && (start <= bytes) && (words <= ((bytes - start) / 4u));
 }
 
 /* Of constants: `numbers` as they are, `codes` and `border` with the low byte first. */
@@ -45,14 +57,14 @@ uint64_t satkd_engine_sum(const satkd_engine_model *model, satkd_engine_span num
 bool satkd_engine_is_big_endian(void);
 uint32_t satkd_engine_with_other_byte_order(uint32_t word);
 
-/* The first words of a model. */
-bool satkd_engine_is_model(const satkd_engine_model *model);
+/* Begins a call: copies the first words of a model, and returns whether the copied words are those of their check. */
+bool satkd_engine_open_model(satkd_engine_call *call, const satkd_engine_model *model);
 
-/* Copies the words of a layer but for the check, and returns whether the copied words are those of the check. */
+/* The same for a layer; its check is not copied. */
 bool satkd_engine_copy_layer(satkd_engine_layer *copy, const satkd_engine_layer *layer);
 
-/* The model but for its weights and tables; its first words are checked already. */
-bool satkd_engine_is_intact(const satkd_engine_model *model);
+/* The model but for its weights and tables. */
+bool satkd_engine_is_intact(const satkd_engine_call *call);
 
 /* What follows does nothing, successfully, for a model without these checks. */
 
@@ -64,8 +76,11 @@ void satkd_engine_seal_slot(void *context, const satkd_engine_rows *rows, uint32
 bool satkd_engine_is_slot_intact(void *context, const satkd_engine_rows *rows, uint32_t row);
 
 /* All slots. */
-void satkd_engine_seal_rings(const satkd_engine_model *model, void *context);
-bool satkd_engine_are_rings_intact(const satkd_engine_model *model, void *context);
+void satkd_engine_seal_ring(void *context, const satkd_engine_rows *rows);
+bool satkd_engine_is_ring_intact(void *context, const satkd_engine_rows *rows);
+
+/* The sums of a layer. */
+void satkd_engine_seal_sums(void *context, const satkd_engine_layer *layer);
 
 /* Before a step, what it writes over; and after it, what it has written. Every flip of a row is found: whatever a layer has read
    stays in its slot until it is written over, or to the end. Constants are checked before a layer's first step and after its

@@ -32,7 +32,7 @@ static void satkd_engine_convolution(const satkd_engine_model *model, void *cont
   if (layer->kind == (uint32_t)SATKD_ENGINE_DEPTHWISE_CONVOLUTION) {
     satkd_depthwise_row(layer, &constants, &window, out);
   } else if (layer->has_fast_sums != 0u) {
-    satkd_conv_row(layer, &constants, &window, out, satkd_engine_words(context, model->context_bytes));
+    satkd_conv_row(layer, &constants, &window, out, satkd_engine_words(context, layer->scratch));
   } else {
     satkd_conv_row_with_any_sums(layer, &constants, &window, out);
   }

@@ -142,14 +142,11 @@ static satkd_block satkd_block_of_words(uint32_t start, uint32_t bytes, uint32_t
   return satkd_block_of(words, none, none, check);
 }
 
-static bool satkd_is_span_inside(const satkd_engine_span *span, uint32_t bytes) {
-  return ((span->start % 4u) == 0u) && (span->start <= bytes) && (span->words <= ((bytes - span->start) / 4u));
-}
-
 /* A block may not lie outside the model, even if it is described wrongly. */
 static bool satkd_is_inside(const satkd_block *block, uint32_t bytes) {
-  return satkd_is_span_inside(&block->numbers, bytes) && satkd_is_span_inside(&block->codes, bytes) &&
-         satkd_is_span_inside(&block->border, bytes);
+  return satkd_engine_is_inside(block->numbers.start, block->numbers.words, bytes) &&
+         satkd_engine_is_inside(block->codes.start, block->codes.words, bytes) &&
+         satkd_engine_is_inside(block->border.start, block->border.words, bytes);
 }
 
 /* How much the sum of a block is too large, modulo 2^64. */
@@ -231,11 +228,12 @@ static bool satkd_repair_block(const satkd_engine_model *model, const satkd_bloc
 }
 
 /* The layers' words, then what they describe. */
-static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes, satkd_repairs *repairs) {
+static bool satkd_repair_layers(const satkd_engine_call *call, uint32_t bytes, satkd_repairs *repairs) {
+  const satkd_engine_model *model = call->model;
   const uint32_t layer_bytes = (uint32_t)sizeof(satkd_engine_layer);
   const uint32_t checked_bytes = layer_bytes - (uint32_t)sizeof(satkd_engine_check);
-  bool is_right = model->layers <= (bytes / layer_bytes);
-  for (uint32_t i = 0; is_right && (i < model->layers); ++i) {
+  bool is_right = call->head.layers <= (bytes / layer_bytes);
+  for (uint32_t i = 0; is_right && (i < call->head.layers); ++i) {
     const satkd_engine_layer *layer = &satkd_engine_layers(model)[i];
     const uint32_t start = (uint32_t)sizeof(*model) + (i * layer_bytes);
     const satkd_block words = satkd_block_of_words(start, checked_bytes, start + checked_bytes);
@@ -253,13 +251,15 @@ static bool satkd_repair_layers(const satkd_engine_model *model, uint32_t bytes,
 static bool satkd_repair_blocks(const satkd_engine_model *model, uint32_t bytes, satkd_repairs *repairs) {
   const uint32_t checked_bytes = (uint32_t)offsetof(satkd_engine_model, check);
   const satkd_block head = satkd_block_of_words(0, checked_bytes, checked_bytes);
-  bool is_right = satkd_repair_block(model, &head, bytes, repairs) && satkd_repair_layers(model, bytes, repairs);
+  satkd_engine_call call;
+  bool is_right = satkd_repair_block(model, &head, bytes, repairs) && satkd_engine_open_model(&call, model) &&
+                  satkd_repair_layers(&call, bytes, repairs);
   if (is_right) {
-    const uint32_t layers_end = (uint32_t)sizeof(*model) + (model->layers * (uint32_t)sizeof(satkd_engine_layer));
-    const satkd_block fills = satkd_block_of_words(layers_end, model->fills * (uint32_t)sizeof(satkd_engine_fill),
+    const uint32_t layers_end = (uint32_t)sizeof(*model) + (call.head.layers * (uint32_t)sizeof(satkd_engine_layer));
+    const satkd_block fills = satkd_block_of_words(layers_end, call.head.fills * (uint32_t)sizeof(satkd_engine_fill),
                                                    (uint32_t)offsetof(satkd_engine_model, fills_check));
     const satkd_engine_span none = {0, 0};
-    const satkd_block schedule = satkd_block_of(none, satkd_engine_schedule(model), none,
+    const satkd_block schedule = satkd_block_of(none, satkd_engine_schedule(&call), none,
                                                 (uint32_t)offsetof(satkd_engine_model, schedule_check));
     is_right = satkd_repair_block(model, &fills, bytes, repairs) && satkd_repair_block(model, &schedule, bytes, repairs);
   }
