@@ -2,7 +2,8 @@
 
 The new folder is written beside the old one, under a hidden name, with hard links to the files that stay. Then both
 exchange their names: on Linux in one system call, elsewhere with two renames. If a kill comes between these two, the
-next publication restores the old folder. It also removes the hidden folders that a kill left.
+next publication restores the old folder. It also removes the hidden folders that a kill left: those that no process
+has locked, or on a file system without locks those whose process has ended.
 
 Some folders cannot be renamed: a mount point, one whose parent cannot be written, one that processes work in. Their
 files are replaced one by one; if a kill interrupts this, the next publication first completes it.
@@ -11,13 +12,17 @@ files are replaced one by one; if a kill interrupts this, the next publication f
 import contextlib
 import ctypes
 import functools
+import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from firmware_export.common import files
 from firmware_export.common.files import sync_folder, write_bytes, write_text
 
 MARK = ".firmware_export-"
@@ -75,24 +80,41 @@ def recover(out_dir: Path) -> None:
 
 @contextlib.contextmanager
 def _lock(stage: Path) -> Iterator[bool]:
-    """Whether no other process uses the stage. The lock ends with the process. Without `fcntl` (Windows): never."""
-    descriptor = is_mine = None
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        descriptor = os.open(stage, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_mine = True
+    """Whether no other process uses the stage. The lock ends with the process."""
+    descriptor, is_mine = None, False
     try:
-        yield bool(is_mine)
+        descriptor = os.open(stage, os.O_RDONLY)
+        is_mine = files.lock(descriptor)
+    except OSError as error:
+        is_mine = error.errno in files.NO_LOCKS and _has_ended(stage)
+    try:
+        yield is_mine
     finally:
         if descriptor is not None:
             os.close(descriptor)
 
 
+def _has_ended(stage: Path) -> bool:
+    """Whether the process that a stage's name states ran on this machine and has ended."""
+    owner = re.fullmatch(r".*-([0-9a-f]{8})-(\d+)-\w+", stage.name, re.DOTALL)
+    if owner is None or owner[1] != _machine() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(owner[2]), 0)  # sends nothing
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _machine() -> str:
+    return hashlib.sha256(os.fsencode(platform.node())).hexdigest()[:8]
+
+
 @contextlib.contextmanager
 def _stage(parent: Path, prefix: str) -> Iterator[Path]:
-    stage = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    stage = Path(tempfile.mkdtemp(dir=parent, prefix=f"{prefix}{_machine()}-{os.getpid()}-"))
     with _lock(stage):
         try:
             yield stage

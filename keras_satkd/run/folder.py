@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
@@ -15,6 +15,7 @@ from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.run import history, results_file
+from keras_satkd.run.locks import lock
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import (
@@ -68,8 +69,7 @@ class Run:
         found = _config_in(workdir)
         if found is None and workdir.exists() and any(workdir.iterdir()):
             raise UserError(f"--workdir {workdir} contains files but no run: give a new or an empty folder")
-        # Shared by all runs of this folder in this process, so it excludes only other processes.
-        self._lock = FileLock(self.path(LOCK_FILE), is_singleton=True)
+        self._lock: BaseFileLock | None = None
         self.results, _ = self._unaffected(found or config)
         if damaged := self.damaged():
             self.results = self.results.before(damaged[0][0])
@@ -105,7 +105,7 @@ class Run:
         """
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
+            self._lock = lock(self.path(LOCK_FILE), waits=False)
             # Another process may have changed the folder since this run was opened.
             before = _config_in(self.workdir) or self.config
             self.results, affected = self._unaffected(before)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text, write_json, write_text
@@ -16,6 +15,7 @@ from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.models import teachers
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.report.figures.study import rows as draw_rows
+from keras_satkd.run.locks import lock
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config
 
 RESULTS_FILE = "results.json"
@@ -40,7 +40,7 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
     Other processes can do the same at the same time: their results are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK_FILE):
+    with lock(folder / LOCK_FILE, waits=True):
         results = [*read_results(folder / RESULTS_FILE, common), found]
         write_results(folder, common, results)
     return results

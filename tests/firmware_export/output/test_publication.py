@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -113,11 +115,15 @@ def test_a_running_publication_is_left_alone(out):
 
 
 KILLED = """
-import os, signal, sys
+import errno, fcntl, os, signal, sys
 from pathlib import Path
 from firmware_export.output import publication
 
 out, way, kill_at = Path(sys.argv[1]), sys.argv[2], 0
+if way == "renames without locks":
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+    fcntl.flock = flock
 OLD, NEW, OTHERS, STALE = {old!r}, {new!r}, {others!r}, {stale!r}
 MARK = publication.MARK
 EVENTS = ("open", "os.", "shutil.", "tempfile.")
@@ -178,7 +184,25 @@ print(kill_at)
 """
 
 
-@pytest.mark.parametrize("way", ["exchange", "renames", "files", "new"])
+def test_without_locks_a_running_process_keeps_its_stage(out, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with publication._stage(out.parent, f".{out.name}{MARK}") as stage:
+        publication.recover(out)
+        assert stage.exists()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    elsewhere = out.parent / f".{out.name}{MARK}00000000-{ended.pid}-x"
+    here = out.parent / f".{out.name}{MARK}{publication._machine()}-{ended.pid}-x"
+    for stage in (elsewhere, here):
+        stage.mkdir()
+    publication.recover(out)
+    assert hidden(out.parent) == [elsewhere]
+
+
+@pytest.mark.parametrize("way", ["exchange", "renames", "files", "new", "renames without locks"])
 def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, way):
     code = textwrap.dedent(KILLED).format(old=OLD, new=NEW, others=OTHERS, stale=STALE)
     done = subprocess.run(
