@@ -71,7 +71,7 @@ sbom: $(STAMP)  ## list in dist what the wheel installs with the extra train, by
 	$(BIN)/uv pip compile $(COMPILE) --extra train --constraint requirements.lock --output-file build/sbom/requirements.txt pyproject.toml
 	version=$$($(BIN)/python -c 'import firmware_export; print(firmware_export.__version__)') && \
 	sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > build/sbom/pyproject.toml && \
-	$(BIN)/cyclonedx-py requirements build/sbom/requirements.txt --pyproject build/sbom/pyproject.toml --mc-type library \
+	$(BIN)/python -W ignore -m cyclonedx_py requirements build/sbom/requirements.txt --pyproject build/sbom/pyproject.toml --mc-type library \
 	  --output-reproducible --output-file dist/keras_satkd-$$version.cdx.json
 
 # Hashes of the files for all platforms and Pythons; no registry is named.

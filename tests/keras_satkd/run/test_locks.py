@@ -54,5 +54,5 @@ def test_a_lock_excludes_other_processes_until_one_is_killed(tmp_path, missing):
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="File exists|Not a directory"):
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
         locks.lock(tmp_path / "file" / "run.lock", waits=False)
