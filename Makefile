@@ -11,7 +11,7 @@ bootstrap = awk -v names='$(1)' '/^[a-z]/ {split($$0, pin, "=="); on = index(" "
 	$(PYTHON) -m pip install --quiet --upgrade --no-deps --target $(BOOTSTRAP) --require-hashes --requirement /dev/stdin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models wheel sbom lock audit clean
+.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models torture wheel sbom lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-hardening: $(STAMP)  ## price of each level of --harden on emulated cores,
 
 public-models: $(STAMP)  ## export the public models in ../shared/models and write the table of docs/public_models.md
 	PYTHONPATH=.:tests $(BIN)/python tests/public_models.py
+
+torture: $(STAMP)  ## kills, flipped bits, memory bombs and damaged models, for at most twenty minutes; not part of make test
+	PYTHONPATH=.:tests timeout 1200 $(BIN)/python tests/torture.py
 
 # Without isolation, the build uses the setuptools of the lock.
 wheel: $(STAMP)  ## build the wheel and the source archive in dist

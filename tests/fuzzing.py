@@ -1,11 +1,13 @@
-"""Export damaged models, each in its own processes: `python tests/fuzzing.py MODELS FIRST END`.
+"""Export damaged models, each in its own processes: `python tests/fuzzing.py MODELS FIRST END [SECONDS]`.
 
-Prints one line of JSON for each seed from FIRST to END − 1. The damaged model of a seed is
-`mutations.mutated(model, seed)`; successive seeds use successive models of the folder MODELS, sorted by name.
+Prints one line of JSON for each seed from FIRST to END − 1; after SECONDS, no other export begins. The damaged model
+of a seed is `mutations.mutated(model, seed)`; successive seeds use successive models of the folder MODELS, in order of
+their names.
 """
 
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -100,10 +102,13 @@ def _apart(work: Callable[[], None]) -> tuple[int, bytes, bytes]:
 
 def main() -> None:
     """Print the outcome of every seed."""
-    folder, first, end = sys.argv[1:]
+    folder, first, end, *seconds = sys.argv[1:]
+    deadline = time.monotonic() + float(seconds[0]) if seconds else math.inf
     models = [path.read_bytes() for path in sorted(Path(folder).glob("*.tflite"))]
     for seed in range(int(first), int(end)):
         start = time.perf_counter()
+        if time.monotonic() > deadline:
+            break
         kind, message = outcome(mutations.mutated(models[seed % len(models)], seed))
         line = {"seed": seed, "outcome": kind, "message": message, "seconds": time.perf_counter() - start}
         print(json.dumps(line), flush=True)

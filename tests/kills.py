@@ -1,8 +1,8 @@
 """Kill commands at their file-system events, and see what they leave.
 
-`python tests/kills.py NAME FOLDER SECONDS KILLS`: NAME is `export`, `ship` or `study`. A command runs in a child process
-that kills itself (SIGKILL) at an event: an `open`, a rename, a removal or a new folder below FOLDER. Prints a line of JSON,
-see `run`.
+`python tests/kills.py NAME FOLDER SECONDS KILLS`: NAME is `export`, `ship` or `study`. A command runs in a child
+process that kills itself (SIGKILL) at an event: an `open`, a rename, a removal or a new folder below FOLDER. A line of
+JSON is printed, see `run`.
 """
 
 import json
