@@ -49,6 +49,7 @@ def run_folder(folder: Path) -> Iterator[tuple[Path, Reader]]:
     from keras_satkd.run.stages import DATA
 
     run = made_up_run.finished(folder)
+    digests.write_text(folder / "sensor.toml", (folder / "sensor.toml").read_text())
 
     def read() -> Any:
         opened = Run.open(folder)

@@ -54,11 +54,31 @@ def test_bombs_are_refused(tmp_path, bomb):
     assert bombs.is_refused(found), found
 
 
+def _trains(*apart, **environment):
+    """Whether a student can be trained by a process of its own, started by the words `apart`."""
+    words = [*apart, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{TRAINING}[float32-precomputed]"]
+    environment = {**os.environ, **environment}
+    done = subprocess.run(words, cwd=TESTS.parent, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout
+
+
 @pytest.mark.slow
-def test_a_training_without_shared_memory(tmp_path):
+def test_a_training_without_shared_memory():
     apart = ["unshare", "--mount", "sh", "-c", 'umount -l /dev/shm && exec "$@"', "sh"]
     if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to unmount /dev/shm in a mount namespace: run as root")
-    words = [*apart, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{TRAINING}[float32-precomputed]"]
-    done = subprocess.run(words, cwd=TESTS.parent, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    is_trained, said = _trains(*apart)
+    assert is_trained, said
+
+
+NO_LOCKS = "#include <errno.h>\nint flock(int file, int how) { (void)file; (void)how; errno = ENOLCK; return -1; }\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is missing: apt-get install gcc")
+def test_a_training_without_locks(tmp_path):
+    (tmp_path / "no_locks.c").write_text(NO_LOCKS)
+    library = tmp_path / "no_locks.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "no_locks.c"], check=True)
+    is_trained, said = _trains(LD_PRELOAD=str(library))
+    assert is_trained, said

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock
 
-from firmware_export.common.files import NO_LOCKS
+from firmware_export.common.staging import NO_LOCKS
 
 OWNER_SUFFIX = ".owner"
 

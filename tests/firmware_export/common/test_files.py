@@ -1,5 +1,3 @@
-import errno
-import fcntl
 import json
 import os
 import signal
@@ -7,6 +5,7 @@ import stat
 import subprocess
 import sys
 
+import h5py
 import pytest
 
 from firmware_export.common import files
@@ -107,11 +106,11 @@ def test_a_long_name(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_system_without_locks(tmp_path, monkeypatch):
-    def flock(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+def test_a_writer_may_lock_the_file(tmp_path):
+    def save(path):
+        with h5py.File(path, "w", locking=True) as file:
+            file["numbers"] = [1, 2]
 
-    monkeypatch.setattr(fcntl, "flock", flock)
-    (tmp_path / ".model.h5-x.h5").write_bytes(b"of another process, perhaps")
-    files.write_bytes(tmp_path / "model.h5", b"one")
-    assert sorted(each.name for each in tmp_path.iterdir()) == [".model.h5-x.h5", "model.h5"]
+    files.write_with(tmp_path / "model.h5", save)
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert list(file["numbers"]) == [1, 2]

@@ -1,5 +1,3 @@
-import errno
-import fcntl
 import os
 import stat
 import subprocess
@@ -8,6 +6,7 @@ import textwrap
 
 import pytest
 
+from firmware_export.common import staging
 from firmware_export.output import publication
 from firmware_export.output.publication import MARK
 
@@ -88,21 +87,21 @@ def test_a_file_system_without_links_gets_copies(out, monkeypatch):
 
 
 def test_a_parent_that_cannot_be_written(out, monkeypatch):
-    honest = publication.tempfile.mkdtemp
+    honest = staging.tempfile.mkdtemp
 
     def mkdtemp(dir, prefix):
         if dir == out.parent:
             raise PermissionError(13, "Permission denied")
         return honest(dir=dir, prefix=prefix)
 
-    monkeypatch.setattr(publication.tempfile, "mkdtemp", mkdtemp)
+    monkeypatch.setattr(staging.tempfile, "mkdtemp", mkdtemp)
     publication.publish(out, NEW, STALE)
     assert files(out) == NEW | OTHERS
     assert not hidden(out.parent)
 
 
 def test_a_running_publication_is_left_alone(out):
-    with publication._stage(out.parent, f".{out.name}{MARK}") as stage:
+    with staging.folder(out.parent, f".{out.name}{MARK}") as stage:
         publication.recover(out)
         assert stage.exists()
     (out.parent / f".other{MARK}x").mkdir()  # of another folder
@@ -182,24 +181,6 @@ while True:
 assert states == {{False, True}}
 print(kill_at)
 """
-
-
-def test_without_locks_a_running_process_keeps_its_stage(out, monkeypatch):
-    def flock(*_):
-        raise OSError(errno.ENOTSUP, "Operation not supported")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with publication._stage(out.parent, f".{out.name}{MARK}") as stage:
-        publication.recover(out)
-        assert stage.exists()
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    elsewhere = out.parent / f".{out.name}{MARK}00000000-{ended.pid}-x"
-    here = out.parent / f".{out.name}{MARK}{publication._machine()}-{ended.pid}-x"
-    for stage in (elsewhere, here):
-        stage.mkdir()
-    publication.recover(out)
-    assert hidden(out.parent) == [elsewhere]
 
 
 @pytest.mark.parametrize("way", ["exchange", "renames", "files", "new", "renames without locks"])
