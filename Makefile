@@ -5,8 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+BOOTSTRAP := .venv-bootstrap
+# Installs packages of the lock, by name, into $(BOOTSTRAP); what they require must be named too.
+bootstrap = awk -v names='$(1)' '/^[a-z]/ {split($$0, pin, "=="); on = index(" " names " ", " " pin[1] " ")} on' requirements.lock | \
+	$(PYTHON) -m pip install --quiet --upgrade --no-deps --target $(BOOTSTRAP) --require-hashes --requirement /dev/stdin
+
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models wheel lock clean
+.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models torture wheel sbom lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,9 +22,9 @@ venv: $(STAMP)  ## create the environment in .venv from requirements.lock
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"error: found Python {v[0]}.{v[1]}, expected 3.11 to 3.13: run make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { \
-	  $(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv && \
-	  PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet --clear $(VENV); }
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	  $(call bootstrap,virtualenv distlib filelock packaging platformdirs python-discovery) && \
+	  PYTHONPATH=$(BOOTSTRAP) $(PYTHON) -m virtualenv --quiet --clear $(VENV); }
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -57,13 +62,31 @@ bench-hardening: $(STAMP)  ## price of each level of --harden on emulated cores,
 public-models: $(STAMP)  ## export the public models in ../shared/models and write the table of docs/public_models.md
 	PYTHONPATH=.:tests $(BIN)/python tests/public_models.py
 
-wheel: $(STAMP)  ## build the wheel and the source archive in dist
-	$(BIN)/python -m build --outdir dist
+torture: $(STAMP)  ## kills, flipped bits, memory bombs and damaged models, for at most twenty minutes; not part of make test
+	PYTHONPATH=.:tests timeout 1200 $(BIN)/python tests/torture.py
 
-lock: $(STAMP)  ## update requirements.lock from pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-header \
-	  --no-emit-index-url --output-file requirements.lock pyproject.toml
+# Without isolation, the build uses the setuptools of the lock.
+wheel: $(STAMP)  ## build the wheel and the source archive in dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+sbom: $(STAMP)  ## list in dist what the wheel installs with the extra train, by the lock: a software bill of materials (CycloneDX)
+	@mkdir -p build/sbom dist
+	$(BIN)/uv pip compile $(COMPILE) --extra train --constraint requirements.lock --output-file build/sbom/requirements.txt pyproject.toml
+	version=$$($(BIN)/python -c 'import firmware_export; print(firmware_export.__version__)') && \
+	sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > build/sbom/pyproject.toml && \
+	$(BIN)/python -W ignore -m cyclonedx_py requirements build/sbom/requirements.txt --pyproject build/sbom/pyproject.toml --mc-type library \
+	  --output-reproducible --output-file dist/keras_satkd-$$version.cdx.json
+
+# Hashes of the files for all platforms and Pythons; no registry is named.
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+# Needs no environment: after a merge conflict in requirements.lock, take either side and call this.
+lock:  ## write requirements.lock, with hashes, from pyproject.toml; versions stay where they fit
+	$(call bootstrap,uv)
+	$(BOOTSTRAP)/bin/uv pip compile $(COMPILE) --extra test --output-file requirements.lock pyproject.toml
+
+audit: $(STAMP)  ## known vulnerabilities of the packages in requirements.lock
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 clean:  ## remove the environment and the caches
-	rm -rf $(VENV) .venv-bootstrap build dist *.egg-info .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(BOOTSTRAP) build dist *.egg-info .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -45,3 +45,7 @@ _choose_legacy_keras()
 # with it (`make bench`). Like Keras, oneDNN must be selected before TensorFlow is imported. It is selected here because
 # a separate export must compute the same outputs of the Keras model as an export within a run.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# HDF5 locks each file, and refuses to write on a file system without locks. Here it needs none: a file is written in a
+# folder of its own and moved when it is complete.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")

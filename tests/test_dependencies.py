@@ -120,4 +120,27 @@ def test_the_lock_contains_every_dependency():
     locked = names(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
     required = names(PROJECT["dependencies"]).union(*map(names, EXTRAS.values()))
     assert required - {"keras-satkd"} <= locked
-    assert "://" not in lock, "the lock must not name a registry"
+    assert not re.search(r"://|^-|/", re.sub(r"#.*", "", lock), re.MULTILINE), "a registry, an option or a path"
+
+
+def test_every_locked_package_has_hashes():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(
+        r"^(?![ #]).+?(?<!\\)$", re.sub(r"^ +#.*\n", "", lock, flags=re.MULTILINE), re.MULTILINE | re.DOTALL
+    )
+    assert len(pins) > 200
+    for pin in pins:
+        package, *hashes = pin.split(" \\\n")
+        assert re.match(r"[a-z0-9._-]+==[\w.+!]+( ;|$)", package), package
+        assert hashes, package
+        assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}", each) for each in hashes), package
+
+
+def test_installation_requires_hashes():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    installs = re.findall(r"pip install .*", makefile)
+    assert len(installs) == 3
+    for command in installs:
+        is_own_code = "--no-deps --no-build-isolation --editable ." in command
+        assert is_own_code or "--require-hashes" in command, command
+    assert "--generate-hashes" in makefile

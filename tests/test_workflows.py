@@ -38,7 +38,8 @@ def jobs() -> dict[str, dict[str, Any]]:
 
 def make_targets(commands: str) -> set[str]:
     """The make targets that shell commands call, directly or through our scripts."""
-    called = set(re.findall(r"(?:^|exec|&&|;) *make ([a-z][a-z-]*)", commands, re.MULTILINE))
+    lists = re.findall(r"(?:^|exec|&&|;) *make ([a-z][a-z -]*)", commands, re.MULTILINE)
+    called = {target for targets in lists for target in targets.split()}
     for script in re.findall(r"\.ci/[a-z]+", commands):
         called |= make_targets((ROOT / script).read_text(encoding="utf-8"))
     return called
@@ -51,15 +52,35 @@ def called_by(job: dict[str, Any]) -> set[str]:
 
 def test_the_workflows_lint_test_and_build():
     called = set().union(*map(called_by, jobs().values()))
-    assert called == {"lint", "test", "docs", "wheel"}
+    assert called == {"lint", "test", "docs", "wheel", "sbom", "audit", "torture"}
     assert called <= TARGETS
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_may_only_read(path):
     workflow = read(path)
-    assert set(workflow["on"]) == {"push", "pull_request"}
+    # Not `pull_request_target`, which runs a stranger's code with the repository's rights.
+    assert set(workflow["on"]) <= {"push", "pull_request", "schedule", "workflow_dispatch"}
     assert workflow["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in workflow["jobs"].values())
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_commit(path):
+    used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+    assert used
+    for action in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_an_action_has_one_version():
+    used = {action for path in WORKFLOWS for action in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))}
+    assert len({action.partition("@")[0] for action in used}) == len(used)
+
+
+def test_new_dependencies_are_reviewed():
+    steps = [step for job in jobs().values() for step in job["steps"]]
+    assert any(step.get("uses", "").startswith("actions/dependency-review-action@") for step in steps)
 
 
 def test_scripts_of_the_workflows_can_be_executed():
@@ -80,6 +101,8 @@ def test_one_list_of_pythons():
 
 def test_a_job_runs_on_a_supported_python():
     for name, job in jobs().items():
+        if not called_by(job):
+            continue  # it runs an action only
         version = re.fullmatch(r"python:(3\.\d+|\$\{\{ matrix\.python \}\})-\w+", job["container"])
         assert version, name
         assert version[1] == ("${{ matrix.python }}" if name == "tests" else pythons()[0]), name

@@ -1,6 +1,5 @@
 """The programs that check an exported folder on a microcontroller: one per engine in the folder."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
+from firmware_export.output import folder as exported
 from firmware_export.rows import engine
 
 REMEDY = "give a folder that python -m firmware_export wrote"
@@ -91,17 +91,21 @@ def _prefix(report: Mapping[str, Any]) -> str:
 
 
 def read_report(folder: Path) -> Mapping[str, Any]:
-    """The content of `export.json`, whose names are checked to be valid in C."""
+    """The content of `export.json`, whose names are checked to be valid in C.
+
+    Raises:
+        UserError: not an exported folder, or one of its files is damaged.
+    """
     if not folder.is_dir():
         raise UserError(f"folder {str(folder)!r} not found: {REMEDY}")
-    path = folder / "export.json"
     try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        report = exported.read_whole(folder)
+    except FileNotFoundError as error:
+        raise UserError(f"folder {str(folder)!r} has no {exported.REPORT_FILE}: {REMEDY}") from error
+    try:
         check_symbol(report["symbol"])
         if report.get("rows"):
             check_prefix(_prefix(report))
-    except FileNotFoundError as error:
-        raise UserError(f"folder {str(folder)!r} has no export.json: {REMEDY}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{str(path)!r} has no valid symbol: {REMEDY}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        raise UserError(f"{str(folder / exported.REPORT_FILE)!r} has no valid symbol: {REMEDY}") from error
     return report

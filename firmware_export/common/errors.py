@@ -1,5 +1,6 @@
 """Errors that the user can fix: one line, exit code 2, no traceback."""
 
+import contextlib
 import difflib
 import errno
 import io
@@ -7,13 +8,17 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
 from typing import NoReturn
 
 from firmware_export.common import invocation
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_TEXTS = re.compile(r"No space left on device|Disk quota exceeded|File too large|^\d+ requested and \d+ written$")
+
+_EARLY_CLOCK = "ZIP does not support timestamps before 1980"
 
 _OF_THE_PATH = (
     errno.EACCES,
@@ -34,6 +39,10 @@ class UserError(Exception):
     """
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as a batch queue sends it before it ends a job."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not in `known`; suggests the nearest match."""
     known = sorted(known)
@@ -45,24 +54,30 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
 def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) -> NoReturn:
     """Run `main` and exit; print a `UserError` as one line on stderr and exit with code 2.
 
-    Ctrl-C exits with 130, as a shell expects, and prints the command to type next. If the reader of a pipe closes it,
-    the exit code is 141, without a message. Any other exception is a defect of this program and keeps its traceback.
+    Ctrl-C exits with 130 and SIGTERM with 143, as a shell expects; both print the command to type next. If the reader
+    of a pipe closes it, the exit code is 141, without a message. Any other exception is a defect of this program and
+    keeps its traceback.
 
     Args:
         main: the program.
         is_resumable: whether the same command resumes after an interruption; otherwise it starts over.
     """
     _prepare_streams()
+    with _sigterm_interrupts():
+        _run_and_exit(main, is_resumable=is_resumable)
+
+
+def _run_and_exit(main: Callable[[], None], *, is_resumable: bool) -> NoReturn:
     try:
         main()
         sys.stdout.flush()
     except UserError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the line holds the terminal's ^C and perhaps an unfinished progress bar
         print(f"interrupted; to {'resume' if is_resumable else 'start over'}: {invocation.command()}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
     except BrokenPipeError:
         # The reader, such as `head`, has closed the pipe. Python would flush stdout again at exit and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,6 +87,25 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
             raise
         _fail(message)
     sys.exit(0)
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM within the block, unless the process ignores or handles that signal already."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a queue may send it again, which must not end the clean-up
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _prepare_streams() -> None:
@@ -109,6 +143,8 @@ def _message(error: Exception) -> str | None:
         )
     if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_THE_PATH:
         return f"{error.filename}: {error.strerror}: check the path and its permissions"
+    if str(error) == _EARLY_CLOCK:  # a .keras file is a zip
+        return "the system clock is before 1980, which a zip file cannot state: set it and run the same command again"
     if isinstance(error, MemoryError):
         return "not enough memory: close other programs, or give smaller or fewer images"
     return None

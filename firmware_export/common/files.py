@@ -1,12 +1,15 @@
-"""Atomic file writes: each file is written under a temporary name, then renamed. Text is read as UTF-8."""
+"""Atomic file writes: each file is written in a temporary folder, then moved. Text is read as UTF-8."""
 
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from firmware_export.common import staging
+
+_MOST_NAME = 40  # characters of a file's name in that of its temporary folder: a file system allows 255 bytes
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -44,25 +47,24 @@ def read_text(path: Path) -> str:
 
 
 def write_with(path: Path, save: Callable[[Path], Any]) -> None:
-    """Call `save` with a temporary path, then rename that file to `path`.
+    """Call `save` with a temporary path, then move that file to `path`.
 
-    The temporary path keeps the suffix of `path`, because some writers choose the format by it. The content reaches
-    the disk before the rename: after a power failure, `path` is either the old file or the complete new one.
+    The temporary path keeps the name of `path`, because some writers choose the format by its suffix. The content
+    reaches the disk before the move: after a power failure, `path` is either the old file or the complete new one. The
+    next write of `path` removes what a killed one left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes[-2:])
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=suffix)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    prefix = f".{path.name[:_MOST_NAME]}-"
+    staging.remove_abandoned(path.parent, prefix)
+    with staging.folder(path.parent, prefix) as stage:
+        temporary = stage / path.name
+        temporary.touch()
         save(temporary)
         temporary.chmod(0o644)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

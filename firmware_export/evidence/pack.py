@@ -13,6 +13,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.templating import markdown_text, render_template
 from firmware_export.evidence.references import BASIS, REFERENCES
 from firmware_export.evidence.statements import EXPORT, UPSETS, Topic, topics
+from firmware_export.output import folder as exported
 
 FILES = ("evidence/evidence.json", "evidence/evidence.md")
 """Relative to the exported folder."""
@@ -83,7 +84,7 @@ def write(folder: Path) -> tuple[Path, ...]:
         The written files.
 
     Raises:
-        UserError: not an exported folder, or one of its files is missing.
+        UserError: not an exported folder, or one of its files is missing or damaged.
     """
     report = dict(check_programs.read_report(folder))
     try:
@@ -95,7 +96,7 @@ def write(folder: Path) -> tuple[Path, ...]:
         raise UserError(f"{str(path)!r} lists no readable files ({error}): export the model again") from error
     campaign = next((folder / place for place in _UPSETS_PLACES if (folder / place).is_file()), None)
     report["files"] = sorted({*report["files"], *FILES})  # so that the next export replaces or removes them
-    contents[EXPORT] = files.as_json(report).encode()
+    contents[EXPORT] = exported.sealed(report).encode()
     upsets = None if campaign is None else campaign.read_bytes()
     texts = {EXPORT: contents[EXPORT].decode(), **render(contents, upsets)}
     for name, text in texts.items():

@@ -1,17 +1,78 @@
-"""An exported folder: which files in it are the export's, and their replacement."""
+"""An exported folder: which files in it are the export's, their digests, and their replacement."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text
+from firmware_export.common.files import as_json, read_text
 from firmware_export.output import publication
 
 REPORT_FILE = "export.json"
-"""Lists, under `files`, the files that an export has written."""
+"""Lists, under `files`, the files that an export has written, and under `digests` the SHA-256 of each."""
+
+DIGESTS = "digests"
+
+OWN_DIGEST = "report_sha256"
+"""Key in the report: SHA-256 of the JSON text without this key."""
+
+
+def sealed(report: Mapping[str, Any]) -> str:
+    """The text of a report, with its own digest under `OWN_DIGEST`."""
+    content = {key: value for key, value in report.items() if key != OWN_DIGEST}
+    return as_json({**content, OWN_DIGEST: hashlib.sha256(as_json(content).encode()).hexdigest()})
+
+
+def read_report(out_dir: Path) -> dict[str, Any]:
+    """The content of `export.json`. One without digests, of an earlier version, passes.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UserError: it is damaged.
+    """
+    path = out_dir / REPORT_FILE
+    try:
+        report = json.loads(read_text(path))
+        if not isinstance(report, dict) or not isinstance(report.get(DIGESTS, {}), dict):
+            raise ValueError("no report of an export")
+        is_whole = OWN_DIGEST not in report or json.loads(sealed(report))[OWN_DIGEST] == report[OWN_DIGEST]
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{str(path)!r} is not readable ({error}): export the model again") from error
+    # The second condition: damage to one of these two names.
+    if not is_whole or (DIGESTS in report) != (OWN_DIGEST in report):
+        raise UserError(f"{str(path)!r} is damaged (its SHA-256 is not {OWN_DIGEST} in it): export the model again")
+    return report
+
+
+def damaged(out_dir: Path, report: Mapping[str, Any]) -> list[str]:
+    """Names of the files in a folder that differ from the digests in its report. Missing files are left out."""
+    listed: Mapping[str, str] = report.get(DIGESTS, {})
+    return [name for name in listed if _is_file_within(out_dir, name) and digests.of(out_dir / name) != listed[name]]
+
+
+def read_whole(out_dir: Path) -> dict[str, Any]:
+    """The content of `export.json`, if neither it nor another file of the export is damaged.
+
+    Raises:
+        FileNotFoundError: there is no `export.json`.
+        UserError: a file is damaged; the message names it.
+    """
+    report = read_report(out_dir)
+    if found := damaged(out_dir, report):
+        raise UserError(
+            f"{str(out_dir)!r} has damaged or edited files ({_listed(found)}: the SHA-256 is not the one in "
+            f"{REPORT_FILE}): export the model again"
+        )
+    return report
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def check(out_dir: Path) -> None:
@@ -39,10 +100,9 @@ def check_foreign(out_dir: Path, names: Iterable[str]) -> None:
     """
     foreign = sorted({name for name in names if (out_dir / name).exists()} - _written_before(out_dir))
     if foreign:
-        listed = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise UserError(
-            f"{out_dir} contains files that this tool did not write ({listed}): give another --out, or --force to "
-            "overwrite them"
+            f"{out_dir} contains files that this tool did not write ({_listed(foreign)}): give another --out, or "
+            "--force to overwrite them"
         )
 
 

@@ -2,7 +2,7 @@
 
 The new folder is written beside the old one, under a hidden name, with hard links to the files that stay. Then both
 exchange their names: on Linux in one system call, elsewhere with two renames. If a kill comes between these two, the
-next publication restores the old folder. It also removes the hidden folders that a kill left.
+next publication restores the old folder. It also removes the hidden folders that a kill left (`staging`).
 
 Some folders cannot be renamed: a mount point, one whose parent cannot be written, one that processes work in. Their
 files are replaced one by one; if a kill interrupts this, the next publication first completes it.
@@ -14,10 +14,10 @@ import functools
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from firmware_export.common import staging
 from firmware_export.common.files import sync_folder, write_bytes, write_text
 
 MARK = ".firmware_export-"
@@ -59,52 +59,25 @@ def recover(out_dir: Path) -> None:
     """Complete or undo what a killed publication of `out_dir` left, and remove its hidden folders."""
     for stage in out_dir.parent.glob(f".*{MARK}*"):
         if stage.name.startswith(f".{out_dir.name}{MARK}"):
-            with _lock(stage) as is_mine:
-                if is_mine:
+            with staging.lock(stage) as is_free:
+                if is_free:
                     if (stage / "old").is_dir() and not out_dir.exists():
                         (stage / "old").rename(out_dir)
                         sync_folder(out_dir.parent)
                     shutil.rmtree(stage, ignore_errors=True)
     for stage in out_dir.glob(f"{MARK}*"):
-        with _lock(stage) as is_mine:
-            if is_mine:
+        with staging.lock(stage) as is_free:
+            if is_free:
                 if (stage / _READY).exists():
                     _move_files(out_dir, stage)
                 shutil.rmtree(stage, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _lock(stage: Path) -> Iterator[bool]:
-    """Whether no other process uses the stage. The lock ends with the process. Without `fcntl` (Windows): never."""
-    descriptor = is_mine = None
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        descriptor = os.open(stage, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_mine = True
-    try:
-        yield bool(is_mine)
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _stage(parent: Path, prefix: str) -> Iterator[Path]:
-    stage = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
-    with _lock(stage):
-        try:
-            yield stage
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
 
 
 def _replace_folder(out_dir: Path, contents: Mapping[str, bytes], stale: Collection[str]) -> None:
     if out_dir.exists() and (os.path.ismount(out_dir) or _works_in(out_dir)):
         raise _CannotBeRenamedError
     try:
-        held = _stage(out_dir.parent, f".{out_dir.name}{MARK}")
+        held = staging.folder(out_dir.parent, f".{out_dir.name}{MARK}")
         stage = held.__enter__()
     except OSError as error:
         if out_dir.exists():
@@ -201,7 +174,7 @@ def _renameat2() -> "ctypes._NamedFuncPointer | None":
 
 
 def _replace_files(out_dir: Path, contents: Mapping[str, bytes], stale: Collection[str]) -> None:
-    with _stage(out_dir, MARK) as stage:
+    with staging.folder(out_dir, MARK) as stage:
         for name, content in contents.items():
             write_bytes(stage / "new" / name, content)
         # From here on, a killed publication is completed.

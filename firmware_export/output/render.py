@@ -1,5 +1,7 @@
 """Render a verified model as the files of a folder, and compile and compare them if the host has a compiler."""
 
+import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +10,7 @@ from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
 from firmware_export.bounds import header as bounds_header
 from firmware_export.bounds.measure import Bounds, measure, not_measured
-from firmware_export.common import defaults, files
+from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
@@ -115,8 +117,10 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     done = report.make(
         facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
     )
-    contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
+    digests = {name: hashlib.sha256(_bytes(contents[name])).hexdigest() for name in sorted(contents)}
+    done = dataclasses.replace(done, digests=digests)
+    contents[folder.REPORT_FILE] = folder.sealed(done.as_dict())
     if settings.has_evidence:
         contents |= pack.render({name: _bytes(content) for name, content in contents.items()})
     return Rendered(contents, done)

@@ -142,6 +142,8 @@ class ExportReport:
     compiled_with: str | None
     """None if no C++ compiler was found, so that only the array's text was read back, or if no array was written."""
     files: tuple[str, ...]
+    digests: dict[str, str]
+    """SHA-256 of each file but `export.json` itself and the evidence pack, by name."""
     targets: tuple[PartNeeds, ...]
     """What each known part has, and what the model needs on it; code size is an estimate (`fitting.CODE_BYTES`)."""
     rows: CheckedRowsReport | None
@@ -207,6 +209,7 @@ def make(
         drift=_drift(verified.drift, files),
         compiled_with=compiled_with,
         files=tuple(files),
+        digests={},
         targets=tuple(parts),
         rows=rows,
         bounds=bounds,

@@ -18,7 +18,7 @@ import tensorflow as tf
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
-from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
+from firmware_export.output.folder import read_report
 from firmware_export.tflite.convert import load_keras, stated_range
 from firmware_export.tflite.input_range import DEFAULT
 from firmware_export.tflite.interpreters import predict_int8
@@ -172,12 +172,19 @@ def abstention_threshold(file: Path) -> int | None:
         if not isinstance(margin, int) or not 0 <= margin <= 255:
             raise UserError(f"least_margin in {file.with_suffix('.json')} is {margin!r}: give an integer from 0 to 255")
         return margin
-    exported = _json_beside(file.parent / FIRMWARE_FOLDER / EXPORT_FILE)
+    exported = _export_beside(file.parent / FIRMWARE_FOLDER)
     is_of_this_model = exported.get("given_sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
     # Without labelled validation images, an export states 0, but none was chosen.
     if not is_of_this_model or "error_rate" not in exported.get("unsure", {}):
         return None
     return int(exported["unsure"]["least_margin"])
+
+
+def _export_beside(folder: Path) -> dict[str, Any]:
+    try:
+        return read_report(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
 
 
 def _json_beside(path: Path) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
             ),
             Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
             expect_unit_input=True,
+            # Of a damaged export.json, the folder's files are not known as the run's.
+            force=True,
             progress=progress,
         )
     return FirmwareResult(FIRMWARE_FOLDER, done.flash_bytes, done.arena_bytes_with_margin)

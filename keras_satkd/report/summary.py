@@ -1,10 +1,9 @@
 """A run's results as tables, for the terminal, the HTML page and the model card."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export.output.folder import REPORT_FILE
+from firmware_export.output.folder import read_report
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.evaluation.drift import table as drift_table
@@ -42,9 +41,12 @@ def teachers(run: Run) -> list[str]:
 
 
 def firmware(run: Run) -> dict[str, Any]:
-    """The contents of `firmware/export.json`."""
-    exported: dict[str, Any] = json.loads(run.path(run.results[FIRMWARE].folder, REPORT_FILE).read_text())
-    return exported
+    """The contents of `firmware/export.json`.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return read_report(run.path(run.results[FIRMWARE].folder))
 
 
 def scores(run: Run) -> Table:

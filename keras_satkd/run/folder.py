@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
+from firmware_export.output.folder import REPORT_FILE as EXPORT_REPORT
+from firmware_export.output.folder import damaged as damaged_export
+from firmware_export.output.folder import read_report
 from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.run import history, results_file
+from keras_satkd.run.locks import lock
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import (
@@ -68,8 +72,7 @@ class Run:
         found = _config_in(workdir)
         if found is None and workdir.exists() and any(workdir.iterdir()):
             raise UserError(f"--workdir {workdir} contains files but no run: give a new or an empty folder")
-        # Shared by all runs of this folder in this process, so it excludes only other processes.
-        self._lock = FileLock(self.path(LOCK_FILE), is_singleton=True)
+        self._lock: BaseFileLock | None = None
         self.results, _ = self._unaffected(found or config)
         if damaged := self.damaged():
             self.results = self.results.before(damaged[0][0])
@@ -105,7 +108,7 @@ class Run:
         """
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
+            self._lock = lock(self.path(LOCK_FILE), waits=False)
             # Another process may have changed the folder since this run was opened.
             before = _config_in(self.workdir) or self.config
             self.results, affected = self._unaffected(before)
@@ -136,8 +139,8 @@ class Run:
     def damaged(self) -> list[tuple[Stage, str]]:
         """Files of finished steps that are not as they were written, with the stages of the steps, the first first.
 
-        Missing files count too, unless the run is finished: then nothing needs them. The file of the split is written
-        again without repeating a step.
+        Missing files count too, unless the run is finished: then nothing needs them, and exported files belong to the
+        user. The file of the split is written again without repeating a step.
         """
         found = []
         for step in self.results.steps():
@@ -146,7 +149,15 @@ class Run:
                 is_lost = not path.exists() and REPORT not in self.results
                 if step is not DATA and (is_lost or (path.exists() and digests.of(path) != digest)):
                     found.append((step.stage, file))
+            if step.export is not None and REPORT not in self.results:
+                found += [(step.stage, f"{step.export}/{name}") for name in self._damaged_export(step.export)]
         return sorted(found)
+
+    def _damaged_export(self, folder: str) -> list[str]:
+        try:
+            return damaged_export(self.path(folder), read_report(self.path(folder)))
+        except (FileNotFoundError, UserError):
+            return [EXPORT_REPORT]
 
     def _repeat(self, found: list[tuple[Stage, str]]) -> None:
         """Forget the results of the first damaged step and later ones. Trainings repeat from their checkpoints."""

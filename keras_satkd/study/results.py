@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text, write_json, write_text
+from firmware_export.common.files import read_text, write_text
 from firmware_export.common.tables import markdown_table
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.models import teachers
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.report.figures.study import rows as draw_rows
+from keras_satkd.run.locks import lock
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config
 
 RESULTS_FILE = "results.json"
@@ -40,7 +41,7 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
     Other processes can do the same at the same time: their results are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK_FILE):
+    with lock(folder / LOCK_FILE, waits=True):
         results = [*read_results(folder / RESULTS_FILE, common), found]
         write_results(folder, common, results)
     return results
@@ -52,13 +53,16 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     Rows whose settings in `ROWS` or whose teachers have changed since are left out.
 
     Raises:
-        UserError: the file cannot be read, or belongs to another configuration.
+        UserError: the file cannot be read, is damaged, or belongs to another configuration.
     """
+    digests.check(path, "restore a copy, or remove it and repeat the study, which trains only rows without a run")
     try:
         found = json.loads(read_text(path))
+        if not isinstance(found["results"], list):
+            raise ValueError("no list of results")
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): repair or remove it") from None
     # Settings that did not exist when the file was written get their defaults, as in a run's folder.
     if to_dict(from_dict(found["config"], str(path))) != comparable(common):
@@ -89,12 +93,15 @@ def comparable(common: Config) -> dict[str, Any]:
 
 
 def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -> None:
-    """Write `results.json`, `study.md` and `study.png`, in the order of the rows."""
+    """Write `study.md`, `study.png` and `results.json`, in the order of the rows.
+
+    `results.json` is last: a study that is killed before it adds the row again, and so renews all three.
+    """
     order = [(student, row) for student in STUDENT_SEEDS for row in ROWS]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
-    write_json(folder / RESULTS_FILE, {"config": comparable(common), "results": results})
     write_text(folder / "study.md", table(results))
     save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
+    digests.write_json(folder / RESULTS_FILE, {"config": comparable(common), "results": results})
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A thousand damaged files: each is exported verified or refused in one line; the tool never crashes or hangs."""
+"""Damaged models, ours and public ones: each is exported verified or refused in one line; no crash, no hang."""
 
 import collections
 import itertools
@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import public_models
 import pytest
 
 SEEDS = 1000
 WORKERS = 2
+PUBLIC = public_models.FOLDER
+PUBLIC_SEEDS = 34
 FUZZING = Path(__file__).parent.parent / "fuzzing.py"
 
 
@@ -23,9 +26,9 @@ def models(quantized, tmp_path_factory):
     return folder
 
 
-def _outcomes(models):
+def _outcomes(models, seeds=SEEDS):
     """A dictionary for each seed, see `fuzzing.main`."""
-    ends = [SEEDS * worker // WORKERS for worker in range(WORKERS + 1)]
+    ends = [seeds * worker // WORKERS for worker in range(WORKERS + 1)]
     # Without a PATH no compiler is found: four hundred times the same C++ around other numbers. And beside the script
     # lies another folder of the package's name, with its tests.
     no_compiler = {**os.environ, "PATH": "", "PYTHONPATH": str(FUZZING.parents[1])}
@@ -40,13 +43,26 @@ def _outcomes(models):
     return [json.loads(line) for text in printed for line in text.splitlines()]
 
 
+def _defects(outcomes, models):
+    defects = [said for said in outcomes if said["outcome"] == "defect"]
+    again = " ; ".join(f"python {FUZZING} {models} {said['seed']} {said['seed'] + 1}" for said in defects)
+    return f"{defects}\nagain with: {again}" if defects else ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PUBLIC.exists(), reason="the public models are not in ../shared/models")
+def test_damaged_public_models_are_refused_in_one_line_or_exported_verified():
+    outcomes = _outcomes(PUBLIC, PUBLIC_SEEDS)
+    assert [said["seed"] for said in outcomes] == list(range(PUBLIC_SEEDS))
+    assert not _defects(outcomes, PUBLIC)
+    assert any(said["message"].startswith("both engines") for said in outcomes if said["outcome"] == "exported")
+
+
 @pytest.mark.slow
 def test_damaged_models_are_refused_in_one_line_or_exported_verified(models):
     outcomes = _outcomes(models)
     assert [said["seed"] for said in outcomes] == list(range(SEEDS))
-    defects = [said for said in outcomes if said["outcome"] == "defect"]
-    again = " ; ".join(f"python {FUZZING} {models} {said['seed']} {said['seed'] + 1}" for said in defects)
-    assert not defects, f"{defects}\nagain with: {again}"
+    assert not _defects(outcomes, models)
     counts = collections.Counter(said["outcome"] for said in outcomes)
     # Neither may swallow the other; a probe that dies is rare, and what made TFLM crash is refused before it.
     assert counts["exported"] >= SEEDS * 0.3

@@ -159,7 +159,7 @@ def test_unknown_names_are_refused_with_the_nearest(folder, tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"symbol": 1}', '{"symbol": "1x"}', "\xff"])
 def test_a_folder_without_a_symbol_is_refused(folder, tmp_path, content):
     (folder / "export.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(UserError, match=r"export.json' has no valid symbol: give a folder that"):
+    with pytest.raises(UserError, match=r"export.json' (has no valid symbol|is not readable)"):
         emulator.build(folder, "cortex-m4", tmp_path / "checks.elf")
 
 

@@ -1,7 +1,11 @@
+import concurrent.futures
 import errno
 import os
+import signal
 import subprocess
 import sys
+import time
+import zipfile
 
 import pytest
 
@@ -27,6 +31,7 @@ def raising(error):
         (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 2, "error: runs/x: Permission denied"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "error: xxx"),
         (MemoryError(), 2, "error: not enough memory"),
+        (ValueError("ZIP does not support timestamps before 1980"), 2, "error: the system clock is before 1980"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_a_code(error, code, said, capsys):
@@ -55,6 +60,72 @@ def test_ctrl_c_says_what_to_type(is_resumable, what, called, typed, monkeypatch
     with pytest.raises(SystemExit):
         exit_on_user_error(raising(KeyboardInterrupt()), is_resumable=is_resumable)
     assert capsys.readouterr().err == f"interrupted; to {what}: {typed}\n"
+
+
+def test_the_clock_of_a_zip_is_before_1980(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    def save():
+        with zipfile.ZipFile(tmp_path / "student.keras", "w") as archive:
+            archive.writestr("metadata.json", "{}")
+
+    with pytest.raises(SystemExit) as stop:
+        exit_on_user_error(save)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("error: the system clock is before 1980")
+
+
+TERMINATED = """
+import sys, time
+from firmware_export.common import errors
+
+def main():
+    try:
+        print(flush=True)
+        time.sleep(60)
+    finally:
+        print("cleaned up", file=sys.stderr, flush=True)
+        print(flush=True)
+        time.sleep(0.2)
+
+errors.exit_on_user_error(main, is_resumable=True)
+"""
+
+
+def test_sigterm_ends_as_ctrl_c_does_and_a_second_one_does_not_disturb_it():
+    words = [sys.executable, "-c", TERMINATED]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(2):
+            process.stdout.readline()
+            process.terminate()
+        said = process.stderr.read().splitlines()
+    assert process.returncode == 143
+    assert said[0] == "cleaned up"
+    assert len(said) == 2
+    assert said[1].startswith("interrupted; to resume: ")
+
+
+@pytest.mark.parametrize("disposition", [signal.SIG_IGN, lambda *_: None])
+def test_a_sigterm_that_is_ignored_or_handled_stays_so(disposition):
+    before = signal.signal(signal.SIGTERM, disposition)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            exit_on_user_error(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert stop.value.code == 0
+        assert signal.getsignal(signal.SIGTERM) is disposition
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_has_its_default_again_afterwards():
+    with pytest.raises(SystemExit):
+        exit_on_user_error(lambda: None)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_in_another_thread():
+    with concurrent.futures.ThreadPoolExecutor() as pool, pytest.raises(SystemExit):
+        pool.submit(exit_on_user_error, lambda: None).result()
 
 
 def test_a_reader_that_leaves_ends_it_silently():

@@ -1,7 +1,11 @@
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 
+import h5py
 import pytest
 
 from firmware_export.common import files
@@ -63,3 +67,50 @@ def test_json_is_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "a.json", {"a": float("nan")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1, 2.5]}
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from firmware_export.common import files
+
+def save(path):
+    path.write_bytes(b"half")
+    print(flush=True)
+    input()
+
+files.write_with(Path(sys.argv[1]), save)
+"""
+
+
+def test_what_a_killed_write_left_is_removed_and_a_running_one_is_left_alone(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    words = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        files.write_bytes(path, b"one")
+        files.write_bytes(tmp_path / "model", b"another name")
+        assert len(list(tmp_path.iterdir())) == 3
+        writer.send_signal(signal.SIGKILL)
+    assert len(list(tmp_path.iterdir())) == 3
+    files.write_bytes(path, b"two")
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {
+        "model.weights.h5": b"two",
+        "model": b"another name",
+    }
+
+
+def test_a_long_name(tmp_path):
+    path = tmp_path / ("x" * 240 + ".weights.h5")
+    files.write_bytes(path, b"one")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_may_lock_the_file(tmp_path):
+    def save(path):
+        with h5py.File(path, "w", locking=True) as file:
+            file["numbers"] = [1, 2]
+
+    files.write_with(tmp_path / "model.h5", save)
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert list(file["numbers"]) == [1, 2]

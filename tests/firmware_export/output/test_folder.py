@@ -1,8 +1,11 @@
+import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
 
 import pytest
+from damage import flip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,3 +134,60 @@ def test_a_broken_report_lists_nothing(tmp_path, said):
     (tmp_path / folder.REPORT_FILE).write_text(said)
     with pytest.raises(UserError, match=r"did not write \(export\.json\)"):
         folder.check_foreign(tmp_path, [folder.REPORT_FILE])
+
+
+def _sealed(out, **contents):
+    listed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents.items()}
+    report = folder.sealed({"files": sorted({*contents, folder.REPORT_FILE}), folder.DIGESTS: listed})
+    folder.publish(out, {**contents, folder.REPORT_FILE: report})
+    return out
+
+
+def test_a_whole_folder_is_read(tmp_path):
+    out = _sealed(tmp_path / "firmware", **{"a.c": "int a;", "b/c.h": "int c;"})
+    assert folder.read_whole(out)["files"] == ["a.c", "b/c.h", "export.json"]
+    (out / "a.c").unlink()  # the user needs only the other engine, say
+    (out / "mine.c").touch()
+    folder.read_whole(out)
+    (out / folder.REPORT_FILE).unlink()
+    with pytest.raises(FileNotFoundError):
+        folder.read_whole(out)
+
+
+def test_damaged_files_are_named(tmp_path):
+    out = _sealed(tmp_path / "firmware", **{f"{name}.c": "int a;" for name in "abcdef"})
+    for name in "bcdef":
+        (out / f"{name}.c").write_text("int b;")
+    with pytest.raises(UserError, match=r"damaged or edited files \(b.c, c.c, d.c and 2 more: the SHA-256"):
+        folder.read_whole(out)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fraction=st.floats(0, 1), bit=st.integers(0, 7))
+def test_a_flip_in_a_report_is_found(tmp_path, fraction, bit):
+    out = _sealed(tmp_path / "firmware", **{"a.c": "int a;"})
+    before = folder.read_report(out)
+    flip(out / folder.REPORT_FILE, fraction, bit)
+    read = None
+    with contextlib.suppress(UserError):
+        read = folder.read_report(out)
+    assert read in (None, before)  # a flip can make another white space of a space
+
+
+@pytest.mark.parametrize("content", ["", "[]", "1", '{"digests": []}', '{"digests": {}}', "[" * 100_000, "NaN", "\0"])
+def test_what_is_no_report(tmp_path, content):
+    (tmp_path / folder.REPORT_FILE).write_text(content)
+    with pytest.raises(UserError, match=r"export\.json' is (not readable|damaged)"):
+        folder.read_report(tmp_path)
+
+
+def test_a_report_of_an_earlier_version_has_no_digests(tmp_path):
+    (tmp_path / folder.REPORT_FILE).write_text('{"files": []}')
+    assert folder.read_whole(tmp_path) == {"files": []}
+
+
+@pytest.mark.parametrize("name", ["../outside.c", "/outside.c"])
+def test_files_elsewhere_are_not_read(tmp_path, name):
+    (tmp_path / "outside.c").touch()
+    (tmp_path / "firmware").mkdir()
+    assert folder.damaged(tmp_path / "firmware", {folder.DIGESTS: {name: "0" * 64}}) == []

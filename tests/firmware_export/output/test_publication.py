@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from firmware_export.common import staging
 from firmware_export.output import publication
 from firmware_export.output.publication import MARK
 
@@ -86,21 +87,21 @@ def test_a_file_system_without_links_gets_copies(out, monkeypatch):
 
 
 def test_a_parent_that_cannot_be_written(out, monkeypatch):
-    honest = publication.tempfile.mkdtemp
+    honest = staging.tempfile.mkdtemp
 
     def mkdtemp(dir, prefix):
         if dir == out.parent:
             raise PermissionError(13, "Permission denied")
         return honest(dir=dir, prefix=prefix)
 
-    monkeypatch.setattr(publication.tempfile, "mkdtemp", mkdtemp)
+    monkeypatch.setattr(staging.tempfile, "mkdtemp", mkdtemp)
     publication.publish(out, NEW, STALE)
     assert files(out) == NEW | OTHERS
     assert not hidden(out.parent)
 
 
 def test_a_running_publication_is_left_alone(out):
-    with publication._stage(out.parent, f".{out.name}{MARK}") as stage:
+    with staging.folder(out.parent, f".{out.name}{MARK}") as stage:
         publication.recover(out)
         assert stage.exists()
     (out.parent / f".other{MARK}x").mkdir()  # of another folder
@@ -113,11 +114,15 @@ def test_a_running_publication_is_left_alone(out):
 
 
 KILLED = """
-import os, signal, sys
+import errno, fcntl, os, signal, sys
 from pathlib import Path
 from firmware_export.output import publication
 
 out, way, kill_at = Path(sys.argv[1]), sys.argv[2], 0
+if way == "renames without locks":
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+    fcntl.flock = flock
 OLD, NEW, OTHERS, STALE = {old!r}, {new!r}, {others!r}, {stale!r}
 MARK = publication.MARK
 EVENTS = ("open", "os.", "shutil.", "tempfile.")
@@ -178,7 +183,7 @@ print(kill_at)
 """
 
 
-@pytest.mark.parametrize("way", ["exchange", "renames", "files", "new"])
+@pytest.mark.parametrize("way", ["exchange", "renames", "files", "new", "renames without locks"])
 def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, way):
     code = textwrap.dedent(KILLED).format(old=OLD, new=NEW, others=OTHERS, stale=STALE)
     done = subprocess.run(

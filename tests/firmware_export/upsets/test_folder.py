@@ -56,14 +56,28 @@ def _without_count(path):
     (path / "export.json").write_text(json.dumps(report))
 
 
+def _of_an_earlier_version(change):
+    """The same change in a folder without digests."""
+
+    def changed(path):
+        report = json.loads((path / "export.json").read_text())
+        kept = {key: value for key, value in report.items() if key not in (folder.DIGESTS, folder.OWN_DIGEST)}
+        (path / "export.json").write_text(json.dumps(kept))
+        change(path)
+
+    return changed
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (_without_report, "has no export.json"),
-        (_other_model, "is not the model of export.json"),
-        (_other_vectors, "golden vectors"),
-        (_without_vectors, "has no golden vectors"),
-        (_without_count, "has no golden vectors"),
+        (_other_model, r"damaged or edited files \(model.tflite: the SHA-256"),
+        (_without_count, "export.json' is damaged"),
+        (_of_an_earlier_version(_other_model), "is not the model of export.json"),
+        (_of_an_earlier_version(_other_vectors), "golden vectors"),
+        (_of_an_earlier_version(_without_vectors), "has no golden vectors"),
+        (_of_an_earlier_version(_without_count), "has no golden vectors"),
     ],
 )
 def test_what_is_no_export_is_refused(changed_path, change, message):

@@ -1,6 +1,9 @@
+import itertools
 import json
 import shutil
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from tests_support import tiny_network
@@ -76,3 +79,23 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     tiny_network(10, 16, 2).save(tmp_path / "one.keras")
     with pytest.raises(UserError, match="teachers that have changed since: remove this folder"):
         run("both, paper's rule per batch")
+
+
+@pytest.mark.slow
+def test_a_clock_that_goes_backwards(tmp_path, monkeypatch):
+    settings = {
+        "data": {"source": "synthetic", "synthetic_images": 60, "image_size": 16},
+        "distillation": {"epochs": 2, "batch_size": 14, "views": 1},
+    }
+
+    def scores(workdir: Path) -> dict:
+        common = from_dict(settings, "test")
+        trainings.study(common, workdir, workdir, rows=("no teacher",), chosen_students=("resnet8",), seeds=1)
+        [found] = json.loads((workdir / "results.json").read_text())["results"]
+        assert found.pop("training_seconds") >= 0
+        return found
+
+    expected = scores(tmp_path / "one")
+    hours = itertools.count(2e9, -3600)
+    monkeypatch.setattr(time, "time", lambda: next(hours))
+    assert scores(tmp_path / "two") == expected
