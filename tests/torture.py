@@ -22,9 +22,9 @@ PAGE = ROOT / "docs" / "torture.md"
 PUBLIC = ROOT.parent / "shared" / "models"
 SHIPPED = ROOT / "keras_satkd" / "pretrained"
 HEAD = ("| what was tried | how often | what held | what did not | command |", "|---|---:|---|---:|---|")
-KILLS = {"export": ("replaces an exported folder", 90), "ship": ("ships models", 240), "study": ("trains a study", 300)}
+KILLS = {"export": ("replaces an exported folder", 60), "ship": ("ships models", 180), "study": ("trains a study", 240)}
 """Commands to kill, and seconds for each."""
-FLIP_SECONDS, FUZZ_SECONDS = 100, 240
+FLIP_SECONDS, FUZZ_SECONDS = 80, 180
 _FLIPS = (
     "found: one line names the file, or it is made again",
     "{found:,} found, {harmless:,} change nothing that is read",
