@@ -109,3 +109,22 @@ def operand(builder, kind, x, quantization):
         case "pixel tensor":
             return builder.convolution(x, 1, (1, 1), (1, 1), "SAME", "NONE")
     return x
+
+
+KINDS = ("function", "pair", "pair")
+"""Operators that `append` makes, as often as they are to occur in a random model."""
+
+
+def append(draw, builder, kind, source):
+    """A random operator behind an activation of any shape."""
+    if kind == "function":
+        name = draw(st.sampled_from(FUNCTIONS))
+        options = {"alpha": draw(st.sampled_from((0.2, -0.5)))} if name == "LEAKY_RELU" else {}
+        return function(builder, name, source, (source.scale * 1.2, draw(st.integers(-128, 127))), **options)
+    is_plane = len(source.shape) == 4
+    operands = (
+        operand(builder, draw(st.sampled_from(OPERANDS if is_plane else OPERANDS[:4])), source, (0.05, 9)),
+        source,
+    )
+    name, activation = draw(st.sampled_from(PAIRS)), draw(st.sampled_from(("NONE", "RELU")))
+    return pair(builder, name, *(operands[::-1] if name == "PRELU" else draw(st.permutations(operands))), activation)
