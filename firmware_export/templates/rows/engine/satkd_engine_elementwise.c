@@ -7,95 +7,119 @@
 #include "satkd_engine_arithmetic.h"
 #include "satkd_engine_kernels.h"
 
-/* The second operand of a row. */
-typedef struct satkd_operand {
-  const int8_t *codes;
-  int32_t pixel;   /* from the code of a pixel to that of the next: 0 if all have the same */
-  int32_t channel; /* from that of a channel to that of the next: 0 if all of a pixel have the same */
-} satkd_operand;
+/* What a row is computed from: copies, because a compiler must assume that a store to `out` changes the layer. */
+typedef struct satkd_pair {
+  const int8_t *second; /* the second operand of the row */
+  int32_t pixel;        /* from its code of a pixel to that of the next: 0 if all have the same */
+  int32_t channel;      /* from its code of a channel to that of the next: 0 if all of a pixel have the same */
+  int32_t width;
+  int32_t channels;
+  int32_t zero_point_first;
+  int32_t zero_point_second;
+  int32_t zero_point_out;
+  int32_t lowest;
+  int32_t highest;
+} satkd_pair;
 
-/* A constant, or a row of a tensor; the only row if there is one. */
-static satkd_operand satkd_find_operand(const satkd_engine_model *model, const void *context, const satkd_engine_layer *layer,
-                                        uint32_t step) {
-  const uint32_t row = (step % layer->other.depth) * layer->other.row_bytes;
-  satkd_operand operand;
-  if (layer->table != 0u) {
-    operand.codes = (const int8_t *)satkd_engine_constant(model, layer->table + row);
-  } else {
-    operand.codes = &((const int8_t *)context)[layer->other.start + row];
-  }
-  operand.pixel = layer->stride_width;
-  operand.channel = (layer->stride_width == 1) ? 0 : 1;
-  return operand;
-}
-
-static int8_t satkd_code(const satkd_engine_layer *layer, int32_t scaled) {
-  return satkd_clamp(satkd_add(scaled, layer->zero_point_out), layer->lowest, layer->highest);
+/* The second operand is a constant or a row of a tensor; the only row if there is one. */
+static satkd_pair satkd_find_pair(const satkd_engine_model *model, const void *context, const satkd_engine_layer *layer,
+                                  uint32_t step) {
+  const uint32_t start = layer->table + layer->other.start + ((step % layer->other.depth) * layer->other.row_bytes);
+  const int8_t *base = (layer->table != 0u) ? (const int8_t *)(const void *)model : (const int8_t *)context;
+  const satkd_pair pair = {
+      .second = &base[start],
+      .pixel = layer->stride_width,
+      .channel = (layer->stride_width == 1) ? 0 : 1,
+      .width = layer->width_out,
+      .channels = layer->channels_out,
+      .zero_point_first = layer->zero_point_in,
+      .zero_point_second = layer->zero_point_other,
+      .zero_point_out = layer->zero_point_out,
+      .lowest = layer->lowest,
+      .highest = layer->highest,
+  };
+  return pair;
 }
 
 static int32_t satkd_rescale(int32_t value, satkd_engine_scale scale) {
   return satkd_requantize(value, scale.multiplier, scale.shift);
 }
 
+static int8_t satkd_code(satkd_pair pair, int32_t scaled) {
+  return satkd_clamp(satkd_add(scaled, pair.zero_point_out), pair.lowest, pair.highest);
+}
+
 /* reference/integer_ops/mul.h */
-static void satkd_multiply_row(const satkd_engine_layer *layer, const int8_t *a, satkd_operand b, int8_t *out) {
-  for (int32_t x = 0; x < layer->width_out; ++x) {
-    for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
-      const int32_t i = (x * layer->channels_out) + channel;
-      const int32_t first = (int32_t)a[i] - layer->zero_point_in;
-      const int32_t second = (int32_t)b.codes[(x * b.pixel) + (channel * b.channel)] - layer->zero_point_other;
-      out[i] = satkd_code(layer, satkd_rescale(first * second, layer->scale_out));
+static void satkd_multiply_row(const satkd_engine_layer *layer, satkd_pair pair, const int8_t *first, int8_t *out) {
+  const satkd_engine_scale scale = layer->scale_out;
+  int32_t i = 0;
+  for (int32_t x = 0; x < pair.width; ++x) {
+    for (int32_t channel = 0; channel < pair.channels; ++channel) {
+      const int32_t a = (int32_t)first[i] - pair.zero_point_first;
+      const int32_t b = (int32_t)pair.second[(x * pair.pixel) + (channel * pair.channel)] - pair.zero_point_second;
+      out[i] = satkd_code(pair, satkd_rescale(a * b, scale));
+      ++i;
     }
   }
 }
 
 /* reference/integer_ops/add.h, reference/sub.h */
-static void satkd_sum_of_pairs_row(const satkd_engine_layer *layer, const int8_t *a, satkd_operand b, int8_t *out) {
-  for (int32_t x = 0; x < layer->width_out; ++x) {
-    for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
-      const int32_t i = (x * layer->channels_out) + channel;
-      const int32_t code = b.codes[(x * b.pixel) + (channel * b.channel)];
-      const int32_t first = satkd_rescale(((int32_t)a[i] - layer->zero_point_in) * 1048576, layer->scale_in);
-      const int32_t second = satkd_rescale((code - layer->zero_point_other) * 1048576, layer->scale_other);
-      int32_t sum = satkd_subtract(first, second);
-      if (layer->kind == (uint32_t)SATKD_ENGINE_BROADCAST_ADDITION) {
-        sum = satkd_add(first, second);
-      } else if (layer->kind == (uint32_t)SATKD_ENGINE_SUBTRACTION_FROM) {
-        sum = satkd_subtract(second, first);
+static void satkd_sum_of_pairs_row(const satkd_engine_layer *layer, satkd_pair pair, const int8_t *first, int8_t *out) {
+  const satkd_engine_scale scale_first = layer->scale_in;
+  const satkd_engine_scale scale_second = layer->scale_other;
+  const satkd_engine_scale scale_out = layer->scale_out;
+  const uint32_t kind = layer->kind;
+  int32_t i = 0;
+  for (int32_t x = 0; x < pair.width; ++x) {
+    for (int32_t channel = 0; channel < pair.channels; ++channel) {
+      const int32_t code = pair.second[(x * pair.pixel) + (channel * pair.channel)];
+      const int32_t a = satkd_rescale(((int32_t)first[i] - pair.zero_point_first) * 1048576, scale_first);
+      const int32_t b = satkd_rescale((code - pair.zero_point_second) * 1048576, scale_second);
+      int32_t sum = satkd_subtract(a, b);
+      if (kind == (uint32_t)SATKD_ENGINE_BROADCAST_ADDITION) {
+        sum = satkd_add(a, b);
+      } else if (kind == (uint32_t)SATKD_ENGINE_SUBTRACTION_FROM) {
+        sum = satkd_subtract(b, a);
       } else {
         /* a subtraction */
       }
-      out[i] = satkd_code(layer, satkd_rescale(sum, layer->scale_out));
+      out[i] = satkd_code(pair, satkd_rescale(sum, scale_out));
+      ++i;
     }
   }
 }
 
 /* reference/maximum_minimum.h: of the codes, whatever their scales. */
-static void satkd_extreme_row(const satkd_engine_layer *layer, const int8_t *a, satkd_operand b, int8_t *out) {
+static void satkd_extreme_row(const satkd_engine_layer *layer, satkd_pair pair, const int8_t *first, int8_t *out) {
   const bool is_maximum = layer->kind == (uint32_t)SATKD_ENGINE_MAXIMUM;
-  for (int32_t x = 0; x < layer->width_out; ++x) {
-    for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
-      const int32_t i = (x * layer->channels_out) + channel;
-      const int8_t second = b.codes[(x * b.pixel) + (channel * b.channel)];
-      out[i] = ((a[i] > second) == is_maximum) ? a[i] : second;
+  int32_t i = 0;
+  for (int32_t x = 0; x < pair.width; ++x) {
+    for (int32_t channel = 0; channel < pair.channels; ++channel) {
+      const int8_t a = first[i];
+      const int8_t b = pair.second[(x * pair.pixel) + (channel * pair.channel)];
+      out[i] = ((a > b) == is_maximum) ? a : b;
+      ++i;
     }
   }
 }
 
 /* reference/prelu.h */
-static void satkd_prelu_row(const satkd_engine_layer *layer, const int8_t *a, satkd_operand b, int8_t *out) {
-  for (int32_t x = 0; x < layer->width_out; ++x) {
-    for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
-      const int32_t i = (x * layer->channels_out) + channel;
-      const int32_t value = (int32_t)a[i] - layer->zero_point_in;
+static void satkd_prelu_row(const satkd_engine_layer *layer, satkd_pair pair, const int8_t *first, int8_t *out) {
+  const satkd_engine_scale scale_positive = layer->scale_in;
+  const satkd_engine_scale scale_negative = layer->scale_other;
+  int32_t i = 0;
+  for (int32_t x = 0; x < pair.width; ++x) {
+    for (int32_t channel = 0; channel < pair.channels; ++channel) {
+      const int32_t a = (int32_t)first[i] - pair.zero_point_first;
       int32_t scaled;
-      if (value >= 0) {
-        scaled = satkd_rescale(value, layer->scale_in);
+      if (a >= 0) {
+        scaled = satkd_rescale(a, scale_positive);
       } else {
-        const int32_t slope = (int32_t)b.codes[(x * b.pixel) + (channel * b.channel)] - layer->zero_point_other;
-        scaled = satkd_rescale(value * slope, layer->scale_other);
+        const int32_t b = (int32_t)pair.second[(x * pair.pixel) + (channel * pair.channel)] - pair.zero_point_second;
+        scaled = satkd_rescale(a * b, scale_negative);
       }
-      out[i] = satkd_code(layer, scaled);
+      out[i] = satkd_code(pair, scaled);
+      ++i;
     }
   }
 }
@@ -170,19 +194,19 @@ int satkd_engine_compute_elementwise(const satkd_engine_model *model, void *cont
   int status = SATKD_OK;
   switch (layer->kind) {
     case SATKD_ENGINE_MULTIPLICATION:
-      satkd_multiply_row(layer, in, satkd_find_operand(model, context, layer, step), out);
+      satkd_multiply_row(layer, satkd_find_pair(model, context, layer, step), in, out);
       break;
     case SATKD_ENGINE_SUBTRACTION:
     case SATKD_ENGINE_SUBTRACTION_FROM:
     case SATKD_ENGINE_BROADCAST_ADDITION:
-      satkd_sum_of_pairs_row(layer, in, satkd_find_operand(model, context, layer, step), out);
+      satkd_sum_of_pairs_row(layer, satkd_find_pair(model, context, layer, step), in, out);
       break;
     case SATKD_ENGINE_MAXIMUM:
     case SATKD_ENGINE_MINIMUM:
-      satkd_extreme_row(layer, in, satkd_find_operand(model, context, layer, step), out);
+      satkd_extreme_row(layer, satkd_find_pair(model, context, layer, step), in, out);
       break;
     case SATKD_ENGINE_PRELU:
-      satkd_prelu_row(layer, in, satkd_find_operand(model, context, layer, step), out);
+      satkd_prelu_row(layer, satkd_find_pair(model, context, layer, step), in, out);
       break;
     case SATKD_ENGINE_LOG_SOFTMAX:
       satkd_log_softmax_row(layer, (const int32_t *)(const void *)satkd_engine_constant(model, layer->table), in, out);
