@@ -174,15 +174,11 @@ def _(layer: Add) -> Words:
 def _(layer: Pairwise) -> Words:
     first, second, output = layer.scalings
     operand = layer.operand
-    # The rows of a constant; those of a tensor replace them.
-    rows_of_constant = {
-        "other.row_bytes": operand.row_codes,
-        "other.depth": operand.height,
-        "other.height": operand.height,
-    }
     return {
         "kind": _elementwise_kind(layer.kind),
-        **rows_of_constant,
+        # The rows of a constant; those of a tensor replace them.
+        "other.row_bytes": operand.row_codes,
+        "other.depth": operand.height,
         "stride_width": operand.pixel_stride,
         "zero_point_in": layer.inputs[0].zero_point,
         "zero_point_other": operand.zero_point,
