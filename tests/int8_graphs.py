@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+import elementwise_graphs
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -233,6 +234,7 @@ def models(draw, longest=7):
     for _ in range(draw(st.integers(1, longest))):
         source = tensors[draw(st.sampled_from((-1, -1, -1, -1, 0, len(tensors) // 2)))]
         kinds = _PLANE_OPERATORS if len(source.shape) == 4 and draw(st.integers(0, 3)) else _ANY_OPERATORS
+        kinds = (*kinds, *elementwise_graphs.KINDS)
         tensors.append(_append(draw, builder, draw(st.sampled_from(kinds)), source, tensors))
     return builder.model(given, tensors[-1])
 
@@ -240,6 +242,8 @@ def models(draw, longest=7):
 def _append(draw, builder, kind, source, tensors):
     if kind in ("conv", "depthwise", "average", "max"):
         return _append_window(draw, builder, kind, source)
+    if kind in elementwise_graphs.KINDS:
+        return elementwise_graphs.append(draw, builder, kind, source)
     match kind:
         case "residual":
             branch = builder.convolution(source, source.shape[3], (3, 3), (1, 1), "SAME", "RELU")

@@ -1,5 +1,6 @@
 """Small models for the row engine, parsed."""
 
+import elementwise_graphs
 from int8_graphs import PIXELS, GraphBuilder
 
 from firmware_export.tflite import reader
@@ -27,3 +28,23 @@ def _every_layer(builder, given):
     x = builder.pool("AVERAGE_POOL_2D", x, (4, 2), (4, 1), "SAME", "NONE")
     y = builder.dense(builder.reshape(x, (1, 3 * 7 * 5)), 5, "NONE")
     return builder.softmax(builder.add(builder.mean(x), y, "NONE"))
+
+
+def elementwise(quantization=PIXELS):
+    """A `Model` that uses every elementwise kernel of the row engine: [1, 6, 5, 3] to [1, 3]."""
+    return model(_elementwise, (1, 6, 5, 3), seed=7, quantization=quantization)
+
+
+def _elementwise(builder, given):
+    x = elementwise_graphs.function(builder, "HARD_SWISH", given, (0.01, -40))
+    for name, kind in (
+        ("PRELU", "channels"),
+        ("MUL", "channel tensor"),
+        ("ADD", "pixel tensor"),
+        ("SUB", "columns"),
+        ("MAXIMUM", "channels"),
+    ):
+        x = elementwise_graphs.pair(builder, name, x, elementwise_graphs.operand(builder, kind, x, (0.02, 3)))
+    for name, kind in (("SUB", "pixels"), ("MINIMUM", "channels")):
+        x = elementwise_graphs.pair(builder, name, elementwise_graphs.operand(builder, kind, x, (0.02, 3)), x)
+    return elementwise_graphs.function(builder, "LOG_SOFTMAX", builder.mean(x))

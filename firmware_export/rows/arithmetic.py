@@ -11,6 +11,8 @@ import numpy as np
 
 INT8 = (-128, 127)
 _INT32 = (-(1 << 31), (1 << 31) - 1)
+EXPONENT_BITS = 5
+"""kScaledDiffIntegerBits: softmax's differences between codes are in Q5.26."""
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -43,7 +45,7 @@ def requantize(x: int, multiplier: int, shift: int) -> int:
         multiplier: from `quantize_multiplier`.
         shift: from `quantize_multiplier`.
     """
-    return _divide_by_power_of_two(_high_product(x << max(shift, 0), multiplier), max(-shift, 0))
+    return divide_by_power_of_two(high_product(x << max(shift, 0), multiplier), max(-shift, 0))
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
@@ -90,61 +92,101 @@ def exponentials(input_scale: float, beta: float) -> list[int]:
     Raises:
         ValueError: `beta * input_scale` is at most 2^−26; TFLM rejects this.
     """
-    real = min(beta * input_scale * (1 << (31 - _EXPONENT_BITS)), float((1 << 31) - 1))
-    if real <= 1:
-        raise ValueError(f"scale {input_scale:g} times beta {beta:g}, expected more than 2^-26")
-    multiplier, shift = quantize_multiplier(real)
-    radius = math.floor(1.0 * ((1 << _EXPONENT_BITS) - 1) * (1 << (31 - _EXPONENT_BITS)) / (1 << shift))
+    multiplier, shift = difference_scaling(input_scale, beta)
+    radius = input_radius(EXPONENT_BITS, shift)
     return [exp_on_negative(requantize(-d, multiplier, shift)) if d <= radius else 0 for d in range(256)]
 
 
-_EXPONENT_BITS = 5  # softmax's kScaledDiffIntegerBits: differences are in Q5.26
-_QUARTER = 1 << (31 - _EXPONENT_BITS - 2)
 _EIGHTH = 1 << 28  # 1/8 in Q0.31
 _EXP_OF_MINUS_EIGHTH = 1895147668
 _THIRD = 715827883
-# exp(-1/4), exp(-1/2), … exp(-16) in Q0.31, and the bit of a Q5.26 number that selects each.
-_EXP_FACTORS = tuple(
-    enumerate((1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242), start=31 - _EXPONENT_BITS - 2)
-)
+# exp(-1/4), exp(-1/2), … exp(-16) in Q0.31; each is selected by a bit of the number.
+_EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
-def exp_on_negative(a: int) -> int:
-    """gemmlowp's `exp_on_negative_values`: Q5.26 ≤ 0 to Q0.31.
+def difference_scaling(input_scale: float, beta: float) -> tuple[int, int]:
+    """`(multiplier, shift)` of a difference between two codes, to Q5.26; arguments and errors as for `exponentials`."""
+    real = min(beta * input_scale * (1 << (31 - EXPONENT_BITS)), float((1 << 31) - 1))
+    if real <= 1:
+        raise ValueError(f"scale {input_scale:g} times beta {beta:g}, expected more than 2^-26")
+    return quantize_multiplier(real)
+
+
+def exp_on_negative(a: int, integer_bits: int = EXPONENT_BITS) -> int:
+    """gemmlowp's `exp_on_negative_values`, in Q0.31.
+
+    Args:
+        a: ≤ 0, with `integer_bits` bits before the point, and 31 − `integer_bits` behind it.
+        integer_bits: 2 to 5.
 
     >>> exp_on_negative(0) / 2**31, round(exp_on_negative(-(1 << 26)) / 2**31, 5)
     (0.9999999995343387, 0.36788)
     """
     if a == 0:
         return _INT32[1]
-    remainder_of_quarter = (a & (_QUARTER - 1)) - _QUARTER
-    result = _exp_of_less_than_a_quarter(_shift_left(remainder_of_quarter, _EXPONENT_BITS))
+    first_bit = 31 - integer_bits - 2
+    quarter = 1 << first_bit
+    remainder_of_quarter = (a & (quarter - 1)) - quarter
+    result = _exp_of_less_than_a_quarter(_shift_left(remainder_of_quarter, integer_bits))
     rest = remainder_of_quarter - a
-    for bit, factor in _EXP_FACTORS:
+    for bit, factor in zip(range(first_bit, 31), _EXP_FACTORS, strict=False):
         if rest & (1 << bit):
-            result = _high_product(result, factor)
+            result = high_product(result, factor)
     return result
 
 
 def _exp_of_less_than_a_quarter(a: int) -> int:
     """Taylor around −1/8, Q0.31 in [−1/4, 0)."""
     x = a + _EIGHTH
-    x2 = _high_product(x, x)
-    x3 = _high_product(x2, x)
-    x4_over_4 = _divide_by_power_of_two(_high_product(x2, x2), 2)
-    higher_terms = _divide_by_power_of_two(_high_product(x4_over_4 + x3, _THIRD) + x2, 1)
-    return _EXP_OF_MINUS_EIGHTH + _high_product(_EXP_OF_MINUS_EIGHTH, x + higher_terms)
+    x2 = high_product(x, x)
+    x3 = high_product(x2, x)
+    x4_over_4 = divide_by_power_of_two(high_product(x2, x2), 2)
+    higher_terms = divide_by_power_of_two(high_product(x4_over_4 + x3, _THIRD) + x2, 1)
+    return _EXP_OF_MINUS_EIGHTH + high_product(_EXP_OF_MINUS_EIGHTH, x + higher_terms)
 
 
-def _high_product(a: int, b: int) -> int:
-    """gemmlowp's `SaturatingRoundingDoublingHighMul`."""
+def high_product(a: int, b: int) -> int:
+    """(a · b) / 2^31 to nearest: gemmlowp's `SaturatingRoundingDoublingHighMul`."""
     return min((a * b + (1 << 30)) >> 31, _INT32[1])
 
 
-def _divide_by_power_of_two(x: int, exponent: int) -> int:
-    """gemmlowp's `RoundingDivideByPOT`: to nearest, half away from zero."""
+def divide_by_power_of_two(x: int, exponent: int) -> int:
+    """x / 2^exponent to nearest, half away from zero: gemmlowp's `RoundingDivideByPOT`."""
     mask = (1 << exponent) - 1
     return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+
+
+def reciprocal(x: int) -> int:
+    """1 / (1 + x), both in Q0.31: gemmlowp's `one_over_one_plus_x_for_x_in_0_1`.
+
+    >>> round(reciprocal(1 << 30) / 2**31, 6)
+    0.666667
+    """
+    return _shift_left(_double_reciprocal(x), 1)
+
+
+def difference_ratio(x: int) -> int:
+    """(1 − x) / (1 + x), both in Q0.31: gemmlowp's `one_minus_x_over_one_plus_x_for_x_in_0_1`.
+
+    >>> round(difference_ratio(1 << 30) / 2**31, 6)
+    0.333333
+    """
+    return _shift_left(_double_reciprocal(x) - (1 << 29), 2)
+
+
+def _double_reciprocal(x: int) -> int:
+    """2 / (1 + x) in Q2.29, by three of Newton's steps."""
+    half_denominator = (x + _INT32[1] + 1) // 2
+    result = 1515870810 + high_product(half_denominator, -1010580540)  # 48/17 and -32/17
+    for _ in range(3):
+        error = (1 << 29) - high_product(half_denominator, result)
+        result += _shift_left(high_product(result, error), 2)
+    return result
+
+
+def input_radius(integer_bits: int, left_shift: int) -> int:
+    """TFLM's `CalculateInputRadius`: codes at least so far from the zero point are beyond a function's range."""
+    return math.floor(1.0 * ((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / (1 << left_shift))
 
 
 def _shift_left(x: int, exponent: int) -> int:

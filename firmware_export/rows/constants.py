@@ -8,6 +8,7 @@ import numpy as np
 
 from firmware_export.rows.context import Place
 from firmware_export.rows.layers import Convolution, Layer, Lookup, Softmax
+from firmware_export.rows.layers_elementwise import Pairwise
 from firmware_export.rows.plan import Plan
 
 _WORD = 4
@@ -152,6 +153,8 @@ def _arrays(layer: Layer) -> dict[str, np.ndarray]:
             }
         case Lookup():
             return {"table": layer.table}
+        case Pairwise(operand=operand) if operand.constant is not None:
+            return {"table": operand.constant}
         case Softmax():
             return {"table": layer.exponentials}
     return {}

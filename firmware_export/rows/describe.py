@@ -20,6 +20,7 @@ from firmware_export.rows.layers import (
     Tensor,
     Window,
 )
+from firmware_export.rows.layers_elementwise import LogSoftmax, Pairwise
 
 Words = Mapping[str, int | Place]
 """Words by name; those left out are 0."""
@@ -169,6 +170,42 @@ def _(layer: Add) -> Words:
         **_scale("scale_other", *second),
         **_scale("scale_out", *output),
     }
+
+
+@_own.register
+def _(layer: Pairwise) -> Words:
+    first, second, output = layer.scalings
+    operand = layer.operand
+    return {
+        "kind": _elementwise_kind(layer.kind),
+        # The rows of a constant; those of a tensor replace them.
+        "other.row_bytes": operand.row_codes,
+        "other.depth": operand.height,
+        "stride_width": operand.pixel_stride,
+        "zero_point_in": layer.inputs[0].zero_point,
+        "zero_point_other": operand.zero_point,
+        "zero_point_out": layer.output.zero_point,
+        "lowest": layer.lowest,
+        "highest": layer.highest,
+        **_scale("scale_in", *first),
+        **_scale("scale_other", *second),
+        **_scale("scale_out", *output),
+    }
+
+
+@_own.register
+def _(layer: LogSoftmax) -> Words:
+    return {
+        "kind": _elementwise_kind("LOG_SOFTMAX"),
+        "lowest": layer.least_difference,
+        **_scale("scale_in", *layer.scaling),
+        **_scale("scale_other", *layer.reverse_scaling),
+    }
+
+
+def _elementwise_kind(name: str) -> Place:
+    number = engine.FIRST_ELEMENTWISE_KIND + engine.ELEMENTWISE_KINDS.index(name)
+    return Place(number, f"SATKD_ENGINE_{name}")
 
 
 def _scale(name: str, multiplier: int, shift: int) -> Words:

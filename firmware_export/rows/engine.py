@@ -63,6 +63,14 @@ MODEL = (
 )
 """The words of `satkd_engine_model`."""
 
+ELEMENTWISE_KINDS = (
+    *("MULTIPLICATION", "SUBTRACTION", "SUBTRACTION_FROM", "BROADCAST_ADDITION", "MAXIMUM", "MINIMUM", "PRELU"),
+    "LOG_SOFTMAX",
+)
+"""The kinds of layers that `satkd_engine_elementwise.c` computes, from `FIRST_ELEMENTWISE_KIND`."""
+
+FIRST_ELEMENTWISE_KIND = 32
+
 STATE_BYTES = 8
 """The size of `satkd_engine_state`."""
 

@@ -22,6 +22,11 @@ class Tensor:
     zero_point: int
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return self.height, self.width, self.channels
+
+    @property
     def row_codes(self) -> int:
         """Codes, and bytes, of one row."""
         return self.width * self.channels
@@ -63,6 +68,10 @@ class Layer:
     def reads(self, step: int) -> range:
         """The rows of every input that a step reads."""
         return range(step, step + 1)
+
+    def reads_from(self, position: int, step: int) -> range:
+        """The rows that a step reads of one input: those of `reads`, unless a subclass treats inputs differently."""
+        return self.reads(step)
 
     def begun(self, step: int) -> int:
         """The number of output rows begun at the end of a step."""

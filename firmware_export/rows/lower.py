@@ -3,31 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from firmware_export.common.errors import UserError
-from firmware_export.rows import arithmetic, lower_weighted
+from firmware_export.rows import arithmetic, lower_elementwise, lower_softmax, lower_weighted
 from firmware_export.rows.layers import (
-    Add,
     AveragePoolByRow,
     Layer,
-    Lookup,
     Mean,
     Network,
     Pad,
     Pool,
     Reshape,
-    Softmax,
     Tensor,
 )
 from firmware_export.rows.reader import Source
 from firmware_export.tflite import reader
 from firmware_export.tflite.graph import Operator
 from firmware_export.tflite.model import Model
-
-_CODES = np.arange(-128, 128)
-_MOST_SUMMANDS = 4095  # softmax sums with 12 integer bits
-_SOFTMAX_OUTPUT = (1 / 256, -128)
 
 
 def lower(model: Model) -> Network:
@@ -84,57 +75,6 @@ def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     return [kind(operator.name, (given,), output, window, *source.activation(operator))]
 
 
-def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    (_, output), first, second = source.ends(operator), operator.given(0), operator.given(1)
-    if second.is_constant or not first.shape == second.shape == operator.outputs[0].shape:
-        raise source.refuse(
-            operator, f"adds {list(second.shape)} to {list(first.shape)}, expected two activations of equal shape"
-        )
-    twice_largest = 2 * max(first.scale, second.scale)
-    of_output = twice_largest / ((1 << 20) * operator.outputs[0].scale)
-    if of_output >= 1:
-        raise source.refuse(operator, f"has the output scale {operator.outputs[0].scale:g}, too small for its inputs")
-    scalings = (
-        arithmetic.quantize_multiplier(first.scale / twice_largest),
-        arithmetic.quantize_multiplier(second.scale / twice_largest),
-        arithmetic.quantize_multiplier(of_output),
-    )
-    inputs = source.tensor(first), source.tensor(second)
-    return [Add(operator.name, inputs, output, scalings, *source.activation(operator))]
-
-
-def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)
-    ratio = np.float32(operator.given(0).scale) / np.float32(operator.outputs[0].scale)
-    multiplier, shift = arithmetic.quantize_multiplier(float(ratio))
-    scaled = [arithmetic.requantize(int(code) - given.zero_point, multiplier, shift) for code in _CODES]
-    table = np.clip(np.array(scaled) + output.zero_point, output.zero_point, 127)
-    return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
-
-
-def _relu6(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)  # TFLM uses only the quantization of the input
-    highest = min(127, given.zero_point + arithmetic.quantized(6.0, operator.given(0).scale))
-    table = np.clip(_CODES, given.zero_point, highest)
-    return [Lookup(operator.name, (given,), output, table.astype(np.int8))]
-
-
-def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)
-    if output.channels > _MOST_SUMMANDS:
-        raise source.refuse(operator, f"has {output.channels} channels, expected at most {_MOST_SUMMANDS}")
-    scale = operator.outputs[0].scale
-    if (scale, output.zero_point) != _SOFTMAX_OUTPUT:
-        raise source.refuse(
-            operator, f"has the output scale {scale:g} and zero point {output.zero_point}, expected 1/256 and -128"
-        )
-    try:
-        table = arithmetic.exponentials(operator.given(0).scale, source.options(operator, "beta")["beta"])
-    except ValueError as error:
-        raise source.refuse(operator, f"is out of range ({error})") from error
-    return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]
-
-
 def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
     rank = len(operator.given(0).shape)
@@ -170,17 +110,16 @@ def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
 
 
 _OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]] = {
-    "ADD": _add,
+    **lower_elementwise.OPERATORS,
     "AVERAGE_POOL_2D": _pool,
     "CONV_2D": lower_weighted.convolution,
     "DEPTHWISE_CONV_2D": lower_weighted.depthwise,
     "FULLY_CONNECTED": lower_weighted.dense,
+    "LOG_SOFTMAX": lower_softmax.log_softmax,
     "MAX_POOL_2D": _pool,
     "MEAN": _mean,
     "PAD": _pad,
     "PADV2": _pad,
-    "RELU": _relu,
-    "RELU6": _relu6,
     "RESHAPE": _reshape,
-    "SOFTMAX": _softmax,
+    "SOFTMAX": lower_softmax.softmax,
 }

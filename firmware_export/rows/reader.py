@@ -65,11 +65,15 @@ class Source:
         if given is None or given.is_constant:
             raise self.refuse(operator, "has a constant input")
         for tensor in (given, operator.outputs[0]):
-            if tensor.dtype != "int8" or len(tensor.scales) != 1:
-                raise self.refuse(
-                    operator, f"has a tensor of {tensor.dtype} with {len(tensor.scales)} scales, expected int8 with one"
-                )
+            self.check_codes(operator, tensor)
         return self.tensor(given), self.tensor(operator.outputs[0])
+
+    def check_codes(self, operator: Operator, tensor: StoredTensor) -> None:
+        """Refuse a tensor that is not int8 with one scale."""
+        if tensor.dtype != "int8" or len(tensor.scales) != 1:
+            raise self.refuse(
+                operator, f"has a tensor of {tensor.dtype} with {len(tensor.scales)} scales, expected int8 with one"
+            )
 
     def constant(self, operator: Operator, position: int, dtype: str) -> np.ndarray:
         """The values of an input that must be a constant of `dtype`."""

@@ -64,3 +64,19 @@ def test_exponentials(scale, beta):
 def test_exponentials_refuse_what_tflm_refuses():
     with pytest.raises(ValueError, match=r"expected more than 2\^-26"):
         arithmetic.exponentials(2.0**-27, 1.0)
+
+
+@EXAMPLES
+@given(st.floats(0, 1), st.sampled_from((4, 5)))
+def test_functions_of_a_share(real, integer_bits):
+    x = min(round(real * (1 << 31)), (1 << 31) - 1)
+    assert arithmetic.reciprocal(x) / (1 << 31) == pytest.approx(1 / (1 + real), abs=1e-6)
+    assert arithmetic.difference_ratio(x) / (1 << 31) == pytest.approx((1 - real) / (1 + real), abs=1e-6)
+    negative = -round(10 * real * (1 << (31 - integer_bits)))
+    found = arithmetic.exp_on_negative(negative, integer_bits) / (1 << 31)
+    assert found == pytest.approx(math.exp(-10 * real), abs=1e-6)
+
+
+def test_how_far_inputs_may_be_from_the_zero_point():
+    assert arithmetic.input_radius(4, 24) == 15 * 8
+    assert arithmetic.input_radius(5, 31) == 0

@@ -1,5 +1,6 @@
 """The words of every kind of layer, beside what all kinds have."""
 
+import elementwise_graphs as graphs
 import row_models
 
 from firmware_export.common.harden import Harden
@@ -131,6 +132,55 @@ def test_functions_of_one_row():
     assert _words(lambda b, x: b.relu("RELU", x))[1] == {"kind": "SATKD_ENGINE_LOOKUP", **table}
     assert _words(lambda b, x: b.softmax(x))[1] == {"kind": "SATKD_ENGINE_SOFTMAX", **table}
     assert _words(lambda b, x: b.reshape(x, (1, 4, 6, 8)))[1] == {"kind": "SATKD_ENGINE_RESHAPE"}
+
+
+def _pair(name, kind):
+    def build(builder, x):
+        return graphs.pair(builder, name, x, graphs.operand(builder, kind, x, (0.02, 3)), "RELU", (0.05, -7))
+
+    layer = _image(build).plan.network.layers[-1]
+    return layer, {word: value for word, value in _words(build)[1].items() if value}
+
+
+def test_pairs_with_a_constant():
+    layer, own = _pair("MUL", "channels")
+    multiplier, shift = layer.scalings[2]
+    assert own == {
+        "kind": "SATKD_ENGINE_MULTIPLICATION",
+        "other.row_bytes": 4,
+        "other.depth": 1,
+        "zero_point_in": 5,
+        "zero_point_other": 3,
+        "zero_point_out": -7,
+        "lowest": -7,
+        "highest": 127,
+        "scale_out.multiplier": multiplier,
+        "scale_out.shift": shift,
+        "table": "offsetof(satkd_constants_t, table_1)",
+    }
+    _, own = _pair("SUB", "columns")
+    assert (own["other.row_bytes"], own["other.depth"], own["stride_width"]) == (6, 8, 1)
+    assert own["kind"] == "SATKD_ENGINE_SUBTRACTION"
+
+
+def test_pairs_with_a_tensor_find_its_ring():
+    def build(builder, x):
+        return graphs.pair(builder, "MAXIMUM", x, builder.mean(x, keeps_rank=True))
+
+    image = emit.image(plan(lower(row_models.model(build, PLANE, quantization=(0.5, 5)))), "satkd")
+    words = dict(zip(engine.LAYER, image.layers[1].values, strict=True))
+    assert words["other.start"] == image.context.place("rows_1").value
+    assert (words["other.depth"], words["stride_width"], words["table"]) == (1, 0, 0)
+
+
+def test_log_softmax():
+    _, own = _words(lambda b, x: graphs.function(b, "LOG_SOFTMAX", x))
+    assert own["kind"] == "SATKD_ENGINE_LOG_SOFTMAX"
+    assert own["table"] == "offsetof(satkd_constants_t, table_1)"
+    assert own["lowest"] == -32  # 31 · 2^26 / 2^26, and one less
+    # 2^25 is half of 2^26.
+    assert (own["scale_in.multiplier"], own["scale_in.shift"]) == (1 << 30, 26)
+    assert (own["scale_other.multiplier"], own["scale_other.shift"]) == (1 << 30, -24)
 
 
 def test_padding():

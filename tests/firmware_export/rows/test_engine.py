@@ -33,7 +33,11 @@ def test_words_are_those_of_the_header(name, words):
 def test_numbers_are_those_of_the_headers():
     header, private = (engine.files()[name] for name in ("satkd_engine.h", "satkd_engine_kernels.h"))
     kinds = re.findall(r"  SATKD_ENGINE_(\w+) = (\d+)", header)
-    assert kinds == [(name, str(number)) for number, name in enumerate(engine.KINDS, start=1)]
+    expected = [
+        *enumerate(engine.KINDS, start=1),
+        *enumerate(engine.ELEMENTWISE_KINDS, start=engine.FIRST_ELEMENTWISE_KIND),
+    ]
+    assert kinds == [(name, str(number)) for number, name in expected]
     assert f"#define SATKD_ENGINE_KERNEL_ROWS {engine.MOST_KERNEL_ROWS}\n" in private
     assert len(list(_members(header, "satkd_engine_layer"))) == len(engine.LAYER)
     for kernels, number in zip(("PORTABLE", "DSP", "MVE"), range(3), strict=True):

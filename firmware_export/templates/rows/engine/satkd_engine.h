@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "183528c8705f800b947d407c8cadffd608218156aeea9919760d2d6a4b89cd3d"
+#define SATKD_ENGINE_SHA256 "f8862d3c63e3eff0018f4891f47dc7c12d8a52f16a82b1c63ba94196283668ff"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -82,7 +82,19 @@ enum {
   SATKD_ENGINE_LOOKUP = 8, /* a function of one code */
   SATKD_ENGINE_SOFTMAX = 9,
   SATKD_ENGINE_PAD = 10,
-  SATKD_ENGINE_RESHAPE = 11
+  SATKD_ENGINE_RESHAPE = 11,
+  /* Of two operands. `other` has the rows of the second: if `table` is not 0, they are constants that begin there. `stride_width`
+     is the number of codes from a pixel of the second operand to the next: 0 if there is one for all pixels, 1 if there is one code
+     for all channels. */
+  SATKD_ENGINE_MULTIPLICATION = 32,
+  SATKD_ENGINE_SUBTRACTION = 33,
+  SATKD_ENGINE_SUBTRACTION_FROM = 34, /* of the first input from the second */
+  SATKD_ENGINE_BROADCAST_ADDITION = 35,
+  SATKD_ENGINE_MAXIMUM = 36,
+  SATKD_ENGINE_MINIMUM = 37,
+  SATKD_ENGINE_PRELU = 38,
+  /* Differences to the largest code of `lowest` and less give -128. */
+  SATKD_ENGINE_LOG_SOFTMAX = 39
 };
 
 /* A layer. What its kind does not use is 0. Offsets count bytes, from the start of the model unless stated otherwise. */

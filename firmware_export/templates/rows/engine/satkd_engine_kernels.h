@@ -56,6 +56,9 @@ static inline const int8_t *satkd_find_row(const satkd_window *window, int32_t y
 /* A step of a layer whose words are checked. Returns SATKD_OK, or SATKD_CORRUPT for an unknown kind. */
 int satkd_engine_compute(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step);
 
+int satkd_engine_compute_elementwise(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
+                                     uint32_t step);
+
 /* The rows of outputs that a step writes, or parts of them: from `first` to before `end`. */
 typedef struct satkd_engine_written {
   uint32_t first;

@@ -130,6 +130,16 @@ int satkd_engine_compute(const satkd_engine_model *model, void *context, const s
     case SATKD_ENGINE_SOFTMAX:
       satkd_softmax_row(layer, (const int32_t *)(const void *)satkd_engine_constant(model, layer->table), in, out);
       break;
+    case SATKD_ENGINE_MULTIPLICATION:
+    case SATKD_ENGINE_SUBTRACTION:
+    case SATKD_ENGINE_SUBTRACTION_FROM:
+    case SATKD_ENGINE_BROADCAST_ADDITION:
+    case SATKD_ENGINE_MAXIMUM:
+    case SATKD_ENGINE_MINIMUM:
+    case SATKD_ENGINE_PRELU:
+    case SATKD_ENGINE_LOG_SOFTMAX:
+      status = satkd_engine_compute_elementwise(model, context, layer, step);
+      break;
     case SATKD_ENGINE_PAD:
       satkd_engine_pad(context, layer, step);
       break;
