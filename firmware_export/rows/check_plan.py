@@ -34,8 +34,8 @@ def check(plan: Plan) -> None:
             slots[slot(network.input, step)] = network.input, step, True
             continue
         layer = network.layers[number - 1]
-        for tensor in layer.inputs:
-            for row in layer.reads(step):
+        for position, tensor in enumerate(layer.inputs):
+            for row in layer.reads_from(position, step):
                 expect(tensor, row, f"step {step} of {layer.operator}")
         begun, finished = layer.begun(step), layer.finished(step)
         earlier = layer.finished(step - 1) if step else 0

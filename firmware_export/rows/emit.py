@@ -15,7 +15,7 @@ from firmware_export.rows.plan import Plan
 
 _WORD = 4
 _SIGNED = (
-    *("width", "channels", "kernel", "stride", "pad", "zero_point", "lowest", "highest"),
+    *("width", "channels", "kernel", "stride", "dilation", "pad", "path", "zero_point", "lowest", "highest"),
     *("multiplier", "shift", "codes", "scale"),
 )
 """How the names of words begin that are int32_t; the others are uint32_t."""

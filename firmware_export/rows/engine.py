@@ -31,6 +31,7 @@ MOST_KERNEL_ROWS = 8
 
 _ROWS = ("start", "row_bytes", "depth", "height", "before", "checks")
 _SCALE = ("multiplier", "shift")
+_PATH = ("start", "row", "column", "channel")
 _SPAN = ("start", "words")
 _CHECK = ("low", "high")
 
@@ -42,8 +43,8 @@ def _of(name: str, members: Iterable[str]) -> tuple[str, ...]:
 LAYER = (
     *("kind", "steps", *_of("in", _ROWS), *_of("other", _ROWS), *_of("out", _ROWS)),
     *("width_in", "channels_in", "width_out", "channels_out"),
-    *("kernel_height", "kernel_width", "stride_height", "stride_width"),
-    *("pad_top", "pad_left", "pad_front", "pad_code"),
+    *("kernel_height", "kernel_width", "stride_height", "stride_width", "dilation_height", "dilation_width"),
+    *("pad_top", "pad_left", "pad_front", "pad_code", *_of("path", _PATH)),
     *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
     *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
     *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table"),
@@ -71,6 +72,11 @@ KINDS = (
     *("LOOKUP", "SOFTMAX", "PAD", "RESHAPE"),
 )
 """The kinds of layers, from 1: `SATKD_ENGINE_CONVOLUTION` and so on."""
+
+STRUCTURE_KINDS = ("REDUCTION", "SELECTION", "CONCATENATION", "RESIZING", "TRANSPOSED_CONVOLUTION")
+"""The kinds of layers that `satkd_engine_structure.c` computes, from `FIRST_STRUCTURE_KIND`."""
+
+FIRST_STRUCTURE_KIND = 64
 
 _DIGEST = re.compile(r"^#define SATKD_ENGINE_SHA256 .*\n", re.MULTILINE)
 

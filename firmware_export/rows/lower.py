@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_export.common.errors import UserError
-from firmware_export.rows import arithmetic, lower_weighted
+from firmware_export.rows import arithmetic, lower_structure, lower_weighted
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
     Layer,
     Lookup,
-    Mean,
     Network,
     Pad,
     Pool,
@@ -135,21 +134,6 @@ def _softmax(source: Source, operator: Operator, earlier: Sequence[Layer]) -> li
     return [Softmax(operator.name, (given,), output, np.array(table, np.int32))]
 
 
-def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)
-    rank = len(operator.given(0).shape)
-    axes = sorted({int(axis) % rank for axis in source.constant(operator, 1, "int32").reshape(-1)})
-    if rank != 4 or axes != [1, 2]:
-        raise source.refuse(
-            operator, f"averages the axes {axes} of {rank} dimensions, expected height and width ([1, 2] of 4)"
-        )
-    pixels = given.height * given.width
-    multiplier, shift = arithmetic.quantize_multiplier(operator.given(0).scale / operator.outputs[0].scale)
-    # `reference/reduce.h` shifts the multiplier left as far as it has room, before it divides by the number of pixels.
-    down = min(pixels.bit_length() - 1, 32, 31 + shift)
-    return [Mean(operator.name, (given,), output, (multiplier << down) // pixels, shift - down)]
-
-
 def _reshape(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
     return [Reshape(operator.name, (given,), output)]
@@ -172,15 +156,25 @@ def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
 _OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]] = {
     "ADD": _add,
     "AVERAGE_POOL_2D": _pool,
+    "CONCATENATION": lower_structure.concatenation,
     "CONV_2D": lower_weighted.convolution,
     "DEPTHWISE_CONV_2D": lower_weighted.depthwise,
+    "EXPAND_DIMS": _reshape,
     "FULLY_CONNECTED": lower_weighted.dense,
     "MAX_POOL_2D": _pool,
-    "MEAN": _mean,
+    "MEAN": lower_structure.mean,
     "PAD": _pad,
     "PADV2": _pad,
     "RELU": _relu,
     "RELU6": _relu6,
     "RESHAPE": _reshape,
+    "RESIZE_NEAREST_NEIGHBOR": lower_structure.resize,
+    "SLICE": lower_structure.slice_,
     "SOFTMAX": _softmax,
+    "SPLIT": lower_structure.split,
+    "SPLIT_V": lower_structure.split,
+    "SQUEEZE": _reshape,
+    "STRIDED_SLICE": lower_structure.strided_slice,
+    "TRANSPOSE": lower_structure.transpose,
+    "TRANSPOSE_CONV": lower_weighted.transposed,
 }

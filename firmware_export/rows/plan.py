@@ -156,9 +156,7 @@ class _Traffic:
             [0, *range(1, height + 1)],
             *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
         ]
-        # A row that is only padding also waits for the first row: no layer runs before the image begins.
-        self.needs = [[0] * height, *([max(1, layer.reads(s).stop) for s in range(layer.steps)] for layer in layers)]
-        self.oldest = [[], *(_oldest(layer) for layer in layers)]
+        self.needs = [[], *([_needs(layer, i) for i in range(len(layer.inputs))] for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
         self.readers: list[list[int]] = [[] for _ in self.steps]
         for i, writers in enumerate(self.inputs):
@@ -166,10 +164,10 @@ class _Traffic:
                 self.readers[writer].append(i)
         self.ring = [index_of[network.input], *(index_of[layer.output] for layer in layers)]
         # A row is free once no reader of any tensor in its ring needs it.
-        self.releasing = [
-            [i for i, layer in enumerate(layers, start=1) if any(index_of[t] == ring for t in layer.inputs)]
-            for ring in range(len(rings))
-        ]
+        self.releasing: list[list[tuple[int, list[int]]]] = [[] for _ in rings]
+        for i, layer in enumerate(layers, start=1):
+            for position, tensor in enumerate(layer.inputs):
+                self.releasing[index_of[tensor]].append((i, _oldest(layer, position)))
         self.kept = index_of[network.output]
         # A layer that overwrites its input always has a free slot.
         self.in_place = [
@@ -211,12 +209,13 @@ class _Traffic:
 
     def _can_run(self, i: int, step: list[int], depths: Sequence[int | None], most: list[int]) -> bool:
         now = step[i]
-        if any(self.finished[writer][step[writer]] < self.needs[i][now] for writer in self.inputs[i]):
-            return False
+        for writer, needs in zip(self.inputs[i], self.needs[i], strict=True):
+            if self.finished[writer][step[writer]] < needs[now]:
+                return False
         if self.in_place[i]:
             return True
         ring = self.ring[i]
-        oldest = 0 if ring == self.kept else min(self.oldest[r][step[r]] for r in self.releasing[ring])
+        oldest = 0 if ring == self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
         alive = self.begun[i][now] - oldest
         depth = depths[ring]
         if depth is not None and alive > depth:
@@ -225,10 +224,19 @@ class _Traffic:
         return True
 
 
-def _oldest(layer: Layer) -> list[int]:
+def _needs(layer: Layer, position: int) -> list[int]:
+    """For each step, how many rows of an input it needs.
+
+    A row that is only padding also waits for the first row: no layer runs before the image begins.
+    """
+    least = 1 if position == 0 else 0
+    return [max(least, layer.reads_from(position, step).stop) for step in range(layer.steps)]
+
+
+def _oldest(layer: Layer, position: int) -> list[int]:
     """For each step, the oldest row that it or a later step reads; one more entry, past the last row, for the end."""
-    oldest = [layer.inputs[0].height]
+    oldest = [layer.inputs[position].height]
     for step in reversed(range(layer.steps)):
-        rows = layer.reads(step)
+        rows = layer.reads_from(position, step)
         oldest.append(min(oldest[-1], rows.start) if rows else oldest[-1])
     return oldest[::-1]

@@ -18,9 +18,9 @@
 extern "C" {
 #endif
 
-#define SATKD_ENGINE_VERSION 2
+#define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "75641feb26813aea4e16f6327ccf489650cd93f0db6224501eeb93ac10247f7c"
+#define SATKD_ENGINE_SHA256 "c0487f107ad7d2ab413346a3d8360bf15b529d22f53b23404fb81a90eebd3821"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -71,6 +71,15 @@ typedef struct satkd_engine_scale {
   int32_t shift;
 } satkd_engine_scale;
 
+/* Where a row of outputs finds its codes: at `start` of a row of inputs, and so many bytes further for each step of the layer, each
+   column and each channel of the output. */
+typedef struct satkd_engine_path {
+  int32_t start;
+  int32_t row;
+  int32_t column;
+  int32_t channel;
+} satkd_engine_path;
+
 enum {
   SATKD_ENGINE_CONVOLUTION = 1, /* dense layers, too */
   SATKD_ENGINE_DEPTHWISE_CONVOLUTION = 2,
@@ -82,7 +91,12 @@ enum {
   SATKD_ENGINE_LOOKUP = 8, /* a function of one code */
   SATKD_ENGINE_SOFTMAX = 9,
   SATKD_ENGINE_PAD = 10,
-  SATKD_ENGINE_RESHAPE = 11
+  SATKD_ENGINE_RESHAPE = 11,
+  SATKD_ENGINE_REDUCTION = 64, /* means over other axes than rows and columns */
+  SATKD_ENGINE_SELECTION = 65, /* some codes of the input, or all of them in another order */
+  SATKD_ENGINE_CONCATENATION = 66,
+  SATKD_ENGINE_RESIZING = 67,
+  SATKD_ENGINE_TRANSPOSED_CONVOLUTION = 68
 };
 
 /* A layer. What its kind does not use is 0. Offsets count bytes, from the start of the model unless stated otherwise. */
@@ -90,7 +104,7 @@ typedef struct satkd_engine_layer {
   uint32_t kind;
   uint32_t steps; /* for one image */
   satkd_engine_rows in;
-  satkd_engine_rows other; /* the second input of an addition */
+  satkd_engine_rows other; /* the second input */
   satkd_engine_rows out;
   int32_t width_in;
   int32_t channels_in;
@@ -100,10 +114,13 @@ typedef struct satkd_engine_layer {
   int32_t kernel_width;
   int32_t stride_height;
   int32_t stride_width;
+  int32_t dilation_height; /* from a tap of a kernel to the next, in rows */
+  int32_t dilation_width;
   int32_t pad_top;
   int32_t pad_left;
   int32_t pad_front; /* channels before the first */
   int32_t pad_code;
+  satkd_engine_path path; /* of a reduction or a selection */
   int32_t zero_point_in;
   int32_t zero_point_other;
   int32_t zero_point_out;
@@ -119,7 +136,8 @@ typedef struct satkd_engine_layer {
   uint32_t multipliers;   /* int32_t [out] */
   uint32_t shifts;        /* int8_t [out] */
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
-  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256] */
+  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256]; resizing: int32_t, the row of
+                             inputs of each row of outputs, then the column of each column */
   uint32_t sums;          /* int32_t in the context */
   uint32_t sums_words;    /* their number, if they have a check */
   uint32_t sums_check;    /* offset in the context: satkd_engine_check */

@@ -1,0 +1,319 @@
+"""Random int8 models of the operators that move codes, for the row engine."""
+
+import math
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import strategies as st
+from int8_graphs import PIXELS, Activation, GraphBuilder
+
+_OPTIONS = schema.BuiltinOptions
+
+
+class StructureBuilder(GraphBuilder):
+    """`GraphBuilder` with the operators that move codes."""
+
+    def _indices(self, values):
+        return self.constant(np.array(values, np.int32))
+
+    def expand_dims(self, given, axis):
+        shape = list(given.shape)
+        shape.insert(axis % (len(shape) + 1), 1)
+        output = self.activation(shape, given.quantization)
+        inputs = [given.index, self._indices(axis)]
+        return self.operator("EXPAND_DIMS", inputs, output, schema.ExpandDimsOptionsT(), _OPTIONS.ExpandDimsOptions)
+
+    def squeeze(self, given, axes):
+        shape = [size for i, size in enumerate(given.shape) if i not in axes]
+        options = schema.SqueezeOptionsT(squeezeDims=list(axes))
+        output = self.activation(shape, given.quantization)
+        return self.operator("SQUEEZE", [given.index], output, options, _OPTIONS.SqueezeOptions)
+
+    def mean_over(self, given, axes, *, keeps_rank):
+        named = {axis % len(given.shape) for axis in axes}
+        kept = [1 if i in named else size for i, size in enumerate(given.shape)]
+        shape = kept if keeps_rank else [size for i, size in enumerate(given.shape) if i not in named]
+        output = self.activation(shape, (given.scale * self.random.uniform(0.2, 1.2), self._zero_point()))
+        options = schema.ReducerOptionsT(keepDims=keeps_rank)
+        inputs = [given.index, self._indices(axes)]
+        return self.operator("MEAN", inputs, output, options, _OPTIONS.ReducerOptions)
+
+    def _zero_point(self):
+        return int(self.random.integers(-128, 128))
+
+    def transpose(self, given, order):
+        output = self.activation([given.shape[axis] for axis in order], given.quantization)
+        inputs = [given.index, self._indices(order)]
+        return self.operator("TRANSPOSE", inputs, output, schema.TransposeOptionsT(), _OPTIONS.TransposeOptions)
+
+    def concatenation(self, given, axis):
+        shape = list(given[0].shape)
+        shape[axis] = sum(tensor.shape[axis] for tensor in given)
+        output = self.activation(shape, given[0].quantization)
+        options = schema.ConcatenationOptionsT(axis=axis)
+        inputs = [tensor.index for tensor in given]
+        return self.operator("CONCATENATION", inputs, output, options, _OPTIONS.ConcatenationOptions)
+
+    def strided_slice(self, given, slices, shrunk=()):
+        """`slices`: for each dimension; None as in Python. `shrunk`: dimensions of which one index is chosen."""
+        chosen = [range(*found.indices(size)) for found, size in zip(slices, given.shape, strict=True)]
+        shape = [len(found) for i, found in enumerate(chosen) if i not in shrunk]
+        output = self.activation(shape, given.quantization)
+        bounds = [
+            [(getattr(found, part) if getattr(found, part) is not None else default) for found in slices]
+            for part, default in (("start", 0), ("stop", 0), ("step", 1))
+        ]
+        masks = [
+            sum(1 << i for i, found in enumerate(slices) if getattr(found, part) is None) for part in ("start", "stop")
+        ]
+        options = schema.StridedSliceOptionsT(
+            beginMask=masks[0], endMask=masks[1], shrinkAxisMask=sum(1 << i for i in shrunk)
+        )
+        inputs = [given.index, *map(self._indices, bounds)]
+        return self.operator("STRIDED_SLICE", inputs, output, options, _OPTIONS.StridedSliceOptions)
+
+    def slice(self, given, begins, sizes):
+        shape = [
+            length - begin if size == -1 else size
+            for begin, size, length in zip(begins, sizes, given.shape, strict=True)
+        ]
+        output = self.activation(shape, given.quantization)
+        inputs = [given.index, self._indices(begins), self._indices(sizes)]
+        return self.operator("SLICE", inputs, output, schema.SliceOptionsT(), _OPTIONS.SliceOptions)
+
+    def split(self, given, axis, parts):
+        """SPLIT into a number of equal parts, or SPLIT_V into parts of given sizes; all outputs."""
+        is_equal = isinstance(parts, int)
+        sizes = [given.shape[axis] // parts] * parts if is_equal else parts
+        shapes = [[size if i == axis % len(given.shape) else n for i, n in enumerate(given.shape)] for size in sizes]
+        outputs = [self.activation(shape, given.quantization) for shape in shapes]
+        if is_equal:
+            inputs, options = [self._indices(axis), given.index], schema.SplitOptionsT(numSplits=parts)
+            self.operator("SPLIT", inputs, outputs[0], options, _OPTIONS.SplitOptions)
+        else:
+            inputs = [given.index, self._indices(sizes), self._indices(axis)]
+            options = schema.SplitVOptionsT(numSplits=len(sizes))
+            self.operator("SPLIT_V", inputs, outputs[0], options, _OPTIONS.SplitVOptions)
+        self.operators[-1].outputs = [output.index for output in outputs]
+        return outputs
+
+    def resize(self, given, size, *, aligns, centers):
+        output = self.activation((1, *size, given.shape[3]), given.quantization)
+        options = schema.ResizeNearestNeighborOptionsT(alignCorners=aligns, halfPixelCenters=centers)
+        inputs = [given.index, self._indices(size)]
+        return self.operator("RESIZE_NEAREST_NEIGHBOR", inputs, output, options, _OPTIONS.ResizeNearestNeighborOptions)
+
+    def dilated(self, given, channels, kernel, strides, dilation, padding, activation, *, multiplier=None, **weighted):
+        """CONV_2D or DEPTHWISE_CONV_2D, as `convolution` makes them, with gaps between the taps."""
+        spans = [(taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True)]
+        output = self.convolution(
+            given, channels, kernel, strides, "SAME", activation, multiplier=multiplier, **weighted
+        )
+        options = self.operators[-1].builtinOptions
+        options.dilationHFactor, options.dilationWFactor = dilation
+        if padding == "SAME":
+            return output
+        options.padding = schema.Padding.VALID
+        size = [(n - span) // s + 1 for n, span, s in zip(given.shape[1:3], spans, strides, strict=True)]
+        shape = (1, *size, channels)
+        self.tensors[output.index].shape = list(shape)
+        return Activation(output.index, shape, output.scale, output.zero_point)
+
+    def transposed(self, given, channels, kernel, strides, size, padding, *, by_channel, has_bias):
+        """TRANSPOSE_CONV to rows and columns `size`."""
+        weights, scales = self._weights((channels, *kernel, given.shape[3]), channels if by_channel else 1)
+        taps = given.shape[3] * math.prod(-(-k // s) for k, s in zip(kernel, strides, strict=True))
+        shape = (1, *size, channels)
+        output = self.activation(shape, self._range(given, scales, taps))
+        inputs = [self._indices(shape), self.constant(weights, scales), given.index]
+        if has_bias:
+            inputs.append(self._bias(channels, taps, given.scale * scales))
+        options = schema.TransposeConvOptionsT(
+            padding=getattr(schema.Padding, padding), strideH=strides[0], strideW=strides[1]
+        )
+        return self.operator("TRANSPOSE_CONV", inputs, output, options, _OPTIONS.TransposeConvOptions)
+
+
+@st.composite
+def models(draw, kind):
+    """The bytes of a `.tflite` around one operator of a kind of `KINDS`, between other layers or alone."""
+    builder = StructureBuilder(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(_SHAPES.get(kind, _PLANES))
+    given = builder.activation(shape, draw(st.sampled_from((PIXELS, None))))
+    source = given
+    if len(shape) == 4 and draw(st.booleans()):
+        source = builder.convolution(given, draw(st.integers(1, 5)), (3, 3), (1, 1), "SAME", "RELU")
+    output = KINDS[kind](draw, builder, source)
+    if len(output.shape) == 4 and draw(st.booleans()):
+        output = builder.convolution(output, draw(st.integers(1, 4)), (3, 3), (1, 1), "SAME", "NONE")
+    return builder.model(given, output)
+
+
+_SIZE = st.integers(1, 9)
+_PLANES = st.tuples(st.just(1), _SIZE, _SIZE, st.integers(1, 6))
+_ANY = st.one_of(
+    _PLANES, _PLANES, st.tuples(st.just(1), _SIZE, _SIZE), st.tuples(st.just(1), st.integers(1, 30))
+)
+_SHAPES = dict.fromkeys(
+    ("EXPAND_DIMS", "SQUEEZE", "MEAN", "TRANSPOSE", "CONCATENATION", "STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V"), _ANY
+)
+
+
+def _expand_dims(draw, builder, given):
+    rank = len(given.shape)
+    if rank == 4:
+        given, rank = builder.reshape(given, (1, math.prod(given.shape))), 2
+    return builder.expand_dims(given, draw(st.integers(-rank, rank)))
+
+
+def _squeeze(draw, builder, given):
+    shape = given.shape
+    if len(shape) == 2:
+        given = builder.reshape(given, draw(st.sampled_from(((1, shape[1], 1), (1, 1, 1, shape[1]), (1, 1, shape[1], 1)))))
+    ones = [i for i, size in enumerate(given.shape) if size == 1]
+    axes = draw(st.lists(st.sampled_from(ones), unique=True, min_size=1))
+    if len(given.shape) - len(axes) > 2 and 0 in axes:
+        axes.remove(0)
+    return builder.squeeze(given, sorted(axes) or [1] if given.shape[1] == 1 else sorted(axes))
+
+
+def _mean(draw, builder, given):
+    rank = len(given.shape)
+    axes = draw(st.lists(st.integers(-rank, rank - 1), min_size=1, max_size=rank, unique_by=lambda a: a % rank))
+    keeps_rank = draw(st.booleans())
+    named = {axis % rank for axis in axes}
+    if not keeps_rank and 0 in named and rank - len(named) > 2:  # what remains would have another batch
+        keeps_rank = True
+    return builder.mean_over(given, axes, keeps_rank=keeps_rank)
+
+
+def _transpose(draw, builder, given):
+    rank = len(given.shape)
+    order = draw(st.permutations(range(rank)))
+    if rank > 2 and given.shape[order[0]] != 1:
+        order = [0, *(axis for axis in order if axis)]
+    return builder.transpose(given, order)
+
+
+def _concatenation(draw, builder, given):
+    axis = draw(st.integers(0 if len(given.shape) == 2 else 1, len(given.shape) - 1))
+    parts = [given]
+    for _ in range(draw(st.integers(0, 3))):
+        kind = draw(st.sampled_from(("same", "relu", "padded", "window")))
+        other = given
+        if kind == "relu":
+            other = builder.relu("RELU6", given)
+        elif kind == "padded":
+            other = builder.pad(given, [[0, int(i == axis) * draw(st.integers(0, 3))] for i in range(len(given.shape))])
+        elif kind == "window" and len(given.shape) == 4:
+            other = builder.pool("MAX_POOL_2D", given, (3, 3), (1, 1), "SAME", "NONE")
+        parts.insert(draw(st.integers(0, len(parts))), other)
+    return builder.concatenation(parts, axis)
+
+
+def _strided_slice(draw, builder, given):
+    slices, shrunk = [slice(None)], []
+    for i, size in enumerate(given.shape[1:], start=1):
+        step = draw(st.sampled_from((1, 1, 1, 2, 3, -1, -2)))
+        begin, end = (draw(st.none() | st.integers(-size, size)) for _ in range(2))
+        found = slice(begin, end, step)
+        if not range(*found.indices(size)):
+            found = slice(None, None, step)
+        if draw(st.integers(0, 4)) == 0:
+            place = draw(st.integers(-size, size - 1))
+            found = slice(place, place % size + 1, 1)
+            shrunk.append(i)
+        slices.append(found)
+    return builder.strided_slice(given, slices, shrunk)
+
+
+def _slice(draw, builder, given):
+    begins, sizes = [0], [draw(st.sampled_from((1, -1)))]
+    for size in given.shape[1:]:
+        begins.append(draw(st.integers(0, size - 1)))
+        sizes.append(draw(st.sampled_from((-1, 1, size - begins[-1]))))
+    return builder.slice(given, begins, sizes)
+
+
+def _split(draw, builder, given):
+    rank = len(given.shape)
+    axis = draw(st.integers(1, rank - 1))
+    divisors = [n for n in range(1, given.shape[axis] + 1) if given.shape[axis] % n == 0]
+    axis = draw(st.sampled_from((axis, axis - rank)))
+    return _joined(draw, builder, builder.split(given, axis, draw(st.sampled_from(divisors))))
+
+
+def _split_v(draw, builder, given):
+    axis = draw(st.integers(1, len(given.shape) - 1))
+    length = given.shape[axis]
+    cuts = sorted({0, length, *draw(st.lists(st.integers(0, length), max_size=3))})
+    return _joined(draw, builder, builder.split(given, axis, np.diff(cuts).tolist()), axis)
+
+
+def _joined(draw, builder, parts, axis=None):
+    """One part, the sum of two of equal shape, or all of them in another order."""
+    first = draw(st.sampled_from(parts))
+    same = [part for part in parts if part.shape == first.shape]
+    if axis is not None and draw(st.booleans()):
+        return builder.concatenation(draw(st.permutations(parts)), axis)
+    return builder.add(first, draw(st.sampled_from(same)), "NONE") if draw(st.booleans()) else first
+
+
+def _resize(draw, builder, given):
+    size = [draw(st.sampled_from((n, 2 * n, 4 * n)) | st.integers(1, 20)) for n in given.shape[1:3]]
+    aligns, centers = draw(st.sampled_from(((False, False), (False, False), (True, False), (False, True))))
+    return builder.resize(given, size, aligns=aligns, centers=centers)
+
+
+_FUSED = st.sampled_from(("NONE", "RELU", "RELU6"))
+
+
+def _weighted(draw):
+    return {"by_channel": draw(st.booleans()), "has_bias": draw(st.booleans())}
+
+
+def _dilated(draw, builder, given):
+    kernel = tuple(draw(st.integers(1, 4)) for _ in range(2))
+    dilation = tuple(draw(st.integers(1, 4)) for _ in range(2))
+    spans = [(taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True)]
+    fits = all(span <= n for span, n in zip(spans, given.shape[1:3], strict=True))
+    padding = draw(st.sampled_from(("SAME", "VALID"))) if fits else "SAME"
+    multiplier = draw(st.none() | st.integers(1, 3))
+    channels = draw(st.integers(1, 6)) if multiplier is None else given.shape[3] * multiplier
+    strides = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2), (2, 2))))
+    return builder.dilated(
+        given, channels, kernel, strides, dilation, padding, draw(_FUSED), multiplier=multiplier, **_weighted(draw)
+    )
+
+
+def _transposed(draw, builder, given):
+    kernel = tuple(draw(st.integers(1, 5)) for _ in range(2))
+    strides = tuple(draw(st.integers(1, 3)) for _ in range(2))
+    padding = draw(st.sampled_from(("SAME", "VALID")))
+    if padding == "SAME":
+        size = [n * s - draw(st.integers(0, s - 1)) for n, s in zip(given.shape[1:3], strides, strict=True)]
+    else:
+        size = [(n - 1) * s + k for n, s, k in zip(given.shape[1:3], strides, kernel, strict=True)]
+    return builder.transposed(given, draw(st.integers(1, 5)), kernel, strides, size, padding, **_weighted(draw))
+
+
+def _pad(draw, builder, given):
+    amounts = [[0, 0], *([draw(st.integers(0, 3)), draw(st.integers(0, 3))] for _ in given.shape[1:])]
+    return builder.pad(given, amounts, draw(st.integers(-128, 127)))
+
+
+KINDS = {
+    "EXPAND_DIMS": _expand_dims,
+    "SQUEEZE": _squeeze,
+    "MEAN": _mean,
+    "TRANSPOSE": _transpose,
+    "CONCATENATION": _concatenation,
+    "STRIDED_SLICE": _strided_slice,
+    "SLICE": _slice,
+    "SPLIT": _split,
+    "SPLIT_V": _split_v,
+    "CONV_2D": _dilated,
+    "RESIZE_NEAREST_NEIGHBOR": _resize,
+    "PADV2": _pad,
+    "TRANSPOSE_CONV": _transposed,
+}
