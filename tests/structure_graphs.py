@@ -151,9 +151,7 @@ def models(draw, kind):
 
 _SIZE = st.integers(1, 9)
 _PLANES = st.tuples(st.just(1), _SIZE, _SIZE, st.integers(1, 6))
-_ANY = st.one_of(
-    _PLANES, _PLANES, st.tuples(st.just(1), _SIZE, _SIZE), st.tuples(st.just(1), st.integers(1, 30))
-)
+_ANY = st.one_of(_PLANES, _PLANES, st.tuples(st.just(1), _SIZE, _SIZE), st.tuples(st.just(1), st.integers(1, 30)))
 _SHAPES = dict.fromkeys(
     ("EXPAND_DIMS", "SQUEEZE", "MEAN", "TRANSPOSE", "CONCATENATION", "STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V"), _ANY
 )
@@ -167,14 +165,13 @@ def _expand_dims(draw, builder, given):
 
 
 def _squeeze(draw, builder, given):
-    shape = given.shape
-    if len(shape) == 2:
-        given = builder.reshape(given, draw(st.sampled_from(((1, shape[1], 1), (1, 1, 1, shape[1]), (1, 1, shape[1], 1)))))
-    ones = [i for i, size in enumerate(given.shape) if size == 1]
+    size = math.prod(given.shape)
+    shape = draw(st.sampled_from(((1, size, 1), (1, 1, size), (1, 1, 1, size), (1, 1, size, 1), (1, size, 1, 1))))
+    ones = [axis for axis, n in enumerate(shape) if n == 1]
     axes = draw(st.lists(st.sampled_from(ones), unique=True, min_size=1))
-    if len(given.shape) - len(axes) > 2 and 0 in axes:
-        axes.remove(0)
-    return builder.squeeze(given, sorted(axes) or [1] if given.shape[1] == 1 else sorted(axes))
+    if shape[1] == size > 1 and len(shape) - len(axes) > 2 and 0 in axes:  # what remains would have another batch
+        axes = [1 + shape[1:].index(1)]
+    return builder.squeeze(builder.reshape(given, shape), sorted(axes))
 
 
 def _mean(draw, builder, given):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import row_models
 import rows_runner
+import rows_server
 
 from firmware_export.rows import golden
 from firmware_export.rows.compile import compile_rows
@@ -44,3 +45,9 @@ def library(model, compiled, vectors, tmp_path_factory):
 @pytest.fixture
 def context(compiled):
     return ctypes.create_string_buffer(b"\xff" * compiled.report.context_bytes)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A program that runs any model, see `rows_server`."""
+    return rows_server.compiled(tmp_path_factory.mktemp("server"))

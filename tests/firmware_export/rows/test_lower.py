@@ -1,7 +1,5 @@
-import numpy as np
 import pytest
 import row_models
-from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.common.errors import UserError
 from firmware_export.rows.lower import lower
@@ -43,16 +41,6 @@ def test_refuses_additions_of_other_shapes():
         return output
 
     with pytest.raises(UserError, match=r"adds \[1, 1, 1, 4\] to \[1, 6, 6, 4\]"):
-        lower(_model(build))
-
-
-def test_refuses_other_means():
-    def build(builder, given):
-        output = builder.activation((1, 6, 4), given.quantization)
-        inputs = [given.index, builder.constant(np.array([1], np.int32))]
-        return builder.operator("MEAN", inputs, output, schema.ReducerOptionsT(), schema.BuiltinOptions.ReducerOptions)
-
-    with pytest.raises(UserError, match=r"averages the axes \[1\] of 4"):
         lower(_model(build))
 
 

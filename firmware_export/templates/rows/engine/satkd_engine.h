@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "c0487f107ad7d2ab413346a3d8360bf15b529d22f53b23404fb81a90eebd3821"
+#define SATKD_ENGINE_SHA256 "fd3aeac7a91bc2aafb08d43c327f10abef57699a0011671ff37479a5dff66c98"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -95,7 +95,7 @@ enum {
   SATKD_ENGINE_REDUCTION = 64, /* means over other axes than rows and columns */
   SATKD_ENGINE_SELECTION = 65, /* some codes of the input, or all of them in another order */
   SATKD_ENGINE_CONCATENATION = 66,
-  SATKD_ENGINE_RESIZING = 67,
+  SATKD_ENGINE_RESIZING = 67, /* table: int32_t, the row of inputs of each row of outputs, then the column of each column */
   SATKD_ENGINE_TRANSPOSED_CONVOLUTION = 68
 };
 
@@ -136,8 +136,7 @@ typedef struct satkd_engine_layer {
   uint32_t multipliers;   /* int32_t [out] */
   uint32_t shifts;        /* int8_t [out] */
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
-  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256]; resizing: int32_t, the row of
-                             inputs of each row of outputs, then the column of each column */
+  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256]; resizing: see there */
   uint32_t sums;          /* int32_t in the context */
   uint32_t sums_words;    /* their number, if they have a check */
   uint32_t sums_check;    /* offset in the context: satkd_engine_check */
