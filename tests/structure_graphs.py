@@ -2,6 +2,7 @@
 
 import math
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import strategies as st
@@ -132,6 +133,37 @@ class StructureBuilder(GraphBuilder):
             padding=getattr(schema.Padding, padding), strideH=strides[0], strideW=strides[1]
         )
         return self.operator("TRANSPOSE_CONV", inputs, output, options, _OPTIONS.TransposeConvOptions)
+
+    def model_of(self, given, outputs):
+        """The bytes of a model of several outputs."""
+        content = schema.ModelT.InitFromPackedBuf(self.model(given, outputs[0]))
+        content.subgraphs[0].outputs = [output.index for output in outputs]
+        packed = flatbuffers.Builder(1024)
+        packed.Finish(content.Pack(packed), file_identifier=b"TFL3")
+        return bytes(packed.Output())
+
+
+@st.composite
+def models_with_several_outputs(draw):
+    """The bytes of a `.tflite` that returns two to four of its tensors, some of which other layers read, too."""
+    builder = StructureBuilder(draw(st.integers(0, 2**32 - 1)))
+    given = builder.activation(draw(_PLANES), draw(st.sampled_from((PIXELS, None))))
+    x, found = given, []
+    for _ in range(draw(st.integers(2, 4))):
+        kernel, strides = (3, 3), draw(st.sampled_from(((1, 1), (2, 2))))
+        x = builder.convolution(x, draw(st.integers(1, 5)), kernel, strides, "SAME", "RELU")
+        head = draw(st.sampled_from(("none", "relu", "reshape", "mean", "pool")))
+        if head == "relu":
+            found.append(builder.relu("RELU6", x))
+        elif head == "reshape":
+            found.append(builder.reshape(x, (1, math.prod(x.shape[1:3]), x.shape[3])))
+        elif head == "mean":
+            found.append(builder.mean(x))
+        elif head == "pool":
+            found.append(builder.pool("MAX_POOL_2D", x, (3, 3), (1, 1), "SAME", "NONE"))
+        found.append(x)
+    outputs = draw(st.lists(st.sampled_from(found), min_size=2, max_size=4, unique_by=lambda tensor: tensor.index))
+    return builder.model_of(given, outputs)
 
 
 @st.composite

@@ -49,6 +49,8 @@ def describe(layer: Layer, position: int, context: Context, constants: Constants
     }
     if len(layer.inputs) > 1:
         words |= rows("other", layer.inputs[1], context)
+    if output in context.plan.network.outputs:
+        words["result"] = 1 + context.plan.network.first_code(output)
     if layer.sums:
         name = sums_name(position)
         words["sums"] = context.place(name)

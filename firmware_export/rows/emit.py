@@ -116,8 +116,6 @@ class Image:
             "has_pixels": int(network.has_pixel_input),
             **rows("input", network.input, self.context),
             "input_codes": network.input.row_codes,
-            **rows("output", network.output, self.context),
-            "output_codes": network.output.row_codes,
             **check("schedule_check", engine.words(arrays.schedule(self.plan))),
             **check("fills_check", [value for fill in self.fills for value in fill.values]),
         }

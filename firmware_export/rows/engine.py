@@ -48,7 +48,15 @@ LAYER = (
     *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
     *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
     *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table"),
-    *("sums", "sums_words", "sums_check", *_of("numbers", _SPAN), *_of("codes", _SPAN), *_of("border", _SPAN)),
+    *(
+        "result",
+        "sums",
+        "sums_words",
+        "sums_check",
+        *_of("numbers", _SPAN),
+        *_of("codes", _SPAN),
+        *_of("border", _SPAN),
+    ),
     *(*_of("constants_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_layer`."""
@@ -59,7 +67,7 @@ FILL = ("start", "words", "codes")
 MODEL = (
     *("version", "context_bytes", *_of("scratch_bytes", KERNELS), "layers", "fills"),
     *("schedule", "schedule_steps", "schedule_bytes", "has_pixels"),
-    *(*_of("input", _ROWS), "input_codes", *_of("output", _ROWS), "output_codes"),
+    *(*_of("input", _ROWS), "input_codes"),
     *(*_of("schedule_check", _CHECK), *_of("fills_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_model`."""

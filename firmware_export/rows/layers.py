@@ -271,10 +271,15 @@ class AveragePoolByRow(RowByRow):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in topological order, from one input to one output."""
+    """Layers in topological order, from one input to one output or several."""
 
     input: Tensor
-    output: Tensor
+    outputs: tuple[Tensor, ...]
     layers: tuple[Layer, ...]
     has_pixel_input: bool
     """Whether the input code of a pixel is `pixel ^ 0x80`."""
+
+    def first_code(self, output: Tensor) -> int:
+        """Where the codes of an output begin among those of all outputs, which lie one after the other."""
+        before = self.outputs[: self.outputs.index(output)]
+        return sum(tensor.height * tensor.row_codes for tensor in before)

@@ -41,10 +41,9 @@ def lower(model: Model) -> Network:
     """
     graph = model.graph
     reader.check_deployable(graph)
-    if not graph.has_one_end_each:
+    if len(graph.inputs) != 1:
         raise UserError(
-            f"{model.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, the row engine takes one "
-            "of each: use TFLM (--engine tflm)"
+            f"{model.name} has {len(graph.inputs)} inputs, the row engine takes one: use TFLM (--engine tflm)"
         )
     source = Source(model)
     layers: list[Layer] = []
@@ -53,15 +52,20 @@ def lower(model: Model) -> Network:
         if convert is None:
             raise source.refuse(operator, f"is not an operator of the row engine ({', '.join(sorted(_OPERATORS))})")
         layers += convert(source, operator, layers)
-    first, last = source.tensor(graph.inputs[0]), source.tensor(graph.outputs[0])
-    layers = _needed(layers, last)
+    first, outputs = source.tensor(graph.inputs[0]), tuple(map(source.tensor, graph.outputs))
+    layers = _needed(layers, outputs)
     if not any(first in layer.inputs for layer in layers):
         raise UserError(f"{model.name}: the output does not depend on the input: convert the model again")
-    return Network(first, last, tuple(layers), graph.has_unit_input)
+    if len({*outputs, first}) != len(outputs) + 1:
+        raise UserError(
+            f"{model.name} returns its input or one tensor twice, the row engine returns a tensor once: use TFLM "
+            "(--engine tflm)"
+        )
+    return Network(first, outputs, tuple(layers), graph.has_unit_input)
 
 
-def _needed(layers: Sequence[Layer], output: Tensor) -> list[Layer]:
-    wanted, kept = {output}, []
+def _needed(layers: Sequence[Layer], outputs: Sequence[Tensor]) -> list[Layer]:
+    wanted, kept = {*outputs}, []
     for layer in reversed(layers):
         if layer.output in wanted:
             wanted.update(layer.inputs)

@@ -103,7 +103,7 @@ def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
     return [
         tensor
         for tensor in layer.inputs
-        if tensor not in (network.input, network.output) and _readers(network, tensor) == [position]
+        if tensor not in (network.input, *network.outputs) and _readers(network, tensor) == [position]
     ]
 
 
@@ -168,7 +168,7 @@ class _Traffic:
         for i, layer in enumerate(layers, start=1):
             for position, tensor in enumerate(layer.inputs):
                 self.releasing[index_of[tensor]].append((i, _oldest(layer, position)))
-        self.kept = index_of[network.output]
+        self.kept = {index_of[tensor] for tensor in network.outputs}
         # A layer that overwrites its input always has a free slot.
         self.in_place = [
             False,
@@ -215,7 +215,7 @@ class _Traffic:
         if self.in_place[i]:
             return True
         ring = self.ring[i]
-        oldest = 0 if ring == self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
+        oldest = 0 if ring in self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
         alive = self.begun[i][now] - oldest
         depth = depths[ring]
         if depth is not None and alive > depth:

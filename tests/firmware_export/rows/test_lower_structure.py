@@ -40,10 +40,8 @@ def _check(program, models):
         assert np.array_equal(found, expected), described
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(24, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", structure_graphs.KINDS)
-def test_every_output_is_tflms(server, kind, examples):
-    @settings(
+def _cases(examples):
+    return settings(
         max_examples=examples,
         deadline=None,
         derandomize=True,
@@ -51,6 +49,12 @@ def test_every_output_is_tflms(server, kind, examples):
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
+
+
+@pytest.mark.parametrize("examples", [2, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", structure_graphs.KINDS)
+def test_every_output_is_tflms(server, kind, examples):
+    @_cases(examples)
     @given(st.lists(structure_graphs.models(kind), min_size=A_PROGRAM, max_size=A_PROGRAM))
     def test(drawn):
         _check(server, [reader.read(content) for content in drawn])

@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "fd3aeac7a91bc2aafb08d43c327f10abef57699a0011671ff37479a5dff66c98"
+#define SATKD_ENGINE_SHA256 "facca085557beea9cb249c88beb7756a1f0a1877d31463c8d0346247d9efebdf"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -137,6 +137,7 @@ typedef struct satkd_engine_layer {
   uint32_t shifts;        /* int8_t [out] */
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
   uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256]; resizing: see there */
+  uint32_t result;        /* 1 + where its rows go among the model's outputs, in bytes; 0 if they are none */
   uint32_t sums;          /* int32_t in the context */
   uint32_t sums_words;    /* their number, if they have a check */
   uint32_t sums_check;    /* offset in the context: satkd_engine_check */
@@ -168,8 +169,6 @@ typedef struct satkd_engine_model {
   uint32_t has_pixels;     /* the input is uint8_t pixels; otherwise int8_t codes */
   satkd_engine_rows input;
   uint32_t input_codes; /* of a row */
-  satkd_engine_rows output;
-  uint32_t output_codes;
   satkd_engine_check schedule_check; /* of the schedule's bytes, padded with zeros to words, low byte first */
   satkd_engine_check fills_check;
   satkd_engine_check check; /* of the words above */
@@ -186,7 +185,7 @@ int satkd_engine_begin(const satkd_engine_model *model, void *context, size_t co
 /* row: uint8_t or int8_t [input_codes]. */
 int satkd_engine_push_row(const satkd_engine_model *model, void *context, const void *row);
 
-/* out: int8_t [output.height * output_codes]. Checks the same as satkd_engine_begin again, and that every layer has taken all
+/* out: int8_t, all outputs of the model, one after the other. Checks the same as satkd_engine_begin again, and that every layer has taken all
    its steps. */
 int satkd_engine_finish(const satkd_engine_model *model, void *context, int8_t *out);
 

@@ -6,8 +6,8 @@
 
 #include "satkd_engine.h"
 
-typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (70u * 4u)) ? 1 : -1];
-typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (31u * 4u)) ? 1 : -1];
+typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (71u * 4u)) ? 1 : -1];
+typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (24u * 4u)) ? 1 : -1];
 
 /* Places in a model and in a context. */
 
