@@ -1,7 +1,7 @@
 """Small models for the row engine, parsed."""
 
 from int8_graphs import PIXELS
-from structure_graphs import StructureBuilder
+from structure_builder import StructureBuilder
 
 from firmware_export.tflite import reader
 
