@@ -85,7 +85,9 @@ def run(
     done = subprocess.run([program], input=given, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     outputs = np.frombuffer(done.stdout, np.int8)
-    sizes = [len(images) * model.graph.outputs[0].size for model, images in zip(models, inputs, strict=True)]
+    sizes = [
+        len(images) * sum(t.size for t in model.graph.outputs) for model, images in zip(models, inputs, strict=True)
+    ]
     assert len(outputs) == sum(sizes)
     parts = np.split(outputs, np.cumsum(sizes)[:-1])
     return [part.reshape(len(images), -1) for part, images in zip(parts, inputs, strict=True)]

@@ -98,6 +98,4 @@ def check(program: Path, cases: Sequence[tuple], images: int = 3) -> None:
     inputs = [interpreters.firmware_input(c, m.graph) for c, m in zip(codes, models, strict=True)]
     for model, given, found in zip(models, codes, run(program, models, inputs), strict=True):
         described = [(o.name, [t.shape for t in o.inputs if t is not None]) for o in model.graph.operators]
-        interpreter = interpreters.TflmInterpreter(model)
-        expected = [interpreter.invoke(image[np.newaxis]).reshape(-1) for image in given]
-        assert np.array_equal(found, np.stack(expected)), described
+        assert np.array_equal(found, interpreters.run(model, given).reshape(images, -1)), described

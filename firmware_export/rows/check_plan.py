@@ -41,7 +41,8 @@ def check(plan: Plan) -> None:
         earlier = layer.finished(step - 1) if step else 0
         for row in range(earlier, begun):
             slots[slot(layer.output, row)] = layer.output, row, row < finished
-    for row in range(network.output.height):
-        expect(network.output, row, "the caller")
+    for tensor in network.outputs:
+        for row in range(tensor.height):
+            expect(tensor, row, "the caller")
     if steps != [network.input.height, *(layer.steps for layer in network.layers)]:
         raise RuntimeError(f"the schedule has {steps} steps")

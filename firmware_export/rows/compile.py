@@ -134,11 +134,11 @@ def _ring_report(ring: Ring) -> RingReport:
 
 def _template_values(image: Image, graph: Graph, prefix: str) -> dict[str, Any]:
     network, constants, context = image.plan.network, image.constants, image.context
-    first, last = network.input, network.output
+    first, outputs = network.input, ", ".join(map(_shape, network.outputs))
     return {
         "prefix": prefix,
         "macros": prefix.upper(),
-        "summary": f"{_shape(first)} in, {_shape(last)} out, {len(network.layers)} layers, {graph.macs} MACs.",
+        "summary": f"{_shape(first)} in, {outputs} out, {len(network.layers)} layers, {graph.macs} MACs.",
         "engine_version": engine.version(),
         "engine_sha256": engine.digest(),
         "context_bytes": context.bytes,
@@ -149,13 +149,20 @@ def _template_values(image: Image, graph: Graph, prefix: str) -> dict[str, Any]:
         "row_bytes": first.row_codes,
         "width": first.width,
         "channels": first.channels,
-        "outputs": last.height * last.row_codes,
+        "outputs": sum(tensor.height * tensor.row_codes for tensor in network.outputs),
         "has_pixels": network.has_pixel_input,
         "input_type": "uint8_t" if network.has_pixel_input else "int8_t",
         "input_scale": f"{graph.inputs[0].scale:.9g}",
         "input_zero_point": first.zero_point,
-        "output_scale": f"{graph.outputs[0].scale:.9g}",
-        "output_zero_point": last.zero_point,
+        "results": [
+            {
+                "first": network.first_code(tensor),
+                "shape": _shape(tensor),
+                "scale": f"{stored.scale:.9g}",
+                "zero_point": tensor.zero_point,
+            }
+            for tensor, stored in zip(network.outputs, graph.outputs, strict=True)
+        ],
         "model": list(image.model.initializers()),
         "layers": [
             {"comment": _comment(layer), "lines": list(structure.initializers())}

@@ -9,6 +9,7 @@ import numpy as np
 from firmware_export.rows.context import Place
 from firmware_export.rows.layers import Convolution, Layer, Lookup, Softmax
 from firmware_export.rows.layers_elementwise import Pairwise
+from firmware_export.rows.layers_structure import Resizing, TransposedConvolution
 from firmware_export.rows.plan import Plan
 
 _WORD = 4
@@ -144,7 +145,7 @@ def outside_name(zero_point: int) -> str:
 
 def _arrays(layer: Layer) -> dict[str, np.ndarray]:
     match layer:
-        case Convolution():
+        case Convolution() | TransposedConvolution():
             return {
                 "bias": layer.bias,
                 "multipliers": layer.multiplier,
@@ -157,6 +158,8 @@ def _arrays(layer: Layer) -> dict[str, np.ndarray]:
             return {"table": operand.constant}
         case Softmax():
             return {"table": layer.exponentials}
+        case Resizing():
+            return {"table": np.concatenate([layer.rows, layer.columns])}
     return {}
 
 

@@ -137,5 +137,6 @@ def has_fast_kernel(layer: Layer) -> bool:
         isinstance(layer, Convolution)
         and layer.depth_multiplier is None
         and layer.window.kernel_height <= engine.MOST_KERNEL_ROWS
+        and layer.window.dilation_width == 1
         and fast_kernels.fits_fast_sums(layer.weights, layer.bias)
     )

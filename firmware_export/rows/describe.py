@@ -6,6 +6,7 @@ from functools import singledispatch
 from firmware_export.rows import engine
 from firmware_export.rows.constants import Constants, outside_name
 from firmware_export.rows.context import Context, Place, has_fast_kernel, sums_name
+from firmware_export.rows.describe_structure import structure_words
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -21,6 +22,7 @@ from firmware_export.rows.layers import (
     Window,
 )
 from firmware_export.rows.layers_elementwise import LogSoftmax, Pairwise
+from firmware_export.rows.layers_structure import STRUCTURE
 
 Words = Mapping[str, int | Place]
 """Words by name; those left out are 0."""
@@ -44,12 +46,14 @@ def describe(layer: Layer, position: int, context: Context, constants: Constants
         "channels_in": given.channels,
         "width_out": output.width,
         "channels_out": output.channels,
-        **_own(layer),
+        **(structure_words(layer, context) if isinstance(layer, STRUCTURE) else _own(layer)),
     }
     if len(layer.inputs) > 1:
         words |= rows("other", layer.inputs[1], context)
     if has_fast_kernel(layer):
         words["scratch"] = context.scratch
+    if output in context.plan.network.outputs:
+        words["result"] = 1 + context.plan.network.first_code(output)
     if layer.sums:
         name = sums_name(position)
         words["sums"] = context.place(name)

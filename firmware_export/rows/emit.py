@@ -15,7 +15,7 @@ from firmware_export.rows.plan import Plan
 
 _WORD = 4
 _SIGNED = (
-    *("width", "channels", "kernel", "stride", "pad", "zero_point", "lowest", "highest"),
+    *("width", "channels", "kernel", "stride", "dilation", "pad", "path", "zero_point", "lowest", "highest"),
     *("multiplier", "shift", "codes", "scale"),
 )
 """How the names of words begin that are int32_t; the others are uint32_t."""
@@ -116,8 +116,6 @@ class Image:
             "has_pixels": int(network.has_pixel_input),
             **rows("input", network.input, self.context),
             "input_codes": network.input.row_codes,
-            **rows("output", network.output, self.context),
-            "output_codes": network.output.row_codes,
             **check("schedule_check", engine.words(arrays.schedule(self.plan))),
             **check("fills_check", [value for fill in self.fills for value in fill.values]),
         }

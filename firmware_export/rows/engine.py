@@ -31,6 +31,7 @@ MOST_KERNEL_ROWS = 8
 
 _ROWS = ("start", "row_bytes", "depth", "height", "before", "checks")
 _SCALE = ("multiplier", "shift")
+_PATH = ("start", "row", "column", "channel")
 _SPAN = ("start", "words")
 _CHECK = ("low", "high")
 
@@ -42,12 +43,13 @@ def _of(name: str, members: Iterable[str]) -> tuple[str, ...]:
 LAYER = (
     *("kind", "steps", *_of("in", _ROWS), *_of("other", _ROWS), *_of("out", _ROWS)),
     *("width_in", "channels_in", "width_out", "channels_out"),
-    *("kernel_height", "kernel_width", "stride_height", "stride_width"),
-    *("pad_top", "pad_left", "pad_front", "pad_code"),
+    *("kernel_height", "kernel_width", "stride_height", "stride_width", "dilation_height", "dilation_width"),
+    *("pad_top", "pad_left", "pad_front", "pad_code", *_of("path", _PATH)),
     *("zero_point_in", "zero_point_other", "zero_point_out", "lowest", "highest"),
     *(*_of("scale_in", _SCALE), *_of("scale_other", _SCALE), *_of("scale_out", _SCALE)),
-    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table", "scratch"),
-    *("sums", "sums_words", "sums_check", *_of("numbers", _SPAN), *_of("codes", _SPAN), *_of("border", _SPAN)),
+    *("has_fast_sums", "has_right_shifts", "weights", "bias", "multipliers", "shifts", "outside", "table"),
+    *("scratch", "result", "sums", "sums_words", "sums_check"),
+    *(*_of("numbers", _SPAN), *_of("codes", _SPAN), *_of("border", _SPAN)),
     *(*_of("constants_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_layer`."""
@@ -58,7 +60,7 @@ FILL = ("start", "words", "codes")
 MODEL = (
     *("version", "context_bytes", *_of("scratch_bytes", KERNELS), "layers", "fills"),
     *("schedule", "schedule_steps", "schedule_bytes", "has_pixels"),
-    *(*_of("input", _ROWS), "input_codes", *_of("output", _ROWS), "output_codes"),
+    *(*_of("input", _ROWS), "input_codes"),
     *(*_of("schedule_check", _CHECK), *_of("fills_check", _CHECK), *_of("check", _CHECK)),
 )
 """The words of `satkd_engine_model`."""
@@ -79,6 +81,11 @@ KINDS = (
     *("LOOKUP", "SOFTMAX", "PAD", "RESHAPE"),
 )
 """The kinds of layers, from 1: `SATKD_ENGINE_CONVOLUTION` and so on."""
+
+STRUCTURE_KINDS = ("REDUCTION", "SELECTION", "CONCATENATION", "RESIZING", "TRANSPOSED_CONVOLUTION")
+"""The kinds of layers that `satkd_engine_structure.c` computes, from `FIRST_STRUCTURE_KIND`."""
+
+FIRST_STRUCTURE_KIND = 64
 
 _DIGEST = re.compile(r"^#define SATKD_ENGINE_SHA256 .*\n", re.MULTILINE)
 

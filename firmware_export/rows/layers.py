@@ -42,10 +42,22 @@ class Window:
     stride_width: int = 1
     pad_top: int = 0
     pad_left: int = 0
+    dilation_height: int = 1
+    dilation_width: int = 1
+
+    @property
+    def rows(self) -> int:
+        """From the first row under the window to the last; with a dilation, it skips some of them."""
+        return (self.kernel_height - 1) * self.dilation_height + 1
+
+    @property
+    def columns(self) -> int:
+        """From the first column under the window to the last."""
+        return (self.kernel_width - 1) * self.dilation_width + 1
 
     def right_overhang(self, width_in: int, width_out: int) -> int:
         """The number of pixels by which the last window extends beyond a row."""
-        return max(0, (width_out - 1) * self.stride_width + self.kernel_width - self.pad_left - width_in)
+        return max(0, (width_out - 1) * self.stride_width + self.columns - self.pad_left - width_in)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +118,12 @@ class Windowed(Layer):
     def reads(self, step: int) -> range:
         """The rows under the window, without those outside the image."""
         top = step * self.window.stride_height - self.window.pad_top
-        return range(max(top, 0), min(top + self.window.kernel_height, self.inputs[0].height))
+        return range(max(top, 0), min(top + self.window.rows, self.inputs[0].height))
 
     @property
     def sees_outside(self) -> bool:
         """Whether the window extends above or below the image."""
-        return any(len(self.reads(step)) < self.window.kernel_height for step in range(self.steps))
+        return any(len(self.reads(step)) < self.window.rows for step in range(self.steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,10 +276,15 @@ class AveragePoolByRow(RowByRow):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in topological order, from one input to one output."""
+    """Layers in topological order, from one input to one output or several."""
 
     input: Tensor
-    output: Tensor
+    outputs: tuple[Tensor, ...]
     layers: tuple[Layer, ...]
     has_pixel_input: bool
     """Whether the input code of a pixel is `pixel ^ 0x80`."""
+
+    def first_code(self, output: Tensor) -> int:
+        """Where the codes of an output begin among those of all outputs, which lie one after the other."""
+        before = self.outputs[: self.outputs.index(output)]
+        return sum(tensor.height * tensor.row_codes for tensor in before)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from firmware_export.common.errors import UserError
-from firmware_export.rows import arithmetic, lower_elementwise, lower_softmax, lower_weighted
+from firmware_export.rows import lower_elementwise, lower_softmax, lower_structure, lower_weighted
 from firmware_export.rows.layers import (
     AveragePoolByRow,
     Layer,
-    Mean,
     Network,
     Pad,
     Pool,
@@ -33,10 +32,9 @@ def lower(model: Model) -> Network:
     """
     graph = model.graph
     reader.check_deployable(graph)
-    if not graph.has_one_end_each:
+    if len(graph.inputs) != 1:
         raise UserError(
-            f"{model.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, the row engine takes one "
-            "of each: use TFLM (--engine tflm)"
+            f"{model.name} has {len(graph.inputs)} inputs, the row engine takes one: use TFLM (--engine tflm)"
         )
     source = Source(model)
     layers: list[Layer] = []
@@ -45,15 +43,20 @@ def lower(model: Model) -> Network:
         if convert is None:
             raise source.refuse(operator, f"is not an operator of the row engine ({', '.join(sorted(_OPERATORS))})")
         layers += convert(source, operator, layers)
-    first, last = source.tensor(graph.inputs[0]), source.tensor(graph.outputs[0])
-    layers = _needed(layers, last)
+    first, outputs = source.tensor(graph.inputs[0]), tuple(map(source.tensor, graph.outputs))
+    layers = _needed(layers, outputs)
     if not any(first in layer.inputs for layer in layers):
         raise UserError(f"{model.name}: the output does not depend on the input: convert the model again")
-    return Network(first, last, tuple(layers), graph.has_unit_input)
+    if len({*outputs, first}) != len(outputs) + 1:
+        raise UserError(
+            f"{model.name} returns its input or one tensor twice, the row engine returns a tensor once: use TFLM "
+            "(--engine tflm)"
+        )
+    return Network(first, outputs, tuple(layers), graph.has_unit_input)
 
 
-def _needed(layers: Sequence[Layer], output: Tensor) -> list[Layer]:
-    wanted, kept = {output}, []
+def _needed(layers: Sequence[Layer], outputs: Sequence[Tensor]) -> list[Layer]:
+    wanted, kept = {*outputs}, []
     for layer in reversed(layers):
         if layer.output in wanted:
             wanted.update(layer.inputs)
@@ -73,21 +76,6 @@ def _pool(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
     by_row = operator.name == "AVERAGE_POOL_2D" and has_disjoint_rows and saves_memory
     kind = AveragePoolByRow if by_row else Pool
     return [kind(operator.name, (given,), output, window, *source.activation(operator))]
-
-
-def _mean(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
-    given, output = source.ends(operator)
-    rank = len(operator.given(0).shape)
-    axes = sorted({int(axis) % rank for axis in source.constant(operator, 1, "int32").reshape(-1)})
-    if rank != 4 or axes != [1, 2]:
-        raise source.refuse(
-            operator, f"averages the axes {axes} of {rank} dimensions, expected height and width ([1, 2] of 4)"
-        )
-    pixels = given.height * given.width
-    multiplier, shift = arithmetic.quantize_multiplier(operator.given(0).scale / operator.outputs[0].scale)
-    # `reference/reduce.h` shifts the multiplier left as far as it has room, before it divides by the number of pixels.
-    down = min(pixels.bit_length() - 1, 32, 31 + shift)
-    return [Mean(operator.name, (given,), output, (multiplier << down) // pixels, shift - down)]
 
 
 def _reshape(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
@@ -112,14 +100,24 @@ def _pad(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
 _OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]] = {
     **lower_elementwise.OPERATORS,
     "AVERAGE_POOL_2D": _pool,
+    "CONCATENATION": lower_structure.concatenation,
     "CONV_2D": lower_weighted.convolution,
     "DEPTHWISE_CONV_2D": lower_weighted.depthwise,
+    "EXPAND_DIMS": _reshape,
     "FULLY_CONNECTED": lower_weighted.dense,
     "LOG_SOFTMAX": lower_softmax.log_softmax,
     "MAX_POOL_2D": _pool,
-    "MEAN": _mean,
+    "MEAN": lower_structure.mean,
     "PAD": _pad,
     "PADV2": _pad,
     "RESHAPE": _reshape,
+    "RESIZE_NEAREST_NEIGHBOR": lower_structure.resize,
+    "SLICE": lower_structure.slice_,
     "SOFTMAX": lower_softmax.softmax,
+    "SPLIT": lower_structure.split,
+    "SPLIT_V": lower_structure.split,
+    "SQUEEZE": _reshape,
+    "STRIDED_SLICE": lower_structure.strided_slice,
+    "TRANSPOSE": lower_structure.transpose,
+    "TRANSPOSE_CONV": lower_weighted.transposed,
 }

@@ -69,7 +69,8 @@ def _quantize(source: Source, operator: Operator) -> np.ndarray:
 def _relu(source: Source, operator: Operator) -> np.ndarray:
     given, output = operator.given(0), operator.outputs[0]
     ratio = float(np.float32(given.scale) / np.float32(output.scale))
-    return np.maximum(functions.rescaled(ratio, given.zero_point, output.zero_point), np.int8(output.zero_point))
+    scaled = functions.rescaled(ratio, given.zero_point, output.zero_point)
+    return scaled.clip(min=np.int8(output.zero_point))
 
 
 def _relu6(source: Source, operator: Operator) -> np.ndarray:

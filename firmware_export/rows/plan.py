@@ -103,7 +103,7 @@ def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
     return [
         tensor
         for tensor in layer.inputs
-        if tensor not in (network.input, network.output)
+        if tensor not in (network.input, *network.outputs)
         and tensor.shape == layer.output.shape
         and _readers(network, tensor) == [position]
     ]
@@ -158,7 +158,6 @@ class _Traffic:
             [0, *range(1, height + 1)],
             *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
         ]
-        # A row that is only padding also waits for the first row: no layer runs before the image begins.
         self.needs = [[], *([_needs(layer, i) for i in range(len(layer.inputs))] for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
         self.readers: list[list[int]] = [[] for _ in self.steps]
@@ -171,7 +170,7 @@ class _Traffic:
         for i, layer in enumerate(layers, start=1):
             for position, tensor in enumerate(layer.inputs):
                 self.releasing[index_of[tensor]].append((i, _oldest(layer, position)))
-        self.kept = index_of[network.output]
+        self.kept = {index_of[tensor] for tensor in network.outputs}
         # A layer that overwrites its input always has a free slot.
         self.in_place = [
             False,
@@ -218,7 +217,7 @@ class _Traffic:
         if self.in_place[i]:
             return True
         ring = self.ring[i]
-        oldest = 0 if ring == self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
+        oldest = 0 if ring in self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
         alive = self.begun[i][now] - oldest
         depth = depths[ring]
         if depth is not None and alive > depth:
@@ -228,8 +227,12 @@ class _Traffic:
 
 
 def _needs(layer: Layer, position: int) -> list[int]:
-    """For each step, how many rows of an input it needs."""
-    return [max(1, layer.reads_from(position, step).stop) for step in range(layer.steps)]
+    """For each step, how many rows of an input it needs.
+
+    A row that is only padding also waits for the first row: no layer runs before the image begins.
+    """
+    least = 1 if position == 0 else 0
+    return [max(least, layer.reads_from(position, step).stop) for step in range(layer.steps)]
 
 
 def _oldest(layer: Layer, position: int) -> list[int]:

@@ -61,12 +61,14 @@ class Source:
 
     def ends(self, operator: Operator) -> tuple[Tensor, Tensor]:
         """The first input and the output, which must be int8 activations with one scale."""
-        given = operator.inputs[0]
-        if given is None or given.is_constant:
+        return self.activation_of(operator, operator.inputs[0]), self.activation_of(operator, operator.outputs[0])
+
+    def activation_of(self, operator: Operator, tensor: StoredTensor | None) -> Tensor:
+        """An input or output of an operator, which must be an int8 activation with one scale."""
+        if tensor is None or tensor.is_constant:
             raise self.refuse(operator, "has a constant input")
-        for tensor in (given, operator.outputs[0]):
-            self.check_codes(operator, tensor)
-        return self.tensor(given), self.tensor(operator.outputs[0])
+        self.check_codes(operator, tensor)
+        return self.tensor(tensor)
 
     def check_codes(self, operator: Operator, tensor: StoredTensor) -> None:
         """Refuse a tensor that is not int8 with one scale."""
@@ -94,16 +96,19 @@ class Source:
     def window(self, operator: Operator, kernel: tuple[int, int]) -> Window:
         """The window of a convolution or a pooling, padded as TFLM does (`kernels/padding.h`)."""
         options, (given, output) = self.options(operator, "strideH"), self.ends(operator)
-        if (options.get("dilationHFactor", 1), options.get("dilationWFactor", 1)) != (1, 1):
-            raise self.refuse(operator, "is dilated")
+        dilation = options.get("dilationHFactor", 1), options.get("dilationWFactor", 1)
         strides = options["strideH"], options["strideW"]
+        if min(*dilation, *strides) < 1:
+            raise self.refuse(operator, f"has the strides {strides} and the dilation {dilation}, expected 1 or more")
         is_same = enum_name("Padding", options["padding"]) == "SAME"
         pads = []
+        spans = [(taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True)]
         for size_in, size_out, taps, stride in zip(
-            (given.height, given.width), (output.height, output.width), kernel, strides, strict=True
+            (given.height, given.width), (output.height, output.width), spans, strides, strict=True
         ):
             expected = -(-size_in // stride) if is_same else (size_in + stride - taps) // stride
             if size_out != expected:
                 raise self.refuse(operator, f"has {size_out} output rows or columns, expected {expected}")
             pads.append(max(0, (size_out - 1) * stride + taps - size_in) // 2)
-        return Window(*kernel, *strides, *pads)
+        top, left = pads
+        return Window(*kernel, *strides, top, left, *dilation)

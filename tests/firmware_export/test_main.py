@@ -181,7 +181,7 @@ def _converted(model, **settings):
         (["{bad}/float.tflite"], "is a float model, int8 expected: quantize it to full int8"),
         (["{bad}/dynamic_range.tflite"], "int8 expected: quantize it to full int8"),
         (["{bad}/int16.tflite"], "is int16, int8 expected: quantize activations to int8, not 16x8"),
-        (["{bad}/two_inputs.tflite", "--engine", "rows"], "two_inputs.tflite has 2 inputs and 1 outputs"),
+        (["{bad}/two_inputs.tflite", "--engine", "rows"], "two_inputs.tflite has 2 inputs, the row engine takes one"),
         (["{bad}/top_k.tflite"], "lacks: TOPK_V2: replace those layers"),
         (["{files}/student.tflite", "--images", "{bad}/small.npy"], "uint8 [N, 16, 16, 3] expected"),
         (["{files}/float.keras"], "float.keras is a float model: give --images"),

@@ -67,7 +67,15 @@ int {{ prefix }}_push_row({{ prefix }}_context *context, const uint8_t *row);
 int {{ prefix }}_push_row({{ prefix }}_context *context, const int8_t *row);
 {% endif %}
 
-/* Writes the {{ macros }}_OUTPUTS outputs; real value = {{ output_scale }} * (code - ({{ output_zero_point }})). */
+{% if results | length == 1 %}
+/* Writes the {{ macros }}_OUTPUTS outputs; real value = {{ results[0].scale }} * (code - ({{ results[0].zero_point }})). */
+{% else %}
+/* Writes the {{ macros }}_OUTPUTS outputs, {{ results | length }} tensors one after the other:
+{% for result in results %}
+     from outputs[{{ result.first }}], {{ result.shape }}: real value = {{ result.scale }} * (code - ({{ result.zero_point }}))
+{% endfor %}
+*/
+{% endif %}
 int {{ prefix }}_finish({{ prefix }}_context *context, int8_t *out);
 
 /* All three, for an image of {{ macros }}_ROWS rows in memory.

@@ -10,7 +10,7 @@ from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 
 PLANE = (1, 8, 6, 4)
-COMMON = ("steps", "in", "out", "width_in", "channels_in", "width_out", "channels_out")
+COMMON = ("steps", "result", "in", "out", "width_in", "channels_in", "width_out", "channels_out")
 
 
 def _image(build, shape=PLANE):
@@ -57,6 +57,8 @@ def test_convolution():
         "stride_width": 2,
         "pad_top": 0,
         "pad_left": 0,
+        "dilation_height": 1,
+        "dilation_width": 1,
         "highest": 127,
         "has_fast_sums": 1,
         "has_right_shifts": 1,
@@ -104,6 +106,7 @@ def test_addition_writes_over_what_it_read():
 def test_pooling():
     _, own = _words(lambda b, x: b.pool("MAX_POOL_2D", x, (3, 3), (1, 1), "SAME", "NONE"))
     window = {"kernel_height": 3, "kernel_width": 3, "stride_height": 1, "stride_width": 1, "pad_top": 1, "pad_left": 1}
+    window |= {"dilation_height": 1, "dilation_width": 1}
     assert own == {"kind": "SATKD_ENGINE_MAX_POOL", **window, "lowest": -128, "highest": 127}
     _, own = _words(lambda b, x: b.pool("AVERAGE_POOL_2D", x, (2, 3), (1, 3), "VALID", "NONE"))
     assert own["kind"] == "SATKD_ENGINE_AVERAGE_POOL"

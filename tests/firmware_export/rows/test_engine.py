@@ -36,6 +36,7 @@ def test_numbers_are_those_of_the_headers():
     expected = [
         *enumerate(engine.KINDS, start=1),
         *enumerate(engine.ELEMENTWISE_KINDS, start=engine.FIRST_ELEMENTWISE_KIND),
+        *enumerate(engine.STRUCTURE_KINDS, start=engine.FIRST_STRUCTURE_KIND),
     ]
     assert kinds == [(name, str(number)) for number, name in expected]
     assert f"#define SATKD_ENGINE_KERNEL_ROWS {engine.MOST_KERNEL_ROWS}\n" in private

@@ -44,6 +44,17 @@ def test_how_far_the_last_window_reaches(window, width_in, width_out, overhang):
     assert window.right_overhang(width_in, width_out) == overhang
 
 
+def test_a_dilated_window_spans_its_gaps():
+    def build(builder, given):
+        return builder.dilated(given, 4, (3, 2), (1, 1), (2, 3), "SAME", "NONE", by_channel=True, has_bias=True)
+
+    layer = _last(build, (1, 9, 8, 4))
+    assert (layer.window.rows, layer.window.columns) == (5, 4)
+    assert (layer.window.pad_top, layer.window.pad_left) == (2, 1)
+    assert [layer.reads(step) for step in (0, 4, 8)] == [range(3), range(2, 7), range(6, 9)]
+    assert layer.pads == (1, 2)
+
+
 def test_a_mean_emits_once_at_the_end():
     layer = _last(lambda b, x: b.mean(x))
     assert isinstance(layer, Mean)

@@ -1,10 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import row_models
-from ai_edge_litert import schema_py_generated as schema
+import rows_runner
+import structure_graphs
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.harden import Harden
 from firmware_export.rows.lower import lower
+from firmware_export.tflite import interpreters, reader
 
 PLANE = (1, 6, 6, 4)
 
@@ -35,16 +42,41 @@ def test_refuses_operators_that_it_lacks():
         lower(_model(build))
 
 
-def test_refuses_other_means():
-    def build(builder, given):
-        output = builder.activation((1, 6, 4), given.quantization)
-        inputs = [given.index, builder.constant(np.array([1], np.int32))]
-        return builder.operator("MEAN", inputs, output, schema.ReducerOptionsT(), schema.BuiltinOptions.ReducerOptions)
-
-    with pytest.raises(UserError, match=r"averages the axes \[1\] of 4"):
-        lower(_model(build))
-
-
 def test_refuses_what_no_microcontroller_runs():
     with pytest.raises(UserError, match="batch 1 expected"):
         lower(_model(_convolution, shape=(2, 6, 6, 4)))
+
+
+@pytest.mark.parametrize("examples", [2, pytest.param(22, marks=pytest.mark.slow)])
+def test_several_outputs_are_tflms(tmp_path_factory, examples):
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(structure_graphs.models_with_several_outputs(), min_size=10, max_size=10))
+    def test(drawn):
+        models = [reader.read(content) for content in drawn]
+        codes = [np.full((2, *m.graph.inputs[0].shape[1:]), -100, np.int8) for m in models]
+        for i, images in enumerate(codes):
+            images[1] = np.random.default_rng(i).integers(-128, 128, images[1].shape)
+        inputs = [interpreters.firmware_input(c, m.graph) for c, m in zip(codes, models, strict=True)]
+        levels = (Harden.DETECT, Harden.CONTROL)
+        found = rows_runner.run(tmp_path_factory.mktemp("outputs"), models, inputs, levels=levels)
+        for model, images, outputs in zip(models, codes, found, strict=True):
+            assert np.array_equal(outputs, interpreters.run(model, images).reshape(len(images), -1))
+
+    test()
+
+
+def test_an_output_is_returned_once():
+    def build(builder, given):
+        return builder.relu("RELU", given)
+
+    model = _model(build)
+    graph = dataclasses.replace(model.graph, outputs=model.graph.outputs * 2)
+    with pytest.raises(UserError, match="returns its input or one tensor twice"):
+        lower(dataclasses.replace(model, graph=graph))

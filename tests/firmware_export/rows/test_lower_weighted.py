@@ -6,6 +6,7 @@ import row_models
 from int8_graphs import GraphBuilder
 
 from firmware_export.common.errors import UserError
+from firmware_export.rows.layers_structure import TransposedConvolution
 from firmware_export.rows.lower import lower
 from firmware_export.tflite.reader import read
 
@@ -80,3 +81,35 @@ def test_padding_with_zero_points_becomes_the_windows():
     (layer,) = lower(_model(build)).layers
     assert (layer.window.pad_top, layer.window.pad_left) == (2, 1)
     assert (layer.inputs[0].height, layer.inputs[0].width) == PLANE[1:3]
+
+
+def _transposed(builder, given):
+    return builder.transposed(given, 3, (3, 3), (2, 2), (12, 12), "SAME", by_channel=True, has_bias=True)
+
+
+def test_a_transposed_convolution_keeps_its_bias_and_zero_point_apart():
+    (layer,) = lower(_model(_transposed)).layers
+    assert isinstance(layer, TransposedConvolution)
+    assert (layer.weights.shape, layer.bias.shape, layer.multiplier.shape) == ((3, 3, 3, 4), (3,), (3,))
+    assert (layer.window.stride_height, layer.window.pad_top, layer.step_macs) == (2, 0, 12 * 3 * 36)
+
+
+def test_refuses_transposed_convolutions_with_sums_that_do_not_fit():
+    def build(builder, given):
+        output = _transposed(builder, given)
+        builder.buffers[-1].data = np.frombuffer(np.full(3, (1 << 31) - 1000, np.int32).tobytes(), np.uint8)
+        return output
+
+    with pytest.raises(UserError, match=r"\(TRANSPOSE_CONV, .*sums that overflow 32 bits"):
+        lower(_model(build))
+
+
+def test_refuses_transposed_convolutions_of_other_depths():
+    def build(builder, given):
+        narrow = builder.activation((*PLANE[:3], 2), given.quantization)
+        output = _transposed(builder, narrow)
+        builder.operators[-1].inputs[2] = given.index
+        return output
+
+    with pytest.raises(UserError, match=r"has weights of shape \[3, 3, 3, 2\] for 4 input channels"):
+        lower(_model(build))

@@ -39,7 +39,7 @@ def _edit_options(model, edit_model, **changes):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"dilationHFactor": 2, "padding": schema.Padding.SAME}, "is dilated"),
+        ({"dilationHFactor": 0, "padding": schema.Padding.SAME}, r"has the strides \(1, 1\) and the dilation \(0, 1\)"),
         ({"fusedActivationFunction": schema.ActivationFunctionType.TANH}, "fused activation TANH"),
     ],
 )

@@ -40,7 +40,12 @@ def _shipped(student):
     return reader.read((PRETRAINED / f"{student}_eurosat_int8.tflite").read_bytes())
 
 
-MODELS = {"every layer": row_models.every_layer, "whole rings": _whole_rings, "elementwise": row_models.elementwise}
+MODELS = {
+    "every layer": row_models.every_layer,
+    "whole rings": _whole_rings,
+    "elementwise": row_models.elementwise,
+    "structure": row_models.structure,
+}
 SHIPPED = ("resnet8", "resnet16")
 
 

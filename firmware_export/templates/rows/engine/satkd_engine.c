@@ -248,6 +248,29 @@ static int satkd_engine_check_end(const satkd_engine_call *call, void *context) 
   return status;
 }
 
+/* Copies the rows of the layers that are outputs of the model. */
+static int satkd_engine_give_results(const satkd_engine_call *call, void *context, int8_t *out) {
+  int status = SATKD_OK;
+  for (uint32_t i = 0; (i < call->head.layers) && (status == SATKD_OK); ++i) {
+    satkd_engine_layer layer;
+    if (!satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[i])) {
+      status = SATKD_CORRUPT;
+    } else if (layer.result != 0u) {
+      const uint32_t count = (uint32_t)layer.width_out * (uint32_t)layer.channels_out;
+      int8_t *to = &out[layer.result - 1u];
+      for (uint32_t row = 0; row < layer.out.height; ++row) {
+        const int8_t *codes = satkd_engine_slot(context, &layer.out, row);
+        for (uint32_t j = 0; j < count; ++j) {
+          to[(row * count) + j] = codes[j];
+        }
+      }
+    } else {
+      /* read by other layers alone */
+    }
+  }
+  return status;
+}
+
 int satkd_engine_finish(const satkd_engine_model *model, void *context, int8_t *out) {
   satkd_engine_call call;
   if ((model == NULL) || (context == NULL) || (out == NULL)) {
@@ -261,12 +284,7 @@ int satkd_engine_finish(const satkd_engine_model *model, void *context, int8_t *
     status = satkd_engine_check_end(&call, context);
   }
   if (status == SATKD_OK) {
-    for (uint32_t row = 0; row < call.head.output.height; ++row) {
-      const int8_t *codes = satkd_engine_slot(context, &call.head.output, row);
-      for (uint32_t i = 0; i < call.head.output_codes; ++i) {
-        out[(row * call.head.output_codes) + i] = codes[i];
-      }
-    }
+    status = satkd_engine_give_results(&call, context, out);
   }
   return satkd_engine_stop(context, status);
 }

@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 3
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "f8862d3c63e3eff0018f4891f47dc7c12d8a52f16a82b1c63ba94196283668ff"
+#define SATKD_ENGINE_SHA256 "aa0176278009fc053e3ab0b2a172ddfd006d16aa6a96f55853a037cb19c1ab83"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -71,6 +71,15 @@ typedef struct satkd_engine_scale {
   int32_t shift;
 } satkd_engine_scale;
 
+/* Where a row of outputs finds its codes: at `start` of a row of inputs, and so many bytes further for each step of the layer, each
+   column and each channel of the output. */
+typedef struct satkd_engine_path {
+  int32_t start;
+  int32_t row;
+  int32_t column;
+  int32_t channel;
+} satkd_engine_path;
+
 enum {
   SATKD_ENGINE_CONVOLUTION = 1, /* dense layers, too */
   SATKD_ENGINE_DEPTHWISE_CONVOLUTION = 2,
@@ -94,7 +103,12 @@ enum {
   SATKD_ENGINE_MINIMUM = 37,
   SATKD_ENGINE_PRELU = 38,
   /* Differences to the largest code of `lowest` and less give -128. */
-  SATKD_ENGINE_LOG_SOFTMAX = 39
+  SATKD_ENGINE_LOG_SOFTMAX = 39,
+  SATKD_ENGINE_REDUCTION = 64, /* means over other axes than rows and columns */
+  SATKD_ENGINE_SELECTION = 65, /* some codes of the input, or all of them in another order */
+  SATKD_ENGINE_CONCATENATION = 66,
+  SATKD_ENGINE_RESIZING = 67, /* table: int32_t, the row of inputs of each row of outputs, then the column of each column */
+  SATKD_ENGINE_TRANSPOSED_CONVOLUTION = 68
 };
 
 /* A layer. What its kind does not use is 0. Offsets count bytes, from the start of the model unless stated otherwise. */
@@ -102,7 +116,7 @@ typedef struct satkd_engine_layer {
   uint32_t kind;
   uint32_t steps; /* for one image */
   satkd_engine_rows in;
-  satkd_engine_rows other; /* the second input of an addition */
+  satkd_engine_rows other; /* the second input */
   satkd_engine_rows out;
   int32_t width_in;
   int32_t channels_in;
@@ -112,10 +126,13 @@ typedef struct satkd_engine_layer {
   int32_t kernel_width;
   int32_t stride_height;
   int32_t stride_width;
+  int32_t dilation_height; /* from a tap of a kernel to the next, in rows */
+  int32_t dilation_width;
   int32_t pad_top;
   int32_t pad_left;
   int32_t pad_front; /* channels before the first */
   int32_t pad_code;
+  satkd_engine_path path; /* of a reduction or a selection */
   int32_t zero_point_in;
   int32_t zero_point_other;
   int32_t zero_point_out;
@@ -131,8 +148,9 @@ typedef struct satkd_engine_layer {
   uint32_t multipliers;   /* int32_t [out] */
   uint32_t shifts;        /* int8_t [out] */
   uint32_t outside;       /* int8_t: a row of zero points, read above and below the image */
-  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256] */
+  uint32_t table;         /* lookup: int8_t [256], that of code -128 first; softmax: int32_t [256]; resizing: see there */
   uint32_t scratch;       /* offset in the context, of has_fast_sums */
+  uint32_t result;        /* 1 + where its rows go among the model's outputs, in bytes; 0 if they are none */
   uint32_t sums;          /* int32_t in the context */
   uint32_t sums_words;    /* their number, if they have a check */
   uint32_t sums_check;    /* offset in the context: satkd_engine_check */
@@ -164,8 +182,6 @@ typedef struct satkd_engine_model {
   uint32_t has_pixels;     /* the input is uint8_t pixels; otherwise int8_t codes */
   satkd_engine_rows input;
   uint32_t input_codes; /* of a row */
-  satkd_engine_rows output;
-  uint32_t output_codes;
   satkd_engine_check schedule_check; /* of the schedule's bytes, padded with zeros to words, low byte first */
   satkd_engine_check fills_check;
   satkd_engine_check check; /* of the words above */
@@ -182,7 +198,7 @@ int satkd_engine_begin(const satkd_engine_model *model, void *context, size_t co
 /* row: uint8_t or int8_t [input_codes]. */
 int satkd_engine_push_row(const satkd_engine_model *model, void *context, const void *row);
 
-/* out: int8_t [output.height * output_codes]. Checks the same as satkd_engine_begin again, and that every layer has taken all
+/* out: int8_t, all outputs of the model, one after the other. Checks the same as satkd_engine_begin again, and that every layer has taken all
    its steps. */
 int satkd_engine_finish(const satkd_engine_model *model, void *context, int8_t *out);
 

@@ -6,8 +6,8 @@
 
 #include "satkd_engine.h"
 
-typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (65u * 4u)) ? 1 : -1];
-typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (31u * 4u)) ? 1 : -1];
+typedef char satkd_layers_have_no_gaps[(sizeof(satkd_engine_layer) == (72u * 4u)) ? 1 : -1];
+typedef char satkd_models_have_no_gaps[(sizeof(satkd_engine_model) == (24u * 4u)) ? 1 : -1];
 
 /* Places in a model and in a context. */
 
@@ -42,10 +42,11 @@ typedef struct satkd_window {
   const satkd_engine_rows *in;
   int32_t first;
   int32_t count;
+  int32_t dilation; /* from one of them to the next */
 } satkd_window;
 
 static inline const int8_t *satkd_find_row(const satkd_window *window, int32_t y) {
-  const int32_t row = window->first + y;
+  const int32_t row = window->first + (y * window->dilation);
   const int8_t *found = window->outside;
   if ((row >= 0) && (row < (int32_t)window->in->height)) {
     found = &window->ring[((uint32_t)row % window->in->depth) * window->in->row_bytes];
@@ -53,8 +54,22 @@ static inline const int8_t *satkd_find_row(const satkd_window *window, int32_t y
   return found;
 }
 
+static inline int32_t satkd_engine_first_row(const satkd_engine_layer *layer, uint32_t step) {
+  return ((int32_t)step * layer->stride_height) - layer->pad_top;
+}
+
+static inline void satkd_engine_find_weights(satkd_weights *constants, const satkd_engine_model *model,
+                                             const satkd_engine_layer *layer) {
+  constants->weights = (const int8_t *)satkd_engine_constant(model, layer->weights);
+  constants->bias = (const int32_t *)(const void *)satkd_engine_constant(model, layer->bias);
+  constants->multipliers = (const int32_t *)(const void *)satkd_engine_constant(model, layer->multipliers);
+  constants->shifts = (const int8_t *)satkd_engine_constant(model, layer->shifts);
+}
+
 /* A step of a layer whose words are checked. Returns SATKD_OK, or SATKD_CORRUPT for an unknown kind. */
 int satkd_engine_compute(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step);
+int satkd_engine_compute_structure(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
+                                   uint32_t step);
 
 int satkd_engine_compute_elementwise(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
                                      uint32_t step);
@@ -73,6 +88,11 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
 void satkd_conv_row_with_any_sums(const satkd_engine_layer *layer, const satkd_weights *constants,
                                   const satkd_window *window, int8_t *out);
 void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+/* With columns between the taps of the kernel. */
+void satkd_dilated_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                            int8_t *out);
+void satkd_dilated_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                                 int8_t *out);
 void satkd_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
                          int8_t *out);
 void satkd_lookup_row(const satkd_engine_layer *layer, const int8_t *table, const int8_t *in, int8_t *out);

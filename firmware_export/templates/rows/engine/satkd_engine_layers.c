@@ -10,13 +10,10 @@ static void satkd_engine_open(satkd_window *window, const satkd_engine_model *mo
   window->in = &layer->in;
   window->first = first;
   window->count = count;
+  window->dilation = layer->dilation_height;
   for (int32_t y = 0; (y < count) && (y < SATKD_ENGINE_KERNEL_ROWS); ++y) {
     window->rows[y] = satkd_find_row(window, y);
   }
-}
-
-static int32_t satkd_engine_first_row(const satkd_engine_layer *layer, uint32_t step) {
-  return ((int32_t)step * layer->stride_height) - layer->pad_top;
 }
 
 static void satkd_engine_convolution(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer,
@@ -24,12 +21,16 @@ static void satkd_engine_convolution(const satkd_engine_model *model, void *cont
   int8_t *out = satkd_engine_slot(context, &layer->out, step);
   satkd_weights constants;
   satkd_window window;
-  constants.weights = (const int8_t *)satkd_engine_constant(model, layer->weights);
-  constants.bias = (const int32_t *)(const void *)satkd_engine_constant(model, layer->bias);
-  constants.multipliers = (const int32_t *)(const void *)satkd_engine_constant(model, layer->multipliers);
-  constants.shifts = (const int8_t *)satkd_engine_constant(model, layer->shifts);
+  satkd_engine_find_weights(&constants, model, layer);
   satkd_engine_open(&window, model, context, layer, satkd_engine_first_row(layer, step), layer->kernel_height);
-  if (layer->kind == (uint32_t)SATKD_ENGINE_DEPTHWISE_CONVOLUTION) {
+  const bool is_depthwise = layer->kind == (uint32_t)SATKD_ENGINE_DEPTHWISE_CONVOLUTION;
+  if (layer->dilation_width != 1) {
+    if (is_depthwise) {
+      satkd_dilated_depthwise_row(layer, &constants, &window, out);
+    } else {
+      satkd_dilated_conv_row(layer, &constants, &window, out);
+    }
+  } else if (is_depthwise) {
     satkd_depthwise_row(layer, &constants, &window, out);
   } else if (layer->has_fast_sums != 0u) {
     satkd_conv_row(layer, &constants, &window, out, satkd_engine_words(context, layer->scratch));
@@ -147,7 +148,7 @@ int satkd_engine_compute(const satkd_engine_model *model, void *context, const s
       satkd_reshape_row(layer, in, step, &((int8_t *)context)[layer->out.start]);
       break;
     default:
-      status = SATKD_CORRUPT;
+      status = satkd_engine_compute_structure(model, context, layer, step);
       break;
   }
   return status;
@@ -155,7 +156,8 @@ int satkd_engine_compute(const satkd_engine_model *model, void *context, const s
 
 satkd_engine_written satkd_engine_rows_written(const satkd_engine_layer *layer, uint32_t step) {
   satkd_engine_written written = {step, step + 1u};
-  if (layer->kind == (uint32_t)SATKD_ENGINE_MEAN) {
+  const bool has_one_row = (layer->kind == (uint32_t)SATKD_ENGINE_REDUCTION) && (layer->sums != 0u);
+  if ((layer->kind == (uint32_t)SATKD_ENGINE_MEAN) || has_one_row) {
     written.first = 0;
     written.end = (step + 1u) / layer->in.height; /* 1 after the last step */
   } else if (layer->kind == (uint32_t)SATKD_ENGINE_AVERAGE_POOL_BY_ROW) {
