@@ -117,7 +117,7 @@ static int count_conv_mismatches(int number) {
       .has_right_shifts = has_right_shifts,
   };
   const satkd_weights constants = {weights, bias, multiplier, shift};
-  satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height};
+  satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height, 1};
   for (int ky = 0; ky < kernel_height; ++ky) window.rows[ky] = rows[ky];
   satkd_conv_row(&layer, &constants, &window, out + GUARD, scratch);
 

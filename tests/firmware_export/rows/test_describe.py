@@ -10,7 +10,7 @@ from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 
 PLANE = (1, 8, 6, 4)
-COMMON = ("steps", "result", "in", "out", "width_in", "channels_in", "width_out", "channels_out")
+COMMON = ("steps", "in", "out", "width_in", "channels_in", "width_out", "channels_out", "result")
 
 
 def _image(build, shape=PLANE):
@@ -47,6 +47,7 @@ def test_convolution():
         "channels_in": 4,
         "width_out": 3,
         "channels_out": 3,
+        "result": 1,  # the first byte of the outputs
     }
     assert own.pop("lowest") == own.pop("zero_point_out")
     assert own == {

@@ -10,7 +10,7 @@ from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 
 PLANE = (1, 6, 5, 4)
-ENDS = ("steps", "in", "other", "out", "zero_point_in", "zero_point_out", "scale_out", "sums")
+ENDS = ("steps", "in", "other", "out", "zero_point_in", "zero_point_out", "scale_out", "sums", "result")
 
 
 def _words(build, position=-1):

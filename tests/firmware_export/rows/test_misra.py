@@ -28,7 +28,7 @@ DEVIATIONS = {
     ("10.4", "model"): "offsetof and sizeof with unsigned constants; cppcheck does not know their type",
     ("10.8", "arithmetic"): "sums modulo 2^32 become signed again; a compile-time check that this wraps is beside them",
     ("10.8", "kernels"): "as above: softmax's sum, shifted up to its highest bit",
-    ("10.8", "portable"): "as above: a number of taps, rounded down to a multiple of 4",
+    ("10.8", "sums"): "as above: a number of taps, rounded down to a multiple of 4",
     (
         "11.5",
         "engine",
@@ -38,6 +38,7 @@ DEVIATIONS = {
     ("11.5", "kernels"): "as above",
     ("11.5", "layers"): "as above",
     ("11.5", "repair"): "as above",
+    ("11.5", "structure"): "as above",
     ("15.5", "engine"): "arguments are refused at the start of a function",
     ("15.5", "repair"): "as above",
     ("20.7", "dsp"): "a macro's argument is text of assembly",

@@ -76,10 +76,10 @@ static void satkd_engine_transposed(const satkd_engine_model *model, void *conte
     for (int32_t channel = 0; channel < layer->channels_out; ++channel) {
       int32_t sum = constants.bias[channel];
       for (int32_t y = place % layer->stride_height; (y < layer->kernel_height) && (y <= place); y += layer->stride_height) {
-        const uint32_t row = (uint32_t)(place - y) / (uint32_t)layer->stride_height;
-        if (row < layer->in.height) {
+        const int32_t row = (place - y) / layer->stride_height;
+        if (row < (int32_t)layer->in.height) {
           const int8_t *weights = &constants.weights[((channel * layer->kernel_height) + y) * taps];
-          sum = satkd_sum_transposed_row(layer, satkd_engine_slot(context, &layer->in, row), weights, x, sum);
+          sum = satkd_sum_transposed_row(layer, satkd_engine_slot(context, &layer->in, (uint32_t)row), weights, x, sum);
         }
       }
       out[(x * layer->channels_out) + channel] = satkd_output(layer, &constants, channel, sum);
