@@ -158,7 +158,6 @@ class _Traffic:
             [0, *range(1, height + 1)],
             *([0, *(layer.finished(s) for s in range(layer.steps))] for layer in layers),
         ]
-        # A row that is only padding also waits for the first row: no layer runs before the image begins.
         self.needs = [[], *([_needs(layer, i) for i in range(len(layer.inputs))] for layer in layers)]
         self.inputs = [[], *([writer_of[t] for t in layer.inputs] for layer in layers)]
         self.readers: list[list[int]] = [[] for _ in self.steps]
@@ -228,8 +227,12 @@ class _Traffic:
 
 
 def _needs(layer: Layer, position: int) -> list[int]:
-    """For each step, how many rows of an input it needs."""
-    return [max(1, layer.reads_from(position, step).stop) for step in range(layer.steps)]
+    """For each step, how many rows of an input it needs.
+
+    A row that is only padding also waits for the first row: no layer runs before the image begins.
+    """
+    least = 1 if position == 0 else 0
+    return [max(least, layer.reads_from(position, step).stop) for step in range(layer.steps)]
 
 
 def _oldest(layer: Layer, position: int) -> list[int]:
