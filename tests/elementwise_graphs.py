@@ -65,6 +65,11 @@ def _range(builder, name, first, second):
     return size * builder.random.uniform(0.3, 1.5), int(builder.random.integers(-128, 128))
 
 
+def fractions():
+    """Ratios of scales for which many results lie halfway between two codes."""
+    return st.tuples(st.integers(1, 12), st.integers(1, 12)).map(lambda pair: pair[0] / pair[1])
+
+
 def quantizations():
     """Scales from tiny to large, most of them usual, and zero points."""
     scale = st.one_of(st.floats(0.002, 0.2), st.floats(1e-5, 30), st.sampled_from((1 / 256, 1 / 255, 1 / 128, 0.0625)))
@@ -88,10 +93,16 @@ def pairs(draw, name):
     quantization, of_operand = draw(quantizations()), draw(quantizations())
     activation = draw(st.sampled_from(("NONE", "RELU", "RELU6", "RELU_N1_TO_1")))
     is_swapped = draw(st.booleans()) and name != "PRELU"
+    ratio, output_ratio = draw(fractions()), draw(fractions())
+    has_fractions = draw(st.booleans())
+    if has_fractions:
+        of_operand = quantization[0] * ratio, of_operand[1]
 
     def build(builder, x):
         other = operand(builder, kind, x, of_operand)
-        return pair(builder, name, *((other, x) if is_swapped else (x, other)), activation)
+        scale = x.scale * (other.scale if name == "MUL" else 1) * output_ratio
+        output = (scale, of_operand[1]) if has_fractions else None
+        return pair(builder, name, *((other, x) if is_swapped else (x, other)), activation, output)
 
     return build, shape, quantization, draw(st.integers(0, 2**32 - 1))
 

@@ -3,6 +3,9 @@
 Sources, below `tensorflow/lite/kernels/internal/reference/`: `integer_ops/logistic.h`, `integer_ops/tanh.h`,
 `hard_swish.h`, `leaky_relu.h`, `requantize.h`; the multipliers are from the `Prepare` functions in
 `tensorflow/lite/micro/kernels/`. In all tables, entry 0 is for the code −128.
+
+Multipliers are computed in double precision, as by the `tflite-micro` package. TFLM's source of August 2026 divides the
+scales of RELU, LEAKY_RELU, HARD_SWISH and SUB in float32, which moves results that lie halfway between two codes.
 """
 
 from collections.abc import Callable
@@ -128,7 +131,7 @@ def hard_swish(scale: float, zero_point: int, output_scale: float, output_zero_p
     """x · min(max(x + 3, 0), 6) / 6, in 16 bits.
 
     Args:
-        scale: of the input; a float32 value, as the output's.
+        scale: of the input.
         zero_point: of the input.
         output_scale: at least 1/128 of the input's.
         output_zero_point: of the output.
@@ -136,9 +139,8 @@ def hard_swish(scale: float, zero_point: int, output_scale: float, output_zero_p
     Raises:
         ValueError: the output scale is smaller; TFLM rejects this.
     """
-    fine_scale = np.float32(1 / 128) * np.float32(scale)
-    of_output = arithmetic.quantize_multiplier(float(fine_scale / np.float32(output_scale)))
-    of_relu = arithmetic.quantize_multiplier(float(fine_scale / (np.float32(3) / np.float32(32768))))
+    of_output = arithmetic.quantize_multiplier(scale / 128 / output_scale)
+    of_relu = arithmetic.quantize_multiplier(scale / 128 / (3 / 32768))
     if of_output[1] > 0:
         raise ValueError(f"output scale {output_scale:g}, expected at least 1/128 of the input scale {scale:g}")
 

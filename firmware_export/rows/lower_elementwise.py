@@ -56,9 +56,9 @@ def _hard_swish(source: Source, operator: Operator) -> np.ndarray:
 
 def _leaky_relu(source: Source, operator: Operator) -> np.ndarray:
     given, output = operator.given(0), operator.outputs[0]
-    alpha = np.float32(source.options(operator, "alpha")["alpha"])
-    ratio, below = (np.float32(x) / np.float32(output.scale) for x in (given.scale, np.float32(given.scale) * alpha))
-    return functions.leaky_relu(float(ratio), float(below), given.zero_point, output.zero_point)
+    alpha = float(source.options(operator, "alpha")["alpha"])
+    ratio, below = given.scale / output.scale, given.scale * alpha / output.scale
+    return functions.leaky_relu(ratio, below, given.zero_point, output.zero_point)
 
 
 def _quantize(source: Source, operator: Operator) -> np.ndarray:
@@ -67,10 +67,8 @@ def _quantize(source: Source, operator: Operator) -> np.ndarray:
 
 
 def _relu(source: Source, operator: Operator) -> np.ndarray:
-    given, output = operator.given(0), operator.outputs[0]
-    ratio = float(np.float32(given.scale) / np.float32(output.scale))
-    scaled = functions.rescaled(ratio, given.zero_point, output.zero_point)
-    return scaled.clip(min=np.int8(output.zero_point))
+    table: np.ndarray = np.maximum(_quantize(source, operator), np.int8(operator.outputs[0].zero_point))
+    return table
 
 
 def _relu6(source: Source, operator: Operator) -> np.ndarray:
@@ -172,23 +170,11 @@ def _simplified(layer: Pairwise, *, is_of_equal_tensors: bool) -> Layer:
 def _scale_sum(operator: Operator, given: StoredTensor, other: StoredTensor) -> Scalings:
     twice_largest = 2 * max(given.scale, other.scale)
     of_output = twice_largest / ((1 << 20) * operator.outputs[0].scale)
-    return _scalings_of_sum(operator, given.scale / twice_largest, other.scale / twice_largest, of_output)
-
-
-def _scale_difference(operator: Operator, given: StoredTensor, other: StoredTensor) -> Scalings:
-    """As of a sum, but TFLM computes in float32."""
-    first, second, output = (np.float32(tensor.scale) for tensor in (given, other, operator.outputs[0]))
-    twice_largest = 2 * max(first, second)
-    of_output = twice_largest / (np.float32(1 << 20) * output)
-    return _scalings_of_sum(operator, float(first / twice_largest), float(second / twice_largest), float(of_output))
-
-
-def _scalings_of_sum(operator: Operator, first: float, second: float, of_output: float) -> Scalings:
     if of_output >= 1:
         raise ValueError(f"output scale {operator.outputs[0].scale:g}, too small for its inputs")
     return (
-        arithmetic.quantize_multiplier(first),
-        arithmetic.quantize_multiplier(second),
+        arithmetic.quantize_multiplier(given.scale / twice_largest),
+        arithmetic.quantize_multiplier(other.scale / twice_largest),
         arithmetic.quantize_multiplier(of_output),
     )
 
@@ -224,7 +210,7 @@ OPERATORS: dict[str, Callable[[Source, Operator, Sequence[Layer]], list[Layer]]]
     "QUANTIZE": _function(_quantize),
     "RELU": _function(_relu),
     "RELU6": _function(_relu6),
-    "SUB": _pair("SUBTRACTION", _scale_difference),
+    "SUB": _pair("SUBTRACTION", _scale_sum),
     "TANH": _function(_tanh),
 }
 """The lowering of each elementwise operator."""

@@ -14,7 +14,8 @@ from firmware_export.tflite import interpreters
 CASES = settings(max_examples=250, deadline=None, derandomize=True, database=None)
 ALL = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
 QUANTIZATIONS = graphs.quantizations()
-RATIOS = st.floats(-4, 4).map(lambda exponent: 10**exponent)
+ALPHAS = st.one_of(st.sampled_from((0.1, 0.2, 0.25, 0.3, -0.5)), st.floats(-2, 2)).map(lambda x: float(np.float32(x)))
+RATIOS = st.one_of(graphs.fractions(), st.floats(-4, 4).map(lambda exponent: 10**exponent))
 
 
 def _tflm(name, quantization, output=None, **options):
@@ -54,11 +55,21 @@ def test_hard_swish(quantization, ratio, output_zero_point):
 
 
 @CASES
-@given(QUANTIZATIONS, RATIOS, st.integers(-128, 127), st.floats(-2, 2, width=32))
+@given(QUANTIZATIONS, RATIOS, st.integers(-128, 127))
+def test_rescaled_positive_numbers(quantization, ratio, output_zero_point):
+    scale, zero_point = quantization
+    output_scale = float(np.float32(scale * ratio))
+    table = functions.rescaled(scale / output_scale, zero_point, output_zero_point)
+    expected = _tflm("RELU", quantization, (output_scale, output_zero_point))
+    assert np.array_equal(np.maximum(table, output_zero_point), expected)
+
+
+@CASES
+@given(QUANTIZATIONS, RATIOS, st.integers(-128, 127), ALPHAS)
 def test_leaky_relu(quantization, ratio, output_zero_point, alpha):
-    scale, output_scale = np.float32(quantization[0]), np.float32(quantization[0] * ratio)
-    ratios = (float(scale / output_scale), float(scale * np.float32(alpha) / output_scale))
-    expected = _tflm("LEAKY_RELU", quantization, (float(output_scale), output_zero_point), alpha=alpha)
+    scale, output_scale = quantization[0], float(np.float32(quantization[0] * ratio))
+    ratios = scale / output_scale, scale * alpha / output_scale
+    expected = _tflm("LEAKY_RELU", quantization, (output_scale, output_zero_point), alpha=alpha)
     assert np.array_equal(functions.leaky_relu(*ratios, quantization[1], output_zero_point), expected)
 
 
