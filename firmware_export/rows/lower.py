@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
 from firmware_export.rows import arithmetic, lower_weighted
 from firmware_export.rows.layers import (
@@ -30,11 +31,12 @@ _MOST_SUMMANDS = 4095  # softmax sums with 12 integer bits
 _SOFTMAX_OUTPUT = (1 / 256, -128)
 
 
-def lower(model: Model) -> Network:
+def lower(model: Model, dense_scale: DenseScale = DenseScale.DOUBLE) -> Network:
     """Turn a model into layers.
 
     Args:
         model: int8, with batch 1.
+        dense_scale: how TFLM multiplies the scales of a dense layer.
 
     Raises:
         UserError: the model cannot run on a microcontroller (`reader.check_deployable`), or the row engine lacks an
@@ -47,7 +49,7 @@ def lower(model: Model) -> Network:
             f"{model.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, the row engine takes one "
             "of each: use TFLM (--engine tflm)"
         )
-    source = Source(model)
+    source = Source(model, dense_scale)
     layers: list[Layer] = []
     for operator in graph.operators:
         convert = _OPERATORS.get(operator.name)
@@ -105,8 +107,7 @@ def _add(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[L
 
 def _relu(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[Layer]:
     given, output = source.ends(operator)
-    ratio = np.float32(operator.given(0).scale) / np.float32(operator.outputs[0].scale)
-    multiplier, shift = arithmetic.quantize_multiplier(float(ratio))
+    multiplier, shift = arithmetic.quantize_multiplier(operator.given(0).scale / operator.outputs[0].scale)
     scaled = [arithmetic.requantize(int(code) - given.zero_point, multiplier, shift) for code in _CODES]
     table = np.clip(np.array(scaled) + output.zero_point, output.zero_point, 127)
     return [Lookup(operator.name, (given,), output, table.astype(np.int8))]

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import row_models
 from ai_edge_litert import schema_py_generated as schema
+from dense_models import telling_ratios
 
 from firmware_export.common.errors import UserError
 from firmware_export.rows.lower import lower
+from firmware_export.tflite import interpreters
 
 PLANE = (1, 6, 6, 4)
 
@@ -23,6 +25,16 @@ def test_what_does_not_lead_to_the_output_is_left_out():
         return builder.mean(given)
 
     assert [layer.operator for layer in lower(_model(build)).layers] == ["MEAN"]
+
+
+@pytest.mark.parametrize(("given_scale", "output_scale", "code"), telling_ratios(seed=1, count=5))
+def test_relu_divides_scales_in_double_as_the_installed_tflm(given_scale, output_scale, code):
+    def build(builder, given):
+        return builder.operator("RELU", [given.index], builder.activation(given.shape, (output_scale, 0)))
+
+    model = row_models.model(build, (1, 1), quantization=(given_scale, 0))
+    (layer,) = lower(model).layers
+    assert layer.table[code + 128] == interpreters.run(model, np.array([[code]], np.int8))[0, 0]
 
 
 def test_refuses_operators_that_it_lacks():
