@@ -19,7 +19,7 @@ class DenseLayer:
 
     operator: Operator
     weights: np.ndarray
-    """int64 [units, depth]."""
+    """int64 [units, depth], without their zero point."""
     bias: np.ndarray
     """int64 [units], with the input's zero point folded in."""
     lowest: int
@@ -92,14 +92,17 @@ def find(model: Model) -> list[DenseLayer]:
 
 
 def depends(operator: Operator) -> bool:
-    """Whether an operator is a FULLY_CONNECTED with one weight scale whose two multipliers differ."""
-    if operator.name != NAME or len(operator.given(1).scales) != 1:
+    """Whether an operator is a FULLY_CONNECTED with constant int8 weights of one scale whose two multipliers differ."""
+    if operator.name != NAME:
+        return False
+    weights = operator.given(1)
+    if not weights.is_constant or weights.dtype != "int8" or len(weights.scales) != 1:
         return False
     return multiplier_of(operator, DenseScale.FLOAT) != multiplier_of(operator, DenseScale.DOUBLE)
 
 
 def _layer(model: Model, operator: Operator) -> DenseLayer:
-    weights = model.constant(operator.given(1)).astype(np.int64)
+    weights = model.constant(operator.given(1)).astype(np.int64) - operator.given(1).zero_point
     has_bias = len(operator.inputs) > 2 and operator.inputs[2] is not None
     bias = model.constant(operator.given(2)).reshape(-1) if has_bias else np.zeros(len(weights), np.int64)
     output = operator.outputs[0]

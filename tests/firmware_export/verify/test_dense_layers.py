@@ -49,6 +49,11 @@ def test_what_no_input_reaches_cannot_differ():
     assert beside.distances(beside.bias).tolist() == [1]
 
 
+def _shift_weights(unpacked):
+    main = unpacked.subgraphs[0]
+    main.tensors[main.operators[0].inputs[1]].quantization.zeroPoint = np.array([5], np.int64)
+
+
 @pytest.mark.parametrize("by_channel", [False, True])
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_sums_and_codes_are_those_of_tflm(by_channel, has_bias):
@@ -57,6 +62,7 @@ def test_sums_and_codes_are_those_of_tflm(by_channel, has_bias):
     model = reader.read(
         builder.model(source, builder.dense(source, 9, "RELU", by_channel=by_channel, has_bias=has_bias))
     )
+    model = model if by_channel else model.edited(_shift_weights)
     layers = dense_layers.find(model)
     if by_channel:
         assert not layers
