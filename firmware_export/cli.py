@@ -95,6 +95,10 @@ class Arguments:
     weights and rows (detect); and it repairs constants and runs again (correct). none is the same as control, whose
     checks take less than 1 % of the instructions."""
 
+    dense_scale: Literal["double", "float"] = "double"
+    """How your TensorFlow Lite Micro multiplies the scales of a dense layer with one weight scale: in double, as the
+    package on this host, or in float32, as its source did up to August 2026. The report says whether it matters."""
+
     trust_model: bool = False
     """Also load a Keras model that can run code on this machine: only if you trust the author of the file."""
 
@@ -125,6 +129,7 @@ def work() -> None:
     show_log(arguments.verbosity.level)
     from firmware_export import export, inputs
     from firmware_export.board import targets
+    from firmware_export.common.dense_scale import DenseScale
     from firmware_export.common.engine import Engine
     from firmware_export.common.harden import Harden
     from firmware_export.output import build_systems, folder, summary
@@ -152,6 +157,7 @@ def work() -> None:
                 false_alarm_rate=arguments.false_alarm_rate,
                 drift_window=arguments.drift_window,
                 keras_model=given.keras_model,
+                dense_scale=DenseScale(arguments.dense_scale),
                 refuses_chance=True,
             ),
             Settings(

@@ -170,6 +170,8 @@ def _parity(sources: Sources) -> Topic:
     )
     facts.add("values compared", "kernel_parity", "*", "elements", reduction="sum")
     facts.add("values that differ, by one allowed step", "kernel_parity", "*", "differing", reduction="sum")
+    if report["dense_scale"]:
+        facts.add("version of TensorFlow Lite Micro whose outputs these are", "dense_scale", "statement")
     if not report["images_are_real"]:
         missing.append(Missing("comparison on real images", "give --images"))
     if report["keras_parity"] is None:

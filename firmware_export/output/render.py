@@ -12,6 +12,7 @@ from firmware_export.bounds import header as bounds_header
 from firmware_export.bounds.measure import Bounds, measure, not_measured
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol, namespace
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.common.harden import Harden
@@ -25,6 +26,7 @@ from firmware_export.rows.compile import RowsModel, compile_rows
 from firmware_export.rows.lower import lower
 from firmware_export.tflite.model import Model
 from firmware_export.tflm import classifier, integrity, model_data, read_back
+from firmware_export.verify.dense_parity import DenseParity
 from firmware_export.verify.keras_parity import KerasParity
 from firmware_export.verify.kernel_parity import KernelParity
 from firmware_export.verify.verify import Progress, Stage, Verified
@@ -92,7 +94,8 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
         UserError: the text does not compile, or the model does not fit the part.
         RuntimeError: the row engine's outputs differ from TensorFlow Lite Micro's, a defect of this program.
     """
-    facts, rows = _facts(verified, settings), _compile_rows(verified.model, settings)
+    facts = _facts(verified, settings)
+    rows = _compile_rows(verified.model, settings, verified.dense.dense_scale)
     progress(Stage.COMPILE, 0, 1)
     texts: dict[str, str] = {}
     compiled_with, rows_report, bounds = None, None, None
@@ -149,19 +152,19 @@ def _facts(verified: Verified, settings: Settings) -> ModelFacts:
         class_names=settings.class_names,
         verified_images=verified.kernel_parity.images,
         images_are_real=verified.images_are_real,
-        parity=_sentence(verified.kernel_parity, verified.keras_parity),
+        parity=_sentence(verified.kernel_parity, verified.keras_parity, verified.dense),
         changes=verified.changes,
     )
 
 
-def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
+def _compile_rows(model: Model, settings: Settings, dense_scale: DenseScale) -> RowsModel | None:
     """The model compiled for the row engine, even if only its size is needed; None if the engine does not support it.
 
     Raises:
         UserError: the row engine's files are to be written, but it does not support the model.
     """
     try:
-        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden)
+        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden, dense_scale)
     except UserError:
         if settings.engine.has_rows:
             raise
@@ -186,7 +189,7 @@ def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None)
     return fitting.table(**needs, rows=rows_report)
 
 
-def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:
+def _sentence(parity: KernelParity, keras: KerasParity | None, dense: DenseParity) -> str:
     differing = sum(tensor.differing for tensor in parity.tensors)
     elements = sum(tensor.elements for tensor in parity.tensors)
     text = (
@@ -194,6 +197,8 @@ def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:
         f"({elements} values)"
     )
     text += f", except {differing} FULLY_CONNECTED outputs that differ by one step" if differing else ""
+    if dense.can_differ:
+        text += f"; {dense.statement}"
     if keras is not None:
         text += (
             f"; the quantization-aware Keras model agrees within {max(1, keras.largest_difference)} output steps "

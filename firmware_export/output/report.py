@@ -12,6 +12,7 @@ from firmware_export.facts import ModelFacts, package_version
 from firmware_export.rows.compile import CheckedRowsReport
 from firmware_export.tflite.graph import Operator, Tensor
 from firmware_export.verify.abstention import CONFIDENCE, Abstention
+from firmware_export.verify.dense_parity import DenseSummary
 from firmware_export.verify.golden_vectors import GoldenSummary
 from firmware_export.verify.keras_parity import KerasParity
 from firmware_export.verify.kernel_parity import TensorParity
@@ -136,6 +137,8 @@ class ExportReport:
     """For each operator's output: how many elements were compared, and how many differ between TFLM and TFLite's
     reference kernels."""
     keras_parity: KerasParity | None
+    dense_scale: DenseSummary | None
+    """None if no multiplier depends on the version of TensorFlow Lite Micro."""
     golden_vectors: GoldenSummary
     unsure: AbstentionReport
     drift: DriftReport
@@ -204,6 +207,7 @@ def make(
         images_are_real=facts.images_are_real,
         kernel_parity=tuple(verified.kernel_parity.tensors),
         keras_parity=verified.keras_parity,
+        dense_scale=verified.dense.summary,
         golden_vectors=verified.golden.summary,
         unsure=_abstention(verified.abstention),
         drift=_drift(verified.drift, files),

@@ -51,6 +51,8 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         ("verified on", f"{report.verified_images} images, {kind}"),
         ("kernels", f"{len(report.kernel_parity)} tensors agree with TFLM; {differing} values one step off (allowed)"),
     ]
+    if report.dense_scale is not None:
+        rows.append(("TFLM's versions", report.dense_scale.statement))
     if report.keras_parity is not None:
         parity = report.keras_parity
         count = f"{parity.differing} of {parity.elements} outputs differ"

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from firmware_export.common.dense_scale import DenseScale
+
 INT8 = (-128, 127)
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 EXPONENT_BITS = 5
@@ -46,6 +48,20 @@ def requantize(x: int, multiplier: int, shift: int) -> int:
         shift: from `quantize_multiplier`.
     """
     return divide_by_power_of_two(high_product(x << max(shift, 0), multiplier), max(-shift, 0))
+
+
+def requantize_all(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """`requantize` of int64 arrays that hold int32 values."""
+    scaled = ((x << max(shift, 0)) * multiplier + (1 << 30)) >> 31
+    places = max(-shift, 0)
+    mask = (1 << places) - 1
+    rounded: np.ndarray = (scaled >> places) + ((scaled & mask) > (mask >> 1) + (scaled < 0))
+    return rounded
+
+
+def scale_product(given: float, weights: float, dense_scale: DenseScale) -> float:
+    """The product of the scales of a dense layer's input and weights, both float32 values, as TFLM computes it."""
+    return float(np.float32(given) * np.float32(weights)) if dense_scale is DenseScale.FLOAT else given * weights
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:

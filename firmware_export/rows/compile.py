@@ -6,6 +6,7 @@ from typing import Any
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.harden import Harden
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
@@ -84,7 +85,11 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
 
 
 def compile_rows(
-    model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX, harden: Harden = Harden.CONTROL
+    model: Model,
+    command: str,
+    prefix: str = defaults.ENGINE_PREFIX,
+    harden: Harden = Harden.CONTROL,
+    dense_scale: DenseScale = DenseScale.DOUBLE,
 ) -> RowsModel:
     """Turn a model into C99 that runs it row by row.
 
@@ -93,13 +98,14 @@ def compile_rows(
         command: the command that regenerates the files, quoted in them.
         prefix: of every name and file of the C.
         harden: the checks that the engine makes while it runs the model.
+        dense_scale: how TFLM multiplies the scales of a dense layer.
 
     Raises:
         UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
             identifier.
     """
     check_prefix(prefix)
-    planned = plan(lower(model))
+    planned = plan(lower(model, dense_scale))
     check(planned)
     compiled = image(planned, prefix, harden)
     values = {

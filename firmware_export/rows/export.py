@@ -25,7 +25,7 @@ def files(rows: RowsModel, facts: ModelFacts, verified: Verified) -> tuple[dict[
     """
     inputs = interpreters.firmware_input(verified.codes, facts.graph)
     try:
-        compiled_with = verify.check_answers(rows, inputs, verified.kernel_parity.outputs)
+        compiled_with = verify.check_answers(rows, inputs, verified.outputs)
     except verify.DifferenceError as error:
         layer = difference.first_differing_layer(facts.model, verified.codes[error.images])
         raise UserError(

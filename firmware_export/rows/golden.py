@@ -27,6 +27,7 @@ def render(
     has_pixels = golden.inputs.dtype == np.uint8
     form = "pixels as the camera gives them" if has_pixels else "the model's input codes"
     text = f"{len(golden.inputs)} {kind}, {form}, and the outputs of TensorFlow Lite Micro's reference kernels."
+    text += f" Note: {golden.note}." if golden.note else ""
     prefix = rows.report.prefix
     context = {
         **provenance(model, command),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
 from firmware_export.rows import lower_elementwise, lower_softmax, lower_structure, lower_weighted
 from firmware_export.rows.layers import (
@@ -20,11 +21,12 @@ from firmware_export.tflite.graph import Operator
 from firmware_export.tflite.model import Model
 
 
-def lower(model: Model) -> Network:
+def lower(model: Model, dense_scale: DenseScale = DenseScale.DOUBLE) -> Network:
     """Turn a model into layers.
 
     Args:
         model: int8, with batch 1.
+        dense_scale: how TFLM multiplies the scales of a dense layer.
 
     Raises:
         UserError: the model cannot run on a microcontroller (`reader.check_deployable`), or the row engine lacks an
@@ -36,7 +38,7 @@ def lower(model: Model) -> Network:
         raise UserError(
             f"{model.name} has {len(graph.inputs)} inputs, the row engine takes one: use TFLM (--engine tflm)"
         )
-    source = Source(model)
+    source = Source(model, dense_scale)
     layers: list[Layer] = []
     for operator in graph.operators:
         convert = _OPERATORS.get(operator.name)

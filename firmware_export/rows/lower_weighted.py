@@ -56,9 +56,9 @@ def dense(source: Source, operator: Operator, earlier: Sequence[Layer]) -> list[
         layers.append(Reshape("RESHAPE", (given,), flat))
         given = flat
     scales = _scales(source, operator, 0)
-    if len(operator.given(1).scales) == 1:  # TFLM then multiplies the two scales in float32
-        product = np.float32(operator.given(0).scale) * np.float32(operator.given(1).scale)
-        scales = np.full(units, float(product) / operator.outputs[0].scale)
+    if len(operator.given(1).scales) == 1:
+        product = arithmetic.scale_product(operator.given(0).scale, operator.given(1).scale, source.dense_scale)
+        scales = np.full(units, product / operator.outputs[0].scale)
     weights = weights.reshape(units, 1, 1, depth)
     return [*layers, _layer(source, operator, given, Window(1, 1), output, weights, scales)]
 

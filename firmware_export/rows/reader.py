@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
 from firmware_export.rows import arithmetic
 from firmware_export.rows.layers import Tensor, Window
@@ -20,6 +21,7 @@ class Source:
     """A model to lower; its methods reject what the row engine does not support."""
 
     model: Model
+    dense_scale: DenseScale = DenseScale.DOUBLE
 
     def refuse(self, operator: Operator, what: str) -> UserError:
         """The error for an operator that the row engine does not support in this form; `what` is the verb phrase."""

@@ -70,7 +70,7 @@ class TflmInterpreter:
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise UserError(f"TensorFlow Lite Micro cannot run the model: {_reason(written(), error)}") from error
-        return _joined([self._interpreter.get_output(position) for position in range(len(self._graph.outputs))])
+        return joined([self._interpreter.get_output(position) for position in range(len(self._graph.outputs))])
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `keeps_tensors`."""
@@ -167,7 +167,7 @@ class TfliteInterpreter:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise UserError(f"TFLite cannot run the model ({_one_line(error)}): convert it again") from error
-        return _joined([self._interpreter.get_tensor(index) for index in self._outputs])
+        return joined([self._interpreter.get_tensor(index) for index in self._outputs])
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `is_reference`."""
@@ -189,7 +189,8 @@ def inputs_of(codes: np.ndarray, graph: Graph) -> list[np.ndarray]:
     return [part.reshape(tensor.shape) for part, tensor in zip(parts, graph.inputs, strict=True)]
 
 
-def _joined(outputs: list[np.ndarray]) -> np.ndarray:
+def joined(outputs: list[np.ndarray]) -> np.ndarray:
+    """Several ends as one array, [1, all codes]; a single one in its own shape."""
     return outputs[0] if len(outputs) == 1 else np.concatenate([output.reshape(1, -1) for output in outputs], axis=1)
 
 

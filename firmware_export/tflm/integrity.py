@@ -60,6 +60,7 @@ def _paragraphs(facts: ModelFacts, golden: GoldenVectors) -> list[str]:
         "If firmware computes other bytes, the model is damaged, other code writes to the arena, or the kernels "
         f"compute differently. The vectors take {len(golden.content)} bytes of flash, or none if nothing refers to "
         "them (link with -Wl,--gc-sections).",
+        *([f"Note: {golden.note}."] if golden.note else []),
         *([] if facts.graph.has_one_end_each else [many]),
     ]
 

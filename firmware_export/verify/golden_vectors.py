@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model
+from firmware_export.verify.dense_parity import DenseParity
 
 GOLDEN_VECTORS = 4
 """Default number of vectors; each costs the flash for one input and one output."""
@@ -23,6 +25,8 @@ class GoldenVectors:
     int8, the model's input codes, so that the rounding of firmware's own quantization has no effect."""
     outputs: np.ndarray
     """int8 [N, …output shape without the batch]."""
+    note: str = ""
+    """What the files add about them, without a full stop."""
 
     @property
     def content(self) -> bytes:
@@ -68,6 +72,8 @@ def golden_vectors(
     *,
     count: int = GOLDEN_VECTORS,
     outputs: np.ndarray | None = None,
+    dense: DenseParity | None = None,
+    compute: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> GoldenVectors:
     """Choose images of as many predicted classes as possible, and compute TFLM's outputs for them.
 
@@ -76,7 +82,9 @@ def golden_vectors(
         images: uint8 [N, …input shape without the batch], pixels 0…255; or int8, the model's codes.
         count: number of vectors, from 1 to N.
         outputs: int8 [N, …output shape without the batch], the model's outputs for `images`, used to choose. By default
-            they are computed with TFLM (`interpreters.run`). The outputs in the result always come from TFLM.
+            they are computed with TFLM (`interpreters.run`). The outputs in the result are always computed.
+        dense: its input that tells TFLM's versions apart, if there is one, takes the place of the last vector.
+        compute: from codes to outputs; by default with TFLM.
 
     Returns:
         `count` vectors: the first image of each predicted class in the order of `images`, then the second of each, …
@@ -89,8 +97,12 @@ def golden_vectors(
     codes = interpreters.quantize_input(images, model.graph)
     chosen = _choose(_classes(interpreters.run(model, codes) if outputs is None else outputs), count)
     codes = codes[chosen]
+    if dense is not None and dense.telling is not None:
+        codes[-1:] = dense.telling
     inputs = interpreters.firmware_input(codes, model.graph)
-    return GoldenVectors(inputs=inputs, outputs=interpreters.run(model, codes))
+    outputs = compute(codes) if compute else interpreters.run(model, codes)
+    note = dense.statement if dense is not None and dense.can_differ else ""
+    return GoldenVectors(inputs=inputs, outputs=outputs, note=note)
 
 
 def _classes(outputs: np.ndarray) -> np.ndarray:

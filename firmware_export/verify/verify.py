@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.common import defaults
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
 from firmware_export.drift import monitor as drift
 from firmware_export.drift.monitor import Drift
@@ -19,8 +20,9 @@ from firmware_export.tflite import convert, interpreters, offline_metadata, read
 from firmware_export.tflite import input_range as ranges
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
-from firmware_export.verify import abstention, kernel_parity, origin_parity, plausibility, sandbox
+from firmware_export.verify import abstention, dense_parity, kernel_parity, origin_parity, plausibility, sandbox
 from firmware_export.verify.abstention import Abstention
+from firmware_export.verify.dense_parity import DenseParity
 from firmware_export.verify.golden_vectors import GoldenVectors, golden_vectors
 from firmware_export.verify.keras_parity import KerasParity, check_keras
 from firmware_export.verify.kernel_parity import KernelParity
@@ -69,6 +71,8 @@ class Evidence:
     """The quantization-aware Keras model that the model was converted from, to compare the two."""
     labels: np.ndarray | None = None
     """int [N], the class of each of `images`, from 0; None if not known."""
+    dense_scale: DenseScale = DenseScale.DOUBLE
+    """How TFLM multiplies the scales of a dense layer, which depends on its version."""
     refuses_chance: bool = False
     """Whether to refuse a model whose accuracy on labelled images is that of chance."""
 
@@ -84,8 +88,11 @@ class Verified:
     codes: np.ndarray
     """int8 [N, …input shape without the batch]: the input codes it was verified on."""
     images_are_real: bool
+    outputs: np.ndarray
+    """int8 [N, …]: TensorFlow Lite Micro's outputs for `codes`, in the version that `dense` states."""
     kernel_parity: KernelParity
-    """With TensorFlow Lite Micro's outputs for `codes`."""
+    dense: DenseParity
+    """What depends on TFLM's version."""
     keras_parity: KerasParity | None
     abstention: Abstention
     drift: Drift
@@ -160,6 +167,11 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     if evidence.refuses_chance and evidence.labels is not None:
         plausibility.check_accuracy(outputs, evidence.labels, model.graph)
     kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])
+    dense = dense_parity.check(unplanned, codes, evidence.dense_scale)
+    compute = None
+    if dense.differs_from_package:
+        compute = dense_parity.runner(unplanned, evidence.dense_scale)
+        outputs = compute(codes)
     predictions = None if evidence.validation is None else interpreters.predict_int8(model, evidence.validation[0])
     if evidence.refuses_chance and evidence.validation is not None and predictions is not None:
         plausibility.check_accuracy(predictions, evidence.validation[1], model.graph)
@@ -169,11 +181,13 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         arena=found,
         codes=codes,
         images_are_real=evidence.images is not None,
+        outputs=outputs,
         kernel_parity=parity,
+        dense=dense,
         keras_parity=_keras_parity(evidence.keras_model, unplanned, codes, outputs),
         abstention=_abstention(model, evidence, predictions, codes, outputs),
         drift=_drift(model, evidence, predictions),
-        golden=golden_vectors(found.model, codes, outputs=outputs),
+        golden=golden_vectors(found.model, codes, outputs=outputs, dense=dense, compute=compute),
     )
 
 

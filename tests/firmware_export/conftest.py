@@ -9,12 +9,14 @@ import pytest
 import tiny_models
 
 from firmware_export.common import defaults
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.drift import monitor
 from firmware_export.facts import ModelFacts
 from firmware_export.images.generated import generated_images
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, reader
 from firmware_export.verify import abstention, golden_vectors
+from firmware_export.verify.dense_parity import DenseParity
 from firmware_export.verify.kernel_parity import KernelParity, TensorParity
 from firmware_export.verify.verify import Verified
 
@@ -147,7 +149,9 @@ def verified(facts, codes):
         arena=facts.arena,
         codes=few,
         images_are_real=True,
+        outputs=outputs,
         kernel_parity=KernelParity(len(few), tensors, outputs),
+        dense=DenseParity(DenseScale.DOUBLE),
         keras_parity=None,
         abstention=abstention.NO_ABSTENTION,
         drift=monitor.NO_MONITOR,

@@ -2,9 +2,11 @@
 
 import exporting
 import numpy as np
+import public_models
 import pytest
 
 from firmware_export.board import targets
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
 from firmware_export.rows.engine import files as engine_files
 
@@ -77,3 +79,18 @@ def test_both_engines_share_checksum_repair_and_golden_vectors(one_convolution, 
         "(&kGoldenOutputs)[kGoldenVectorCount][kGoldenOutputBytes] = satkd_golden_outputs;" in texts["golden_vectors.h"]
     )
     assert "kGoldenInputs" not in texts["golden_vectors.cc"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dense_scale", DenseScale)
+def test_dense_layers_of_either_version(tmp_path, dense_scale):
+    """A public model whose outputs depend on TFLM's version, in both engines, with a golden vector that tells."""
+    path = public_models.FOLDER / "mlperf_ad01_int8.tflite"
+    if not path.exists():
+        pytest.skip("the public models are not at ../shared/models")
+    report = exporting.export(path.read_bytes(), tmp_path, engine="both", dense_scale=dense_scale)
+    dense = report.dense_scale
+    assert (dense.dense_scale, dense.can_differ, dense.has_golden_vector) == (dense_scale, True, True)
+    assert len(dense.layers) == 9
+    for name in ("fitting_report.md", "model_data.h"):
+        assert dense_scale.versions in " ".join((tmp_path / name).read_text().replace("//", "").split()), name

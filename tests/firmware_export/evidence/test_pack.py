@@ -164,6 +164,18 @@ def test_a_campaign_of_another_model_is_not_used(folder):
     assert missing["remedy"].startswith("upsets.json is of another model")
 
 
+def test_the_version_of_tflm_is_stated_where_outputs_depend_on_it(folder):
+    """Its text may contain what has a meaning in Markdown."""
+    path = folder / "export.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dense_scale": {"statement": "a|b [c](d)\n<e>"}}))
+    pack.write(folder)
+    content, text = _pack(folder)
+    label = "version of TensorFlow Lite Micro whose outputs these are"
+    (fact,) = [fact for fact in _topic(content, "parity")["facts"] if fact["label"] == label]
+    assert fact["value"] == "a|b [c](d)\n<e>"
+    assert f"| {label} | a\\|b \\[c\\](d) &lt;e> |" in text
+
+
 def test_writing_again_changes_nothing(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert pack.write(folder) == tuple(folder / name for name in pack.FILES)

@@ -5,6 +5,7 @@ import pytest
 import row_models
 import rows_runner
 import structure_graphs
+from dense_models import telling_ratios
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,16 @@ def test_what_does_not_lead_to_the_output_is_left_out():
         return builder.mean(given)
 
     assert [layer.operator for layer in lower(_model(build)).layers] == ["MEAN"]
+
+
+@pytest.mark.parametrize(("given_scale", "output_scale", "code"), telling_ratios(seed=1, count=5))
+def test_relu_divides_scales_in_double_as_the_installed_tflm(given_scale, output_scale, code):
+    def build(builder, given):
+        return builder.operator("RELU", [given.index], builder.activation(given.shape, (output_scale, 0)))
+
+    model = row_models.model(build, (1, 1), quantization=(given_scale, 0))
+    (layer,) = lower(model).layers
+    assert layer.table[code + 128] == interpreters.run(model, np.array([[code]], np.int8))[0, 0]
 
 
 def test_refuses_operators_that_it_lacks():

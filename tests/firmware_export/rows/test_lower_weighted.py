@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 import row_models
+from dense_models import dense_model, telling_scales
 from int8_graphs import GraphBuilder
 
+from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.errors import UserError
+from firmware_export.rows import verify
+from firmware_export.rows.compile import compile_rows
 from firmware_export.rows.layers_structure import TransposedConvolution
 from firmware_export.rows.lower import lower
+from firmware_export.tflite import interpreters
 from firmware_export.tflite.reader import read
+from firmware_export.verify import dense_parity
 
 PLANE = (1, 6, 6, 4)
 
@@ -36,6 +42,19 @@ def test_dense_layers_flatten_for_themselves():
     assert [layer.operator for layer in layers] == ["RESHAPE", "FULLY_CONNECTED"]
     layers = lower(_model(lambda b, x: b.dense(x, 3, "NONE", depth=4))).layers
     assert layers[-1].weights.shape == (3, 1, 1, 4)
+
+
+def test_dense_layers_have_the_multiplier_of_the_chosen_version():
+    """The compiled C gives the outputs of the version, for sums at which the two differ."""
+    model = dense_model(*telling_scales(seed=4, count=1)[0])
+    codes = np.zeros((1, 4), np.int8)
+    expected = {scale: dense_parity.runner(model, scale)(codes) for scale in DenseScale}
+    assert (expected[DenseScale.FLOAT] != expected[DenseScale.DOUBLE]).all()
+    np.testing.assert_array_equal(expected[DenseScale.DOUBLE], interpreters.run(model, codes))
+    for scale, outputs in expected.items():
+        verify.check_answers(compile_rows(model, "make test", dense_scale=scale), codes, outputs)
+    with pytest.raises(verify.DifferenceError):
+        verify.check_answers(compile_rows(model, "make test"), codes, expected[DenseScale.FLOAT])
 
 
 def test_refuses_grouped_convolutions():
