@@ -13,7 +13,7 @@ import tyro
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol
-from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log, words
+from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log, words
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 
@@ -68,8 +68,13 @@ class Arguments:
     symbol: str = defaults.SYMBOL
     """C identifier of the model array; its length is SYMBOL_size."""
 
-    target: str | None = None
-    """The target part, such as samv71, or generic: a model that does not fit is refused, with a list of what fits."""
+    target: Annotated[str | None, MayBePath] = None
+    """The part: samv71, samrh71, va416xx, va10820, gr712rc, same70, stm32f411, stm32f746, stm32h743, stm32l4r5,
+    stm32n657, rp2040, rp2350, nrf52840, esp32s3, esp32p4; a .toml file that describes your own; or generic. A model
+    that does not fit is refused, with a list of what fits."""
+
+    must_fit: bool = True
+    """Refuse a model that does not fit the part; otherwise only the reports say so."""
 
     flash_bytes: int | None = None
     """Generic target only: bytes of memory for code and constants."""
@@ -159,6 +164,7 @@ def work() -> None:
                 class_names=class_names,
                 symbol=arguments.symbol,
                 target=target,
+                must_fit=arguments.must_fit,
                 formats=arguments.format,
                 engine=Engine(arguments.engine),
                 engine_prefix=arguments.engine_prefix,

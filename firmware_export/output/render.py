@@ -39,7 +39,9 @@ class Settings:
     symbol: str = defaults.SYMBOL
     """The array's C identifier."""
     target: Target | None = None
-    """Refuse a model that does not fit this part."""
+    """The part that the model is made for; the reports mark it."""
+    must_fit: bool = True
+    """Refuse a model that does not fit `target`; otherwise the reports say so."""
     formats: tuple[str, ...] = ()
     """Build systems (`build_systems.FORMATS`) to write metadata for."""
     engine: Engine = Engine.TFLM
@@ -166,20 +168,19 @@ def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
 
 def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None) -> list[PartNeeds]:
     """What the model needs on each known part; refuses a target that is too small."""
-    target = settings.target
-    needs = {
-        "model_bytes": verified.model.size,
-        "code_bytes": fitting.code_bytes(verified.model.graph.operator_names) + len(verified.golden.content),
-        "arena_bytes": verified.arena.bytes_with_margin,
-    }
-    rows_report = None if rows is None else rows.report
-    if target is not None:
-        rows_fit = None if rows_report is None else fitting.fit_rows(target, rows=rows_report)
+    golden_bytes = len(verified.golden.content)
+    tflm = fitting.TflmNeeds(
+        constants_bytes=verified.model.size + golden_bytes,
+        code_bytes=fitting.code_bytes(verified.model.graph.operator_names),
+        arena_bytes=verified.arena.bytes_with_margin,
+    )
+    in_rows = None if rows is None else fitting.RowsNeeds(rows.report, golden_bytes)
+    if settings.target is not None and settings.must_fit:
         if settings.engine.has_tflm:
-            fitting.check_fits(fitting.fit(target, **needs), rows_fit)
-        if settings.engine.has_rows and rows_fit is not None:
-            fitting.check_fits(rows_fit)
-    return fitting.table(**needs, rows=rows_report)
+            fitting.check_fits(settings.target, tflm, in_rows)
+        if settings.engine.has_rows and in_rows is not None:
+            fitting.check_fits(settings.target, in_rows)
+    return fitting.table(tflm, in_rows, settings.target)
 
 
 def _sentence(parity: KernelParity, keras: KerasParity | None) -> str:

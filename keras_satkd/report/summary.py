@@ -175,21 +175,37 @@ def drift(run: Run) -> Table | None:
 
 
 def parts(run: Run) -> Table:
-    """Listed microcontrollers, and whether the model fits them."""
+    """Listed microcontrollers, and whether the model fits them in either engine."""
     return Table(
-        "Bytes needed on each listed microcontroller, and bytes available. The code size is an estimate "
-        "(firmware_export/board/fitting.py); the application's own memory is not included.",
-        ["part", "core", "flash needed", "available", "RAM needed", "available", "fits"],
+        "Bytes needed on each listed microcontroller with TensorFlow Lite Micro (TFLM) and with the row engine, and "
+        "bytes available. Flash includes the engine's code, which is an estimate (firmware_export/board/fitting.py); "
+        "the application's own memory is not included. External flash: the most that the part addresses.",
+        ["part", "core", "TFLM: flash", "RAM", "fits", "row engine: flash", "RAM", "fits", "flash available", "RAM"],
         [
             [
-                part["part"],
+                part["part"] + (" (asked for)" if part.get("is_asked_for") else ""),
                 part["core"],
-                *(f"{part[key]:,}" for key in ("flash_needed", "flash_bytes", "ram_needed", "ram_bytes")),
-                "yes" if part["fits"] else "no",
+                *_engine(part),
+                *(_engine(part["rows"]) if part["rows"] else ["not supported", "", "no"]),
+                f"{part['flash_bytes']:,}" + (" external" if part.get("has_external_flash") else ""),
+                f"{part['ram_bytes']:,}",
             ]
             for part in firmware(run)["targets"]
         ],
     )
+
+
+def _engine(needs: dict[str, Any]) -> list[str]:
+    return [f"{needs['flash_needed']:,}", f"{needs['ram_needed']:,}", "yes" if needs["fits"] else "no"]
+
+
+def fitting(run: Run) -> dict[str, list[str]]:
+    """For each engine that supports the model, the listed microcontrollers that have room."""
+    listed = firmware(run)["targets"]
+    found = {"TensorFlow Lite Micro": [part["part"] for part in listed if part["fits"]]}
+    if listed[0]["rows"]:
+        found["the row engine"] = [part["part"] for part in listed if part["rows"]["fits"]]
+    return found
 
 
 def steps(run: Run) -> Table:
