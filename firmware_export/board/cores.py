@@ -27,7 +27,7 @@ class Core:
         rows_code_bytes: code of the row engine; see `CORES`.
         code_ratio: size of portable C compared with Cortex-M3's, by which TensorFlow Lite Micro's code is scaled.
         is_big_endian: whether the high byte of a word comes first, which TensorFlow Lite Micro does not support.
-        counted_as: the core whose emulated instructions are those of this core; None if none is emulated.
+        counted_as: the emulated core that executes the same instructions; None if there is none.
         cycles: of an instruction without wait states; None if instructions are not counted.
     """
 
@@ -43,7 +43,7 @@ _M4 = Cycles(
     1.2,
     1.8,
     "Arm's instruction timings (DDI 0439, 3.3) applied to executed code: 1.2 with CMSIS-NN, 1.3 in the row engine's "
-    "DSP kernels, more in its portable ones",
+    "DSP kernels, 1.5 in its portable ones",
 )
 _M7 = Cycles(0.7, 1.2, "one or two instructions a cycle, 0.8 to 1.1 by a model of pairs; Arm publishes no timings")
 _M33 = Cycles(1.0, 1.8, "as Cortex-M4, but for some pairs of instructions in one cycle; Arm publishes no timings")
@@ -61,7 +61,7 @@ CORES: Mapping[str, Core] = MappingProxyType(
         "cortex-m0plus": Core(PORTABLE, 9_500, 1.25),
         "cortex-m3": Core(PORTABLE, 7_600, 1.0),
         "cortex-m4": Core(DSP, 15_700, 1.0, counted_as="cortex-m4", cycles=_M4),
-        "cortex-m7": Core(DSP, 15_700, 1.0, counted_as="cortex-m7", cycles=_M7),
+        "cortex-m7": Core(DSP, 15_700, 1.0, counted_as="cortex-m4", cycles=_M7),
         "cortex-m33": Core(DSP, 15_800, 1.0, counted_as="cortex-m4", cycles=_M33),
         "cortex-m55": Core(MVE, 11_000, 1.0, counted_as="cortex-m55", cycles=_M55),
         "cortex-m85": Core(MVE, 11_000, 1.0, counted_as="cortex-m55", cycles=_M85),

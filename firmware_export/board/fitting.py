@@ -5,11 +5,12 @@ source stated. Golden vectors are counted as constants of either engine.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from firmware_export.board import timing
 from firmware_export.board.cores import CORES
 from firmware_export.board.targets import KB, TARGETS, Target
 from firmware_export.common.errors import UserError
@@ -250,15 +251,23 @@ class PartNeeds:
     """Also false if TensorFlow Lite Micro does not run on the core."""
     rows: EngineNeeds | None
     """None if the row engine does not support the model."""
+    rows_milliseconds: tuple[float, float] | None
+    """Estimate of the least and the most time of an image in the row engine (`timing.milliseconds`), or None."""
 
 
-def table(tflm: TflmNeeds, rows: RowsNeeds | None, asked_for: Target | None = None) -> list[PartNeeds]:
+def table(
+    tflm: TflmNeeds,
+    rows: RowsNeeds | None,
+    asked_for: Target | None = None,
+    counted: Mapping[str, int] = MappingProxyType({}),
+) -> list[PartNeeds]:
     """What a model needs on each known part, for a report or JSON.
 
     Args:
         tflm: of the model.
         rows: of the model; None if the row engine does not support it.
         asked_for: the part that the user named. One of the user's own comes first; the others are in the table's order.
+        counted: the row engine's instructions for an image, by emulated core.
     """
     known = TARGETS.values()
     parts = [*([asked_for] if asked_for is not None and asked_for not in known else []), *known]
@@ -276,6 +285,7 @@ def table(tflm: TflmNeeds, rows: RowsNeeds | None, asked_for: Target | None = No
             note=part.note,
             **vars(_engine_needs(tflm.on(part))),
             rows=None if rows is None else _engine_needs(rows.on(part)),
+            rows_milliseconds=timing.milliseconds(part.core, part.clock_hz, counted),
         )
         for part in parts
     ]

@@ -26,7 +26,8 @@ _INSTRUCTIONS_A_TICK = 40
 _FUNCTIONS = ("begin", "push_row", "finish", "run", "verify", "scrub_step", "self_test")
 _TOOLS = (emulator.C_COMPILER, emulator.COMPILER, emulator.EMULATOR, "arm-none-eabi-objdump")
 _IMAGES = 2
-_SECONDS = 60
+SECONDS = 60
+"""Time limit of the emulator."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _measure(folder: Path, names: tuple[str, ...], prefix: str) -> Bounds:
     calls = stack.read_calls(_output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)))
     frames = stack.read_frames(path.read_text() for path in objects.glob("*.su"))
     bytes_ = {name: stack.deepest(f"{prefix}_{name}", calls, frames) for name in _FUNCTIONS}
-    printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=_SECONDS)
+    printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=SECONDS)
     if emulator.has_failed(printed):
         raise RuntimeError("the row engine differs from TensorFlow Lite Micro on the emulated core")
     counts = {name: tuple(map(int, values)) for name, *values in map(str.split, printed.splitlines())}

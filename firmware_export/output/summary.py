@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from firmware_export.board import timing
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.bounds.measure import Bounds
 from firmware_export.output.report import ExportReport
@@ -61,10 +62,23 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
     if report.bounds is not None:
         rows.append(("bounds", _bounds(report.bounds)))
+    rows += _time(report)
     compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
     rows.append(("compiled with", compiled_with or "no compiler found: only the files' text was read back"))
     rows.append(("SHA-256", report.sha256))
     return rows
+
+
+def _time(report: ExportReport) -> list[tuple[str, str]]:
+    """The estimated time on the part that was asked for, otherwise the counted instructions."""
+    parts = [part for part in report.targets if part.is_asked_for]
+    if parts and (time := parts[0].rows_milliseconds):
+        assumed = "by counted instructions, without wait states"
+        return [
+            ("time, estimated", f"{timing.shown(time)} ms per image in the row engine on {parts[0].target}, {assumed}")
+        ]
+    counted = [f"{each.instructions:,} ({each.core})" for each in report.counts or () if each.instructions is not None]
+    return [("instructions", f"{', '.join(counted)} per image in the row engine")] if counted else []
 
 
 def _fits(parts: Sequence[PartNeeds]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from firmware_export.facts import package_version
 from firmware_export.rows import engine
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
-from firmware_export.rows.layers import Layer, Tensor
+from firmware_export.rows.layers import Convolution, Layer, Tensor
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import Ring, plan
 from firmware_export.tflite.graph import Graph
@@ -29,6 +29,15 @@ class RingReport:
     bytes: int
     is_whole: bool
     """Whether all rows of a tensor with several rows are held, because a layer needs them."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer of the schedule."""
+
+    kind: str
+    """The operator; for convolutions, also the window, such as `CONV_2D 3x3`."""
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class RowsReport:
     constants_crc32: int
     steps: int
     """Length of the schedule."""
+    layers: tuple[LayerReport, ...]
+    """In the order of the model; the schedule's entry of the first is 1."""
     rings: tuple[RingReport, ...]
     engine_version: int
     engine_sha256: str
@@ -120,11 +131,18 @@ def compile_rows(
             constants_bytes=len(compiled.content),
             constants_crc32=zlib.crc32(compiled.content),
             steps=len(planned.schedule),
+            layers=tuple(LayerReport(_kind(layer), layer.steps * layer.step_macs) for layer in planned.network.layers),
             rings=tuple(map(_ring_report, planned.rings)),
             engine_version=engine.version(),
             engine_sha256=engine.digest(),
         ),
     )
+
+
+def _kind(layer: Layer) -> str:
+    if not isinstance(layer, Convolution) or layer.operator == "FULLY_CONNECTED":
+        return layer.operator
+    return f"{layer.operator} {layer.window.kernel_height}x{layer.window.kernel_width}"
 
 
 def _ring_report(ring: Ring) -> RingReport:

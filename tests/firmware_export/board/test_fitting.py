@@ -20,6 +20,7 @@ ROWS = RowsReport(
     constants_bytes=106_432,
     constants_crc32=0,
     steps=529,
+    layers=(),
     rings=(),
     engine_version=2,
     engine_sha256="",

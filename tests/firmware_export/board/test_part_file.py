@@ -88,7 +88,14 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 
 keys = st.sampled_from([*part_file._NEEDED, *part_file._OPTIONAL]) | st.text("abc_", min_size=1, max_size=5)
-values = st.none() | st.booleans() | st.integers() | st.floats() | st.text("a \n", max_size=5) | st.sampled_from(sorted(CORES))
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text("a \n", max_size=5)
+    | st.sampled_from(sorted(CORES))
+)
 
 
 @given(content=st.dictionaries(keys, values | st.lists(values, max_size=2)))
