@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,9 @@ class Arguments:
     """Also write evidence/: what the export proves, by topics that flight software is asked for (ECSS, EASA). It claims
     no certification. python -m firmware_export.evidence DIR writes it again, such as after an upset campaign."""
 
+    time_limit: float | None = None
+    """Seconds after which the export stops: the error names the step that did not end, and nothing is written."""
+
     force: bool = False
     """Also overwrite files of these names that no export has written."""
 
@@ -120,7 +123,7 @@ class Arguments:
     def command(self) -> str:
         """The command line that reproduces the files, without this machine's folders."""
         names: Any = (Path(self.class_names[0]),) if _is_file(self.class_names) else self.class_names
-        quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
+        quoted = dataclasses.replace(self, class_names=names, force=False, time_limit=None, verbosity=Verbosity())
         return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
 
@@ -128,6 +131,14 @@ def work() -> None:
     """Parse the command line, export, and print the results."""
     arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
+    from firmware_export.common import steps
+
+    steps.check_limit(arguments.time_limit)
+    with steps.watched(arguments.time_limit) as lift_limit:
+        _export(arguments, lift_limit)
+
+
+def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
     from firmware_export import export, inputs
     from firmware_export.board import targets
     from firmware_export.common.engine import Engine
@@ -177,6 +188,7 @@ def work() -> None:
             input_range=given.input_range,
             force=arguments.force,
             progress=progress,
+            before_writing=lift_limit,
         )
     summary.show(report, arguments.out)
 
@@ -215,6 +227,7 @@ def progress_bars() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import Progress as Bars
 
+    from firmware_export.common import steps
     from firmware_export.verify.verify import Stage
 
     names = {
@@ -226,4 +239,10 @@ def progress_bars() -> "Iterator[Progress]":
     is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
     with Bars(transient=True, console=console, disable=not is_shown) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
-        yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+        def show(stage: Stage, done: int, total: int) -> None:
+            bars.update(tasks[stage], completed=done, total=total, visible=True)
+            if total > 1:
+                steps.at(done, total, has_bar=is_shown)
+
+        yield show

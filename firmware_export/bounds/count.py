@@ -8,6 +8,7 @@ from pathlib import Path
 from firmware_export.board import emulator
 from firmware_export.board.check_programs import Program
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.rows.compile import LayerReport
 
 MACHINES = ("mps2-an386", "mps3-an547")
@@ -46,6 +47,7 @@ class Count:
     """By instructions, most first."""
 
 
+@step("counting instructions in the emulator")
 def count(
     texts: Mapping[str, str], layers: Sequence[LayerReport], prefix: str, machine: str, *, timeout_seconds: float
 ) -> Count:

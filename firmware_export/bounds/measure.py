@@ -11,6 +11,7 @@ from firmware_export.board import emulator
 from firmware_export.board.check_programs import Program
 from firmware_export.bounds import stack
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 
 MACHINE = "mps2-an386"
 """The emulated board."""
@@ -60,6 +61,7 @@ class Bounds:
     """`image` is the sum of all calls for one image: `begin`, `push_row` of every row, `finish`."""
 
 
+@step("measuring stack and instructions in the emulator")
 def measure(texts: Mapping[str, str], prefix: str) -> Bounds:
     """Compile a model's files for the row engine, find the stack of each function, and count instructions.
 

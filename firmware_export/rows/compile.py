@@ -7,6 +7,7 @@ from typing import Any
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix
 from firmware_export.common.harden import Harden
+from firmware_export.common.steps import step
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
 from firmware_export.rows import engine
@@ -94,6 +95,7 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
     }
 
 
+@step("planning the row engine")
 def compile_rows(
     model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX, harden: Harden = Harden.CONTROL
 ) -> RowsModel:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model
 
@@ -62,6 +63,7 @@ class GoldenSummary:
     """The index of each vector's largest output."""
 
 
+@step("choosing golden vectors")
 def golden_vectors(
     model: Model,
     images: np.ndarray,
