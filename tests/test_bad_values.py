@@ -69,6 +69,7 @@ def nothing_starts(monkeypatch):
         ("--keras", ["absent"]),
         ("--flash-bytes", ["-1", "0", "x"]),
         ("--core", ["", "x"]),
+        ("--time-limit", ["", "x", "0", "-1", "nan", "inf", "1e8"]),
     ],
 )
 def test_options_of_the_export(nothing_starts, tmp_path, option, values):

@@ -43,7 +43,7 @@ class _Step:
         return f"{self.name}: {self.done} of {self.total} after {_duration(taken)}{left}"
 
 
-_steps: list[_Step] = [_Step("starting")]
+_steps: list[_Step] = [_Step("exporting")]
 
 
 class _TimeIsUp(BaseException):  # no `except Exception` or `except UserError` on the way may take it for its own
@@ -121,7 +121,8 @@ def watched(limit_seconds: float | None) -> Iterator[Callable[[], None]]:
 
 
 def _ring(*_: object) -> None:
-    raise _TimeIsUp(_steps[-1].name)
+    current = _steps[-1]
+    raise _TimeIsUp(current.name + (f" ({current.done} of {current.total})" if current.total else ""))
 
 
 class _Watch(threading.Thread):
@@ -150,16 +151,18 @@ class _Watch(threading.Thread):
         os.close(self.stderr)
 
     def run(self) -> None:
-        current, wait = _steps[-1], FIRST_SECONDS
+        current = _steps[-1]
+        wait = time.monotonic() - current.began + FIRST_SECONDS
         while not self._stopped.wait(_TICK_SECONDS):
             now, newest = time.monotonic(), _steps[-1]
             if newest is not current:
-                current, wait = newest, FIRST_SECONDS
+                # A step that goes on after another within it has a past already.
+                current, wait = newest, now - newest.began + FIRST_SECONDS
             if now > self._ends:
                 self._write(f"error: {self.message(current.name)}")
                 os._exit(2)
             if now - current.began >= wait:
-                wait += min(wait, LAST_SECONDS)
+                wait += min(max(wait, FIRST_SECONDS), LAST_SECONDS)
                 if self._is_told and not current.has_bar:
                     self._write(current.told(now))
 

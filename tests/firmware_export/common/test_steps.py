@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -31,56 +32,72 @@ def wait_for(lines, words):
         time.sleep(0.005)
 
 
-@pytest.fixture
-def stderr(tmp_path):
-    """File descriptor 2 goes to a file."""
+@contextmanager
+def stderr_in(path):
+    """File descriptor 2 goes to a file; in the test itself, because pytest takes it between fixtures and test."""
     kept = os.dup(2)
-    file = os.open(tmp_path / "stderr", os.O_RDWR | os.O_CREAT)
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
     os.dup2(file, 2)
-    yield file
-    os.dup2(kept, 2)
-    os.close(kept)
-    os.close(file)
+    try:
+        yield file
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(file)
 
 
-def test_a_long_step_is_told_with_what_is_done(told_soon, stderr):
-    @steps.step("outer")
-    def outer():
-        wait_for(stderr, "outer: ")
-        inner()
+def test_a_long_step_is_told_with_what_is_done(told_soon, tmp_path):
+    with stderr_in(tmp_path / "stderr") as stderr:
 
-    @steps.step("inner")
-    def inner():
-        steps.at(1, 4)
-        wait_for(stderr, "inner: 1 of 4 after ")
+        @steps.step("outer")
+        def outer():
+            wait_for(stderr, "outer: ")
+            inner()
 
-    with steps.watched(None):
-        outer()
+        @steps.step("inner")
+        def inner():
+            steps.at(1, 4)
+            wait_for(stderr, "inner: 1 of 4 after ")
 
-
-def test_a_line_is_not_taken_for_a_librarys_message(told_soon, stderr):
-    @steps.step("library")
-    def library():
-        with captured_stderr() as written:
-            wait_for(stderr, "library: ")
-            return written()
-
-    with steps.watched(None):
-        assert library() == ""
+        with steps.watched(None):
+            outer()
 
 
-def test_a_step_with_a_bar_and_a_quiet_log_are_not_told(told_soon, stderr):
+def test_a_line_is_not_taken_for_a_librarys_message(told_soon, tmp_path):
+    with stderr_in(tmp_path / "stderr") as stderr:
+
+        @steps.step("library")
+        def library():
+            with captured_stderr() as written:
+                wait_for(stderr, "library: ")
+                return written()
+
+        with steps.watched(None):
+            assert library() == ""
+
+
+def test_a_step_with_a_bar_and_a_quiet_log_are_not_told(told_soon, tmp_path):
+    path = tmp_path / "stderr"
+
     @steps.step("barred")
     def barred():
         steps.at(1, 2, has_bar=True)
+        time.sleep(0.05)  # a line on its way is written
+        before = path.read_text()
+        time.sleep(0.1)
+        assert path.read_text() == before
+
+    @steps.step("quiet")
+    def quiet():
         time.sleep(0.1)
 
-    with steps.watched(None):
-        barred()
-    logging.getLogger("firmware_export").setLevel(logging.WARNING)
-    with steps.watched(None):
-        time.sleep(0.1)
-    assert "barred" not in os.pread(stderr, 1 << 16, 0).decode()
+    with stderr_in(path):
+        with steps.watched(None):
+            barred()
+        logging.getLogger("firmware_export").setLevel(logging.WARNING)
+        with steps.watched(None):
+            quiet()
+    assert "quiet" not in path.read_text()
 
 
 def test_what_a_step_says():
@@ -104,7 +121,7 @@ def test_the_limit_names_the_step_and_leaves_no_timer():
         turning()
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    assert steps._steps[-1].name == "starting"
+    assert steps._steps[-1].name == "exporting"
     assert not any(isinstance(thread, steps._Watch) for thread in threading.enumerate())
 
 
