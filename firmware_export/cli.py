@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import tyro
 
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol
-from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log, words
+from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log, words
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 
@@ -68,8 +68,13 @@ class Arguments:
     symbol: str = defaults.SYMBOL
     """C identifier of the model array; its length is SYMBOL_size."""
 
-    target: str | None = None
-    """The target part, such as samv71, or generic: a model that does not fit is refused, with a list of what fits."""
+    target: Annotated[str | None, MayBePath] = None
+    """The part: samv71, samrh71, va416xx, va10820, gr712rc, same70, stm32f411, stm32f746, stm32h743, stm32l4r5,
+    stm32n657, rp2040, rp2350, nrf52840, esp32s3, esp32p4; a .toml file that describes your own; or generic. A model
+    that does not fit is refused, with a list of what fits."""
+
+    must_fit: bool = True
+    """Refuse a model that does not fit the part; otherwise only the reports say so."""
 
     flash_bytes: int | None = None
     """Generic target only: bytes of memory for code and constants."""
@@ -110,6 +115,9 @@ class Arguments:
     """Also write evidence/: what the export proves, by topics that flight software is asked for (ECSS, EASA). It claims
     no certification. python -m firmware_export.evidence DIR writes it again, such as after an upset campaign."""
 
+    time_limit: float | None = None
+    """Seconds after which the export stops: the error names the step that did not end, and nothing is written."""
+
     force: bool = False
     """Also overwrite files of these names that no export has written."""
 
@@ -119,7 +127,7 @@ class Arguments:
     def command(self) -> str:
         """The command line that reproduces the files, without this machine's folders."""
         names: Any = (Path(self.class_names[0]),) if _is_file(self.class_names) else self.class_names
-        quoted = dataclasses.replace(self, class_names=names, force=False, verbosity=Verbosity())
+        quoted = dataclasses.replace(self, class_names=names, force=False, time_limit=None, verbosity=Verbosity())
         return shlex.join(["python", "-m", "firmware_export", *words(quoted)])
 
 
@@ -127,6 +135,14 @@ def work() -> None:
     """Parse the command line, export, and print the results."""
     arguments = read(Arguments, "firmware_export", config=(tyro.conf.AvoidSubcommands,))
     show_log(arguments.verbosity.level)
+    from firmware_export.common import steps
+
+    steps.check_limit(arguments.time_limit)
+    with steps.watched(arguments.time_limit) as lift_limit:
+        _export(arguments, lift_limit)
+
+
+def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
     from firmware_export import export, inputs
     from firmware_export.board import targets
     from firmware_export.common.dense_scale import DenseScale
@@ -165,6 +181,7 @@ def work() -> None:
                 class_names=class_names,
                 symbol=arguments.symbol,
                 target=target,
+                must_fit=arguments.must_fit,
                 formats=arguments.format,
                 engine=Engine(arguments.engine),
                 engine_prefix=arguments.engine_prefix,
@@ -177,6 +194,7 @@ def work() -> None:
             input_range=given.input_range,
             force=arguments.force,
             progress=progress,
+            before_writing=lift_limit,
         )
     summary.show(report, arguments.out)
 
@@ -215,6 +233,7 @@ def progress_bars() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import Progress as Bars
 
+    from firmware_export.common import steps
     from firmware_export.verify.verify import Stage
 
     names = {
@@ -226,4 +245,10 @@ def progress_bars() -> "Iterator[Progress]":
     is_shown = console.is_terminal and logging.getLogger("firmware_export").isEnabledFor(logging.INFO)
     with Bars(transient=True, console=console, disable=not is_shown) as bars:
         tasks = {stage: bars.add_task(text, total=None, visible=False) for stage, text in names.items()}
-        yield lambda stage, done, total: bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+        def show(stage: Stage, done: int, total: int) -> None:
+            bars.update(tasks[stage], completed=done, total=total, visible=True)
+            if total > 1:
+                steps.at(done, total, has_bar=is_shown)
+
+        yield show

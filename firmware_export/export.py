@@ -1,5 +1,6 @@
 """Verify a model and write the folder that firmware builds from."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware_export.output import folder
@@ -19,6 +20,7 @@ def export(
     input_range: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> ExportReport:
     """Verify an int8 model and write the folder that firmware builds from.
 
@@ -39,6 +41,7 @@ def export(
             the input's scale and zero point.
         force: overwrite files that no export has written.
         progress: called repeatedly with the progress of each stage.
+        before_writing: called once, when all is checked and the folder is about to be written.
 
     Raises:
         UserError: the model cannot run on a microcontroller, its kernels or its Keras model disagree, the text does not
@@ -46,12 +49,19 @@ def export(
         OSError: the folder cannot be written; its former content is restored.
     """
     show = progress or (lambda stage, done, total: None)
-    given = read(model, name, expect_unit_input=expect_unit_input, input_range=input_range)
+    given = read(
+        model,
+        name,
+        expect_unit_input=expect_unit_input,
+        input_range=input_range,
+        needs_rows=settings.engine.has_rows,
+    )
     check(settings, given)
     folder.check(out_dir)
     verified = verify(given, evidence, show)
     rendered = render(verified, settings, show)
     if not force:
         folder.check_foreign(out_dir, rendered.contents)
+    before_writing()
     folder.publish(out_dir, rendered.contents)
     return rendered.report

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firmware_export.common import defaults
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.images import load as images_of
 from firmware_export.tflite import convert
@@ -55,7 +56,8 @@ def load(arguments: "Arguments", class_names: tuple[str, ...]) -> Given:
     if path.suffix in _KERAS_SUFFIXES:
         return _load_keras(arguments, class_names)
     model = path.read_bytes()
-    graph = verify.read(model, path.name, input_range=input_range).graph
+    needs_rows = Engine(arguments.engine).has_rows
+    graph = verify.read(model, path.name, input_range=input_range, needs_rows=needs_rows).graph
     images = _images(arguments, graph.input_shape, class_names, graph.outputs[0].size)
     keras_model = None if arguments.keras is None else convert.load_keras(arguments.keras, trust=arguments.trust_model)
     return Given(model, *images, keras_model, input_range)

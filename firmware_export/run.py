@@ -13,6 +13,8 @@ from firmware_export.common.command_line import Verbosity, VerbosityFlags, read,
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError, exit_on_user_error, unknown_name
 
+_MACHINE = "mps2-an386"
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -22,13 +24,20 @@ class Arguments:
     and compare the golden vectors with their CRC-32. The row engine's constants are checked in the same way. The row
     engine also runs: its outputs for the golden vectors must equal those of TensorFlow Lite Micro. Exit code 1: a
     check failed. Exit code 2: the command or the folder has an error; the message says how to fix it.
+
+    --count counts instead: the row engine's instructions for an image, by kind of layer, and an estimate of the time
+    on the parts that the export lists.
     """
 
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """A folder that python -m firmware_export wrote."""
 
-    machine: str = "mps2-an386"
-    """QEMU's name of the board: mps2-an386 (Cortex-M4), mps2-an500 (Cortex-M7) or mps3-an547 (Cortex-M55)."""
+    machine: str | None = None
+    """QEMU's name of the board: mps2-an386 (Cortex-M4), mps2-an500 (Cortex-M7) or mps3-an547 (Cortex-M55). By default
+    mps2-an386; --count counts on Cortex-M4 and M55."""
+
+    count: bool = False
+    """Count instructions instead of running the checks."""
 
     timeout: float = 120.0
     """Time limit of the emulator for one engine, in seconds."""
@@ -45,27 +54,33 @@ def _work() -> None:
     """Build, run, and print one line per check; exit with 1 if any failed."""
     arguments = read(Arguments, "firmware_export.run")
     show_log(arguments.verbosity.level)
-    if arguments.machine not in emulator.MACHINES:
+    if arguments.machine is not None and arguments.machine not in emulator.MACHINES:
         raise unknown_name("machine", arguments.machine, emulator.MACHINES)
     if not arguments.timeout > 0:
         raise UserError(
             f"--timeout {arguments.timeout:g}, a positive number of seconds expected: give 120, for example"
         )
+    if arguments.count:
+        from firmware_export.bounds import show_counts
+
+        show_counts.show(arguments.folder, arguments.machine, arguments.timeout)
+        return
     engines = check_programs.engines(arguments.folder)
     if not all([_passes(arguments, engine) for engine in engines]):  # a list, so that every engine runs
         sys.exit(1)
 
 
 def _passes(arguments: Arguments, engine: Engine) -> bool:
-    core = emulator.MACHINES[arguments.machine]
+    machine = arguments.machine or _MACHINE
+    core = emulator.MACHINES[machine]
     with tempfile.TemporaryDirectory() as name:
         elf = emulator.build(arguments.folder, core, Path(name) / "checks.elf", engine)
-        printed = emulator.run(elf, arguments.machine, timeout_seconds=arguments.timeout)
+        printed = emulator.run(elf, machine, timeout_seconds=arguments.timeout)
     print(printed, end="")
     checks = printed.splitlines()
     failed = sum(line.startswith("FAILED ") for line in checks)
     suffix = ", row engine" if engine.has_rows else ""
-    print(f"{arguments.machine} ({core}){suffix}: {len(checks) - failed} of {len(checks)} checks passed")
+    print(f"{machine} ({core}){suffix}: {len(checks) - failed} of {len(checks)} checks passed")
     return not failed
 
 

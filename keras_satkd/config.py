@@ -247,6 +247,9 @@ class FirmwareConfig(_Strict):
     The bounds for it are found on the validation images."""
     drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW, strict=True)] = defaults.DRIFT_WINDOW
     """Number of images after which the drift monitor decides."""
+    target: str | None = None
+    """The microcontroller that the reports mark, such as `samv71`.
+    `python -m firmware_export --help` lists the names."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from firmware_export.board import targets
 from firmware_export.common.c_text import check_symbol
 from firmware_export.common.command_line import words
 from firmware_export.common.errors import UserError, unknown_name
@@ -36,6 +37,8 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
     try:
         check_symbol(config.firmware.symbol)
+        if config.firmware.target is not None:
+            targets.named(config.firmware.target)
     except UserError as error:
         raise UserError(f"{origin}: {error}") from None
     is_in_loop = config.distillation.teacher_logits == "in-loop"

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import os
 import sys
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 import keras_satkd  # noqa: F401  (selects legacy Keras before TensorFlow is imported)
+from firmware_export.common import steps
 from firmware_export.common.command_line import OURS
 from firmware_export.common.errors import exit_on_user_error
 
@@ -39,6 +41,12 @@ def own_log_level():
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def steps_are_not_told(monkeypatch):
+    """A command on a slow machine writes nothing about long steps to stderr."""
+    monkeypatch.setattr(steps, "FIRST_SECONDS", math.inf)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.board import fitting
+from firmware_export.board.targets import TARGETS
 from firmware_export.common.files import write_json, write_text
 from firmware_export.images.image_set import ImageSet
 from firmware_export.verify import abstention
@@ -179,7 +180,8 @@ def _drift() -> dict:
 def _export(codes: np.ndarray, labels: np.ndarray) -> dict:
     chosen = abstention.choose(codes, labels, error_rate=0.05, kernel_difference=2)
     rows = zip(*(column.tolist() for column in vars(chosen.curve).values()), strict=True)
-    parts = fitting.table(model_bytes=116_664, code_bytes=60_000, arena_bytes=215_840, rows=None)
+    tflm = fitting.TflmNeeds(constants_bytes=116_664, code_bytes=60_000, arena_bytes=215_840)
+    parts = fitting.table(tflm, rows=None, asked_for=TARGETS["samv71"])
     return {
         "command": "python -m firmware_export student_int8.tflite --out firmware",
         "sha256": "a" * 64,

@@ -60,7 +60,7 @@ def nothing_starts(monkeypatch):
         ("--false-alarm-rate", ["-1", "0", "1", "nan", "x"]),
         ("--drift-window", ["-1", "0", "512", "1.5", "nan", ""]),
         ("--symbol", ["NULL", "errno", "class", "", "a b", "ä", "E2BIG", "memcpy"]),
-        ("--target", ["", "x", "-1"]),
+        ("--target", ["", "x", "-1", "absent.toml", ".toml", "/dev/null/x.toml"]),
         ("--format", ["", "x"]),
         ("--engine", ["", "x"]),
         ("--engine-prefix", ["", "x y", "satkd_engine", "-1"]),
@@ -69,6 +69,7 @@ def nothing_starts(monkeypatch):
         ("--keras", ["absent"]),
         ("--flash-bytes", ["-1", "0", "x"]),
         ("--core", ["", "x"]),
+        ("--time-limit", ["", "x", "0", "-1", "nan", "inf", "1e8"]),
     ],
 )
 def test_options_of_the_export(nothing_starts, tmp_path, option, values):

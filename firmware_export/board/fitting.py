@@ -1,14 +1,17 @@
 """Whether a model fits a part with TensorFlow Lite Micro or with the row engine, and what fits if it does not.
 
 All sizes are in bytes. The memory for data and constants is exact; code and stack sizes are estimates, with their
-source stated.
+source stated. Golden vectors are counted as constants of either engine.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
+from firmware_export.board import timing
+from firmware_export.board.cores import CORES
 from firmware_export.board.targets import KB, TARGETS, Target
 from firmware_export.common.errors import UserError
 from firmware_export.rows.compile import RowsReport
@@ -50,13 +53,12 @@ TFLM's reference kernels and 268 bytes with the row engine."""
 OBJECTS_BYTES = 2 * KB
 """Assumed size of the classifier (404 bytes with four operators on a Cortex-M4) and the C library's data."""
 
-_ROWS_CODE_BYTES = 11_700
-"""The row engine's code, the same for every model: `arm-none-eabi-size` of `satkd_engine*.o`, and of `satkd_model.o`
-without its constants (Cortex-M4, GCC 12.2, -O2)."""
 
-_KERNELS = MappingProxyType(
-    {"cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m55": "mve", "cortex-m85": "mve"}
-)
+class Needs(Protocol):
+    """What a model needs in one engine, on any part."""
+
+    def on(self, target: Target) -> "Fit":
+        """What it needs on one part."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,24 @@ class Fit:
 
     target: Target
     flash_needed: int
-    flash_left: int
     ram_needed: int
-    ram_left: int
+    is_supported: bool = True
+    """Whether the engine runs on the part's core at all."""
+
+    @property
+    def flash_left(self) -> int:
+        """Bytes of flash left."""
+        return self.target.flash_bytes - self.flash_needed
+
+    @property
+    def ram_left(self) -> int:
+        """Bytes of RAM left."""
+        return self.target.ram_bytes - self.ram_needed
 
     @property
     def fits(self) -> bool:
-        """Whether both flash and RAM are large enough."""
-        return self.flash_left >= 0 and self.ram_left >= 0
+        """Whether the engine runs on the core, and both flash and RAM are large enough."""
+        return self.is_supported and self.flash_left >= 0 and self.ram_left >= 0
 
 
 def code_bytes(operators: Iterable[str], *, has_cmsis_nn: bool = True) -> int:
@@ -86,68 +98,102 @@ def code_bytes(operators: Iterable[str], *, has_cmsis_nn: bool = True) -> int:
     return CODE_BYTES["interpreter"] + kernels + (CMSIS_NN_BYTES if has_cmsis_nn else 0)
 
 
-def fit(target: Target, *, model_bytes: int, code_bytes: int, arena_bytes: int) -> Fit:
-    """What a model needs on a part with TensorFlow Lite Micro.
+@dataclass(frozen=True)
+class TflmNeeds:
+    """What a model needs in TensorFlow Lite Micro.
 
-    Args:
-        target: the part.
-        model_bytes: size of the `.tflite`, which firmware keeps in flash.
-        code_bytes: everything else in flash, as estimated by the function `code_bytes`.
+    Attributes:
+        constants_bytes: size of the `.tflite` and the golden vectors, which firmware keeps in flash.
+        code_bytes: everything else in flash on a Cortex-M, as estimated by the function `code_bytes`.
         arena_bytes: TFLM's arena, including its margin.
     """
-    flash_needed = model_bytes + code_bytes
-    ram_needed = arena_bytes + STACK_BYTES + OBJECTS_BYTES
-    return Fit(target, flash_needed, target.flash_bytes - flash_needed, ram_needed, target.ram_bytes - ram_needed)
+
+    constants_bytes: int
+    code_bytes: int
+    arena_bytes: int
+
+    def on(self, target: Target) -> Fit:
+        """What the model needs on a part; code is scaled by `cores.Core.code_ratio`."""
+        core = CORES[target.core]
+        return Fit(
+            target,
+            self.constants_bytes + round(self.code_bytes * core.code_ratio),
+            self.arena_bytes + STACK_BYTES + OBJECTS_BYTES,
+            is_supported=not core.is_big_endian,
+        )
 
 
-def fit_rows(target: Target, *, rows: RowsReport) -> Fit:
-    """What a model needs on a part with the row engine, if the image arrives row by row.
+@dataclass(frozen=True)
+class RowsNeeds:
+    """What a model needs in the row engine, if the image arrives row by row.
 
-    Args:
-        target: the part.
-        rows: the row engine compiler's report on the model.
+    Attributes:
+        report: the row engine compiler's report on the model.
+        golden_bytes: size of the golden vectors.
     """
-    flash_needed = rows.constants_bytes + _ROWS_CODE_BYTES
-    ram_needed = rows.context_bytes + rows.scratch_bytes[_KERNELS.get(target.core, "portable")] + STACK_BYTES
-    return Fit(target, flash_needed, target.flash_bytes - flash_needed, ram_needed, target.ram_bytes - ram_needed)
+
+    report: RowsReport
+    golden_bytes: int
+
+    def on(self, target: Target) -> Fit:
+        """What the model needs on a part."""
+        core = CORES[target.core]
+        return Fit(
+            target,
+            self.report.constants_bytes + self.golden_bytes + core.rows_code_bytes,
+            self.report.context_bytes + self.report.scratch_bytes[core.kernels] + STACK_BYTES,
+        )
 
 
-def suggest(needs: Fit) -> list[Target]:
-    """The parts of the table with enough flash and RAM, sorted by RAM, then by flash, smallest first."""
-    enough = [t for t in TARGETS.values() if t.flash_bytes >= needs.flash_needed and t.ram_bytes >= needs.ram_needed]
+def suggest(needs: Needs) -> list[Target]:
+    """The parts of the table that a model fits, sorted by RAM, then by flash, smallest first."""
+    enough = [target for target in TARGETS.values() if needs.on(target).fits]
     return sorted(enough, key=lambda target: (target.ram_bytes, target.flash_bytes))
 
 
-def check_fits(fit: Fit, rows: Fit | None = None) -> None:
+def check_fits(target: Target, needs: Needs, rows: Needs | None = None) -> None:
     """Refuse a part that is too small.
 
     Args:
-        fit: the model on the part.
-        rows: the same model with the row engine, to be suggested if it fits; None for no such suggestion.
+        target: the part.
+        needs: of the model in the engine that is exported.
+        rows: the same model in the row engine, to be suggested if it fits; None for no such suggestion.
 
     Raises:
-        UserError: flash or RAM is too small; the message states the missing bytes and what would fit.
+        UserError: flash or RAM is too small, or the engine does not run on the core; the message states the missing
+            bytes and what would fit.
     """
+    fit = needs.on(target)
     if fit.fits:
         return
     short = [
         f"{kind} is {-left:,} bytes short ({needed:,} needed, {available:,} available)"
         for kind, needed, left, available in (
-            ("flash", fit.flash_needed, fit.flash_left, fit.target.flash_bytes),
-            ("RAM", fit.ram_needed, fit.ram_left, fit.target.ram_bytes),
+            ("flash", fit.flash_needed, fit.flash_left, target.flash_bytes),
+            ("RAM", fit.ram_needed, fit.ram_left, target.ram_bytes),
         )
         if left < 0
     ]
-    raise UserError(f"{fit.target.part} is too small: {' and '.join(short)}: {', or '.join(_remedies(fit, rows))}")
+    problem = f"is too small: {' and '.join(short)}"
+    if not fit.is_supported:
+        problem = f"has a big-endian core ({target.core}), on which TensorFlow Lite Micro does not run"
+    raise UserError(f"{target.part} {problem}: {', or '.join(_remedies(fit, needs, rows))}")
 
 
-def _remedies(fit: Fit, rows: Fit | None) -> list[str]:
+_MOST_SUGGESTED = 4
+
+
+def _remedies(fit: Fit, needs: Needs, rows: Needs | None) -> list[str]:
     remedies = []
-    if rows is not None and rows.fits:
-        remedies.append(f"use --engine rows, which needs {rows.flash_needed:,} of flash and {rows.ram_needed:,} of RAM")
-    if fitting := suggest(fit):
-        remedies.append(f"use {' or '.join(target.name for target in fitting)}")
+    if rows is not None and (other := rows.on(fit.target)).fits:
+        remedies.append(
+            f"use --engine rows, which needs {other.flash_needed:,} of flash and {other.ram_needed:,} of RAM"
+        )
+    if fitting := suggest(needs):
+        remedies.append(f"use {' or '.join(target.name for target in fitting[:_MOST_SUGGESTED])}")
     side = _side_that_fits(fit)
+    if not fit.is_supported:
+        return remedies or ["use another part"]
     if fit.ram_left >= 0:
         remedies.append("train a smaller student")
     elif fit.flash_left >= 0 and side >= _LEAST_SIDE:
@@ -163,11 +209,11 @@ _LEAST_SIDE = 25  # percent; below that, the part of the arena that does not shr
 def _side_that_fits(fit: Fit) -> int:
     """Percent of height and width that fits, or 0: activations, hence the arena, grow with the input's area."""
     besides = STACK_BYTES + OBJECTS_BYTES
-    return math.floor(100 * math.sqrt(max(fit.target.ram_bytes - besides, 0) / (fit.ram_needed - besides)))
+    return math.floor(100 * math.sqrt(max(fit.target.ram_bytes - besides, 0) / max(fit.ram_needed - besides, 1)))
 
 
 @dataclass(frozen=True)
-class Needs:
+class EngineNeeds:
     """What one engine needs on a part, in bytes; `flash_left` and `ram_left` are negative if memory is short."""
 
     flash_needed: int
@@ -179,49 +225,71 @@ class Needs:
 
 @dataclass(frozen=True)
 class PartNeeds:
-    """A known part, and what a model needs on it with TensorFlow Lite Micro and, in `rows`, with the row engine.
+    """A part, and what a model needs on it with TensorFlow Lite Micro and, in `rows`, with the row engine.
 
     Sizes are in bytes.
     """
 
     target: str
     part: str
+    is_asked_for: bool
+    """Whether `--target` named it."""
     core: str
     clock_hz: int | None
     flash_bytes: int
+    has_external_flash: bool
+    """Whether `flash_bytes` is what the part addresses outside; the board may have less."""
     ram_bytes: int
+    source: str
+    """Of the part's figures."""
+    note: str
     flash_needed: int
     flash_left: int
     ram_needed: int
     ram_left: int
     fits: bool
-    rows: Needs | None
+    """Also false if TensorFlow Lite Micro does not run on the core."""
+    rows: EngineNeeds | None
     """None if the row engine does not support the model."""
+    rows_milliseconds: tuple[float, float] | None
+    """Estimate of the least and the most time of an image in the row engine (`timing.milliseconds`), or None."""
 
 
-def table(*, model_bytes: int, code_bytes: int, arena_bytes: int, rows: RowsReport | None) -> list[PartNeeds]:
-    """What a model needs on each known part, in the table's order, for a report or JSON.
+def table(
+    tflm: TflmNeeds,
+    rows: RowsNeeds | None,
+    asked_for: Target | None = None,
+    counted: Mapping[str, int] = MappingProxyType({}),
+) -> list[PartNeeds]:
+    """What a model needs on each known part, for a report or JSON.
 
     Args:
-        model_bytes: as for `fit`.
-        code_bytes: as for `fit`.
-        arena_bytes: as for `fit`.
-        rows: as for `fit_rows`; None if the row engine does not support the model.
+        tflm: of the model.
+        rows: of the model; None if the row engine does not support it.
+        asked_for: the part that the user named. One of the user's own comes first; the others are in the table's order.
+        counted: the row engine's instructions for an image, by emulated core.
     """
+    known = TARGETS.values()
+    parts = [*([asked_for] if asked_for is not None and asked_for not in known else []), *known]
     return [
         PartNeeds(
-            target=target.name,
-            part=target.part,
-            core=target.core,
-            clock_hz=target.clock_hz,
-            flash_bytes=target.flash_bytes,
-            ram_bytes=target.ram_bytes,
-            **vars(_needs(fit(target, model_bytes=model_bytes, code_bytes=code_bytes, arena_bytes=arena_bytes))),
-            rows=None if rows is None else _needs(fit_rows(target, rows=rows)),
+            target=part.name,
+            part=part.part,
+            is_asked_for=part == asked_for,
+            core=part.core,
+            clock_hz=part.clock_hz,
+            flash_bytes=part.flash_bytes,
+            has_external_flash=part.has_external_flash,
+            ram_bytes=part.ram_bytes,
+            source=part.source,
+            note=part.note,
+            **vars(_engine_needs(tflm.on(part))),
+            rows=None if rows is None else _engine_needs(rows.on(part)),
+            rows_milliseconds=timing.milliseconds(part.core, part.clock_hz, counted),
         )
-        for target in TARGETS.values()
+        for part in parts
     ]
 
 
-def _needs(fit: Fit) -> Needs:
-    return Needs(fit.flash_needed, fit.flash_left, fit.ram_needed, fit.ram_left, fit.fits)
+def _engine_needs(fit: Fit) -> EngineNeeds:
+    return EngineNeeds(fit.flash_needed, fit.flash_left, fit.ram_needed, fit.ram_left, fit.fits)

@@ -11,6 +11,7 @@ from firmware_export.board import emulator
 from firmware_export.board.check_programs import Program
 from firmware_export.bounds import stack
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 
 MACHINE = "mps2-an386"
 """The emulated board."""
@@ -26,7 +27,8 @@ _INSTRUCTIONS_A_TICK = 40
 _FUNCTIONS = ("begin", "push_row", "finish", "run", "verify", "scrub_step", "self_test")
 _TOOLS = (emulator.C_COMPILER, emulator.COMPILER, emulator.EMULATOR, "arm-none-eabi-objdump")
 _IMAGES = 2
-_SECONDS = 60
+SECONDS = 60
+"""Time limit of the emulator."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Bounds:
     """`image` is the sum of all calls for one image: `begin`, `push_row` of every row, `finish`."""
 
 
+@step("measuring stack and instructions in the emulator")
 def measure(texts: Mapping[str, str], prefix: str) -> Bounds:
     """Compile a model's files for the row engine, find the stack of each function, and count instructions.
 
@@ -100,7 +103,7 @@ def _measure(folder: Path, names: tuple[str, ...], prefix: str) -> Bounds:
     calls = stack.read_calls(_output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)))
     frames = stack.read_frames(path.read_text() for path in objects.glob("*.su"))
     bytes_ = {name: stack.deepest(f"{prefix}_{name}", calls, frames) for name in _FUNCTIONS}
-    printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=_SECONDS)
+    printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=SECONDS)
     if emulator.has_failed(printed):
         raise RuntimeError("the row engine differs from TensorFlow Lite Micro on the emulated core")
     counts = {name: tuple(map(int, values)) for name, *values in map(str.split, printed.splitlines())}

@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from firmware_export.common.steps import step
 
+
+@step("drawing images")
 def generated_images(shape: tuple[int, ...], count: int, seed: int = 0) -> np.ndarray:
     """Generate random scenes: smooth shading with rectangles, some noisy, some saturated; one black and one white.
 

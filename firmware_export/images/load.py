@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.images import arrays, folders
 from firmware_export.images.decode import EncodedImage, count_unreadable, decode_all
 
@@ -18,6 +19,7 @@ def load_images(path: Path, shape: tuple[int, ...], count: int) -> np.ndarray:
     return load_images_and_labels(path, shape, count, (), 0)[0]
 
 
+@step("reading the images")
 def load_images_and_labels(
     path: Path, shape: tuple[int, ...], count: int, class_names: Sequence[str], outputs: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -68,6 +70,7 @@ def _labels(files: Sequence[str], class_names: Sequence[str], outputs: int) -> d
     return {file: names.index(folder) for file, folder in folder_of.items()}
 
 
+@step("reading the labelled images")
 def load_labelled(
     path: Path, shape: tuple[int, ...], class_names: Sequence[str], outputs: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from firmware_export.common.steps import step
 from firmware_export.memory import offline_plan
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator
@@ -46,6 +47,7 @@ class Arena:
         return self.least_bytes + self.margin_bytes
 
 
+@step("finding the smallest arena")
 def find(model: Model) -> Arena:
     """Find the smallest arena; add a memory plan if that makes the arena smaller than TFLM's own planner does.
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Tensor
 from firmware_export.tflite.model import Model
@@ -81,6 +82,7 @@ def plan(model: Model) -> Plan:
     return Plan(tuple(offsets), peak(list(blocks.values()), placed), lower_bound(list(blocks.values())))
 
 
+@step("planning the arena")
 def with_offline_plan(model: Model) -> Model:
     """The same model with `plan`'s offsets as metadata; they replace an existing plan.
 

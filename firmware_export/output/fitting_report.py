@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from firmware_export.board import timing
+from firmware_export.board.cores import CORES
 from firmware_export.bounds.measure import SCRUB_BYTES
 from firmware_export.common.templating import render_template
 from firmware_export.output.report import AbstentionReport, CurvePoint, ExportReport
@@ -22,6 +24,8 @@ def render(report: ExportReport) -> str:
         "keras_result": _keras_result(report.keras_parity),
         "curve": _curve(report.unsure),
         "scrub_bytes": SCRUB_BYTES,
+        "cores": CORES,
+        "shown": timing.shown,
         "monitor_prefix": (report.drift.file or "").removesuffix("_monitor.h"),
     }
     return render_template(FILE, context)

@@ -2,14 +2,16 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firmware_export.board import fitting
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.board.targets import Target
+from firmware_export.bounds import count, measure
 from firmware_export.bounds import header as bounds_header
-from firmware_export.bounds.measure import Bounds, measure, not_measured
+from firmware_export.bounds.count import Count
+from firmware_export.bounds.measure import Bounds, not_measured
 from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix, check_symbol, namespace
 from firmware_export.common.dense_scale import DenseScale
@@ -43,7 +45,9 @@ class Settings:
     symbol: str = defaults.SYMBOL
     """The array's C identifier."""
     target: Target | None = None
-    """Refuse a model that does not fit this part."""
+    """The part that the model is made for; the reports mark it."""
+    must_fit: bool = True
+    """Refuse a model that does not fit `target`; otherwise the reports say so."""
     formats: tuple[str, ...] = ()
     """Build systems (`build_systems.FORMATS`) to write metadata for."""
     engine: Engine = Engine.TFLM
@@ -98,7 +102,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     rows = _compile_rows(verified.model, settings, verified.dense.dense_scale)
     progress(Stage.COMPILE, 0, 1)
     texts: dict[str, str] = {}
-    compiled_with, rows_report, bounds = None, None, None
+    compiled_with, rows_report, bounds, counts = None, None, None, None
     if settings.engine.has_tflm:
         rows_prefix = settings.engine_prefix if settings.engine.has_rows else None
         texts |= model_data.render(facts) | integrity.render(facts, verified.golden, rows_prefix)
@@ -108,17 +112,27 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     if rows is not None and settings.engine.has_rows:
         row_texts, rows_report = row_engine.files(rows, facts, verified)
         bounds = _bounds(row_texts, settings)
+        if bounds.reason is None:
+            layers, prefix = rows.report.layers, settings.engine_prefix
+            counts = count.try_count(row_texts, layers, prefix, timeout_seconds=measure.SECONDS)
         texts |= row_texts | bounds_header.render(bounds, facts, settings.engine_prefix)
     texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
     progress(Stage.COMPILE, 1, 1)
-    parts = _check_parts(verified, settings, rows)
+    parts = _check_parts(verified, settings, rows, counts or ())
     library = build_systems.library(facts, texts, settings.engine_prefix)
     metadata = build_systems.render(settings.formats, library)
     contents: dict[str, str | bytes] = {**texts, **metadata, "model.tflite": verified.model.content}
     evidence = pack.FILES if settings.has_evidence else ()
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *evidence, *contents}))
     done = report.make(
-        facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
+        facts,
+        verified,
+        compiled_with=compiled_with,
+        files=names,
+        parts=parts,
+        rows=rows_report,
+        bounds=bounds,
+        counts=counts,
     )
     contents[fitting_report.FILE] = fitting_report.render(done)
     digests = {name: hashlib.sha256(_bytes(contents[name])).hexdigest() for name in sorted(contents)}
@@ -132,7 +146,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
 def _bounds(texts: Mapping[str, str], settings: Settings) -> Bounds:
     if not settings.measures_bounds:
         return not_measured("the export was told not to")
-    return measure(texts, settings.engine_prefix)
+    return measure.measure(texts, settings.engine_prefix)
 
 
 def _bytes(content: str | bytes) -> bytes:
@@ -171,22 +185,24 @@ def _compile_rows(model: Model, settings: Settings, dense_scale: DenseScale) -> 
         return None
 
 
-def _check_parts(verified: Verified, settings: Settings, rows: RowsModel | None) -> list[PartNeeds]:
+def _check_parts(
+    verified: Verified, settings: Settings, rows: RowsModel | None, counts: Sequence[Count]
+) -> list[PartNeeds]:
     """What the model needs on each known part; refuses a target that is too small."""
-    target = settings.target
-    needs = {
-        "model_bytes": verified.model.size,
-        "code_bytes": fitting.code_bytes(verified.model.graph.operator_names) + len(verified.golden.content),
-        "arena_bytes": verified.arena.bytes_with_margin,
-    }
-    rows_report = None if rows is None else rows.report
-    if target is not None:
-        rows_fit = None if rows_report is None else fitting.fit_rows(target, rows=rows_report)
+    golden_bytes = len(verified.golden.content)
+    tflm = fitting.TflmNeeds(
+        constants_bytes=verified.model.size + golden_bytes,
+        code_bytes=fitting.code_bytes(verified.model.graph.operator_names),
+        arena_bytes=verified.arena.bytes_with_margin,
+    )
+    in_rows = None if rows is None else fitting.RowsNeeds(rows.report, golden_bytes)
+    if settings.target is not None and settings.must_fit:
         if settings.engine.has_tflm:
-            fitting.check_fits(fitting.fit(target, **needs), rows_fit)
-        if settings.engine.has_rows and rows_fit is not None:
-            fitting.check_fits(rows_fit)
-    return fitting.table(**needs, rows=rows_report)
+            fitting.check_fits(settings.target, tflm, in_rows)
+        if settings.engine.has_rows and in_rows is not None:
+            fitting.check_fits(settings.target, in_rows)
+    counted = {each.core: each.instructions for each in counts if each.instructions is not None}
+    return fitting.table(tflm, in_rows, settings.target, counted)
 
 
 def _sentence(parity: KernelParity, keras: KerasParity | None, dense: DenseParity) -> str:

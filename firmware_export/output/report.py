@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from firmware_export.board.fitting import PartNeeds
+from firmware_export.bounds.count import Count
 from firmware_export.bounds.measure import Bounds
 from firmware_export.drift import header
 from firmware_export.drift.monitor import Drift
@@ -153,6 +154,8 @@ class ExportReport:
     """None if the row engine's files were not written."""
     bounds: Bounds | None
     """Stack and instructions of the row engine; None if its files were not written."""
+    counts: tuple[Count, ...] | None
+    """The row engine's instructions for an image, by emulated core and kind of layer; None if they were not counted."""
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
@@ -171,6 +174,7 @@ def make(
     parts: Sequence[PartNeeds],
     rows: CheckedRowsReport | None,
     bounds: Bounds | None = None,
+    counts: tuple[Count, ...] | None = None,
 ) -> ExportReport:
     """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph
@@ -217,6 +221,7 @@ def make(
         targets=tuple(parts),
         rows=rows,
         bounds=bounds,
+        counts=counts,
     )
 
 

@@ -1,10 +1,13 @@
 """An export's results as a table on the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from firmware_export.board import timing
+from firmware_export.board.fitting import PartNeeds
 from firmware_export.bounds.measure import Bounds
 from firmware_export.output.report import ExportReport
 
@@ -41,10 +44,7 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         ("flash, model", f"{report.flash_bytes:,} bytes"),
         ("arena", f"{report.arena_bytes:,} bytes found, {report.arena_bytes_with_margin:,} with margin"),
         ("work", f"{report.macs:,} MACs, {report.parameters:,} parameters"),
-        (
-            "fits",
-            ", ".join(part.target for part in report.targets if part.fits) or "none of the parts known here",
-        ),
+        *_fits(report.targets),
         ("answers", report.unsure.reason),
         ("drift", report.drift.reason),
         ("operators", ", ".join(f"{name} x{count}" for name, count in report.operators.items())),
@@ -64,10 +64,38 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         rows.append(("row engine", f"{memory}, {flash:,} of constants; code comes on top"))
     if report.bounds is not None:
         rows.append(("bounds", _bounds(report.bounds)))
+    rows += _time(report)
     compiled_with = report.compiled_with or (report.rows and report.rows.compiled_with)
     rows.append(("compiled with", compiled_with or "no compiler found: only the files' text was read back"))
     rows.append(("SHA-256", report.sha256))
     return rows
+
+
+def _time(report: ExportReport) -> list[tuple[str, str]]:
+    """The estimated time on the part that was asked for, otherwise the counted instructions."""
+    parts = [part for part in report.targets if part.is_asked_for]
+    if parts and (time := parts[0].rows_milliseconds):
+        assumed = "by counted instructions, without wait states"
+        return [
+            ("time, estimated", f"{timing.shown(time)} ms per image in the row engine on {parts[0].target}, {assumed}")
+        ]
+    counted = [f"{each.instructions:,} ({each.core})" for each in report.counts or () if each.instructions is not None]
+    return [("instructions", f"{', '.join(counted)} per image in the row engine")] if counted else []
+
+
+def _fits(parts: Sequence[PartNeeds]) -> list[tuple[str, str]]:
+    """For each engine, the parts that have room; first the part that was asked for, whether or not it has."""
+    engines = {"fits, TFLM": {part.target for part in parts if part.fits}}
+    if parts[0].rows is not None:
+        engines["fits, row engine"] = {part.target for part in parts if part.rows is not None and part.rows.fits}
+    asked_for = [part.target for part in parts if part.is_asked_for]
+    lines = []
+    for label, fitting in engines.items():
+        marked = [f"{name} (asked for): {'yes' if name in fitting else 'NO'}" for name in asked_for]
+        others = [part.target for part in parts if part.target in fitting and not part.is_asked_for]
+        listed = ", ".join(others) or "none of the parts known here"
+        lines.append((label, "; ".join([*marked, f"others: {listed}"] if marked else [listed])))
+    return lines
 
 
 def _bounds(bounds: Bounds) -> str:

@@ -8,12 +8,13 @@ from firmware_export.common import defaults
 from firmware_export.common.c_text import check_prefix
 from firmware_export.common.dense_scale import DenseScale
 from firmware_export.common.harden import Harden
+from firmware_export.common.steps import step
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
 from firmware_export.rows import engine
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
-from firmware_export.rows.layers import Layer, Tensor
+from firmware_export.rows.layers import Convolution, Layer, Tensor
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import Ring, plan
 from firmware_export.tflite.graph import Graph
@@ -30,6 +31,15 @@ class RingReport:
     bytes: int
     is_whole: bool
     """Whether all rows of a tensor with several rows are held, because a layer needs them."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer of the schedule."""
+
+    kind: str
+    """The operator; for convolutions, also the window, such as `CONV_2D 3x3`."""
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class RowsReport:
     constants_crc32: int
     steps: int
     """Length of the schedule."""
+    layers: tuple[LayerReport, ...]
+    """In the order of the model; the schedule's entry of the first is 1."""
     rings: tuple[RingReport, ...]
     engine_version: int
     engine_sha256: str
@@ -84,6 +96,7 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
     }
 
 
+@step("planning the row engine")
 def compile_rows(
     model: Model,
     command: str,
@@ -126,11 +139,18 @@ def compile_rows(
             constants_bytes=len(compiled.content),
             constants_crc32=zlib.crc32(compiled.content),
             steps=len(planned.schedule),
+            layers=tuple(LayerReport(_kind(layer), layer.steps * layer.step_macs) for layer in planned.network.layers),
             rings=tuple(map(_ring_report, planned.rings)),
             engine_version=engine.version(),
             engine_sha256=engine.digest(),
         ),
     )
+
+
+def _kind(layer: Layer) -> str:
+    if not isinstance(layer, Convolution) or layer.operator == "FULLY_CONNECTED":
+        return layer.operator
+    return f"{layer.operator} {layer.window.kernel_height}x{layer.window.kernel_width}"
 
 
 def _ring_report(ring: Ring) -> RingReport:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.common.templating import render_template
 from firmware_export.rows.compile import RowsModel
 
@@ -25,6 +26,7 @@ class DifferenceError(RuntimeError):
         self.images = images
 
 
+@step("compiling the row engine and comparing its outputs")
 def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> str | None:
     """Compile `rows.files`, run every input and compare every output.
 
@@ -66,6 +68,11 @@ def check_answers(rows: RowsModel, inputs: np.ndarray, outputs: np.ndarray) -> s
 def _run(command: list[str], given: bytes = b"") -> bytes:
     try:
         return subprocess.run(command, input=given, check=True, capture_output=True, timeout=_SECONDS).stdout
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"{Path(command[0]).name} took more than {_SECONDS} s for the row engine: make the model smaller, or use "
+            "--engine tflm"
+        ) from error
     except (subprocess.SubprocessError, OSError) as error:
         stderr = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
         reason = next((line for line in stderr if "error" in line), str(error))

@@ -17,11 +17,13 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
+from firmware_export.common.steps import step
 from firmware_export.tflite import keras_inspection, reader
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.input_range import DEFAULT, normalized
 
 
+@step("loading the Keras model")
 def load_keras(path: Path, *, trust: bool = False) -> Any:
     """Read a legacy Keras model, quantization-aware or not, uncompiled.
 
@@ -99,6 +101,7 @@ def _first_layer(model: Any) -> Any:
     return _first_layer(layers[0]) if hasattr(layers[0], "layers") else layers[0]
 
 
+@step("converting the Keras model")
 def quantized_aware_to_int8(model: Any, input_range: str = DEFAULT) -> bytes:
     """Convert a quantization-aware model; its trained ranges become the int8 scales.
 
@@ -117,6 +120,7 @@ def quantized_aware_to_int8(model: Any, input_range: str = DEFAULT) -> bytes:
     return _convert(model, None, input_range)
 
 
+@step("converting the Keras model")
 def float_to_int8(model: Any, calibration_images: np.ndarray, input_range: str = DEFAULT) -> bytes:
     """Quantize a float model after training (PTQ).
 

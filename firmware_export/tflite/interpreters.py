@@ -6,6 +6,7 @@ differ by a few codes from the first convolution on; they are used for accuracy 
 are fast enough.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.stderr import captured_stderr
+from firmware_export.common.steps import step
 from firmware_export.tflite import input_range
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
@@ -21,6 +23,7 @@ ARENA_STEP = 16
 """Bytes: TFLM aligns the arena, and every buffer in it, to this."""
 _LEAST_ARENA_TRIED = 1024  # TFLM's allocator writes about 450 bytes unchecked: a smaller arena crashes the process
 _LARGEST_ARENA_TRIED = 1 << 26  # no microcontroller has more
+_RECORDED = re.compile(r"Arena allocation total (\d+) bytes")
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -72,6 +75,13 @@ class TflmInterpreter:
                 raise UserError(f"TensorFlow Lite Micro cannot run the model: {_reason(written(), error)}") from error
         return joined([self._interpreter.get_output(position) for position in range(len(self._graph.outputs))])
 
+    def recorded_bytes(self) -> int | None:
+        """The bytes of the arena that TFLM's recording counts; None if its report is not as known here."""
+        with captured_stderr() as written:
+            self._interpreter.print_allocations()
+            found = _RECORDED.search(written())
+        return None if found is None else int(found[1])
+
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `keeps_tensors`."""
         values: np.ndarray = self._interpreter.GetTensor(index, 0)["tensor_data"]
@@ -100,15 +110,14 @@ def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None)
 def least_arena(model: Model) -> int:
     """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
 
-    Found by bisection, because TFLM's recording API omits memory that kernels allocate only while they are prepared.
-    The host's pointers have 64 bits; a 32-bit part needs slightly less (201,796 instead of 203,396 bytes for a
-    ResNet8).
+    The search starts at what TFLM's recording API counts, which usually is the result. It may omit memory that kernels
+    allocate only while they are prepared, so neighbouring sizes are tried, then sizes between by bisection. The host's
+    pointers have 64 bits; a 32-bit part needs slightly less (201,796 instead of 203,396 bytes for a ResNet8).
 
     Raises:
         UserError: TFLM refuses the model with an arena of any size.
     """
-    TflmInterpreter(model)
-    too_small, enough = _LEAST_ARENA_TRIED // ARENA_STEP - 1, _LARGEST_ARENA_TRIED // ARENA_STEP
+    too_small, enough = _bracket(model, TflmInterpreter(model).recorded_bytes())
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
         if _fits(model, middle * ARENA_STEP):
@@ -116,6 +125,26 @@ def least_arena(model: Model) -> int:
         else:
             too_small = middle
     return enough * ARENA_STEP
+
+
+def _bracket(model: Model, recorded: int | None) -> tuple[int, int]:
+    """An arena that is too small, and one that is enough, in steps; the search goes away from `recorded`, doubling."""
+    lowest, highest = _LEAST_ARENA_TRIED // ARENA_STEP, _LARGEST_ARENA_TRIED // ARENA_STEP
+    if recorded is None:
+        return lowest - 1, highest
+    start = min(max(-(-recorded // ARENA_STEP), lowest), highest)
+    distance = 1
+    if _fits(model, start * ARENA_STEP):
+        enough = start
+        while enough - distance >= lowest and _fits(model, (enough - distance) * ARENA_STEP):
+            enough -= distance
+            distance *= 2
+        return max(enough - distance, lowest - 1), enough
+    too_small = start
+    while too_small + distance < highest and not _fits(model, (too_small + distance) * ARENA_STEP):
+        too_small += distance
+        distance *= 2
+    return too_small, min(too_small + distance, highest)
 
 
 def _fits(model: Model, arena_size: int) -> bool:
@@ -208,6 +237,7 @@ def firmware_input(codes: np.ndarray, graph: Graph) -> np.ndarray:
     return codes.view(np.uint8) ^ np.uint8(0x80) if graph.has_unit_input else codes
 
 
+@step("predicting the validation images")
 def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Run a model with TFLite's fast kernels: for accuracy on many images, not as a reference.
 

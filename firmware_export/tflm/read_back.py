@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflm.model_data import render_read_back
 
 COMPILERS = ("g++", "clang++", "c++")
@@ -19,6 +20,7 @@ def find_compiler() -> str | None:
     return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
+@step("compiling the array")
 def check_array(files: Mapping[str, str], symbol: str, model: bytes) -> str | None:
     """Compile `model_data.cc` and its header, run the result, and compare the bytes; without a compiler, only parse.
 

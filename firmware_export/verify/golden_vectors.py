@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model
 from firmware_export.verify.dense_parity import DenseParity
@@ -66,6 +67,7 @@ class GoldenSummary:
     """The index of each vector's largest output."""
 
 
+@step("choosing golden vectors")
 def golden_vectors(
     model: Model,
     images: np.ndarray,

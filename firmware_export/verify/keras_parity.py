@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Tensor
 from firmware_export.tflite.interpreters import TfliteInterpreter
@@ -31,6 +32,7 @@ class KerasParity:
     """Images whose class differs; their two highest outputs are within `2 * largest_difference` steps."""
 
 
+@step("comparing with the Keras model")
 def check_keras(keras_model: Any, model: Model, codes: np.ndarray, outputs: np.ndarray) -> KerasParity:
     """Compare a quantization-aware model's outputs with those of TFLM.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.cut import Piece, cut_after
 from firmware_export.tflite.graph import Operator
@@ -38,6 +39,7 @@ class KernelParity:
     """int8 [N, …]: TFLM's outputs."""
 
 
+@step("comparing every tensor on every image")
 def check_kernels(model: Model, codes: np.ndarray, progress: Progress | None = None) -> KernelParity:
     """Compare every operator's output, bit for bit, on every image.
 
@@ -94,6 +96,7 @@ def _compare(
             )
 
 
+@step("running images in the smallest arena")
 def check_least_arena(model: Model, arena_size: int, codes: np.ndarray, outputs: np.ndarray) -> None:
     """Check that the outputs stay the same in the smallest arena, where tensors share memory.
 

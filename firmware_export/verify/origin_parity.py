@@ -3,12 +3,14 @@
 import numpy as np
 
 from firmware_export.common.errors import UserError
+from firmware_export.common.steps import step
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Tensor
 from firmware_export.tflite.interpreters import TfliteInterpreter
 from firmware_export.tflite.model import Model
 
 
+@step("comparing the normalized copy with its file")
 def check_origin(model: Model, codes: np.ndarray) -> None:
     """Check that the file computes the copy's outputs, and nothing if `model` is the file or ships it unchanged.
 

@@ -1,7 +1,7 @@
 """Run a model in a separate process first, so that a file that crashes an interpreter or never ends does no harm.
 
 TensorFlow Lite Micro and TFLite are written in C++ and do not validate the file. The process is
-`python -m firmware_export.verify.sandbox NAME < MODEL`; it runs every step of an export once, on a few images.
+`python -m firmware_export.verify.sandbox NAME [rows] < MODEL`; it runs every step of an export once, on a few images.
 """
 
 import os
@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from firmware_export.common.errors import UserError, exit_on_user_error
+from firmware_export.common.steps import step
 
 SECONDS = 60
 """Limit of processor time; a ResNet8 takes less than one second, including Python's start."""
@@ -20,19 +21,21 @@ _WALL_SECONDS = 10 * SECONDS  # generous for a busy machine; stops a process tha
 _IMAGES = 3  # all dark, all bright and one in between
 
 
-def check(content: bytes, name: str) -> None:
+@step("running the model in a process of its own")
+def check(content: bytes, name: str, *, needs_rows: bool = False) -> None:
     """Refuse a model that a separate process on this host cannot read, prepare and run once.
 
     Args:
         content: a `.tflite` file, possibly damaged.
         name: the model's name in error messages.
+        needs_rows: also refuse, before the model runs, what the row engine does not support.
 
     Raises:
-        UserError: `reader.read`, `reader.check_deployable`, `sanity.check` or an interpreter refuses the model; or it
-            crashed, took more than `SECONDS` or needed more than `MEMORY`.
+        UserError: `reader.read`, `reader.check_deployable`, `sanity.check`, the row engine if it is needed, or an
+            interpreter refuses the model; or it crashed, took more than `SECONDS` or needed more than `MEMORY`.
         RuntimeError: a defect of this program, with the process's traceback.
     """
-    command = [sys.executable, "-m", "firmware_export.verify.sandbox", name]
+    command = [sys.executable, "-m", "firmware_export.verify.sandbox", name, *(["rows"] if needs_rows else [])]
     # OpenBLAS reserves memory for each core of the host; with many cores, that could exceed the limit.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
     try:
@@ -80,7 +83,7 @@ def _stage(stdout: bytes | None) -> str:
 def main() -> None:
     """Limit this process, read the model from standard input and examine it."""
     limit()
-    examine(sys.stdin.buffer.read(), sys.argv[1])
+    examine(sys.stdin.buffer.read(), sys.argv[1], needs_rows="rows" in sys.argv[2:])
 
 
 def limit() -> None:
@@ -92,7 +95,7 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def examine(content: bytes, name: str) -> None:
+def examine(content: bytes, name: str, *, needs_rows: bool = False) -> None:
     """Read, check, prepare and run the model in this process, and print each stage before it starts.
 
     Raises:
@@ -101,6 +104,7 @@ def examine(content: bytes, name: str) -> None:
     import numpy as np
 
     from firmware_export.images.generated import generated_images
+    from firmware_export.rows.lower import lower
     from firmware_export.tflite import interpreters, offline_metadata, reader, sanity
     from firmware_export.verify import kernel_parity
 
@@ -110,6 +114,8 @@ def examine(content: bytes, name: str) -> None:
         graph = model.graph
         reader.check_deployable(graph)
         sanity.check(model)
+        if needs_rows:
+            lower(model)
         scenes = generated_images(graph.input_shape, _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
         reference = interpreters.TfliteInterpreter(model, is_reference=True)

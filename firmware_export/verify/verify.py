@@ -106,7 +106,14 @@ class Verified:
         return self.arena.model
 
 
-def read(content: bytes, name: str, *, expect_unit_input: bool = False, input_range: str | None = None) -> Model:
+def read(
+    content: bytes,
+    name: str,
+    *,
+    expect_unit_input: bool = False,
+    input_range: str | None = None,
+    needs_rows: bool = False,
+) -> Model:
     """Read a model, and check that it can be verified.
 
     The last model is cached: the command line reads it to get the image size, before the export reads it again.
@@ -117,6 +124,7 @@ def read(content: bytes, name: str, *, expect_unit_input: bool = False, input_ra
         expect_unit_input: refuse a model whose input is not `uint8 ^ 0x80`.
         input_range: the range of values that the model expects, one of `input_range.INPUT_RANGES`; None: found from
             the input's scale and zero point.
+        needs_rows: also refuse a model that the row engine does not support, before it is run.
 
     Returns:
         The model, or its normalized copy (`normalize.normalized`).
@@ -127,15 +135,15 @@ def read(content: bytes, name: str, *, expect_unit_input: bool = False, input_ra
     """
     if input_range is not None:
         ranges.check(input_range)
-    model = _read(content, name).with_range(input_range)
+    model = _read(content, name, needs_rows).with_range(input_range)
     if expect_unit_input:
         convert.check_unit_input(model.graph)
     return model
 
 
 @functools.lru_cache(maxsize=1)
-def _read(content: bytes, name: str) -> Model:
-    sandbox.check(content, name)
+def _read(content: bytes, name: str, needs_rows: bool) -> Model:
+    sandbox.check(content, name, needs_rows=needs_rows)
     model = reader.read(content, name)
     reader.check_deployable(model.graph)
     return model

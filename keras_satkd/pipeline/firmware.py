@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tf_keras
 
+from firmware_export.board import targets
 from firmware_export.cli import Arguments, progress_bars
 from firmware_export.common.files import write_with
 from firmware_export.export import export
@@ -46,6 +47,8 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
         class_names=split.train.class_names,
         symbol=config.symbol,
         keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
+        target=config.target,
+        must_fit=config.target is None,  # the training is done: the reports say whether the model fits
     )
     with progress_bars() as progress:
         done = export(
@@ -59,7 +62,13 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
                 drift_window=config.drift_window,
                 keras_model=quantized,
             ),
-            Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
+            Settings(
+                command=again.command,
+                class_names=again.class_names,
+                symbol=again.symbol,
+                target=None if config.target is None else targets.named(config.target),
+                must_fit=again.must_fit,
+            ),
             expect_unit_input=True,
             # Of a damaged export.json, the folder's files are not known as the run's.
             force=True,

@@ -74,7 +74,8 @@ def render(run: Run) -> str:
         "int8": test.scores["int8"],
         "corrupted_images": test.corruptions["images"],
         "firmware": firmware,
-        "fitting": [part["part"] for part in firmware["targets"] if part["fits"]],
+        "fitting": summary.fitting(run),
+        "asked_for": [part for part in firmware["targets"] if part.get("is_asked_for")],
         "tables": {
             "scores": summary.scores(run),
             "costs": summary.costs(run),

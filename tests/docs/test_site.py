@@ -41,7 +41,7 @@ def test_scripts_of_the_package_are_in_the_reference(docs_command_line):
 def test_a_section_is_usage_description_options(docs_command_line):
     text = docs_command_line.section("firmware_export.run")
     assert text.startswith("## firmware_export.run\n\n```text\nusage: python -m firmware_export.run")
-    assert "--machine STR" in text
+    assert "--timeout FLOAT" in text
     assert text.count("```") == 4
     assert "\n\nCross-compile an exported folder" in text
 

@@ -118,3 +118,17 @@ def test_a_folder_verifies_and_validates_as_arrays_do(run, images, photos, qat_m
     assert said["of files"]["unsure"] == said["of arrays"]["unsure"]
     assert said["of files"]["images_are_real"]
     assert said["of files"]["verified_images"] == 256
+
+
+def test_a_time_limit_names_the_step_and_writes_nothing(run, tmp_path, one_convolution):
+    (tmp_path / "m.tflite").write_bytes(one_convolution)
+    code, out, err = run(tmp_path / "m.tflite", "--out", tmp_path / "firmware", "--time-limit", "0.01")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --time-limit 0.01: this step did not end: ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "firmware").exists()
+
+
+def test_the_quoted_command_has_no_time_limit():
+    arguments = read(cli.Arguments, "test", ["m.tflite", "--out", "o", "--time-limit", "5", "--target", "/a/b.toml"])
+    assert arguments.command == "python -m firmware_export m.tflite --out o --target ./b.toml"

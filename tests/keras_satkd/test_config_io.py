@@ -264,6 +264,8 @@ def test_any_value_is_accepted_as_it_is_or_refused_in_one_line(name, value):
         ("firmware.symbol", "errno"),
         ("firmware.symbol", "class"),
         ("firmware.symbol", "a b"),
+        ("firmware.target", "samv17"),
+        ("firmware.target", "my_board.toml"),
         ("data.source", "a\nb"),
         ("data.source", "a\x00b"),
         ("teachers.names", ["a\x00"]),

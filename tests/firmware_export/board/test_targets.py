@@ -1,4 +1,8 @@
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +11,31 @@ from firmware_export.common.errors import UserError
 
 
 def test_the_table_has_its_parts():
-    assert list(targets.TARGETS) == ["samv71", "samrh71", "va416xx", "va10820", "stm32h743", "stm32l4r5"]
+    space = {"samv71", "samrh71", "va416xx", "va10820", "gr712rc"}
+    st = {"stm32f411", "stm32f746", "stm32h743", "stm32l4r5", "stm32n657"}
+    assert set(targets.TARGETS) == space | st | {"same70", "rp2040", "rp2350", "nrf52840", "esp32s3", "esp32p4"}
+
+
+def test_the_help_lists_them_all():
+    shown = subprocess.run(
+        [sys.executable, "-m", "firmware_export", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"},
+    ).stdout
+    assert [name for name in (*targets.TARGETS, targets.GENERIC) if name not in shown] == []
+
+
+def test_the_page_lists_them_with_their_sources():
+    page = (Path(targets.__file__).parents[2] / "docs" / "board.md").read_text()
+    for part in targets.TARGETS.values():
+        clock = f"{part.clock_hz / 1e6:g}"
+        flash = f"{part.flash_bytes // targets.KB:,}{' external' if part.has_external_flash else ''}"
+        figures = (
+            f"| `{part.name}` | {part.part} | {part.core} | {clock} | {flash} | {part.ram_bytes // targets.KB:,} |"
+        )
+        assert f"{figures} {part.source} |" in page
 
 
 @pytest.mark.parametrize("target", targets.TARGETS.values(), ids=str)
@@ -69,3 +97,19 @@ def test_a_command_line_names_a_part_of_the_table_or_gives_one():
 def test_figures_that_do_not_go_together_are_refused(given, said):
     with pytest.raises(UserError, match=said):
         targets.choose(*given)
+
+
+def test_a_file_describes_a_part(tmp_path):
+    path = tmp_path / "my_board.toml"
+    path.write_text('part = "My board"\ncore = "cortex-m33"\nflash_kb = 512\nram_kb = 64\n')
+    found = targets.choose(str(path), None, None, None)
+    assert (found.name, found.core, found.ram_bytes) == ("my_board", "cortex-m33", 65_536)
+    with pytest.raises(UserError, match=r"absent\.toml': No such file"):
+        targets.choose("absent.toml", None, None, None)
+
+
+def test_a_name_of_the_table_is_no_file():
+    assert targets.named("samv71") is targets.TARGETS["samv71"]
+    for name in ("generic", "my_board.toml", "samv7"):
+        with pytest.raises(UserError, match=f"unknown target '{name}'"):
+            targets.named(name)

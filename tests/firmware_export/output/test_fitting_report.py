@@ -43,12 +43,22 @@ def test_every_figure_is_the_reports_own(report):
     assert sum(int(row[2].replace(",", "")) for row in work) == report.macs
     parts = rows["## 4. Memory"][1:]
     assert [(row[0], row[-1] == "yes") for row in parts] == [(part.part, part.fits) for part in report.targets]
+    assert [row[3].endswith(" external") for row in parts] == [part.has_external_flash for part in report.targets]
     in_rows = rows["### In the row engine"][1:]
     assert [row[-1] == "yes" for row in in_rows] == [part.rows.fits for part in report.targets]
     for fact in (report.sha256, report.crc32, report.command, report.golden_vectors.sha256):
         assert f"`{fact}`" in text
     assert report.unsure.reason in text
     assert report.arena_margin_rule in text
+
+
+def test_the_part_that_was_asked_for_is_marked(report):
+    assert "asked for" not in fitting_report.render(report).lower()
+    marked = dataclasses.replace(report.targets[2], is_asked_for=True, part="a|b", source="DS_1", note="n")
+    others = [part for part in report.targets if part.target != marked.target]
+    text = fitting_report.render(dataclasses.replace(report, targets=(marked, *others)))
+    assert "\nAsked for: **a\\|b**. Its figures: DS_1 (n).\n" in text
+    assert text.count("| **a\\|b** (asked for) | ") == 2
 
 
 def test_tables_are_whole(report):

@@ -57,6 +57,8 @@ def test_a_part_is_judged_by_the_engine(verified):
     for engine in (Engine.TFLM, Engine.BOTH):
         with pytest.raises(UserError, match=r"RAM is .* short .* use --engine rows"):
             _render(verified, target=part, engine=engine)
+    marked = [row for row in _render(verified, target=part, must_fit=False).report.targets if row.is_asked_for]
+    assert [(row.target, row.fits, row.rows.fits) for row in marked] == [("generic", False, True)]
     assert _render(verified, target=part, engine=Engine.ROWS).report.rows.context_bytes < 10 << 10
 
 

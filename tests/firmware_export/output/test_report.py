@@ -13,7 +13,7 @@ from firmware_export.verify.keras_parity import KerasParity
 
 @pytest.fixture
 def parts():
-    return fitting.table(model_bytes=1000, code_bytes=1000, arena_bytes=1000, rows=None)
+    return fitting.table(fitting.TflmNeeds(constants_bytes=1000, code_bytes=1000, arena_bytes=1000), rows=None)
 
 
 def _make(facts, verified, parts):

@@ -29,6 +29,24 @@ def test_missing_bounds_are_explained(report):
     assert "bounds" not in _rows(report, None)
 
 
+def test_parts_are_listed_for_both_engines(report):
+    rows = _rows(report, None)
+    assert rows["fits, TFLM"].startswith("samv71, samrh71, va416xx")
+    assert "gr712rc" not in rows["fits, TFLM"]
+    assert "gr712rc" in rows["fits, row engine"]
+
+
+def test_the_part_that_was_asked_for_is_marked_for_both_engines(report):
+    targets = [dataclasses.replace(part, is_asked_for=part.target == "gr712rc") for part in report.targets]
+    rows = _rows(dataclasses.replace(report, targets=tuple(targets)), None)
+    assert rows["fits, TFLM"].startswith("gr712rc (asked for): NO; others: samv71, ")
+    assert rows["fits, row engine"].startswith("gr712rc (asked for): yes; others: samv71, ")
+    nothing = [dataclasses.replace(part, fits=False, rows=None) for part in report.targets]
+    rows = _rows(dataclasses.replace(report, targets=tuple(nothing)), None)
+    assert rows["fits, TFLM"] == "none of the parts known here"
+    assert "fits, row engine" not in rows
+
+
 def test_the_table_names_folder_and_digest(report, tmp_path, capsys):
     summary.show(report, tmp_path)
     printed = capsys.readouterr().out

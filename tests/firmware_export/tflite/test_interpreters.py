@@ -99,6 +99,27 @@ def test_least_arena_is_least(qat_model, codes):
         interpreters.TflmInterpreter(qat_model, arena - 16)
 
 
+def test_least_arena_takes_few_runs(qat_model, monkeypatch):
+    made = []
+    prepare = interpreters.TflmInterpreter.__init__
+
+    def counted(self, *arguments, **named):
+        made.append(arguments)
+        prepare(self, *arguments, **named)
+
+    monkeypatch.setattr(interpreters.TflmInterpreter, "__init__", counted)
+    interpreters.least_arena(qat_model)
+    assert len(made) <= 4
+
+
+@pytest.mark.parametrize("off_by", [None, -(1 << 30), -4000, -16, -1, 1, 16, 4000, 1 << 30])
+def test_least_arena_is_the_same_wherever_the_search_starts(qat_model, monkeypatch, off_by):
+    least = interpreters.least_arena(qat_model)
+    started = None if off_by is None else least + off_by
+    monkeypatch.setattr(interpreters.TflmInterpreter, "recorded_bytes", lambda self: started)
+    assert interpreters.least_arena(qat_model) == least
+
+
 def test_least_arena_holds_the_largest_pair_of_tensors(qat_model, qat_graph):
     # An ADD needs both its inputs and its output at once.
     add = next(operator for operator in qat_graph.operators if operator.name == "ADD")

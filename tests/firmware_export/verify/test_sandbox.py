@@ -78,3 +78,13 @@ def test_a_process_that_waits_is_ended(monkeypatch, qat_model):
 def test_a_defect_of_ours_is_no_user_error():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         sandbox.judge("model", 1, b"TFLite\n", b"Traceback\nZeroDivisionError: division by zero")
+
+
+def test_what_the_row_engine_lacks_is_refused_before_the_model_runs(qat_model, monkeypatch):
+    def refuse(model):
+        raise UserError("not in rows")
+
+    monkeypatch.setattr("firmware_export.rows.lower.lower", refuse)
+    monkeypatch.setattr("firmware_export.tflite.interpreters.TfliteInterpreter", None)
+    with pytest.raises(UserError, match="not in rows"):
+        sandbox.examine(qat_model.content, "model.tflite", needs_rows=True)

@@ -56,7 +56,7 @@ def test_the_exported_threshold_is_chosen_on_what_the_sensor_captures(tmp_path, 
 @pytest.mark.slow
 def test_the_export_is_verified_on_validation_images_first(tmp_path, image_set):
     split = Split(image_set(300, 0), image_set(30, 1), image_set(12, 2), "sha256")
-    run = Run(tmp_path / "run", Config(firmware=FirmwareConfig(symbol="g_small_model_data")))
+    run = Run(tmp_path / "run", Config(firmware=FirmwareConfig(symbol="g_small_model_data", target="va10820")))
     run.claim()
     run.path(INT8_FILE).write_bytes(float_to_int8(students.build("resnet8", 16, 3), split.train.images))
     found = firmware.export_firmware(run, Inputs(split, {}, []), None)
@@ -68,6 +68,9 @@ def test_the_export_is_verified_on_validation_images_first(tmp_path, image_set):
         np.testing.assert_array_equal(arrays["labels"], split.validation.labels)
     command = (
         "python -m firmware_export student_int8.tflite --out firmware --images verification_images.npy "
-        "--validation validation_images.npz --class-names class0 class1 class2 --symbol g_small_model_data"
+        "--validation validation_images.npz --class-names class0 class1 class2 --symbol g_small_model_data "
+        "--target va10820 --no-must-fit"
     )
+    targets = json.loads(run.path("firmware", "export.json").read_text())["targets"]
+    assert [(part["target"], part["fits"]) for part in targets if part["is_asked_for"]] == [("va10820", False)]
     assert command in run.path("firmware", "model_data.h").read_text()
