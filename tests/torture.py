@@ -82,7 +82,7 @@ def table(results: dict[str, Any]) -> str:
     rows = [
         (
             f"SIGKILL at a file-system event while a command {KILLS[name][0]}",
-            f"{found['kills']:,} kills, each at one of {found['events']:,} events",
+            f"kills: {found['kills']:,}, each at one of {found['events']:,} events",
             "the folder is whole, and the repeated command leaves what one that was not killed leaves",
             "0",
             f"`python tests/kills.py {name} FOLDER {KILLS[name][1]} 10000`",
