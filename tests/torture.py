@@ -5,11 +5,9 @@ With `--docs`, it also writes the results to `docs/torture/results.json` and the
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -73,7 +71,7 @@ def torture(folder: Path) -> dict[str, Any]:
 
 def faults(results: dict[str, Any]) -> list[str]:
     """What did not hold."""
-    found = [f"{kind}: {flips['missed']} flips missed" for kind, flips in results["flips"].items() if flips["missed"]]
+    found = [f"{kind}: {flips['missed']} flips missed" for kind, flips in results["flips"].items() if "missed" in flips]
     found += [f"bomb {name}: {bomb}" for name, bomb in results["bombs"].items() if not bombs.is_refused(bomb)]
     defects = results["damaged models"].get("defect", 0)
     return found + ([f"{defects} damaged models end in a defect"] if defects else [])
@@ -84,7 +82,7 @@ def table(results: dict[str, Any]) -> str:
     rows = [
         (
             f"SIGKILL at a file-system event while a command {KILLS[name][0]}",
-            f"{found['kills']:,} kills at {found['events']:,} events",
+            f"kills: {found['kills']:,}, each at one of {found['events']:,} events",
             "the folder is whole, and the repeated command leaves what one that was not killed leaves",
             "0",
             f"`python tests/kills.py {name} FOLDER {KILLS[name][1]} 10000`",
@@ -130,13 +128,8 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run all campaigns; exit code 1 if something did not hold."""
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         results = torture(Path(folder))
-    results |= {
-        "minutes": round((time.monotonic() - began) / 60),
-        "machine": f"{os.cpu_count()} cores, {platform.system()}",
-    }
     if "--docs" in sys.argv:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

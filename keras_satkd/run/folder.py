@@ -18,7 +18,7 @@ from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.run import history, results_file
-from keras_satkd.run.locks import lock
+from keras_satkd.run.locks import OWNER_SUFFIX, lock
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import (
@@ -70,7 +70,7 @@ class Run:
         if workdir.exists() and not workdir.is_dir():
             raise UserError(f"--workdir {workdir} is a file: give a folder")
         found = _config_in(workdir)
-        if found is None and workdir.exists() and any(workdir.iterdir()):
+        if found is None and workdir.exists() and not all(map(_is_left_by_kill, workdir.iterdir())):
             raise UserError(f"--workdir {workdir} contains files but no run: give a new or an empty folder")
         self._lock: BaseFileLock | None = None
         self.results, _ = self._unaffected(found or config)
@@ -217,6 +217,12 @@ class Run:
             self.results[step] = replace(found, sha256=sha256, seconds=round(time.monotonic() - began, 1))
             self.results.write(self.path(RESULTS_FILE))
         return self.results[step]
+
+
+def _is_left_by_kill(path: Path) -> bool:
+    """Whether a run that is killed before its configuration is written can leave this file."""
+    is_lock = path.name in (LOCK_FILE, LOCK_FILE + OWNER_SUFFIX)
+    return is_lock or path.name == digests.FOLDER or path.name.startswith(f".{CONFIG_FILE}-")
 
 
 def _config_in(workdir: Path) -> Config | None:

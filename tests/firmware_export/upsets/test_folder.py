@@ -6,6 +6,7 @@ import pytest
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.images.generated import generated_images
+from firmware_export.output.folder import DIGESTS, OWN_DIGEST
 from firmware_export.tflite import interpreters, reader
 from firmware_export.upsets import folder
 
@@ -61,7 +62,7 @@ def _of_an_earlier_version(change):
 
     def changed(path):
         report = json.loads((path / "export.json").read_text())
-        kept = {key: value for key, value in report.items() if key not in (folder.DIGESTS, folder.OWN_DIGEST)}
+        kept = {key: value for key, value in report.items() if key not in (DIGESTS, OWN_DIGEST)}
         (path / "export.json").write_text(json.dumps(kept))
         change(path)
 

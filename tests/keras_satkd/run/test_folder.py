@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import shutil
 import subprocess
@@ -9,18 +10,19 @@ from damage import cut, damage, flip
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.output.folder import publish
+from firmware_export.output.folder import DIGESTS, publish, sealed
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.run import history
 from keras_satkd.run.folder import LOCK_FILE, InUse, Run
 from keras_satkd.run.results import (
     DistillationResult,
+    FirmwareResult,
     Int8Result,
     QuantizationResult,
     ReportResult,
     TeacherResult,
 )
-from keras_satkd.run.stages import DISTILLATION, INT8, QUANTIZATION, REPORT, Stage, steps_from, teacher
+from keras_satkd.run.stages import DISTILLATION, FIRMWARE, INT8, QUANTIZATION, REPORT, Stage, steps_from, teacher
 
 HOLD_A_LOCK = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
 OTHER = dataclasses.replace(Config(), distillation=DistillationConfig(temperature=4.0))
@@ -88,6 +90,43 @@ def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
     digests.write_json(tmp_path / "config.json", values)
     assert Run.open(tmp_path).config == Config()
     assert not Run(tmp_path, Config()).results
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from keras_satkd.config import Config
+from keras_satkd.run.folder import Run
+
+root, at = Path(sys.argv[1]), 0
+while True:
+    child = os.fork()
+    if not child:
+        left = at
+        def hook(event, arguments):
+            global left
+            is_ours = any(str(root) in str(each) for each in arguments)
+            if is_ours and event.startswith(("open", "os.", "shutil.", "tempfile.")):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(hook)
+        Run(root / str(at), Config()).claim()
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
+        break
+    run = Run(root / str(at), Config())
+    run.claim()
+    assert not [path for path in run.workdir.rglob(".*")], list(run.workdir.rglob(".*"))
+    at += 1
+print(at)
+"""
+
+
+def test_a_run_that_is_killed_before_it_has_begun_can_be_repeated(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20, "too few moments"
 
 
 def test_folders_that_are_no_run(tmp_path):
@@ -299,6 +338,30 @@ def test_the_users_changes_of_the_report_are_kept(tmp_path):
     _steps(claimed(tmp_path), done)
     assert done == ORDER
     assert (tmp_path / "model_card.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("damaged", ["model.h", "export.json"])
+def test_a_damaged_export_is_made_again_until_the_run_is_finished(tmp_path, caplog, damaged):
+    digest = hashlib.sha256(b"int a;").hexdigest()
+    report = sealed({"files": ["export.json", "model.h"], DIGESTS: {"model.h": digest}})
+
+    def export(run):
+        def work():
+            publish(run.path("firmware"), {"model.h": "int a;", "export.json": report})
+            return FirmwareResult("firmware", 1, 1)
+
+        run.step(FIRMWARE, work)
+
+    export(claimed(tmp_path))
+    assert FIRMWARE in claimed(tmp_path).results
+    flip(tmp_path / "firmware" / damaged, 0.5)
+    run = claimed(tmp_path)
+    assert FIRMWARE not in run.results
+    assert f"firmware/{damaged} damaged or missing, so these steps are repeated: firmware" in caplog.text
+    export(run)
+    run.step(REPORT, lambda: ReportResult("report.html"))
+    flip(tmp_path / "firmware" / damaged, 0.5)
+    assert FIRMWARE in claimed(tmp_path).results
 
 
 @pytest.mark.parametrize("file", ["metrics.json", "config.json", "metrics.csv"])

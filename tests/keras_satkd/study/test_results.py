@@ -2,8 +2,10 @@ import dataclasses
 import json
 
 import pytest
+from damage import flip
 from tests_support import tiny_network
 
+from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DataConfig, TeachersConfig
 from keras_satkd.config_io import load
@@ -69,11 +71,22 @@ def test_results_of_other_settings_and_changed_rows(tmp_path):
     assert results.comparable(elsewhere)["data"]["source"] == "rgb"
     older = json.loads(path.read_text())
     del older["config"]["distillation"]["sensor_noise"]
-    path.write_text(json.dumps(older))
+    digests.write_text(path, json.dumps(older))
     assert results.read_results(path, Config()) == [kept]
-    path.write_text("{")
-    with pytest.raises(UserError, match="cannot be read"):
+
+
+def test_damaged_results(tmp_path):
+    path = tmp_path / "results.json"
+    results.write_results(tmp_path, Config(), [])
+    flip(path, 0.5)
+    with pytest.raises(
+        UserError, match=r"results.json is damaged .*: restore a copy, or remove it and repeat the study"
+    ):
         results.read_results(path, Config())
+    for content in ("{", "[]", "{}", '{"config": {}}', '{"config": {}, "results": {}}'):
+        digests.write_text(path, content)
+        with pytest.raises(UserError, match="cannot be read"):
+            results.read_results(path, Config())
 
 
 def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
