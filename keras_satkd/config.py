@@ -33,19 +33,23 @@ Schedule = Literal["constant", "cosine", "plateau"]
 Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
 Mixing = Literal["none", "mixup", "cutmix", "both"]
 MixedPrecision = Literal["auto", "on", "off"]
+InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
+"""The names of `input_range.INPUT_RANGES`."""
 
 PLATEAU_PATIENCE = 10
 """The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
 default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
-class _Strict:
+class Strict:
+    """Settings among which an unknown one is an error."""
+
     # An unknown key is most likely a typo, so it must not be ignored.
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """The images and how they are split."""
 
     source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
@@ -73,7 +77,7 @@ class DataConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class CameraConfig(_Strict):
+class CameraConfig(Strict):
     """The camera that disturbs the images of teachers and student."""
 
     sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
@@ -87,7 +91,7 @@ class CameraConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """One training: optimizer (AdamW), schedule and patience."""
 
     epochs: Epochs = 30
@@ -112,7 +116,7 @@ class TrainingConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class MixingConfig(_Strict):
+class MixingConfig(Strict):
     """Each mixed image is made of two training images, and so is its label. Teachers see the same mix; the camera
     disturbs it. QAT mixes as distillation does. Not with averaged teacher logits."""
 
@@ -165,7 +169,7 @@ class TeachersConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class WeightingConfig(_Strict):
+class WeightingConfig(Strict):
     """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
     rule: Rule = "confidence"
@@ -228,7 +232,7 @@ class QuantizationConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class FirmwareConfig(_Strict):
+class FirmwareConfig(Strict):
     """The exported C code."""
 
     symbol: str = defaults.SYMBOL
@@ -250,7 +254,7 @@ class FirmwareConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class Config(_Strict):
+class Config(Strict):
     """All settings of a run."""
 
     data: DataConfig = field(default_factory=DataConfig)
