@@ -54,8 +54,8 @@ def load(folder: Path, what: str, *, trust: bool = False) -> ForeignNetwork:
             raise UserError(f"{what} does not load as a SavedModel ({one_line(error)}): save it again") from error
     signature = _signature(loaded, what)
     arguments = signature.structured_input_signature[1]
-    name = only(what, "input", list(arguments))
-    output = only(what, "output", list(signature.structured_outputs))
+    name = only(what, "input", sorted(arguments))
+    output = only(what, "output", sorted(signature.structured_outputs))
     given, made = arguments[name], signature.structured_outputs[output]
     if not given.dtype.is_floating:
         raise UserError(f"{what} takes {given.dtype.name} images: give a model with float images")
