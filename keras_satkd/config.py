@@ -241,6 +241,9 @@ class FirmwareConfig(Strict):
         defaults.LEAST_IMAGES
     )
     """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
+    largest_drop: Threshold = 0.05
+    """Largest drop of the accuracy on the validation images from the float student to the QAT student, the int8 model,
+    and TensorFlow Lite Micro. A larger one, beyond chance, stops the export."""
     error_rate: Fraction = defaults.ERROR_RATE
     """Fraction of the classifier's predictions that may be wrong.
     The abstention threshold for it is found on the validation images."""

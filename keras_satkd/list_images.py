@@ -9,7 +9,7 @@ import csv
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import tyro
 
@@ -62,7 +62,7 @@ def write(path: Path, images: "ImageSet", divided: "Split") -> None:
         csv.writer(text, lineterminator="\n").writerows([("name", "class", "part"), *listed])
         write_text(path, text.getvalue())
         return
-    arrays = {
+    arrays: dict[str, Any] = {
         "names": np.array(images.files),
         "labels": images.labels,
         "class_names": np.array(images.class_names),

@@ -51,11 +51,11 @@ def score_models(
         else:
             networks[name] = teacher.network, tf.function(teacher.logits)
             models[name] = _predictor(name, networks[name][1])
-    networks["float"] = student, _student_logits(student)
+    networks["float"] = student, students.logits_of(student)
     models["float"] = _predictor("float", networks["float"][1])
     models["ptq"] = lambda images: int8_logits(post_training, images)
     if quantized is not None:
-        models["qat"] = _predictor("qat", _student_logits(quantized))
+        models["qat"] = _predictor("qat", students.logits_of(quantized))
     models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
@@ -123,11 +123,3 @@ def _stored(logits: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Stored logits of all test images."""
     assert len(logits) == len(images)
     return logits
-
-
-def _student_logits(student: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    def logits_of(images: tf.Tensor) -> tf.Tensor:
-        return student(students.normalize(images), training=False)
-
-    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(logits_of, reduce_retracing=True)
-    return compiled

@@ -47,7 +47,9 @@ def test_pixels_are_those_of_the_student(source, call_in_process, tmp_path):
         assert set(arrays["parts"]) == set(PARTS)
 
 
-@pytest.mark.parametrize(("words", "said"), [(("--out", "images.txt"), "ends in .csv or .npz"), (("--out", "a.csv"), "no such")])
+@pytest.mark.parametrize(
+    ("words", "said"), [(("--out", "images.txt"), "ends in .csv or .npz"), (("--out", "a.csv"), "no such")]
+)
 def test_mistakes_write_nothing(words, said, call_in_process, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, error = call_in_process(list_images.main, "list_images", "--data", "./absent", *words)

@@ -49,7 +49,6 @@ def test_outputs_that_are_no_row_of_logits():
             saved_model("mine", tf_keras.Model(image, outputs), "0..1", "teacher mine")
 
 
-
 def loaded(path, **settings):
     return load_model("mine", path, TeacherSettings(**settings), "0..1")
 

@@ -1,10 +1,8 @@
-import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tf_keras
 from scipy.special import log_softmax
 from tests_support import tiny_network

@@ -54,7 +54,12 @@ LOSS = DistillationConfig(augmentation="dihedral")
         (1, {"teacher_logits": "in-loop"}, None, r"in-loop runs teachers: use --distillation\.teacher-logits precomp"),
         (1, {"mixing": MixingConfig(method="mixup")}, None, r"use --distillation\.mixing\.method none"),
         (1, {}, CameraConfig(sensor="poor"), r"use --camera\.teachers-see clean"),
-        (8, {"augmentation": "satellite"}, None, r"not of those of --distillation\.augmentation satellite: use dihedral"),
+        (
+            8,
+            {"augmentation": "satellite"},
+            None,
+            r"not of those of --distillation\.augmentation satellite: use dihedral",
+        ),
         (8, {"views": 4}, None, r"--distillation\.views is 4: use 8"),
         (1, {}, None, None),
         (1, {"augmentation": "satellite", "views": 3}, None, None),

@@ -20,9 +20,11 @@ def test_layouts_of_images(size, bands, batch, is_first):
     assert layout("mine", shape).input_shape == (None, size, size, bands)
 
 
-@pytest.mark.parametrize("shape", [(None, 64), (None, 64, 32, 3), (8, 64, 64, 3), (None, 64, 64, None), (None, 99, 9, 64)])
+@pytest.mark.parametrize(
+    "shape", [(None, 64), (None, 64, 32, 3), (8, 64, 64, 3), (None, 64, 64, None), (None, 99, 9, 64)]
+)
 def test_what_is_no_batch_of_images(shape):
-    with pytest.raises(UserError, match="mine has input shape .*give a model with"):
+    with pytest.raises(UserError, match=r"mine has input shape .*give a model with"):
         layout("mine", shape)
 
 

@@ -9,7 +9,9 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from keras_satkd.models.formats.keras_3 import load
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation", "ignore:You are saving your model as an HDF5")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation", "ignore:You are saving your model as an HDF5"
+)
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
