@@ -134,7 +134,8 @@ class TeachersConfig(TrainingConfig):
 
     names: Annotated[tuple[str, ...], MayBePath] = ()
     """Architectures, optionally with an input size (`efficientvit_m2@128`), or trained teachers:
-    folders that `keras_satkd.teach` wrote, saved Keras models, or shipped teachers (`efficientvit_m2_eurosat`).
+    folders that `keras_satkd.teach` wrote, shipped teachers (`efficientvit_m2_eurosat`), models (Keras, SavedModel,
+    .onnx, .tflite), logits from a file (.npz, .parquet), or .toml files with a teacher's settings.
     An existing path takes precedence over a shipped name; `shipped:NAME` always selects the shipped teacher.
     If empty: the shipped teachers if the classes are EuroSAT's, else `efficientvit_m2@96` and `mobilevitv2_100@64`."""
     initial_weights: Annotated[str, MayBePath] = "auto"
@@ -142,15 +143,15 @@ class TeachersConfig(TrainingConfig):
     or a trained teacher of the same architecture, to continue its training:
     a folder or a shipped teacher (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     taught_by: Annotated[tuple[str, ...], MayBePath] = ()
-    """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers:
-    folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
+    """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers, as in `names`."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
-    """Input range that a saved Keras model expects."""
+    """Input range that a model expects if neither its .toml file nor its quantization states it."""
     accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
     trust_models: Annotated[Flag, tyro.conf.arg(aliases=("--trust-model",))] = False
-    """Also load saved Keras models as teachers that can run code on this machine: only if you trust their authors."""
+    """Also load Keras models and SavedModels as teachers that can run code on this machine: only if you trust their
+    authors."""
     learning_rate: Positive = 1e-3  # the paper's
     """Peak learning rate of AdamW."""
     batch_size: Count = 64

@@ -39,7 +39,7 @@ class Arguments:
     """
 
     model: tyro.conf.Positional[str]
-    """An int8 .tflite, a Keras model (.keras, .h5), a teacher folder,
+    """An int8 .tflite, a Keras model (.keras, .h5), a SavedModel, a teacher's .onnx or .toml file, a teacher folder,
     or a shipped model (`NAME`, or `shipped:NAME` if a path of that name exists).
     Class names come from `class_names` in a JSON file beside it (student.json for student.keras), if there is one."""
 

@@ -29,6 +29,8 @@ class Teacher:
         gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
         class_names: the classes in the order of the logits; None if its files do not name them.
         bands: positions of the images' bands that it gets, in its order; empty for all of them.
+        band_names: names of the bands that it gets, in its order, from which `with_bands` finds their positions; empty
+            if its files and settings do not name them.
         order: positions of the network's outputs in the order of the logits; None for the same order.
     """
 
@@ -39,7 +41,13 @@ class Teacher:
     gives_probabilities: bool = False
     class_names: tuple[str, ...] | None = None
     bands: tuple[int, ...] = ()
+    band_names: tuple[str, ...] = ()
     order: tuple[int, ...] | None = None
+
+    @property
+    def channels(self) -> int:
+        """Number of bands that its network takes."""
+        return int(self.network.input_shape[-1])
 
     @property
     def classes(self) -> int:
@@ -115,22 +123,31 @@ def with_classes(teacher: AnyTeacher, class_names: Sequence[str]) -> AnyTeacher:
     return replace(teacher, class_names=wanted, order=order)
 
 
-def check_bands(teacher: AnyTeacher, bands: int) -> None:
-    """Check that images of this many bands have those that a teacher gets.
+def with_bands(teacher: AnyTeacher, names: Sequence[str]) -> AnyTeacher:
+    """A teacher that sees its bands of images.
+
+    Args:
+        teacher: any teacher; one with stored logits needs no bands.
+        names: of the images' bands.
 
     Raises:
-        UserError: it gets a band that they do not have, or all of them, but another number.
+        UserError: the images lack a band of the teacher, or it sees all bands and takes another number.
     """
     if isinstance(teacher, StoredLogits):
-        return
-    taken = teacher.network.input_shape[-1]
-    if teacher.bands and max(teacher.bands) >= bands:
+        return teacher
+    listed = ", ".join(names)
+    if missing := [name for name in teacher.band_names if name not in names]:
+        raise UserError(f"teacher {teacher.name} sees band {missing[0]!r}, the data has {listed}: correct its bands")
+    if teacher.band_names:
+        return replace(teacher, bands=tuple(names.index(name) for name in teacher.band_names))
+    if teacher.bands and max(teacher.bands) >= len(names):
         raise UserError(
-            f"teacher {teacher.name}: bands {list(teacher.bands)} are not all in the data, which has {bands} bands: "
-            f"give positions from 0 to {bands - 1}"
+            f"teacher {teacher.name} sees band {max(teacher.bands) + 1}, the data has {len(names)} ({listed}): correct "
+            "its bands"
         )
-    if not teacher.bands and taken != bands:
+    if not teacher.bands and teacher.channels != len(names):
         raise UserError(
-            f"teacher {teacher.name} takes {taken} bands, the data has {bands}: name the bands that it takes in its "
-            "TOML file, as in bands = [2, 1, 0]"
+            f"teacher {teacher.name} takes {teacher.channels} bands, the data has {len(names)} ({listed}): name those "
+            "that it sees in its TOML file, as in bands = [3, 2, 1]"
         )
+    return teacher

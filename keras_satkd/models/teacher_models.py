@@ -66,7 +66,9 @@ def load_model(name: str, path: Path, settings: TeacherSettings, input_range: st
     teacher = saved_model(name, network, chosen, what, size, settings.outputs)
     if settings.class_names:
         _check_class_names(name, teacher.classes, settings)
-    return replace(teacher, bands=settings.bands, class_names=settings.class_names or None)
+    names = tuple(band for band in settings.bands if isinstance(band, str))
+    positions = tuple(band - 1 for band in settings.bands if isinstance(band, int))
+    return replace(teacher, bands=positions, band_names=names, class_names=settings.class_names or None)
 
 
 def _check_class_names(name: str, classes: int, settings: TeacherSettings) -> None:

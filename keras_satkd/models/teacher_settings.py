@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import Count, Index, InputRange, Strict
+from keras_satkd.config import Count, InputRange, Strict
 from keras_satkd.config_io import first_problem, read_toml
 
 SUFFIX = ".toml"
@@ -28,8 +28,8 @@ class TeacherSettings(Strict):
     """Values that the model expects of pixels; by default `teachers.saved_model_input`."""
     input_size: Count | None = None
     """Height and width in pixels of the images that the model gets, if it takes any size."""
-    bands: tuple[Index, ...] = ()
-    """Bands of the images that the model gets, in its order: positions from 0. By default the first three."""
+    bands: tuple[int | str, ...] = ()
+    """Bands of the images that the model gets, in its order: their names, or their numbers from 1. By default all."""
     outputs: Literal["auto", "logits", "probabilities"] = "auto"
     """What the model gives. `auto`: probabilities, if every row is non-negative and sums to 1."""
     class_names: tuple[str, ...] = ()
@@ -55,4 +55,7 @@ def read(path: Path) -> tuple[TeacherSettings, Path]:
     for name, given in (("class_names", settings.class_names), ("bands", settings.bands)):
         if len(set(given)) != len(given):
             raise UserError(f"teacher {path}: {name} {list(given)} contains a value twice: give each once")
+    numbers = [band for band in settings.bands if isinstance(band, int)]
+    if len(numbers) not in (0, len(settings.bands)) or min(numbers, default=1) < 1:
+        raise UserError(f"teacher {path}: bands is {list(settings.bands)}: give names, or numbers from 1")
     return settings, model

@@ -14,7 +14,7 @@ from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.input_range import DEFAULT
 from keras_satkd.models import pretrained, stored_logits, teacher_zoo
 from keras_satkd.models.formats import files
-from keras_satkd.models.teacher import AnyTeacher, Teacher, check_bands, digests, with_classes
+from keras_satkd.models.teacher import AnyTeacher, Teacher, digests, with_bands, with_classes
 from keras_satkd.models.teacher_models import check_output, load_logits, load_model, saved_model
 from keras_satkd.models.teacher_settings import SUFFIX, TeacherSettings
 from keras_satkd.models.teacher_settings import read as read_settings
@@ -24,7 +24,6 @@ __all__ = [
     "AnyTeacher",
     "Teacher",
     "build",
-    "check_bands",
     "check_initial_weights",
     "check_names",
     "check_output",
@@ -35,6 +34,7 @@ __all__ = [
     "load_weights",
     "save",
     "saved_model",
+    "with_bands",
     "with_classes",
 ]
 

@@ -32,6 +32,8 @@ from keras_satkd.training.run_offloaded import TRAINED_FILE
 
 logger = logging.getLogger(__name__)
 
+_RGB = ("red", "green", "blue")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -82,7 +84,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
 
     def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
         teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
-        teachers.check_bands(teacher, images.images.shape[-1])
+        teacher = teachers.with_bands(teacher, _RGB)
         stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
         return teachers.with_classes(teacher, images.class_names)
 

@@ -57,7 +57,7 @@ def test_settings_of_a_model(tmp_path, image_set):
     tiny_network(seed=4).save(tmp_path / "mine.keras")
     path, images = tmp_path / "mine.keras", image_set(3).images
     names = ("Forest", "Lake", "River")
-    found = loaded(path, input_range="-1..1", bands=(2, 1, 0), class_names=names, input_size=SIZE)
+    found = loaded(path, input_range="-1..1", bands=(3, 2, 1), class_names=names, input_size=SIZE)
     assert (found.input_range, found.bands, found.class_names, found.input_size) == ("-1..1", (2, 1, 0), names, SIZE)
     expected = tiny_network(seed=4)(images[..., ::-1] / np.float32(127.5) - 1)
     np.testing.assert_allclose(found.logits(images), expected, atol=1e-5)
@@ -68,7 +68,7 @@ def test_settings_of_a_model(tmp_path, image_set):
     ("settings", "message"),
     [
         ({"input_size": 32}, "takes images of 16 pixels, and its input_size is 32"),
-        ({"bands": (0, 1)}, "takes 3 bands, and its settings name 2"),
+        ({"bands": (1, 2)}, "takes 3 bands, and its settings name 2"),
         ({"class_names": ("a", "b")}, "has 3 outputs, and its settings name 2 classes"),
         ({"outputs": "probabilities"}, "no probabilities, such as .*: state outputs = 'logits'"),
     ],
@@ -77,6 +77,12 @@ def test_settings_that_do_not_fit(tmp_path, settings, message):
     tiny_network(seed=4).save(tmp_path / "mine.keras")
     with pytest.raises(UserError, match=message):
         loaded(tmp_path / "mine.keras", **settings)
+
+
+def test_bands_by_name(tmp_path):
+    tiny_network(seed=4).save(tmp_path / "mine.keras")
+    found = loaded(tmp_path / "mine.keras", bands=("B02", "B03", "B04"))
+    assert (found.bands, found.band_names) == ((), ("B02", "B03", "B04"))
 
 
 def test_a_model_of_any_size_needs_one(tmp_path):
@@ -91,9 +97,9 @@ def test_a_model_of_any_size_needs_one(tmp_path):
 def test_a_range_of_rgb_is_not_one_of_other_bands(tmp_path):
     image = tf_keras.layers.Input((SIZE, SIZE, 2))
     tf_keras.Model(image, tf_keras.layers.Dense(3)(tf_keras.layers.Flatten()(image))).save(tmp_path / "two.keras")
-    assert loaded(tmp_path / "two.keras", bands=(0, 3)).network.input_shape[-1] == 2
+    assert loaded(tmp_path / "two.keras", bands=(1, 4)).network.input_shape[-1] == 2
     with pytest.raises(UserError, match=r"takes 2 bands, and the range imagenet is one of RGB"):
-        loaded(tmp_path / "two.keras", bands=(0, 3), input_range="imagenet")
+        loaded(tmp_path / "two.keras", bands=(1, 4), input_range="imagenet")
 
 
 def test_a_folder_that_is_no_saved_model(tmp_path):
