@@ -57,10 +57,9 @@ def load_model(name: str, path: Path, settings: TeacherSettings, input_range: st
         raise UserError(f"{what} is no SavedModel: name a model in the settings, or give the teacher's folder itself")
     if path.is_file():
         file_digests.check_described(path)
-    loaded = files.load(path, what, trust=trust)
-    network = loaded.network
+    network = files.load(path, what, trust=trust)
     size, bands = _input(network.input_shape, settings, what)
-    chosen = settings.input_range or loaded.input_range or input_range
+    chosen = settings.input_range or files.stated_range(network) or input_range
     if bands != RGB and len(set(zip(*INPUT_RANGES[chosen], strict=True))) > 1:
         raise UserError(f"{what} takes {bands} bands, and the range {chosen} is one of RGB: give input_range 0..1, say")
     teacher = saved_model(name, network, chosen, what, size, settings.outputs)

@@ -1,4 +1,4 @@
-"""The page about teachers of other people, executed on images that are made up, with a stand-in for PyTorch and timm."""
+"""The page about teachers of one's own, executed on made-up images, with a stand-in for PyTorch and timm."""
 
 import os
 import subprocess

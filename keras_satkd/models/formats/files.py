@@ -1,27 +1,13 @@
 """The file formats of trained networks: which one a path has, and how it is loaded."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware_export.tflite import keras_inspection
-from firmware_export.tflite.convert import load_keras
+from firmware_export.tflite import convert, keras_inspection
 from keras_satkd.models.formats import keras_3, onnx, saved_model, tflite
+from keras_satkd.models.formats.foreign import ForeignNetwork
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A trained network.
-
-    Attributes:
-        network: a model of `tf_keras`, or a `ForeignNetwork`: images [B, S, S, bands] → [B, C].
-        input_range: one of `INPUT_RANGES` that its file shows; None if it shows none.
-    """
-
-    network: Any
-    input_range: str | None = None
 
 
 def is_saved_model(path: Path) -> bool:
@@ -29,7 +15,7 @@ def is_saved_model(path: Path) -> bool:
     return (path / saved_model.FILE).is_file()
 
 
-def load(path: Path, what: str, *, trust: bool = False) -> Loaded:
+def load(path: Path, what: str, *, trust: bool = False) -> Any:
     """Load a network: a SavedModel, `.onnx`, `.tflite`, or a Keras model of `tf_keras` or Keras 3.
 
     Args:
@@ -37,15 +23,24 @@ def load(path: Path, what: str, *, trust: bool = False) -> Loaded:
         what: names the model in messages.
         trust: load a Keras model or SavedModel even if it can run code.
 
+    Returns:
+        A model of `tf_keras`, or a `ForeignNetwork`: images [B, S, S, bands] → [B, C].
+
     Raises:
         UserError: the file is damaged, could run code, or is not a network with one input and one output.
     """
     if is_saved_model(path):
-        return Loaded(saved_model.load(path, what, trust=trust))
+        return saved_model.load(path, what, trust=trust)
     if path.suffix == ".onnx":
-        return Loaded(onnx.load(path, what))
+        return onnx.load(path, what)
     if path.suffix == ".tflite":
-        return Loaded(*tflite.load(path, what))
+        return tflite.load(path, what)
     if keras_inspection.is_keras_3(path):
-        return Loaded(keras_3.load(path, what, trust=trust))
-    return Loaded(load_keras(path, trust=trust))
+        return keras_3.load(path, what, trust=trust)
+    return convert.load_keras(path, trust=trust)
+
+
+def stated_range(network: Any) -> str | None:
+    """The input range that a loaded network shows, one of `INPUT_RANGES`; None if it shows none."""
+    found: str | None = network.input_range if isinstance(network, ForeignNetwork) else convert.stated_range(network)
+    return found

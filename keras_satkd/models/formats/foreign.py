@@ -25,6 +25,7 @@ class ForeignNetwork:
         sha256: digest of its files, 64 hexadecimal digits.
         bytes: size of its files.
         parameters: number of weights; None if its format does not tell.
+        input_range: one of `INPUT_RANGES` that its file shows; None if it shows none.
     """
 
     run: Callable[[tf.Tensor], tf.Tensor]
@@ -33,6 +34,7 @@ class ForeignNetwork:
     sha256: str
     bytes: int
     parameters: int | None = None
+    input_range: str | None = None
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The outputs, [B, C]. A foreign network is never trained."""

@@ -7,6 +7,7 @@ from typing import Any
 from firmware_export.common.errors import UserError
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.tflite import keras_inspection
+from firmware_export.tflite.convert import stated_range
 from keras_satkd.models.formats.foreign import ForeignNetwork, digest, layout, one_line
 
 BACKEND = "KERAS_BACKEND"
@@ -48,6 +49,7 @@ def load(path: Path, what: str, *, trust: bool = False) -> ForeignNetwork:
         sha256,
         size,
         model.count_params(),
+        stated_range(model),
     )
 
 

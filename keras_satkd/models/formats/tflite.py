@@ -11,15 +11,12 @@ from firmware_export.tflite.interpreters import TfliteInterpreter
 from keras_satkd.models.formats.foreign import ForeignNetwork, digest, layout, only, outside_graph
 
 
-def load(path: Path, what: str) -> tuple[ForeignNetwork, str | None]:
-    """Load a `.tflite` model.
+def load(path: Path, what: str) -> ForeignNetwork:
+    """Load a `.tflite` model. The quantization of its input shows its range.
 
     Args:
         path: the file.
         what: names the model in messages.
-
-    Returns:
-        The network, and the input range that the quantization of its input shows; None if it shows none.
 
     Raises:
         UserError: the file is damaged, or not a network with one input of images and one output.
@@ -36,15 +33,13 @@ def load(path: Path, what: str) -> tuple[ForeignNetwork, str | None]:
         return _values(interpreter.invoke_with({given.index: _codes(images, given, what)}), made, what)
 
     sha256, size = digest([path])
-    return (
-        ForeignNetwork(
-            outside_graph(compute, found, made.shape[-1] if len(made.shape) == 2 else None),
-            found.input_shape,
-            (None, *made.shape[1:]),
-            sha256,
-            size,
-            graph.parameters,
-        ),
+    return ForeignNetwork(
+        outside_graph(compute, found, made.shape[-1] if len(made.shape) == 2 else None),
+        found.input_shape,
+        (None, *made.shape[1:]),
+        sha256,
+        size,
+        graph.parameters,
         graph.input_range if given.scales else None,
     )
 
