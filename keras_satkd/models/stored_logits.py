@@ -23,6 +23,9 @@ from firmware_export.common.errors import UserError
 DIHEDRAL_VIEWS = 8
 """Number of flips and quarter turns."""
 
+LEAST_PROBABILITY = 1e-12
+"""The logarithm of a smaller probability is that of this one."""
+
 _LARGEST = 60_000
 """Largest absolute value of a logit: they are kept in half precision."""
 
@@ -68,7 +71,9 @@ class StoredLogits:
         values = self.values[[self._positions[file] for file in files]]
         if self.order is not None:
             values = values[..., self.order]
-        logits: np.ndarray = np.log(np.maximum(values, np.float32(1e-12))) if self.gives_probabilities else values
+        logits: np.ndarray = (
+            np.log(np.maximum(values, np.float32(LEAST_PROBABILITY))) if self.gives_probabilities else values
+        )
         return logits
 
     @cached_property

@@ -11,10 +11,7 @@ import tensorflow as tf
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd.models.formats.foreign import ForeignNetwork
-from keras_satkd.models.stored_logits import StoredLogits
-
-LEAST_PROBABILITY = 1e-12
-"""The logarithm of a smaller probability is that of this one."""
+from keras_satkd.models.stored_logits import LEAST_PROBABILITY, StoredLogits
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ __all__ = [
 WEIGHTS_FILE = artifacts.TEACHER_WEIGHTS_FILE
 DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
 
+_SUFFIXES = (*files.SUFFIXES, *stored_logits.READERS, SUFFIX)
+
 
 def build(specification: str, classes: int, initial_weights: str) -> Teacher:
     """Build a teacher for fine-tuning.
@@ -96,6 +98,8 @@ def _name(specification: str) -> str:
     if is_trained(specification):
         path = pretrained.path(specification)
         return path.name if path.is_dir() else path.stem
+    if Path(specification).suffix in _SUFFIXES:
+        raise UserError(f"teacher {specification!r} does not exist: correct its path")
     name, input_size = teacher_zoo.parse_name(specification)
     return name if input_size == teacher_zoo.ARCHITECTURES[name].input_size else f"{name}@{input_size}"
 

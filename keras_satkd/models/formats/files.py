@@ -8,6 +8,7 @@ from keras_satkd.models.formats import keras_3, onnx, saved_model, tflite
 from keras_satkd.models.formats.foreign import ForeignNetwork
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
 
 
 def is_saved_model(path: Path) -> bool:

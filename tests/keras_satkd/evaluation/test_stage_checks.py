@@ -2,7 +2,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
@@ -35,6 +35,7 @@ def test_a_stage_that_loses_too_much():
     check_stages(stages, labels, 0.28)
 
 
+@settings(deadline=None)
 @given(images=st.integers(1, 400), share=st.floats(0, 1), bound=st.floats(0, 1))
 def test_a_drop_within_the_bound_or_chance_passes(images, share, bound):
     labels = labels_of(images)

@@ -38,6 +38,13 @@ def test_the_same_name_twice(tmp_path, monkeypatch, first, second):
         teachers.check_names([first, second])
 
 
+@pytest.mark.parametrize("name", ["mine.keras", "mine.onnx", "a/mine.tflite", "mine.npz", "mine.parquet", "mine.toml"])
+def test_a_file_that_does_not_exist(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"teacher '{name}' does not exist: correct its path"):
+        teachers.check_names([name])
+
+
 def test_a_description_is_no_teacher():
     with pytest.raises(UserError, match=r"unknown shipped model 'resnet8_eurosat_int8\.json'"):
         teachers.check_names(["shipped:resnet8_eurosat_int8.json"])

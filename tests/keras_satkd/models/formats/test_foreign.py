@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from keras_satkd.models.formats.foreign import ForeignNetwork, Layout, digest, layout, one_line, only, outside_graph
 
 
+@settings(deadline=None)
 @given(
     size=st.none() | st.integers(33, 300),
     bands=st.integers(1, 13),
