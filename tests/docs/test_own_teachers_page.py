@@ -1,5 +1,6 @@
 """The page about teachers of one's own, executed on made-up images, with a stand-in for PyTorch and timm."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 import tomli_w
 from documented_commands import commands
+from foreign_models import as_tflite, keras_3_copy
 from markdown_text import ROOT, fences, text
 from PIL import Image
 from tests_support import by_colour
@@ -132,23 +134,22 @@ def test_logits_of_another_program_teach(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", ["keras", "tflite"])
-def test_a_model_in_place_of_its_logits(tmp_path, ending):
-    """Foreign networks go through a whole run too."""
-    from foreign_models import as_tflite, keras_3_copy
-
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_models_in_place_of_their_logits(tmp_path):
+    """Foreign networks go through a whole run too, to its report."""
     draw(tmp_path / "my_images")
-    path = tmp_path / f"mine.{ending}"
-    if ending == "tflite":
-        as_tflite(by_colour(), path)
-    else:
-        keras_3_copy(by_colour()).save(path)
+    keras_3_copy(by_colour()).save(tmp_path / "three.keras")
+    as_tflite(by_colour(), tmp_path / "lite.tflite")
     quick = {
-        "teachers": {"names": [path.name]},
-        "distillation": {"epochs": 3, "batch_size": 32, "views": 2},
+        "teachers": {"names": ["three.keras", "lite.tflite"]},
+        "distillation": {"epochs": 3, "batch_size": 32, "views": 1},
         "quantization": {"epochs": 1, "batch_size": 32},
     }
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))
-    words = ("--data", "my_images", "--config", "quick.toml", "--workdir", "run")
     command = SimpleNamespace(words=("python", "-m", "keras_satkd.distill"))
-    assert "teacher mine" in run(tmp_path, command, *words)
+    said = run(tmp_path, command, "--data", "my_images", "--config", "quick.toml", "--workdir", "run")
+    assert "teacher three: accuracy 100.0 %" in said
+    cost = json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["cost"]
+    assert cost["teacher three"]["macs"] is None
+    assert cost["teacher lite"]["bytes"] == (tmp_path / "lite.tflite").stat().st_size
+    assert (tmp_path / "run" / "report.html").exists()
