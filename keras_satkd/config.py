@@ -33,19 +33,23 @@ Schedule = Literal["constant", "cosine", "plateau"]
 Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
 Mixing = Literal["none", "mixup", "cutmix", "both"]
 MixedPrecision = Literal["auto", "on", "off"]
+InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
+"""The names of `input_range.INPUT_RANGES`."""
 
 PLATEAU_PATIENCE = 10
 """The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
 default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
-class _Strict:
+class Strict:
+    """Settings among which an unknown one is an error."""
+
     # An unknown key is most likely a typo, so it must not be ignored.
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """The images and how they are split."""
 
     source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
@@ -73,7 +77,7 @@ class DataConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class CameraConfig(_Strict):
+class CameraConfig(Strict):
     """The camera that disturbs the images of teachers and student."""
 
     sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
@@ -87,7 +91,7 @@ class CameraConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """One training: optimizer (AdamW), schedule and patience."""
 
     epochs: Epochs = 30
@@ -112,7 +116,7 @@ class TrainingConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class MixingConfig(_Strict):
+class MixingConfig(Strict):
     """Each mixed image is made of two training images, and so is its label. Teachers see the same mix; the camera
     disturbs it. QAT mixes as distillation does. Not with averaged teacher logits."""
 
@@ -130,7 +134,8 @@ class TeachersConfig(TrainingConfig):
 
     names: Annotated[tuple[str, ...], MayBePath] = ()
     """Architectures, optionally with an input size (`efficientvit_m2@128`), or trained teachers:
-    folders that `keras_satkd.teach` wrote, saved Keras models, or shipped teachers (`efficientvit_m2_eurosat`).
+    folders that `keras_satkd.teach` wrote, shipped teachers (`efficientvit_m2_eurosat`), models (Keras, SavedModel,
+    .onnx, .tflite), logits from a file (.npz, .parquet), or .toml files with a teacher's settings.
     An existing path takes precedence over a shipped name; `shipped:NAME` always selects the shipped teacher.
     If empty: the shipped teachers if the classes are EuroSAT's, else `efficientvit_m2@96` and `mobilevitv2_100@64`."""
     initial_weights: Annotated[str, MayBePath] = "auto"
@@ -138,15 +143,15 @@ class TeachersConfig(TrainingConfig):
     or a trained teacher of the same architecture, to continue its training:
     a folder or a shipped teacher (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     taught_by: Annotated[tuple[str, ...], MayBePath] = ()
-    """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers:
-    folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
+    """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers, as in `names`."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
-    """Input range that a saved Keras model expects."""
+    """Input range that a model expects if neither its .toml file nor its quantization states it."""
     accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
     trust_models: Annotated[Flag, tyro.conf.arg(aliases=("--trust-model",))] = False
-    """Also load saved Keras models as teachers that can run code on this machine: only if you trust their authors."""
+    """Also load Keras models and SavedModels as teachers that can run code on this machine: only if you trust their
+    authors."""
     learning_rate: Positive = 1e-3  # the paper's
     """Peak learning rate of AdamW."""
     batch_size: Count = 64
@@ -165,7 +170,7 @@ class TeachersConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class WeightingConfig(_Strict):
+class WeightingConfig(Strict):
     """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
     rule: Rule = "confidence"
@@ -228,7 +233,7 @@ class QuantizationConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class FirmwareConfig(_Strict):
+class FirmwareConfig(Strict):
     """The exported C code."""
 
     symbol: str = defaults.SYMBOL
@@ -237,6 +242,9 @@ class FirmwareConfig(_Strict):
         defaults.LEAST_IMAGES
     )
     """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
+    largest_drop: Threshold = 0.05
+    """Largest drop of the accuracy on the validation images from the float student to the QAT student, the int8 model,
+    and TensorFlow Lite Micro. A larger one, beyond chance, stops the export."""
     error_rate: Fraction = defaults.ERROR_RATE
     """Fraction of the classifier's predictions that may be wrong.
     The abstention threshold for it is found on the validation images."""
@@ -253,7 +261,7 @@ class FirmwareConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class Config(_Strict):
+class Config(Strict):
     """All settings of a run."""
 
     data: DataConfig = field(default_factory=DataConfig)

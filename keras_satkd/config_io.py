@@ -30,7 +30,7 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     try:
         config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
-        raise UserError(f"{origin}: {_first_problem(error)}") from None
+        raise UserError(f"{origin}: {first_problem(error, Config())}") from None
     _check_texts(config, origin)
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
@@ -68,11 +68,17 @@ def _not_repeatable(origin: str, setting: str) -> UserError:
     )
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError, settings: Any) -> str:
+    """The first problem that pydantic found in values for a dataclass of settings, on one line.
+
+    Args:
+        error: of `TypeAdapter.validate_python`.
+        settings: an instance of the dataclass; its fields are suggested in place of an unknown one.
+    """
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "unexpected_keyword_argument":
-        values = to_dict(Config())
+        values = dataclasses.asdict(settings)
         close = difflib.get_close_matches(where, [*values, *flatten(values)], n=1)
         return f"unknown setting {where!r}" + (f": did you mean {close[0]!r}?" if close else "")
     given = repr(problem["input"])

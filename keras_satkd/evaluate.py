@@ -19,7 +19,7 @@ from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import Config, DataConfig
+from keras_satkd.config import Config, DataConfig, InputRange
 from keras_satkd.config_io import validated
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from firmware_export.images.image_set import ImageSet
     from keras_satkd.camera.sensor import Sensor
     from keras_satkd.evaluation.classifier import Classifier
-
-# The names of `input_range.INPUT_RANGES`.
-InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Arguments:
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """An int8 .tflite, a Keras model (.keras, .h5), a teacher folder,
+    """An int8 .tflite, a Keras model (.keras, .h5), a SavedModel, a teacher's .onnx or .toml file, a teacher folder,
     or a shipped model (`NAME`, or `shipped:NAME` if a path of that name exists).
     Class names come from `class_names` in a JSON file beside it (student.json for student.keras), if there is one."""
 

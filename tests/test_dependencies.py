@@ -86,9 +86,9 @@ def test_the_base_requires_no_training_packages():
     [
         (0, names(PROJECT["dependencies"])),
         (1, names(EXTRAS["train"])),
-        (2, names(EXTRAS["imagenet"] + EXTRAS["lowered"])),
+        (2, names(EXTRAS["imagenet"] + EXTRAS["onnx"] + EXTRAS["lowered"])),
     ],
-    ids=["base", "train", "imagenet and lowered"],
+    ids=["base", "train", "imagenet, onnx and lowered"],
 )
 def test_third_party_lists_the_dependencies(table, required):
     assert list(third_party()[table]) == sorted(required)

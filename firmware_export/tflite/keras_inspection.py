@@ -5,7 +5,6 @@ code from the file (`Lambda`), import any installed module, call any TensorFlow 
 classes and functions that are listed here pass. HDF5 files can also link to other files; such links are refused.
 """
 
-import functools
 import io
 import json
 import re
@@ -18,19 +17,10 @@ from typing import Any
 
 from firmware_export.common.errors import UserError
 from firmware_export.common.extras import training_packages
+from firmware_export.tflite import keras_names
 
 TRUST = "--trust-model"
 """The option that skips the inspection."""
-
-_MODELS = {"Functional", "Model", "Sequential"}
-
-# `Lambda` contains Python bytecode; the others open a file that their configuration names.
-_UNSAFE_LAYERS = {"Lambda", "DenseFeatures", "IntegerLookup", "StringLookup", "TextVectorization"}
-
-# Values in a configuration that JSON cannot represent.
-_VALUES = {"__bytes__", "__ellipsis__", "__numpy__", "__tensor__", "__tuple__", "TensorShape"}
-
-_OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
 
 # Operations that only compute. Others, such as `io.write_file` and `py_function`, read or write files or run code.
 _OPERATIONS = re.compile(
@@ -47,11 +37,12 @@ _LARGEST_DESCRIPTION = 64 << 20
 """Largest description of a model in bytes."""
 
 
-def check_model(path: Path) -> None:
+def check_model(path: Path, *, takes_keras_3: bool = False) -> None:
     """Refuse a Keras model that could run code or read other files when it is loaded. The suffix does not matter.
 
     Args:
         path: a `.keras` zip or an HDF5 file.
+        takes_keras_3: whether a model of Keras 3 is loaded by Keras 3; otherwise `tf_keras` loads it, or refuses it.
 
     Raises:
         UserError: the model has such a part (the message names its layer), or the file is neither, or damaged.
@@ -68,12 +59,30 @@ def check_model(path: Path) -> None:
         if not (is_archive or is_hdf5):
             raise UserError(f"{path} is truncated or not a Keras model (neither a zip nor HDF5): save it again")
         if is_archive:
-            _check_archive(path)
+            _check_archive(path, takes_keras_3)
         if is_hdf5:
             with h5py.File(path, "r") as file:
                 _check_links(path, file)
                 if "model_config" in file.attrs:
-                    _check_description(path, file.attrs["model_config"], str(file.attrs.get("keras_version", "")))
+                    _check_description(path, file.attrs["model_config"], _version_in(file), takes_keras_3)
+
+
+def is_keras_3(path: Path) -> bool:
+    """Whether Keras 3 saved the model in a `.keras` zip or an HDF5 file; False for a file that is neither.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with training_packages():
+        import h5py
+    with _damage_reported(path):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return _is_3(_version(archive))
+        if h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                return _is_3(_version_in(file))
+    return False
 
 
 def check_weights(path: Path) -> None:
@@ -98,7 +107,7 @@ def _damage_reported(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is truncated or damaged ({' '.join(str(error).split())}): save it again") from error
 
 
-def _check_archive(path: Path) -> None:
+def _check_archive(path: Path, takes_keras_3: bool) -> None:
     import h5py
 
     with zipfile.ZipFile(path) as archive:
@@ -107,7 +116,7 @@ def _check_archive(path: Path) -> None:
             return
         if archive.getinfo("config.json").file_size > _LARGEST_DESCRIPTION:
             raise UserError(f"{path}: config.json has more than {_LARGEST_DESCRIPTION >> 20} MiB: save the model again")
-        _check_description(path, archive.read("config.json"), _version(archive))
+        _check_description(path, archive.read("config.json"), _version(archive), takes_keras_3)
         for name in names:
             if name.endswith(".h5"):
                 with h5py.File(io.BytesIO(archive.read(name)), "r") as file:
@@ -121,17 +130,26 @@ def _version(archive: zipfile.ZipFile) -> str:
         return ""
 
 
-def _check_description(path: Path, text: Any, version: str) -> None:
+def _version_in(file: Any) -> str:
+    return str(file.attrs.get("keras_version", ""))
+
+
+def _is_3(version: str) -> bool:
+    return version.startswith("3.")
+
+
+def _check_description(path: Path, text: Any, version: str, takes_keras_3: bool) -> None:
     try:
         description = json.loads(text)
         # The optimizer and losses of the whole model are not loaded.
         description.pop("compile_config", None)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} has a damaged description of its layers ({error}): save the model again") from None
+    known = keras_names.of_keras_3() if takes_keras_3 and _is_3(version) else keras_names.legacy()
     for part, layer in _parts(description):
-        if (problem := _problem(part)) is None:
+        if (problem := _problem(part, known)) is None:
             continue
-        if version.startswith("3"):
+        if _is_3(version) and not takes_keras_3:
             raise UserError(f"{path} was saved by Keras {version} ({layer}: {problem}): save it with tf_keras")
         raise UserError(
             f"{path}: {layer}: {problem}, which can run code or read files when it is loaded: remove it from the "
@@ -154,22 +172,21 @@ def _parts(description: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             pending += [(each, layer) for each in reversed(value)]
 
 
-def _problem(part: dict[str, Any]) -> str | None:
-    """What is unsafe about a part of a description; None if nothing is."""
+def _problem(part: dict[str, Any], known: frozenset[str]) -> str | None:
+    """What is unsafe about a part of a description that may contain the `known` names; None if nothing is."""
     kind, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     if kind == "function":
         # A function of Keras is named by `config`; `registered_name` repeats it or is "function".
         kind = part.get("config")
     if kind in ("Lambda", "__lambda__"):
         return "it is a Lambda, Python code in the file"
-    known = _known()
     for name in (kind, registered):
         if name is not None and (not isinstance(name, str) or (name not in known and name != "function")):
-            return f"{name!r} is none of the classes and functions of tf_keras that are known to be safe"
+            return f"{name!r} is none of the classes and functions of Keras that are known to be safe"
     if module is not None and not _is_known_module(module):
         return f"it is from the module {module!r}"
     function = part["config"].get("function") if isinstance(part.get("config"), dict) else None
-    if kind in _OPERATION_LAYERS and not (isinstance(function, str) and _OPERATIONS.fullmatch(function)):
+    if kind in keras_names.OPERATION_LAYERS and not (isinstance(function, str) and _OPERATIONS.fullmatch(function)):
         return f"it calls the TensorFlow operation {function!r}"
     return None
 
@@ -177,20 +194,6 @@ def _problem(part: dict[str, Any]) -> str | None:
 def _is_known_module(module: Any) -> bool:
     packages = ("builtins", "keras", "tf_keras", "tensorflow_model_optimization")
     return isinstance(module, str) and module.split(".")[0] in packages
-
-
-@functools.cache
-def _known() -> frozenset[str]:
-    """Names of the classes and functions that a description may contain."""
-    import tensorflow_model_optimization as tfmot
-    import tf_keras
-
-    spaces = [tf_keras.activations, tf_keras.constraints, tf_keras.initializers, tf_keras.losses, tf_keras.metrics]
-    spaces += [tf_keras.layers, tf_keras.mixed_precision, tf_keras.optimizers, tf_keras.regularizers]
-    names = {name for space in spaces for name in dir(space) if name[0] != "_" and callable(getattr(space, name))}
-    names -= {*_UNSAFE_LAYERS, "Input", "deserialize", "get", "serialize", "set_global_policy", "global_policy"}
-    names |= {"SyncBatchNormalization", *_MODELS, *_OPERATION_LAYERS, *_VALUES}
-    return frozenset(names.union(*tfmot.quantization.keras.quantize_scope().custom_objects))
 
 
 def _check_links(path: Path, file: Any) -> None:

@@ -31,6 +31,13 @@ def view_draws(images: int, views: int, seed: int) -> np.ndarray:
     )
 
 
+def dihedral_draws(images: int) -> np.ndarray:
+    """The numbers of the eight dihedral views in the order of `turn`: float32 [images, 8, DRAWS]."""
+    draws = np.zeros((images, 8, DRAWS), np.float32)
+    draws[..., 0] = (np.arange(8) + 0.5) / 8
+    return draws
+
+
 def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
     """One view of each image.
 

@@ -19,6 +19,7 @@ from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 from firmware_export.output.folder import read_report
+from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.convert import load_keras, stated_range
 from firmware_export.tflite.input_range import DEFAULT
 from firmware_export.tflite.interpreters import predict_int8
@@ -26,12 +27,14 @@ from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import pretrained, teachers
-from keras_satkd.models.teachers import Teacher
+from keras_satkd.models.formats import files
+from keras_satkd.models.stored_logits import StoredLogits
+from keras_satkd.models.teacher import Teacher
 from keras_satkd.run.artifacts import FIRMWARE_FOLDER
 from keras_satkd.run.results import CLASS_NAMES
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+_OTHER_SUFFIXES = (".onnx", ".toml")
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
     `student.keras`) or in a teacher folder's `teacher.json`, or those of the run whose folder contains it.
 
     Args:
-        path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
-            `keras_satkd.teach` wrote, or the name of a shipped one of these.
-        input_range: one of `teachers.INPUT_RANGES`, the one that a Keras or int8 model expects; None: found from the
+        path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, another model that
+            `teachers.load` takes, a folder that `keras_satkd.teach` wrote, or the name of a shipped one of these.
+        input_range: one of `INPUT_RANGES`, the one that a Keras or int8 model expects; None: found from the
             model, and 0..1 for a Keras model without a Rescaling layer. A teacher folder defines its own.
         image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
             models take images of their own input size.
@@ -81,26 +84,33 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     if file.is_file():
         digests.check_described(file)
-    codes = None
-    if file.is_dir():
-        teacher = teachers.load(path, input_range or DEFAULT, trust=trust)
-        size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
-    elif file.suffix == ".tflite":
+    name = file.resolve().name
+    if file.suffix == ".tflite":
         size, classes, logits, codes = _load_int8(file, input_range)
-    elif file.suffix in KERAS_SUFFIXES:
-        teacher = _load_keras(file, input_range, trust)
-        size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
-    else:
-        raise UserError(
-            f"model {path!r} has an unknown file format: give a .tflite, .keras or .h5 file, or a teacher folder"
-        )
-    names, threshold = _class_names(file, classes), None if codes is None else abstention_threshold(file)
-    return Classifier(file.resolve().name, size, classes, names, logits, codes, threshold)
+        return Classifier(name, size, classes, _class_names(file, classes), logits, codes, abstention_threshold(file))
+    teacher = _load_float(file, path, input_range, trust)
+    resizes_itself = file.is_dir() and not files.is_saved_model(file)
+    size, names = image_size if resizes_itself else teacher.input_size, _class_names(file, teacher.classes)
+    return Classifier(name, size, teacher.classes, teacher.class_names or names, _teacher_logits(teacher))
 
 
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
     network = tf.function(teacher.logits, reduce_retracing=True)
     return lambda images: predict(network, images, teacher.name)
+
+
+def _load_float(file: Path, path: str, input_range: str | None, trust: bool) -> Teacher:
+    if file.suffix in files.KERAS_SUFFIXES and not keras_inspection.is_keras_3(file):
+        return _load_keras(file, input_range, trust)
+    if not (file.is_dir() or file.suffix in (*files.KERAS_SUFFIXES, *_OTHER_SUFFIXES)):
+        raise UserError(
+            f"model {path!r} has an unknown file format: give a .tflite, .keras, .h5 or .onnx file, a SavedModel, a "
+            "teacher folder, or a teacher's .toml file"
+        )
+    teacher = teachers.load(path, input_range or DEFAULT, trust=trust)
+    if isinstance(teacher, StoredLogits):
+        raise UserError(f"model {path!r} holds the logits of fixed images: give a model that can be run")
+    return teacher
 
 
 def _load_keras(file: Path, input_range: str | None, trust: bool) -> Teacher:

@@ -11,21 +11,28 @@ import tf_keras
 from firmware_export.tflite.interpreters import TfliteInterpreter, quantize_input
 from firmware_export.tflite.reader import read
 from keras_satkd.models import students
+from keras_satkd.models.formats.foreign import ForeignNetwork
 
 TIMED_IMAGES = 20
 
 
-def network_cost(network: tf_keras.Model, logits_of: Callable[[np.ndarray], Any], images: np.ndarray) -> dict[str, Any]:
-    """Cost of a Keras model.
+def network_cost(
+    network: tf_keras.Model | ForeignNetwork, logits_of: Callable[[np.ndarray], Any], images: np.ndarray
+) -> dict[str, Any]:
+    """Cost of a network.
 
     Args:
-        network: the saved network; its weights count as four bytes each.
+        network: the saved network; the weights of a Keras model count as four bytes each.
         logits_of: that network, compiled: images → logits.
         images: uint8 [N, H, W, 3]; some of them are timed.
 
     Returns:
-        `parameters` (trainable), `macs` (of convolutions and dense layers), `bytes`, and `milliseconds` per image.
+        `parameters` (trainable), `macs` (of convolutions and dense layers), `bytes`, and `milliseconds` per image. What
+        the format of a `ForeignNetwork` does not tell is None.
     """
+    if isinstance(network, ForeignNetwork):
+        size = {"parameters": network.parameters, "macs": None, "bytes": network.bytes}
+        return size | {"milliseconds": milliseconds(logits_of, images)}
     return {
         "parameters": students.trainable_parameters(network),
         "macs": students.macs(network),

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.special import softmax
 
 from firmware_export.common.errors import UserError
-from keras_satkd.evaluation.calibration import TEMPERATURES
+from keras_satkd.evaluation.calibration import TEMPERATURES, expected_calibration_error
 
 logger = logging.getLogger("keras_satkd")
 
@@ -41,10 +42,21 @@ def check_teacher(
         temperature: as `fit_temperature` finds it for these logits.
         accepts_weak: log a warning where an error would be raised.
 
+    The accuracy and the calibration are logged in any case.
+
     Raises:
         UserError: the classes seem to have another order, or the teacher is not clearly better than always naming the
             most frequent class.
     """
+    confidences = softmax(np.asarray(logits, np.float64) / temperature, axis=1)
+    logger.info(
+        "teacher %s: accuracy %.1f %% on %d validation images, calibration error %.3f at temperature %.2f",
+        name,
+        100 * np.mean(logits.argmax(axis=1) == labels),
+        len(labels),
+        expected_calibration_error(confidences, labels),
+        temperature,
+    )
     problem = _other_order(logits, labels, class_names) or _weakness(logits, labels)
     if problem is not None and not accepts_weak:
         raise UserError(f"teacher {name} {problem}, or use --teachers.accept-weak")
@@ -68,7 +80,8 @@ def _weakness(logits: np.ndarray, labels: np.ndarray) -> str | None:
         return None
     return (
         f"has {100 * accuracy:.1f} % of the validation images right, and always naming the most frequent class has "
-        f"{100 * most_frequent:.1f} %: check its input range (--teachers.saved-model-input) and its classes"
+        f"{100 * most_frequent:.1f} %: check its input range (--teachers.saved-model-input, or input_range in its "
+        "TOML file) and its classes"
     )
 
 
@@ -85,5 +98,6 @@ def _other_order(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[s
     shown = ", ".join(f"{class_names[output]!r} means {class_names[found]!r}" for output, found in moved[:3])
     return (
         f"seems to have its classes in another order: {100 * accuracy:.1f} % of the validation images are right, and "
-        f"{100 * best:.1f} % if {shown}{', …' if len(moved) > 3 else ''}: save it with its classes in sorted order"
+        f"{100 * best:.1f} % if {shown}{', …' if len(moved) > 3 else ''}: list its "
+        "class_names in the order of its outputs in a TOML file"
     )

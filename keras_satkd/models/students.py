@@ -27,6 +27,16 @@ def normalize(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 255.0
 
 
+def logits_of(student: Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A student, float or quantization-aware, as a compiled function: images [B, H, W, 3] in 0..255 → [B, C]."""
+
+    def logits(images: tf.Tensor) -> tf.Tensor:
+        return student(normalize(images), training=False)
+
+    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(logits, reduce_retracing=True)
+    return compiled
+
+
 def check_name(name: str) -> None:
     """Check that a student exists.
 

@@ -1,84 +1,47 @@
-"""Teachers: input normalization, saving and loading."""
+"""Teachers: their names, and how they are built, saved and loaded."""
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
 import tf_keras
 
 from firmware_export.common import digests as file_digests
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text, write_with
 from firmware_export.tflite import keras_inspection
-from firmware_export.tflite.convert import load_keras
-from firmware_export.tflite.input_range import INPUT_RANGES
-from keras_satkd.models import pretrained, teacher_zoo
+from firmware_export.tflite.input_range import DEFAULT
+from keras_satkd.models import pretrained, stored_logits, teacher_zoo
+from keras_satkd.models.formats import files
+from keras_satkd.models.teacher import AnyTeacher, Teacher, digests, with_bands, with_classes
+from keras_satkd.models.teacher_models import check_output, load_logits, load_model, saved_model
+from keras_satkd.models.teacher_settings import SUFFIX, TeacherSettings
+from keras_satkd.models.teacher_settings import read as read_settings
 from keras_satkd.run import artifacts
+
+__all__ = [
+    "AnyTeacher",
+    "Teacher",
+    "build",
+    "check_initial_weights",
+    "check_names",
+    "check_output",
+    "check_trained",
+    "digests",
+    "is_trained",
+    "load",
+    "load_weights",
+    "save",
+    "saved_model",
+    "with_bands",
+    "with_classes",
+]
 
 WEIGHTS_FILE = artifacts.TEACHER_WEIGHTS_FILE
 DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
-SAVED_MODEL_FILE = "saved_model.pb"
-"""In the folder of a TensorFlow SavedModel."""
 
-
-@dataclass(frozen=True)
-class Teacher:
-    """A frozen network with its input size and range.
-
-    Attributes:
-        name: unique among the teachers of a run.
-        network: [B, input_size, input_size, 3] → [B, C].
-        input_size: height and width in pixels.
-        input_range: one of `INPUT_RANGES`.
-        gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
-        class_names: the classes in the order of the logits; None if its files do not name them.
-    """
-
-    name: str
-    network: tf_keras.Model
-    input_size: int
-    input_range: str
-    gives_probabilities: bool = False
-    class_names: tuple[str, ...] | None = None
-
-    @property
-    def classes(self) -> int:
-        """Number of logits."""
-        return int(self.network.output_shape[-1])
-
-    def digest(self) -> str:
-        """SHA-256 of everything that affects its logits, 64 hexadecimal digits."""
-        digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
-        for weights in self.network.weights:
-            digest.update(str(weights.shape).encode())
-            digest.update(np.ascontiguousarray(weights.numpy()).data)
-        return digest.hexdigest()
-
-    def normalize(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] in the network's input range."""
-        mean, deviation = INPUT_RANGES[self.input_range]
-        images = tf.cast(images, tf.float32)
-        if images.shape[1:3] != (self.input_size, self.input_size):
-            # Enlarging needs no antialiasing, and XLA has no kernel for it.
-            shrinks = None in images.shape[1:3] or max(images.shape[1:3]) > self.input_size
-            images = tf.image.resize(images, (self.input_size, self.input_size), antialias=shrinks)
-        return (images - tf.constant(mean)) / tf.constant(deviation)
-
-    def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, 3] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
-        outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
-        # log softmax(z) differs from z by one constant per row, which does not change the softmax.
-        return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
-
-
-def digests(found: Sequence[Teacher]) -> dict[str, str]:
-    """The digest of each teacher, by name."""
-    return {teacher.name: teacher.digest() for teacher in found}
+_SUFFIXES = (*files.SUFFIXES, *stored_logits.READERS, SUFFIX)
 
 
 def build(specification: str, classes: int, initial_weights: str) -> Teacher:
@@ -135,6 +98,8 @@ def _name(specification: str) -> str:
     if is_trained(specification):
         path = pretrained.path(specification)
         return path.name if path.is_dir() else path.stem
+    if Path(specification).suffix in _SUFFIXES:
+        raise UserError(f"teacher {specification!r} does not exist: correct its path")
     name, input_size = teacher_zoo.parse_name(specification)
     return name if input_size == teacher_zoo.ARCHITECTURES[name].input_size else f"{name}@{input_size}"
 
@@ -175,22 +140,32 @@ def is_trained(specification: str) -> bool:
     return pretrained.path(specification).exists()
 
 
-def load(specification: str, saved_model_input: str = "0..1", *, trust: bool = False) -> Teacher:
-    """A trained teacher: a folder that `save` wrote, a shipped one, or any saved Keras model (`.keras`, `.h5`).
+def load(specification: str, saved_model_input: str = DEFAULT, *, trust: bool = False) -> AnyTeacher:
+    """A trained teacher.
 
     Args:
-        specification: path, or the name of a shipped teacher.
-        saved_model_input: one of `INPUT_RANGES`, the one that a saved Keras model expects; a folder defines its own.
-        trust: load a saved Keras model even if it can run code.
+        specification: the name of a shipped teacher, or the path of a folder that `save` wrote, of a model
+            (`formats.files.load`), of a file of logits (`stored_logits`), or of a TOML file with settings for one of
+            the last two (`teacher_settings`).
+        saved_model_input: one of `INPUT_RANGES`, the one that a model expects if neither its settings nor its file
+            show it; a folder defines its own.
+        trust: load a model even if it can run code.
 
     Raises:
         UserError: the file is damaged, contains other weights, could run code, or is not an image classifier with a
-            square RGB input.
+            square input.
     """
-    path = pretrained.path(specification)
-    if path.is_dir() and not (path / SAVED_MODEL_FILE).exists():
+    path, settings = pretrained.path(specification), TeacherSettings()
+    name = path.stem
+    if path.suffix == SUFFIX:
+        settings, path = read_settings(path)
+    elif path.is_dir() and not files.is_saved_model(path):
         return _load_folder(path)
-    return _load_model(path, saved_model_input, trust)
+    elif path.is_dir():
+        name = path.name
+    if path.suffix in stored_logits.READERS:
+        return load_logits(name, path, settings)
+    return load_model(name, path, settings, saved_model_input, trust=trust)
 
 
 def _load_folder(folder: Path) -> Teacher:
@@ -233,62 +208,3 @@ def load_weights(network: tf_keras.Model, path: Path, what: str) -> None:
         raise UserError(
             f"{path} does not contain the weights of {what} ({reason}): give the file written for it"
         ) from None
-
-
-def _load_model(path: Path, input_range: str, trust: bool) -> Teacher:
-    if path.is_file():
-        file_digests.check_described(path)
-    network = load_keras(path, trust=trust)
-    shape = network.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
-        raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")
-    return saved_model(path.stem, network, input_range, f"teacher {path}")
-
-
-def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str) -> Teacher:
-    """A teacher of a loaded Keras model. Whether it gives probabilities is seen in its outputs for random images.
-
-    Args:
-        name: the `Teacher.name`.
-        network: its input is [B, S, S, 3].
-        input_range: one of `INPUT_RANGES`.
-        what: names the model in messages.
-
-    Raises:
-        UserError: its output is not one row of finite numbers for each image.
-    """
-    check_output(network.output_shape, what)
-    teacher = Teacher(name, network, network.input_shape[1], input_range)
-    images = np.random.default_rng(0).integers(0, 256, (8, teacher.input_size, teacher.input_size, 3), np.uint8)
-    rows = teacher.logits(tf.constant(images)).numpy()
-    if not np.isfinite(rows).all():
-        raise UserError(f"{what} gives NaN or infinity for random images: give a model that was trained without them")
-    # bfloat16 keeps 8 bits of each probability.
-    is_probable = bool((rows >= 0).all() and np.abs(rows.sum(axis=1) - 1).max() < 0.01)
-    return replace(teacher, gives_probabilities=is_probable)
-
-
-def check_output(shape: Any, what: str) -> None:
-    """Check that a model's output has the shape [B, C].
-
-    Raises:
-        UserError: it has another shape, or there are several outputs; `what` names the model.
-    """
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
-        raise UserError(f"{what} has output shape {shape}: give an image classifier, (batch, classes)")
-
-
-def check_classes(teacher: Teacher, class_names: Sequence[str]) -> None:
-    """Check that a teacher was trained on these classes, in this order.
-
-    Raises:
-        UserError: its number of logits differs from the number of `class_names`, or its own class names differ.
-    """
-    remedy = "fine-tune it on this data with `python -m keras_satkd.teach`"
-    if teacher.classes != len(class_names):
-        raise UserError(
-            f"teacher {teacher.name} has {teacher.classes} classes, the data has {len(class_names)}: {remedy}"
-        )
-    for known, found in zip(teacher.class_names or class_names, class_names, strict=True):
-        if known != found:
-            raise UserError(f"teacher {teacher.name} has class {known!r} where the data has {found!r}: {remedy}")

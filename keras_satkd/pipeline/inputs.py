@@ -14,22 +14,25 @@ from keras_satkd import config_io, weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
-from keras_satkd.config import Config, TrainingConfig
+from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
-from keras_satkd.models.teachers import Teacher
+from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SENSOR_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
 from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Stage, Step
+from keras_satkd.training import stored_teachers
 from keras_satkd.training.fit import check_precision
 from keras_satkd.training.offload import check_exportable
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 
 logger = logging.getLogger(__name__)
+
+_RGB = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Inputs:
     """
 
     split: Split
-    teachers: dict[str, Teacher | None]
-    teachers_of_teachers: list[Teacher]
+    teachers: dict[str, AnyTeacher | None]
+    teachers_of_teachers: list[AnyTeacher]
     camera: Mixture | None = None
     sensor: Sensor | None = None
 
@@ -79,15 +82,16 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
-    def trained(name: str) -> Teacher:
+    def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
         teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
-        teachers.check_classes(teacher, images.class_names)
-        return teacher
+        teacher = teachers.with_bands(teacher, _RGB)
+        stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
+        return teachers.with_classes(teacher, images.class_names)
 
     inputs = Inputs(
         split(images, config.data),
-        {name: trained(name) if teachers.is_trained(name) else None for name in names},
-        [trained(name) for name in config.teachers.taught_by],
+        {name: trained(name, config.distillation) if teachers.is_trained(name) else None for name in names},
+        [trained(name, config.teachers) for name in config.teachers.taught_by],
         sensors.mixture(config.camera, sensor),
         sensor,
     )

@@ -19,7 +19,8 @@ from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.models import students
-from keras_satkd.models.teachers import Teacher
+from keras_satkd.models.stored_logits import StoredLogits
+from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
@@ -31,7 +32,7 @@ CORRUPTED_IMAGES = 1000
 
 
 def score_models(
-    run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[Teacher]
+    run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None, teachers: Sequence[AnyTeacher]
 ) -> TestResult:
     """Test scores of every model of the run; the int8 model's confusion matrix; accuracy under corruptions; costs.
 
@@ -41,12 +42,20 @@ def score_models(
     images, labels = test.images, test.labels
     post_training, int8 = run.path(POST_TRAINING_FILE).read_bytes(), run.path(INT8_FILE).read_bytes()
     exported = read(int8)
-    networks = {teacher_model(teacher.name): (teacher.network, tf.function(teacher.logits)) for teacher in teachers}
-    networks["float"] = student, _student_logits(student)
-    models = {name: _predictor(name, logits_of) for name, (_, logits_of) in networks.items()}
+    networks: dict[str, tuple[Any, Callable[[Any], Any]]] = {}
+    models: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+    for teacher in teachers:
+        name = teacher_model(teacher.name)
+        if isinstance(teacher, StoredLogits):
+            models[name] = partial(_stored, teacher.of(test.files)[:, 0])
+        else:
+            networks[name] = teacher.network, tf.function(teacher.logits)
+            models[name] = _predictor(name, networks[name][1])
+    networks["float"] = student, students.logits_of(student)
+    models["float"] = _predictor("float", networks["float"][1])
     models["ptq"] = lambda images: int8_logits(post_training, images)
     if quantized is not None:
-        models["qat"] = _predictor("qat", _student_logits(quantized))
+        models["qat"] = _predictor("qat", students.logits_of(quantized))
     models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
@@ -110,9 +119,7 @@ def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callab
     return lambda images: predict(logits_of, images, name)
 
 
-def _student_logits(student: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    def logits_of(images: tf.Tensor) -> tf.Tensor:
-        return student(students.normalize(images), training=False)
-
-    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(logits_of, reduce_retracing=True)
-    return compiled
+def _stored(logits: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Stored logits of all test images."""
+    assert len(logits) == len(images)
+    return logits

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tf_keras
 
+from keras_satkd.pipeline import stages_agree
 from keras_satkd.pipeline.distil import distil_student, teacher_targets
 from keras_satkd.pipeline.firmware import export_firmware
 from keras_satkd.pipeline.inputs import Inputs, prepare, sensor_of
@@ -13,6 +14,7 @@ from keras_satkd.pipeline.teach import teach
 from keras_satkd.report.write import print_steps, print_table, report
 from keras_satkd.run.artifacts import INT8_FILE
 from keras_satkd.run.folder import Run
+from keras_satkd.run.results import FirmwareResult
 from keras_satkd.run.stages import FIRMWARE, INT8, REPORT, TEST
 from keras_satkd.training import run_offloaded
 from keras_satkd.training.offload import TrainingExported
@@ -26,12 +28,17 @@ def distil(run: Run) -> None:
         inputs, student, targets = distilled_student(run, run.config.firmware.verification_images)
         quantized = quantize(run, inputs, student, targets)
         to_int8(run, inputs, student, quantized)
-        run.step(FIRMWARE, lambda: export_firmware(run, inputs, quantized))
+        run.step(FIRMWARE, lambda: _export(run, inputs, student, quantized))
         run.step(TEST, lambda: score_models(run, inputs, student, quantized, targets.teachers))
         run.step(REPORT, lambda: report(run))
     else:
         sensor_of(run)  # a changed sensor is an error after the last step, too
     print_table(run)
+
+
+def _export(run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None) -> FirmwareResult:
+    stages_agree.check(run, inputs, student, quantized)
+    return export_firmware(run, inputs, quantized)
 
 
 def teach_only(run: Run) -> None:

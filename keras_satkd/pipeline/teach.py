@@ -7,7 +7,7 @@ from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.models import provenance, teachers
-from keras_satkd.models.teachers import Teacher
+from keras_satkd.models.teacher import AnyTeacher, Teacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import TEACHERS_FOLDER
@@ -18,12 +18,12 @@ from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
 
-def teach(run: Run, inputs: Inputs) -> list[Teacher]:
+def teach(run: Run, inputs: Inputs) -> list[AnyTeacher]:
     """The run's teachers, all frozen. Trained teachers are used unchanged; the others are fine-tuned once."""
     return [teacher or _teacher(run, inputs, name) for name, teacher in inputs.teachers.items()]
 
 
-def _teacher(run: Run, inputs: Inputs, specification: str) -> Teacher:
+def _teacher(run: Run, inputs: Inputs, specification: str) -> AnyTeacher:
     run.step(stages.teacher(specification), lambda: _fine_tune(run, inputs, specification))
     return teachers.load(str(run.path(TEACHERS_FOLDER, specification)))
 

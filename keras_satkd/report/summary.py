@@ -90,7 +90,7 @@ def costs(run: Run) -> Table:
         [
             [
                 MODELS.get(name, name),
-                *(f"{found[key]:,}" for key in ("parameters", "macs", "bytes")),
+                *("" if found[key] is None else f"{found[key]:,}" for key in ("parameters", "macs", "bytes")),
                 f"{found['milliseconds']:.2f}",
             ]
             for name, found in cost.items()

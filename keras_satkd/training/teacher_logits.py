@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from firmware_export.common import digests
+from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig
 from keras_satkd.data import augment, mix
@@ -25,7 +27,9 @@ from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.teacher_checks import check_teacher
-from keras_satkd.models.teachers import Teacher
+from keras_satkd.models.stored_logits import StoredLogits
+from keras_satkd.models.teacher import AnyTeacher, Teacher
+from keras_satkd.training.stored_teachers import have_views, logits_of_views
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class ViewLogits:
 
 
 def compute_view_logits(
-    teachers: Sequence[Teacher],
+    teachers: Sequence[AnyTeacher],
     images: np.ndarray,
     *,
     policy: str,
@@ -69,9 +73,12 @@ def compute_view_logits(
     folder: Path,
     camera: Mixture | None = None,
     mixing: MixingConfig | None = None,
+    files: Sequence[str] = (),
     batch_size: int = 128,
 ) -> ViewLogits:
     """Run the teachers on `views` views of every image. Existing files in `folder` are read instead.
+
+    With `StoredLogits` of the eight dihedral views, and `views` and `policy` that ask for them, these are the views.
 
     Args:
         teachers: T of them.
@@ -82,15 +89,21 @@ def compute_view_logits(
         folder: contains one array [N, C] per teacher and view, named by a digest of all of its inputs.
         camera: disturbs the views.
         mixing: mixes each view with the view of the same number of another image; None: the views are not mixed.
+        files: names of the images, for `StoredLogits`.
         batch_size: images per call of a teacher.
     """
-    draws = augment.view_draws(len(images), views, seed)
+    is_dihedral = have_views(teachers, policy, views)
+    draws = augment.dihedral_draws(len(images)) if is_dihedral else augment.view_draws(len(images), views, seed)
     mixing_draws = None if mixing is None else mix.view_draws(len(images), views, seed)
     pixels = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     camera_seeds = np.stack([view_seeds(len(images), view, seed) for view in range(views)], axis=1)
-    recipe = " ".join(str(part) for part in (policy, seed, camera, mixing) if part is not None)
+    order = f"{seed} in order" if is_dihedral else seed
+    recipe = " ".join(str(part) for part in (policy, order, camera, mixing) if part is not None)
     logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
     for position, teacher in enumerate(teachers):
+        if isinstance(teacher, StoredLogits):
+            logits[:, :, position] = logits_of_views(teacher, files, policy, is_dihedral)
+            continue
         logits_of = _logits_of(teacher, policy, camera, mixing)
         digest = teacher.digest()
         for view in range(views):
@@ -168,7 +181,7 @@ class TeacherTargets:
         teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
     """
 
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[AnyTeacher, ...]
     augmentation: str
     calibration: tuple[float, ...] = ()
     validation: ViewLogits | None = None
@@ -178,14 +191,18 @@ class TeacherTargets:
     teachers_see: str = "disturbed"
 
     @property
+    def running(self) -> tuple[Teacher, ...]:
+        """The teachers that run inside the training step."""
+        return tuple(each for each in self.teachers if isinstance(each, Teacher)) if self.training is None else ()
+
+    @property
     def runs_on_clean_views(self) -> bool:
         """Whether teachers run inside the training step, on views that the camera does not disturb."""
-        runs = bool(self.teachers) and self.training is None
-        return runs and self.camera is not None and self.teachers_see == "clean"
+        return bool(self.running) and self.camera is not None and self.teachers_see == "clean"
 
 
 def compute_teacher_logits(
-    teachers: Sequence[Teacher],
+    teachers: Sequence[AnyTeacher],
     split: Split,
     config: DistillationConfig,
     augmentation: str,
@@ -217,8 +234,13 @@ def compute_teacher_logits(
     if not teachers:
         return TeacherTargets((), augmentation, camera=camera, mixing=mixing)
     seen_through = camera if teachers_see == "disturbed" else None
-    run = partial(compute_view_logits, list(teachers), seed=data.seed, folder=cache_folder(data.cache_dir) / "views")
-    validation = run(split.validation.images, policy="none", views=1, camera=seen_through)
+    folder = cache_folder(data.cache_dir) / "views"
+
+    def run(images: ImageSet, **settings: Any) -> ViewLogits:
+        found = images.images, images.files
+        return compute_view_logits(list(teachers), found[0], files=found[1], seed=data.seed, folder=folder, **settings)
+
+    validation = run(split.validation, policy="none", views=1, camera=seen_through)
     labels, class_names = split.validation.labels, split.validation.class_names
     calibration = tuple(fit_temperature(logits, labels) for logits in validation.logits[:, 0].swapaxes(0, 1))
     for position, teacher in enumerate(teachers):
@@ -226,7 +248,7 @@ def compute_teacher_logits(
         check_teacher(teacher.name, logits, labels, class_names, temperature, accepts_weak=accepts_weak)
     training = None
     if config.teacher_logits != "in-loop":
-        training = run(split.train.images, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)
+        training = run(split.train, policy=augmentation, views=config.views, camera=seen_through, mixing=mixing)
         if config.teacher_logits == "averaged":
             training = training.averaged()
     return TeacherTargets(

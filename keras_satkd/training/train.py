@@ -62,7 +62,7 @@ def train(
         return
     distiller = Distiller(
         network,
-        targets.teachers if targets.training is None else (),
+        targets.running,
         teacher_names=[teacher.name for teacher in targets.teachers],
         temperature=loss.temperature,
         weighting=loss.weighting,

@@ -155,7 +155,7 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(UserError, match=r"teacher\.json"):
         load(str(tmp_path))
     for name, said in [
-        ("model.onnx", "unknown file format"),
+        ("model.pt", "unknown file format"),
         ("model.tflite", "is not a .tflite model"),
         ("m.keras", "not a Keras model"),
     ]:

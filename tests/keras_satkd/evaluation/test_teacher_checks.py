@@ -2,7 +2,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
@@ -43,6 +43,7 @@ def test_a_teacher_that_is_always_right_passes_whatever_the_number_of_images():
     check([0, 1, 2, 3], np.array([0, 1, 2, 3]), confidence=0.5)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31))
 def test_chance_is_refused(seed):
     labels = labels_of(300, seed)
@@ -57,6 +58,7 @@ def test_always_the_most_frequent_class_is_refused():
         check(np.zeros(100, int), labels)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)).filter(lambda order: list(order) != [0, 1, 2, 3]))
 def test_another_order_of_classes_is_named(order):
     labels = labels_of(400)

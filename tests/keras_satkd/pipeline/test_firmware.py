@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from tests_support import tiny_network
+from tests_support import by_colour
 
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.interpreters import predict_int8
@@ -18,16 +18,6 @@ from keras_satkd.run.artifacts import INT8_FILE, VALIDATION_FILE, VERIFICATION_F
 from keras_satkd.run.folder import Run
 
 
-def by_colour(split: Split) -> bytes:
-    """An int8 model that finds the brightest channel, which is the class of the images of `image_set`."""
-    network = tiny_network()
-    kernel = np.zeros((3, 3, 3, 4), np.float32)
-    kernel[1, 1, range(3), range(3)] = 1
-    network.get_layer("convolution").set_weights([kernel, np.zeros(4)])
-    network.get_layer("logits").set_weights([8 * np.eye(4, 3), np.zeros(3)])
-    return float_to_int8(network, split.train.images)
-
-
 @pytest.mark.slow
 def test_the_exported_threshold_is_chosen_on_what_the_sensor_captures(tmp_path, image_set):
     split = Split(image_set(300, 0), image_set(300, 1), image_set(12, 2), "sha256")
@@ -35,7 +25,7 @@ def test_the_exported_threshold_is_chosen_on_what_the_sensor_captures(tmp_path, 
     config = Config(camera=CameraConfig(sensor="noisy.toml"), firmware=FirmwareConfig(error_rate=0.1))
     run = Run(tmp_path / "run", config)
     run.claim()
-    model = by_colour(split)
+    model = float_to_int8(by_colour(), split.train.images)
     run.path(INT8_FILE).write_bytes(model)
     firmware.export_firmware(run, Inputs(split, {}, [], poor.mixture(0.5), poor), None)
     validation = split.validation

@@ -1,15 +1,18 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from damage import damage
 from PIL import Image
+from tests_support import tiny_network
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
+from keras_satkd.data.sources import load
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
 from keras_satkd.run import stages
@@ -245,3 +248,44 @@ def test_a_damaged_copy_of_the_sensor_is_written_again_from_the_same_sensor(tmp_
     (tmp_path / "mine.toml").write_text("snr = 30")
     with pytest.raises(UserError, match=r"sensor\.toml is damaged .*restore a copy of it, or the file of --sensor"):
         inputs._restore(kept, str(tmp_path / "mine.toml"))
+
+
+def with_teacher(path, **distillation) -> Config:
+    return changed(teachers={"names": (str(path),)}, distillation=distillation)
+
+
+def test_logits_from_a_file_are_checked_before_anything_is_claimed(tmp_path):
+    images = load(SMALL.data)
+    logits = np.eye(len(images.class_names), dtype=np.float32)[images.labels]
+    path, names = tmp_path / "given.npz", np.array(images.files)
+    for entries, message in (
+        ({"names": names[1:], "logits": logits[1:]}, f"given lacks '{names[0]}' "),
+        (
+            {"names": [*names, "more"], "logits": logits[[*range(40), 0]]},
+            "images that the data lacks: 'more'",
+        ),
+        ({"names": names, "logits": logits[:, :3]}, "has 3 classes, the data has 10"),
+        ({"names": names, "logits": logits * np.nan}, "has the value nan"),
+    ):
+        np.savez(path, **entries)
+        with pytest.raises(UserError, match=message):
+            inputs.prepare(Run(tmp_path / "run", with_teacher(path)))
+    np.savez(path, names=names[::-1], logits=logits[::-1, ::-1], class_names=images.class_names[::-1])
+    with pytest.raises(UserError, match="in-loop runs teachers"):
+        inputs.prepare(Run(tmp_path / "run", with_teacher(path, teacher_logits="in-loop")))
+    assert not (tmp_path / "run").exists()
+    found = inputs.prepare(Run(tmp_path / "run", with_teacher(path))).teachers[str(path)]
+    assert (found.of(images.files)[:, 0].argmax(axis=1) == images.labels).all()
+
+
+def test_a_teachers_settings_put_its_classes_and_bands_in_order(tmp_path):
+    names = load(SMALL.data).class_names
+    tiny_network(10, 16).save(tmp_path / "mine.keras")
+    shown = ", ".join(f'"{name}"' for name in names[::-1])
+    path = tmp_path / "mine.toml"
+    path.write_text(f'model = "mine.keras"\nbands = ["blue", "green", "red"]\nclass_names = [{shown}]\n')
+    found = inputs.prepare(Run(tmp_path / "run", with_teacher(path))).teachers[str(path)]
+    assert (found.bands, found.order) == ((2, 1, 0), tuple(range(10))[::-1])
+    path.write_text('model = "mine.keras"\nbands = ["B02", "B03", "B04"]\n')
+    with pytest.raises(UserError, match="mine sees band 'B02', the data has red, green, blue"):
+        inputs.prepare(Run(tmp_path / "other", with_teacher(path)))

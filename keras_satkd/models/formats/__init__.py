@@ -1,0 +1,1 @@
+"""Trained networks of other formats than this project's, as networks of teachers."""
