@@ -45,11 +45,31 @@ class _Strict:
 
 
 @dataclass(frozen=True)
+class ColumnsConfig(_Strict):
+    """Columns of a manifest. A column that is not named here is found by its usual names, such as `file` or `class`."""
+
+    path: str | None = None
+    """The image file; a relative path starts at the manifest's folder."""
+    label: str | None = None
+    """The class."""
+    split: str | None = None
+    """The part: `train`, `validation` (or `val`, `dev`) or `test`."""
+    x: str | None = None
+    """Place of the image's center: x or easting, in any unit; or longitude in degrees (`lon`, `longitude`)."""
+    y: str | None = None
+    """Place of the image's center: y or northing, in the same unit; or latitude in degrees (`lat`, `latitude`)."""
+
+
+@dataclass(frozen=True)
 class DataConfig(_Strict):
     """The images and how they are split."""
 
-    source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
-    """A TFDS name, an image folder (one subfolder per class), a zip file of one, or `synthetic`."""
+    source: Annotated[str | tuple[str, ...], MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
+    """A TFDS name, an image folder (one subfolder per class), a zip file of one, a manifest (CSV or Parquet), or
+    `synthetic`. Several folders, zips or manifests are merged: classes of the same name become one."""
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    classes: tuple[str, ...] = ()
+    """The classes, in any order. If given, an image of another class is an error, and so is a class without images."""
     data_dir: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--data-dir",))] = None
     """Folder where TFDS keeps its data sets. If not set, TFDS uses its default."""
     cache_dir: Annotated[str | None, MayBePath] = None
@@ -58,8 +78,20 @@ class DataConfig(_Strict):
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
     parts: Literal["auto", "own", "new"] = "auto"
     """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
-    splits of TFDS. Missing parts are taken from its training images. `new`: all images are split by the fractions;
-    `auto`: own, if there are any."""
+    splits of TFDS, or a manifest's column. Missing parts are taken from its training images. `new`: all images are
+    split by the fractions; `auto`: own, if there are any."""
+    group: str | None = None
+    """Keep the images of a group (a scene, a date) in one part: a column of the manifest; or a regular expression that
+    finds the group in an image's name, as its parentheses or as the whole match. If not set, a manifest's column
+    `group` or `scene`; `none`: no groups."""
+    block: Positive | None = None
+    """Keep the images of an area in one part: side of square blocks, in the unit of the manifest's x and y, or in
+    kilometers for longitude and latitude."""
+    block_gap: NonNegative | None = None
+    """With `block`, images that are this near to another part are left out of training or validation. If not set,
+    1.5 times the median distance between nearest images, so that no neighbors are in two parts."""
+    deduplicate: Flag = False
+    """Remove training images that are duplicates of test or validation images, exactly or nearly."""
     validation_fraction: Fraction = 0.1
     """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2
@@ -70,6 +102,16 @@ class DataConfig(_Strict):
     """Stop if an image cannot be read. Otherwise unreadable images are skipped with a warning."""
     synthetic_images: Count = 3000
     """Number of images that `synthetic` draws, over all classes."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`source` as a tuple."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def name(self) -> str:
+        """All sources, for messages."""
+        return " + ".join(self.sources)
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,13 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         sensors.mixture(config.camera, sensor),
         sensor,
     )
-    logger.info("%s: %s", config.data.source, inputs.split.summary())
+    logger.info("%s: %s", config.data.name, inputs.split.summary())
+    for line in inputs.split.classes():
+        logger.info("  %s", line)
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
         raise UserError(
-            f"{config.data.source} gives {found} training and validation images, but the export needs "
+            f"{config.data.name} gives {found} training and validation images, but the export needs "
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
     missing: list[str] = []
@@ -205,7 +207,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
         _check_exportable(run, missing)
     if DATA in run.results and run.results[DATA].split_sha256 != divided.sha256:
         raise UserError(
-            f"--workdir {run.workdir} was made with other images than {run.config.data.source} has now: give the same "
+            f"--workdir {run.workdir} was made with other images than {run.config.data.name} has now: give the same "
             "images, or another folder"
         )
 

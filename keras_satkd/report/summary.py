@@ -33,7 +33,8 @@ class Table:
 
 def title(run: Run) -> str:
     """The name of the student and of its data set."""
-    return f"{run.config.student} on {run.config.data.source.rstrip('/').rsplit('/', 1)[-1]}"
+    sources = " + ".join(source.rstrip("/").rsplit("/", 1)[-1] for source in run.config.data.sources)
+    return f"{run.config.student} on {sources}"
 
 
 def teachers(run: Run) -> list[str]:
