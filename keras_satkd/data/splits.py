@@ -7,6 +7,7 @@ move images of another.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,8 +16,10 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import PARTS, ImageSet
 from keras_satkd.config import DataConfig
-from keras_satkd.data import group_split
+from keras_satkd.data import duplicates, group_split
 from keras_satkd.data import groups as grouping
+
+logger = logging.getLogger("keras_satkd")
 
 MOST_LINES = 20
 """Largest number of classes that are listed."""
@@ -91,6 +94,8 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
     left_out = _left_out(image_set, assigned, settings)
     _check_classes(image_set, np.where(left_out, "", assigned), settings)
     parts = {part: image_set.take(order[((assigned == part) & ~left_out)[order]]) for part in PARTS}
+    if settings.deduplicate:
+        parts["train"] = _without_duplicates(parts)
     held = {} if groups is None else {part: len(np.unique(groups[assigned == part])) for part in PARTS}
     return Split(**parts, sha256=_sha256(parts), is_own=len(set(own)) > 1, groups=held, left_out=int(left_out.sum()))
 
@@ -185,6 +190,20 @@ def _left_out(image_set: ImageSet, assigned: np.ndarray, settings: DataConfig) -
     held_out = test | (validation & ~left_out)
     left_out[assigned == "train"] = grouping.near(places[assigned == "train"], places[held_out], distance)
     return left_out
+
+
+def _without_duplicates(parts: dict[str, ImageSet]) -> ImageSet:
+    """The training images without those that are duplicates of others; the log tells how many there are."""
+    train = parts["train"]
+    found = duplicates.find(train, [parts["validation"], parts["test"]])
+    if (summary := found.summary()) is not None:
+        logger.info("%s: removed from training", summary)
+    kept = train.take(np.flatnonzero(~found.images))
+    lost = set(range(len(train.class_names))) - set(kept.labels.tolist())
+    if lost:
+        name = train.class_names[min(lost)]
+        raise UserError(f"--data.deduplicate leaves no training images of class {name!r}: add some, or leave it out")
+    return kept
 
 
 def _check_classes(image_set: ImageSet, assigned: np.ndarray, settings: DataConfig) -> None:

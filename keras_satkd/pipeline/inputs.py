@@ -15,6 +15,7 @@ from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, TrainingConfig
+from keras_satkd.data import duplicates
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
@@ -94,6 +95,8 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     logger.info("%s: %s", config.data.name, inputs.split.summary())
     for line in inputs.split.classes():
         logger.info("  %s", line)
+    if DATA not in run.results and not config.data.deduplicate:
+        _tell_duplicates(inputs.split)
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
         raise UserError(
@@ -108,6 +111,12 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     begin(run, inputs.split, missing)
     _keep(run, sensor)
     return inputs
+
+
+def _tell_duplicates(divided: Split) -> None:
+    summary = duplicates.find(divided.train, [divided.validation, divided.test]).summary()
+    if summary is not None:
+        logger.warning("%s: --data.deduplicate removes them from training", summary)
 
 
 def sensor_of(run: Run) -> Sensor | None:

@@ -263,3 +263,18 @@ def test_what_was_found_is_listed():
     many = split(image_set([30] * 10 + [10] * 20), DataConfig()).classes()
     assert many[0] == "class10: 7 train, 1 validation, 2 test"
     assert many[-1] == "… and 10 larger classes"
+
+
+def test_duplicates_are_removed_from_training(caplog):
+    whole = image_set([20, 20])
+    plain = split(whole, DataConfig())
+    images = np.arange(40, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(3, axis=3)
+    at = {file: index for index, file in enumerate(whole.files)}
+    images[at[plain.train.files[0]]] = images[at[plain.test.files[0]]]
+    with caplog.at_level("INFO", "keras_satkd"):
+        parts = split(dataclasses.replace(whole, images=images), DataConfig(deduplicate=True))
+    assert parts.train.files == plain.train.files[1:]
+    assert parts.test.files == plain.test.files
+    assert "1 training images are in another part too (1 exactly, 0 nearly), such as " in caplog.text
+    with pytest.raises(UserError, match=r"--data\.deduplicate leaves no training images of class 'class0'"):
+        split(dataclasses.replace(whole, images=np.zeros_like(images)), DataConfig(deduplicate=True))
