@@ -9,43 +9,37 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath
-
-LARGEST = 2**31 - 1
-"""Largest count: TensorFlow's int32."""
-
-# Strict, because pydantic would otherwise accept true as 1 and "30" as 30.
-Count = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
-Epochs = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
-Index = Epochs
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
-Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-
-Augmentation = Literal["none", "dihedral", "satellite", "randaugment"]
-Schedule = Literal["constant", "cosine", "plateau"]
-Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
-Mixing = Literal["none", "mixup", "cutmix", "both"]
-MixedPrecision = Literal["auto", "on", "off"]
+from keras_satkd.firmware_config import FirmwareConfig
+from keras_satkd.setting_types import (
+    Augmentation,
+    ClassWeights,
+    Count,
+    Epochs,
+    Flag,
+    Fraction,
+    Index,
+    MixedPrecision,
+    Mixing,
+    NonNegative,
+    Positive,
+    Rule,
+    Schedule,
+    Score,
+    Seed,
+    Strict,
+    Threshold,
+)
 
 PLATEAU_PATIENCE = 10
 """The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
 default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
-class _Strict:
-    # An unknown key is most likely a typo, so it must not be ignored.
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-
 @dataclass(frozen=True)
-class ColumnsConfig(_Strict):
+class ColumnsConfig(Strict):
     """Columns of a manifest. A column that is not named here is found by its usual names, such as `file` or `class`."""
 
     path: str | None = None
@@ -61,7 +55,7 @@ class ColumnsConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """The images and how they are split."""
 
     source: Annotated[str | tuple[str, ...], MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
@@ -115,7 +109,7 @@ class DataConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class CameraConfig(_Strict):
+class CameraConfig(Strict):
     """The camera that disturbs the images of teachers and student."""
 
     sensor: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--sensor",))] = None
@@ -129,7 +123,7 @@ class CameraConfig(_Strict):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """One training: optimizer (AdamW), schedule and patience."""
 
     epochs: Epochs = 30
@@ -149,12 +143,15 @@ class TrainingConfig(_Strict):
     ] = "cosine"
     average: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
     """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
+    select: Score = "accuracy"
+    """The score on the validation images that selects the best epoch. `macro-f1`: the mean of all classes' F1, in which
+    rare classes count as much as frequent ones."""
     patience: Count | None = None
-    """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
+    """Stop after this many epochs without a better score on the validation images. If not set, train all epochs."""
 
 
 @dataclass(frozen=True)
-class MixingConfig(_Strict):
+class MixingConfig(Strict):
     """Each mixed image is made of two training images, and so is its label. Teachers see the same mix; the camera
     disturbs it. QAT mixes as distillation does. Not with averaged teacher logits."""
 
@@ -196,7 +193,9 @@ class TeachersConfig(TrainingConfig):
     epochs: Epochs = 25  # the paper's
     """Passes over the training images."""
     patience: Count | None = 8
-    """Stop after this many epochs without a better validation accuracy."""
+    """Stop after this many epochs without a better score on the validation images."""
+    class_weights: ClassWeights = "none"
+    """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class."""
     mixed_precision: MixedPrecision = "off"
     """Compute in bfloat16. On a CPU this slows most transformers down."""
     augmentation: Augmentation = "satellite"
@@ -207,7 +206,7 @@ class TeachersConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class WeightingConfig(_Strict):
+class WeightingConfig(Strict):
     """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
     rule: Rule = "confidence"
@@ -254,6 +253,9 @@ class DistillationConfig(TrainingConfig):
     sensor_noise: Threshold = 0.0
     """Largest standard deviation of noise on the student's training images, as a fraction of full range.
     Each image draws its own standard deviation. QAT uses it too. The teachers see images without this noise."""
+    class_weights: ClassWeights = "none"
+    """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class.
+    QAT uses it too. The teachers' part of the loss has no such weights."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 
@@ -270,29 +272,7 @@ class QuantizationConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class FirmwareConfig(_Strict):
-    """The exported C code."""
-
-    symbol: str = defaults.SYMBOL
-    """Name of the C array."""
-    verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES, le=LARGEST, strict=True)] = (
-        defaults.LEAST_IMAGES
-    )
-    """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
-    error_rate: Fraction = defaults.ERROR_RATE
-    """Fraction of the classifier's predictions that may be wrong.
-    The abstention threshold for it is found on the validation images."""
-    false_alarm_rate: Annotated[float, Field(ge=defaults.LOWEST_FALSE_ALARM_RATE, lt=1, strict=True)] = (
-        defaults.FALSE_ALARM_RATE
-    )
-    """Fraction of the drift monitor's windows that may be false alarms.
-    The bounds for it are found on the validation images."""
-    drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW, strict=True)] = defaults.DRIFT_WINDOW
-    """Number of images after which the drift monitor decides."""
-
-
-@dataclass(frozen=True)
-class Config(_Strict):
+class Config(Strict):
     """All settings of a run."""
 
     data: DataConfig = field(default_factory=DataConfig)
