@@ -36,7 +36,8 @@ add_module_names = False
 python_maximum_signature_line_length = 100
 
 _PAGES = (
-    *("results", "distillation_study", "method", "your_data", "teachers", "camera", "drift", "gpu", "speed"),
+    *("results", "distillation_study", "method", "your_data", "manifest", "groups", "imbalance", "teachers", "camera"),
+    *("drift", "gpu", "speed"),
     *("public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
     *("troubleshooting", "architecture", "release"),
 )

@@ -14,6 +14,9 @@ from firmware_export.common.errors import UserError, unknown_name
 
 CSV, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
 
+_LONGEST = 100
+"""Characters of a cell in a message."""
+
 _DELIMITERS = ",;\t|"
 
 # In a spreadsheet's "Unicode text", UTF-16 begins with one of these.
@@ -122,10 +125,20 @@ def _parquet(path: Path) -> tuple[dict[str, list[str]], list[str]]:
     except (pyarrow.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is not a readable Parquet file ({reason}): save it again") from None
-    names = [str(name).strip() for name in found.column_names]
+    # Others, such as images inside the table, are neither names nor numbers.
+    kept = [at for at, field in enumerate(found.schema) if not _is_nested_or_bytes(field.type)]
+    names = [str(found.column_names[at]).strip() for at in kept]
     _check_names(path, names)
-    columns = {name: [_text(value) for value in found.column(at).to_pylist()] for at, name in enumerate(names)}
+    columns = {
+        name: [_text(value) for value in found.column(at).to_pylist()] for at, name in zip(kept, names, strict=True)
+    }
     return columns, [f"row {at}" for at in range(found.num_rows)]
+
+
+def _is_nested_or_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    return any(is_(kind) for is_ in (types.is_nested, types.is_binary, types.is_large_binary))
 
 
 def _text(value: Any) -> str:
@@ -149,5 +162,5 @@ def plain(name: str) -> str:
 def first(problems: Mapping[str, str], noun: str) -> str:
     """`noun` with the first of these problems, by row: `2 files do not exist, the first is a.png in line 3`."""
     row, problem = next(iter(problems.items()))
-    where = f"{problem!r} in {row}"
+    where = f"{problem[:_LONGEST]!r} in {row}"
     return f"{len(problems)} {noun}, the first is {where}" if len(problems) > 1 else where

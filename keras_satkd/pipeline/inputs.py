@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
@@ -31,6 +33,9 @@ from keras_satkd.training.offload import check_exportable
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 
 logger = logging.getLogger(__name__)
+
+IMBALANCE = 5
+"""Ratio of the largest and the smallest class from which on class weights are suggested."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     logger.info("%s: %s", config.data.name, inputs.split.summary())
     for line in inputs.split.classes():
         logger.info("  %s", line)
+    _tell_imbalance(inputs.split, config)
     if DATA not in run.results and not config.data.deduplicate:
         _tell_duplicates(inputs.split)
     found = len(inputs.split.train) + len(inputs.split.validation)
@@ -111,6 +117,17 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     begin(run, inputs.split, missing)
     _keep(run, sensor)
     return inputs
+
+
+def _tell_imbalance(divided: Split, config: Config) -> None:
+    images = np.bincount(divided.train.labels, minlength=len(divided.train.class_names))
+    ratio = images.max() / max(1, images.min())
+    if ratio >= IMBALANCE and config.distillation.class_weights == "none":
+        logger.info(
+            "the largest class has %.0f times as many training images as the smallest: --distillation.class-weights "
+            "balanced makes all classes count alike",
+            ratio,
+        )
 
 
 def _tell_duplicates(divided: Split) -> None:

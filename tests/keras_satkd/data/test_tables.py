@@ -57,6 +57,16 @@ def test_damaged_csv(content, message, tmp_path):
         tables.read(tmp_path / "list.csv")
 
 
+def test_images_inside_a_parquet_file_are_no_names(tmp_path):
+    images = [{"bytes": b"PNG", "path": "a.png"}]
+    parquet.write_table(pyarrow.table({"image": images, "raw": [b"PNG"], "label": [3]}), tmp_path / "list.parquet")
+    assert tables.read(tmp_path / "list.parquet").columns == {"label": ["3"]}
+
+
+def test_long_cells_are_cut_in_messages():
+    assert len(tables.first({"line 2": "x" * 5000}, "files")) < 130
+
+
 def test_damaged_parquet(tmp_path):
     (tmp_path / "list.parquet").write_bytes(b"PAR1 no table")
     with pytest.raises(UserError, match="is not a readable Parquet file"):
