@@ -66,7 +66,7 @@ def merged(found: Mapping[Path, FoundSet], settings: DataConfig) -> FoundSet:
         ]
         groups |= {prefix + file: group for file, group in each.groups.items()}
         positions |= {prefix + file: place for file, place in each.positions.items()}
-    fingerprint = [each.fingerprint for each in found.values()]
+    fingerprint = [has_parts, *(each.fingerprint for each in found.values())]
     return FoundSet(tuple(images), class_names, fingerprint, has_parts, groups, positions)
 
 

@@ -41,20 +41,20 @@ def open_manifest(path: Path, settings: DataConfig) -> FoundSet:
     labels = _required(table, "label", settings.columns.label, _LABEL)
     _refuse(table, labels, lambda label: not label, "has images without a class", "name one")
     parts = _parts(table, settings)
-    readers, fingerprint = _files(table, files)
-    names = _names([os.path.relpath(reader, path.parent.resolve()) for reader in readers])
+    found, status = _files(table, files)
+    names = _names([os.path.relpath(file, path.parent.resolve()) for file in found])
     _refuse_twice(table, names)
     class_names = tuple(sorted(set(labels)))
     position = {name: at for at, name in enumerate(class_names)}
     images = [
         EncodedImage(name, position[label], _reader(file, size), part)
-        for name, label, file, (size, _), part in zip(names, labels, readers, fingerprint, parts, strict=True)
+        for name, label, file, (size, _), part in zip(names, labels, found, status, parts, strict=True)
     ]
     own_groups, places = _groups(table, settings), _places(table, settings)
     return FoundSet(
         tuple(images),
         class_names,
-        [table.columns, fingerprint],
+        [names, labels, parts, status],
         has_parts=any(parts),
         groups={} if own_groups is None else dict(zip(names, own_groups, strict=True)),
         positions={} if places is None else dict(zip(names, map(tuple, places.tolist()), strict=True)),
@@ -104,7 +104,7 @@ def _files(table: Table, names: Sequence[str]) -> tuple[list[Path], list[tuple[i
     root = table.path.parent.resolve()
     for row, name in zip(table.rows, names, strict=True):
         for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
-            path = root / Path(spelling).expanduser()
+            path = root / spelling
             if name and path.is_file():
                 found.append(path)
                 status.append((path.stat().st_size, path.stat().st_mtime_ns))
@@ -121,7 +121,7 @@ def _files(table: Table, names: Sequence[str]) -> tuple[list[Path], list[tuple[i
 
 def _names(relative: Sequence[str]) -> list[str]:
     """Names of the files that do not depend on where the set is stored."""
-    if any(name.startswith("..") for name in relative):
+    if any(name.split(os.sep)[0] == os.pardir for name in relative):
         common = os.path.commonpath([os.path.dirname(name) for name in relative])
         relative = [os.path.relpath(name, common) for name in relative]
     return [Path(name).as_posix() for name in relative]

@@ -125,3 +125,24 @@ def test_a_changed_manifest_is_read_again(image_folder, tmp_path):
     assert sources.load(settings).labels.tolist() == [0, 1] * 3
     (folder / "list.csv").write_text(lines("file,class", *CLASSES[::-1]))
     assert sources.load(settings).labels.tolist() == [1, 0] * 3
+
+
+def test_other_columns_give_other_labels_and_parts(image_folder, tmp_path):
+    folder = image_folder(FILES)
+    cells = [f"{name},{name[::-1]},{part}" for name, part in zip(CLASSES, ("train", "test") * 3, strict=True)]
+    (folder / "list.csv").write_text(lines("file,a,b,split", *cells))
+
+    def load(**settings):
+        source, cache = str(folder / "list.csv"), str(tmp_path / "cache")
+        return sources.load(DataConfig(source=source, cache_dir=cache, image_size=8, **settings))
+
+    assert load(columns=ColumnsConfig(label="a")).class_names == ("Forest", "River")
+    assert load(columns=ColumnsConfig(label="b")).class_names == ("reviR", "tseroF")
+    assert load(columns=ColumnsConfig(label="a"), parts="new").parts == ()
+    assert load(columns=ColumnsConfig(label="a")).parts == ("train", "test") * 3
+
+
+@pytest.mark.parametrize("name", ["~nobody/1.png", "a\0b.png", "..png", "x" * 90])
+def test_odd_names_are_missing_files_and_no_defects(opened, name):
+    with pytest.raises(UserError, match="lists files that do not exist"):
+        opened(f"file,class\n{name},A\n0.png,B")
