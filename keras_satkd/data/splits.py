@@ -9,7 +9,7 @@ move images of another.
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Split:
         test: images that are scored once, at the end.
         sha256: of the lines `part/class/file`, sorted; 64 hexadecimal digits.
         is_own: whether the image set came split.
-        groups: number of groups by part; empty without groups.
+        groups: number of groups in training, validation and test; empty without groups.
         left_out: number of images in no part, because they are near another part.
     """
 
@@ -46,14 +46,14 @@ class Split:
     test: ImageSet
     sha256: str
     is_own: bool = False
-    groups: dict[str, int] = field(default_factory=dict)
+    groups: tuple[int, ...] = ()
     left_out: int = 0
 
     def summary(self) -> str:
         """What a run logs: `10 classes; images: 17010 train, 2430 validation, 4860 test`."""
         sizes = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
         kept = " (the set's own parts)" if self.is_own else ""
-        held = ", ".join(f"{number} {part}" for part, number in self.groups.items())
+        held = ", ".join(f"{number} {part}" for part, number in zip(PARTS, self.groups, strict=False))
         grouped = f"; groups: {held}" if self.groups else ""
         left = f"; {self.left_out} left out beside other parts" if self.left_out else ""
         return f"{len(self.train.class_names)} classes; images: {sizes}{kept}{grouped}{left}"
@@ -96,7 +96,7 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
     parts = {part: image_set.take(order[((assigned == part) & ~left_out)[order]]) for part in PARTS}
     if settings.deduplicate:
         parts["train"] = _without_duplicates(parts)
-    held = {} if groups is None else {part: len(np.unique(groups[assigned == part])) for part in PARTS}
+    held = () if groups is None else tuple(len(np.unique(groups[assigned == part])) for part in PARTS)
     return Split(**parts, sha256=_sha256(parts), is_own=len(set(own)) > 1, groups=held, left_out=int(left_out.sum()))
 
 
