@@ -36,8 +36,9 @@ add_module_names = False
 python_maximum_signature_line_length = 100
 
 _PAGES = (
-    *("results", "distillation_study", "method", "your_data", "teachers", "own_teachers", "camera", "drift", "gpu"),
-    *("speed", "public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
+    *("results", "distillation_study", "method", "your_data", "manifest", "groups", "imbalance"),
+    *("teachers", "own_teachers", "camera", "drift", "gpu", "speed"),
+    *("public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
     *("troubleshooting", "architecture", "release"),
 )
 # Our "Returns" are sentences: words before a colon are no type to link to. Fields are listed once.

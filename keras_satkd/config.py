@@ -9,51 +9,61 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath
-
-LARGEST = 2**31 - 1
-"""Largest count: TensorFlow's int32."""
-
-# Strict, because pydantic would otherwise accept true as 1 and "30" as 30.
-Count = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
-Epochs = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
-Index = Epochs
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
-Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-
-Augmentation = Literal["none", "dihedral", "satellite", "randaugment"]
-Schedule = Literal["constant", "cosine", "plateau"]
-Rule = Literal["paper-batch", "paper-sample", "confidence", "entropy", "static", "single", "none"]
-Mixing = Literal["none", "mixup", "cutmix", "both"]
-MixedPrecision = Literal["auto", "on", "off"]
-InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
-"""The names of `input_range.INPUT_RANGES`."""
+from keras_satkd.firmware_config import FirmwareConfig
+from keras_satkd.setting_types import (
+    Augmentation,
+    ClassWeights,
+    Count,
+    Epochs,
+    Flag,
+    Fraction,
+    Index,
+    MixedPrecision,
+    Mixing,
+    NonNegative,
+    Positive,
+    Rule,
+    Schedule,
+    Score,
+    Seed,
+    Strict,
+    Threshold,
+)
 
 PLATEAU_PATIENCE = 10
 """The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
 default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
 
 
-class Strict:
-    """Settings among which an unknown one is an error."""
+@dataclass(frozen=True)
+class ColumnsConfig(Strict):
+    """Columns of a manifest. A column that is not named here is found by its usual names, such as `file` or `class`."""
 
-    # An unknown key is most likely a typo, so it must not be ignored.
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    path: str | None = None
+    """The image file; a relative path starts at the manifest's folder."""
+    label: str | None = None
+    """The class."""
+    split: str | None = None
+    """The part: `train`, `validation` (or `val`, `dev`) or `test`."""
+    x: str | None = None
+    """Place of the image's center: x or easting, in any unit; or longitude in degrees (`lon`, `longitude`)."""
+    y: str | None = None
+    """Place of the image's center: y or northing, in the same unit; or latitude in degrees (`lat`, `latitude`)."""
 
 
 @dataclass(frozen=True)
 class DataConfig(Strict):
     """The images and how they are split."""
 
-    source: Annotated[str, MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
-    """A TFDS name, an image folder (one subfolder per class), a zip file of one, or `synthetic`."""
+    source: Annotated[str | tuple[str, ...], MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
+    """A TFDS name, an image folder (one subfolder per class), a zip file of one, a manifest (CSV or Parquet), or
+    `synthetic`. Several folders, zips or manifests are merged: classes of the same name become one."""
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    classes: tuple[str, ...] = ()
+    """The classes, in any order. If given, an image of another class is an error, and so is a class without images."""
     data_dir: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--data-dir",))] = None
     """Folder where TFDS keeps its data sets. If not set, TFDS uses its default."""
     cache_dir: Annotated[str | None, MayBePath] = None
@@ -62,8 +72,20 @@ class DataConfig(Strict):
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
     parts: Literal["auto", "own", "new"] = "auto"
     """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
-    splits of TFDS. Missing parts are taken from its training images. `new`: all images are split by the fractions;
-    `auto`: own, if there are any."""
+    splits of TFDS, or a manifest's column. Missing parts are taken from its training images. `new`: all images are
+    split by the fractions; `auto`: own, if there are any."""
+    group: str | None = None
+    """Keep the images of a group (a scene, a date) in one part: a column of the manifest; or a regular expression that
+    finds the group in an image's name, as its parentheses or as the whole match. If not set, a manifest's column
+    `group` or `scene`; `none`: no groups."""
+    block: Positive | None = None
+    """Keep the images of an area in one part: side of square blocks, in the unit of the manifest's x and y, or in
+    kilometers for longitude and latitude."""
+    block_gap: NonNegative | None = None
+    """With `block`, images that are this near to another part are left out of training or validation. If not set,
+    1.5 times the median distance between nearest images, so that no neighbors are in two parts."""
+    deduplicate: Flag = False
+    """Remove training images that are duplicates of test or validation images, exactly or nearly."""
     validation_fraction: Fraction = 0.1
     """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
     test_fraction: Fraction = 0.2
@@ -74,6 +96,16 @@ class DataConfig(Strict):
     """Stop if an image cannot be read. Otherwise unreadable images are skipped with a warning."""
     synthetic_images: Count = 3000
     """Number of images that `synthetic` draws, over all classes."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`source` as a tuple."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def name(self) -> str:
+        """All sources, for messages."""
+        return " + ".join(self.sources)
 
 
 @dataclass(frozen=True)
@@ -111,8 +143,11 @@ class TrainingConfig(Strict):
     ] = "cosine"
     average: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
     """Momentum of a moving average of the weights (0.999, say), which is validated and kept in their place; 0: none."""
+    select: Score = "accuracy"
+    """The score on the validation images that selects the best epoch. `macro-f1`: the mean of all classes' F1, in which
+    rare classes count as much as frequent ones."""
     patience: Count | None = None
-    """Stop after this many epochs without a better validation accuracy. If not set, train all epochs."""
+    """Stop after this many epochs without a better score on the validation images. If not set, train all epochs."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +194,9 @@ class TeachersConfig(TrainingConfig):
     epochs: Epochs = 25  # the paper's
     """Passes over the training images."""
     patience: Count | None = 8
-    """Stop after this many epochs without a better validation accuracy."""
+    """Stop after this many epochs without a better score on the validation images."""
+    class_weights: ClassWeights = "none"
+    """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class."""
     mixed_precision: MixedPrecision = "off"
     """Compute in bfloat16. On a CPU this slows most transformers down."""
     augmentation: Augmentation = "satellite"
@@ -217,6 +254,9 @@ class DistillationConfig(TrainingConfig):
     sensor_noise: Threshold = 0.0
     """Largest standard deviation of noise on the student's training images, as a fraction of full range.
     Each image draws its own standard deviation. QAT uses it too. The teachers see images without this noise."""
+    class_weights: ClassWeights = "none"
+    """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class.
+    QAT uses it too. The teachers' part of the loss has no such weights."""
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
 
 
@@ -230,34 +270,6 @@ class QuantizationConfig(TrainingConfig):
     """Peak learning rate of AdamW: low, because the weights only adapt to the int8 grid."""
     calibration_images: Count = 256
     """Number of training images that set the activation ranges, in QAT and in post-training quantization."""
-
-
-@dataclass(frozen=True)
-class FirmwareConfig(Strict):
-    """The exported C code."""
-
-    symbol: str = defaults.SYMBOL
-    """Name of the C array."""
-    verification_images: Annotated[int, Field(ge=defaults.LEAST_IMAGES, le=LARGEST, strict=True)] = (
-        defaults.LEAST_IMAGES
-    )
-    """Number of images on which TensorFlow Lite Micro and the trained model must agree."""
-    largest_drop: Threshold = 0.05
-    """Largest drop of the accuracy on the validation images from the float student to the QAT student, the int8 model,
-    and TensorFlow Lite Micro. A larger one, beyond chance, stops the export."""
-    error_rate: Fraction = defaults.ERROR_RATE
-    """Fraction of the classifier's predictions that may be wrong.
-    The abstention threshold for it is found on the validation images."""
-    false_alarm_rate: Annotated[float, Field(ge=defaults.LOWEST_FALSE_ALARM_RATE, lt=1, strict=True)] = (
-        defaults.FALSE_ALARM_RATE
-    )
-    """Fraction of the drift monitor's windows that may be false alarms.
-    The bounds for it are found on the validation images."""
-    drift_window: Annotated[int, Field(ge=1, le=defaults.LARGEST_DRIFT_WINDOW, strict=True)] = defaults.DRIFT_WINDOW
-    """Number of images after which the drift monitor decides."""
-    target: str | None = None
-    """The microcontroller that the reports mark, such as `samv71`.
-    `python -m firmware_export --help` lists the names."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         normalize: images in 0..255 → the student's input.
         sensor_noise: largest standard deviation of noise on the student's training images (`augment.sensor_noise`); the
             teachers get images without noise.
+        class_weights: weights of the classes in the ground-truth loss, C of them (`losses.balanced_weights`); none if
+            empty.
         average: momentum in [0, 1) of a moving average of the student's weights and batch statistics, updated after
             every step; 0: none. `exchange_average` loads it into the student.
 
@@ -52,8 +54,9 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     Raises:
         UserError: the weighting does not fit the number of teachers.
-        ValueError: a teacher is no `Teacher`. From the methods above: a label is outside 0..C-1, the labels have
-            another shape, or the images were already divided by 255. From `compile`: a loss is given.
+        ValueError: a teacher is no `Teacher`, or there are more or fewer class weights than classes. From the methods
+            above: a label is outside 0..C-1, the labels have another shape, or the images were already divided by 255.
+            From `compile`: a loss is given.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
         sensor_noise: float = 0.0,
         average: float = 0.0,
+        class_weights: Sequence[float] = (),
         **kwargs: Any,
     ) -> None:
         for teacher in teachers:
@@ -87,6 +91,9 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self.normalize = normalize
         self.sensor_noise = sensor_noise
         self.average = average
+        self.class_weights = tuple(class_weights)
+        if self.class_weights and len(self.class_weights) != student.output_shape[-1]:
+            raise ValueError(f"{len(self.class_weights)} class weights found: give {student.output_shape[-1]}")
         self.epoch = _state(np.int64(0))
         if average:
             self._steps = _state(0.0)
@@ -215,7 +222,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self, labels: tf.Tensor, student_logits: tf.Tensor, teacher_logits: tf.Tensor | None, sample_weight: Any
     ) -> tf.Tensor:
         """Mean loss of the batch; its parts are added to the metrics."""
-        losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits)
+        losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits, self.class_weights)
         if teacher_logits is not None and self._weigh is not None:
             distillation = distillation_losses(teacher_logits, student_logits, self.temperature)
             weights = self._weigh(teacher_logits)
@@ -259,6 +266,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             "calibration": self.calibration,
             "sensor_noise": self.sensor_noise,
             "average": self.average,
+            "class_weights": self.class_weights,
             "name": self.name,
         }
 

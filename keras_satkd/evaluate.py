@@ -19,8 +19,9 @@ from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import Config, DataConfig, InputRange
-from keras_satkd.config_io import validated
+from keras_satkd.config import Config, DataConfig
+from keras_satkd.config_io import flatten, validated
+from keras_satkd.setting_types import InputRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +100,7 @@ class Arguments:
 
 SHORT_OPTIONS = {
     f"--{prefix}{name}": f"--data.{prefix}{name}"
-    for name in (setting.name.replace("_", "-") for setting in dataclasses.fields(DataConfig))
+    for name in (setting.replace("_", "-") for setting in flatten(dataclasses.asdict(DataConfig())))
     for prefix in ("", "no-")
 }
 """Options of `data` without their prefix → full names."""
@@ -141,8 +142,10 @@ def _result(arguments: Arguments) -> dict[str, Any]:
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
     # The folder of a path depends on this machine, so only its last part is reported; a TFDS name is reported in full.
-    is_path = os.path.exists(os.path.expanduser(arguments.data.source))
-    source = Path(arguments.data.source).resolve().name if is_path else arguments.data.source
+    source = " + ".join(
+        Path(source).resolve().name if os.path.exists(os.path.expanduser(source)) else source
+        for source in arguments.data.sources
+    )
     return {
         "model": classifier.name,
         "data": source,

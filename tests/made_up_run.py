@@ -14,7 +14,7 @@ from keras_satkd.camera.sensor import load as load_sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.config_io import from_dict, load, to_dict
 from keras_satkd.data.corruptions import CORRUPTIONS
-from keras_satkd.evaluation import predictions, risk
+from keras_satkd.evaluation import precision_recall, predictions, risk
 from keras_satkd.models.pretrained import EUROSAT_CLASSES
 from keras_satkd.report import summary
 from keras_satkd.run import history, stages
@@ -121,8 +121,17 @@ def _results(
             {"images": 200, "float": _camera(), "int8": _camera()},
             risks,
             _drift(),
+            _precision_recall(confusion, class_names),
         ),
     }
+
+
+def _precision_recall(confusion: np.ndarray, class_names: tuple[str, ...]) -> dict | None:
+    if len(class_names) != 2:
+        return None
+    labels = np.repeat([0, 0, 1, 1], confusion.ravel())
+    codes = np.repeat(np.array([[9, 0], [0, 9], [9, 0], [0, 9]], np.int8), confusion.ravel(), axis=0)
+    return precision_recall.evaluate(lambda given: given, (codes, labels), (codes, labels), class_names, 1)
 
 
 def _camera() -> dict:

@@ -16,7 +16,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 LICENSES = {
     "0BSD": "0BSD",
     "Apache-2.0": r"Apache",
-    "BSD-3-Clause": r"\bBSD\b(?!-2)",
+    "BSD-2-Clause": r"\bBSD-2|2-clause BSD",
+    "BSD-3-Clause": r"(?<!2-clause )\bBSD\b(?!-2)",
     "CC0-1.0": r"CC0",
     "MIT": r"\bMIT\b(?!-CMU)",
     "MIT-CMU": r"MIT-CMU",

@@ -9,13 +9,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("firmware_export", "keras_satkd")
 
 COMMAND = "one call of keras_satkd.cli, which tests/test_command_lines.py and tests/keras_satkd/test_cli.py test"
+SETTINGS = "settings, which tests/keras_satkd/test_config_io.py tests"
 
 WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "firmware_export/common/defaults.py": "constants only",
     "keras_satkd/distill.py": COMMAND,
+    "keras_satkd/firmware_config.py": SETTINGS,
     "keras_satkd/lower.py": COMMAND,
     "keras_satkd/quantize.py": COMMAND,
     "keras_satkd/run/artifacts.py": "constants only",
+    "keras_satkd/setting_types.py": SETTINGS,
     "keras_satkd/teach.py": COMMAND,
     "keras_satkd/training/run_offloaded.py": "tests/keras_satkd/training/test_offload.py runs it as a program",
 }

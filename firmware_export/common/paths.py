@@ -5,12 +5,12 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
+_FILES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar", ".csv", ".tsv", ".parquet")
 
 
 def looks_like_path(text: str) -> bool:
     """Whether `text` can only be a path, whether or not it exists: no name of a data set or model has this form."""
-    if not text or text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVES):
+    if not text or text.startswith((".", "/", "~")) or text.lower().endswith(_FILES):
         return True
     # A TFDS name is at most `name/config:version`, and only the version has dots: eurosat/rgb:2.0.0.
     return text.count("/") > 1 or "\\" in text or ("/" in text and "." in text and ":" not in text)

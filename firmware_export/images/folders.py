@@ -92,24 +92,25 @@ def part_of(name: str) -> str | None:
     )
 
 
-def open_images(path: Path) -> ImageFiles:
+def open_images(path: Path, least_classes: int = 2) -> ImageFiles:
     """Find the images of `path`, a folder with one subfolder per class or a zip of one, and their classes.
 
     Outer folders that contain nothing but the class folders are skipped. Images in folders below a class folder belong
-    to that class. A class folder without images does not count as a class, and a warning is logged.
+    to that class. A class folder without images does not count as a class, and a warning is logged. With
+    `least_classes` 1, the innermost folder that contains all images may be the only class.
 
     Raises:
-        UserError: `path` is empty, is not a zip, cannot be read, or contains fewer than two classes.
+        UserError: `path` is empty, is not a zip, cannot be read, or contains fewer classes than `least_classes`.
     """
     found = find_images(path)
     if not found.readers:
         raise UserError(f"{path} contains no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
-    wrapping, class_depth = _class_level(path, list(found.readers))
+    wrapping, class_depth = _class_level(path, list(found.readers), least_classes)
     members = [(name, name.split("/")) for name in sorted(found.readers)]
     # Images next to the class folders (an overview, a legend) have no class.
     members = [(name, parts) for name, parts in members if len(parts) > class_depth + 1]
     class_names = tuple(sorted({parts[class_depth] for _, parts in members}))
-    if len(class_names) < 2:
+    if len(class_names) < least_classes:
         raise UserError(f"{path} has images of only one class ({class_names[0]!r}): {LAYOUT}, at least two")
     _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
     label = {name: position for position, name in enumerate(class_names)}
@@ -201,7 +202,7 @@ def _has_image_ending(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in image_extensions()
 
 
-def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
+def _class_level(path: Path, names: list[str], least_classes: int) -> tuple[int, int]:
     """The number of outer folders common to all images, and the depth of the class folders."""
     folders = [name.split("/")[:-1] for name in names]
     depth = 0
@@ -212,6 +213,8 @@ def _class_level(path: Path, names: list[str]) -> tuple[int, int]:
         return depth, depth + is_split
     if depth == 0:
         raise UserError(f"{path} has images but no class folders: {LAYOUT}")
+    if least_classes == 1:
+        return depth - 1, depth - 1
     deepest = max(folders, key=len)[-1]
     raise UserError(f"{path} has images of only one class ({deepest!r}): {LAYOUT}, at least two")
 

@@ -1,7 +1,7 @@
 """A labelled set of decoded images, independent of their source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ class ImageSet:
             folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
         class_names: sorted.
         parts: N of `PARTS`, if the set came split; otherwise empty.
+        groups: names of the groups (scenes, dates) that no split may divide, [N]; empty if there are none.
+        positions: places of the images' centers, float64 [N, 2]: x and y; or [N, 3]: on a sphere of the Earth's radius,
+            in kilometers. None if they are unknown.
     """
 
     images: np.ndarray
@@ -27,6 +30,8 @@ class ImageSet:
     files: tuple[str, ...]
     class_names: tuple[str, ...]
     parts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    positions: np.ndarray | None = None
 
     def __len__(self) -> int:
         """N."""
@@ -35,6 +40,10 @@ class ImageSet:
     def take(self, indices: Sequence[int] | np.ndarray) -> "ImageSet":
         """The images at `indices` (integers, [M]), in that order, copied into memory."""
         indices = np.asarray(indices, dtype=np.intp)
-        files = tuple(self.files[index] for index in indices)
-        parts = tuple(self.parts[index] for index in indices) if self.parts else ()
-        return ImageSet(np.asarray(self.images[indices]), self.labels[indices], files, self.class_names, parts)
+        files, parts, groups = (
+            tuple(values[index] for index in indices) if values else ()
+            for values in (self.files, self.parts, self.groups)
+        )
+        positions = None if self.positions is None else self.positions[indices]
+        images, labels = np.asarray(self.images[indices]), self.labels[indices]
+        return replace(self, images=images, labels=labels, files=files, parts=parts, groups=groups, positions=positions)

@@ -24,7 +24,7 @@ _DOWNLOAD_RETRIES = 3
 
 
 def load(settings: DataConfig) -> Decoded:
-    """All splits of the TFDS builder `settings.source` in one set, prepared in `settings.data_dir`.
+    """All splits of the TFDS builder `settings.name` in one set, prepared in `settings.data_dir`.
 
     The set comes split if it has several splits, and the name of each tells its part. Files are named `split:position`.
     Examples without a class (label below 0) are omitted.
@@ -32,7 +32,7 @@ def load(settings: DataConfig) -> Decoded:
     Raises:
         UserError: the builder or configuration does not exist, has no image and class label, or cannot be downloaded.
     """
-    builder = _builder(settings.source, settings.data_dir)
+    builder = _builder(settings.name, settings.data_dir)
     image, label = _image_and_label(builder)
     _prepare(builder, settings)
     key = {
@@ -91,7 +91,7 @@ def _prepare(builder: tfds.core.DatasetBuilder, settings: DataConfig) -> None:
         # TFDS, requests and urllib3 raise their own error classes; only a full disk has a different remedy.
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
-        raise UserError(_remedy(builder.name, settings.source, error)) from error
+        raise UserError(_remedy(builder.name, settings.name, error)) from error
 
 
 @contextlib.contextmanager

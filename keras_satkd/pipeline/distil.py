@@ -61,6 +61,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         workdir=run.workdir,
         lowers=run.lowers,
         sensor_noise=config.sensor_noise,
+        class_weights=config.class_weights,
     )
     # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
     finished = students.build(*architecture)

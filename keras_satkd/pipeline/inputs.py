@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
@@ -15,6 +17,7 @@ from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
+from keras_satkd.data import duplicates
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.models import pretrained, students, teacher_zoo, teachers
@@ -33,6 +36,8 @@ from keras_satkd.training.run_offloaded import TRAINED_FILE
 logger = logging.getLogger(__name__)
 
 _RGB = ("red", "green", "blue")
+IMBALANCE = 5
+"""Ratio of the largest and the smallest class from which on class weights are suggested."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,16 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         sensors.mixture(config.camera, sensor),
         sensor,
     )
-    logger.info("%s: %s", config.data.source, inputs.split.summary())
+    logger.info("%s: %s", config.data.name, inputs.split.summary())
+    for line in inputs.split.classes():
+        logger.info("  %s", line)
+    _tell_imbalance(inputs.split, config)
+    if DATA not in run.results and not config.data.deduplicate:
+        _tell_duplicates(inputs.split)
     found = len(inputs.split.train) + len(inputs.split.validation)
     if found < least_images:
         raise UserError(
-            f"{config.data.source} gives {found} training and validation images, but the export needs "
+            f"{config.data.name} gives {found} training and validation images, but the export needs "
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
     missing: list[str] = []
@@ -110,6 +120,23 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     begin(run, inputs.split, missing)
     _keep(run, sensor)
     return inputs
+
+
+def _tell_imbalance(divided: Split, config: Config) -> None:
+    images = np.bincount(divided.train.labels, minlength=len(divided.train.class_names))
+    ratio = images.max() / max(1, images.min())
+    if ratio >= IMBALANCE and config.distillation.class_weights == "none":
+        logger.info(
+            "the largest class has %.0f times as many training images as the smallest: --distillation.class-weights "
+            "balanced makes all classes count alike",
+            ratio,
+        )
+
+
+def _tell_duplicates(divided: Split) -> None:
+    summary = duplicates.find(divided.train, [divided.validation, divided.test]).summary()
+    if summary is not None:
+        logger.warning("%s: --data.deduplicate removes them from training", summary)
 
 
 def sensor_of(run: Run) -> Sensor | None:
@@ -209,7 +236,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
         _check_exportable(run, missing)
     if DATA in run.results and run.results[DATA].split_sha256 != divided.sha256:
         raise UserError(
-            f"--workdir {run.workdir} was made with other images than {run.config.data.source} has now: give the same "
+            f"--workdir {run.workdir} was made with other images than {run.config.data.name} has now: give the same "
             "images, or another folder"
         )
 

@@ -43,6 +43,7 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
         workdir=run.workdir,
         lowers=run.lowers,
         sensor_noise=run.config.distillation.sensor_noise,
+        class_weights=run.config.distillation.class_weights,
     )
     with warnings.catch_warnings():
         # Keras warns that HDF5 is outdated, but it cannot load a `.keras` file of a model that tfmot 0.8 quantized.

@@ -12,12 +12,12 @@ from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import read
 from keras_satkd.camera.sensor import captured, examples
-from keras_satkd.config import FirmwareConfig
 from keras_satkd.data import corruptions
-from keras_satkd.evaluation import camera, drift, predictions, risk
+from keras_satkd.evaluation import camera, drift, precision_recall, predictions, risk
 from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
+from keras_satkd.firmware_config import FirmwareConfig
 from keras_satkd.models import students
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import AnyTeacher
@@ -80,6 +80,7 @@ def score_models(
         camera=_behind_camera(inputs, models, chosen, true),
         risk=_risk(run, inputs, exported),
         drift=_drift(run.config.firmware, inputs, exported),
+        precision_recall=_precision_recall(inputs, exported),
     )
 
 
@@ -113,6 +114,19 @@ def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model) -> dict[st
     if drift.obstacle(monitor, test.labels) is not None:
         return None
     return drift.evaluate(monitor, exported, images, test.labels)
+
+
+def _precision_recall(inputs: Inputs, exported: Model) -> dict[str, Any] | None:
+    """Precision and recall of the rarer of two classes behind the run's camera; None if there are not two classes."""
+    class_names = inputs.split.train.class_names
+    if len(class_names) != 2:
+        return None
+    validation, test = (
+        (captured(inputs.camera, inputs.sensor, part.images), part.labels)
+        for part in (inputs.split.validation, inputs.split.test)
+    )
+    rarer = int(np.argmin(np.bincount(inputs.split.train.labels, minlength=2)))
+    return precision_recall.evaluate(partial(predict_int8, exported), validation, test, class_names, rarer)
 
 
 def _predictor(name: str, logits_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:

@@ -59,6 +59,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         workdir=run.workdir,
         lowers=run.lowers,
         normalize=teacher.normalize,
+        class_weights=config.class_weights,
     )
     scores = validation_scores(teacher, split)
     teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path(TEACHERS_FOLDER, specification))

@@ -15,7 +15,7 @@ from keras_satkd.evaluation.predictions import Predictions
 from keras_satkd.report.figures import camera as suite
 from keras_satkd.report.figures import evaluation, training
 from keras_satkd.report.figures.canvas import PANEL, svg
-from keras_satkd.report.summary import MODELS
+from keras_satkd.report.summary import MODELS, MOST_NAMED
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, TEST
 
@@ -42,18 +42,19 @@ def _panel(
 
 
 def learning_curves(rows: Rows) -> list[Panel]:
-    """Accuracy over the epochs: one panel per phase in `metrics.csv`."""
+    """The score that selects the best epoch, over the epochs: one panel per phase in `metrics.csv`."""
     panels = []
     for at, phase in enumerate(dict.fromkeys(row["phase"] for row in rows)):
         chosen = [row for row in rows if row["phase"] == phase]
-        validation = [100 * float(row["val_accuracy"]) for row in chosen]
+        score = "macro_f1" if chosen[0].get("val_macro_f1") else "accuracy"
+        validation = [100 * float(row[f"val_{score}"]) for row in chosen]
         best = int(np.argmax(validation))
         alt = (
-            f"Accuracy over {len(chosen)} epochs of {phase}: the last epoch reaches "
-            f"{100 * float(chosen[-1]['accuracy']):.1f} % in training and {validation[-1]:.1f} % in validation; the "
+            f"Over {len(chosen)} epochs of {phase}, {training.SCORES[score]}: the last epoch reaches "
+            f"{100 * float(chosen[-1][score]):.1f} % in training and {validation[-1]:.1f} % in validation; the "
             f"best in validation is {validation[best]:.1f} %, in epoch {chosen[best]['epoch']}."
         )
-        panels.append(_panel(f"curve{at}", phase, alt, partial(training.accuracy, rows=chosen)))
+        panels.append(_panel(f"curve{at}", phase, alt, partial(training.score, rows=chosen, name=score)))
     return panels
 
 
@@ -80,14 +81,34 @@ def teaching(rows: Rows) -> list[Panel]:
     ]
 
 
-def confusion(run: Run) -> Panel:
-    """Confusion matrix of the int8 model."""
+def confusion(run: Run) -> list[Panel]:
+    """Confusion matrix of the int8 model; of many classes, that of all without names and that of the most confused."""
     counts, names = np.array(run.results[TEST].confusion), run.results[DATA].classes
+    if len(names) <= MOST_NAMED:
+        return [_confusion(counts, names)]
+    shown = evaluation.most_confused(counts, MOST_NAMED)
+    alt = f"Confusion matrix of the {len(shown)} classes with the most frequent errors, of {len(names)}."
+    part = _panel(
+        "confused",
+        f"the {len(shown)} classes with the most frequent errors; percent of each true class",
+        alt,
+        lambda figure: evaluation.confusion(figure, counts, names, shown),
+        evaluation.confusion_size(len(shown)),
+    )
+    return [_confusion(counts, names), part]
+
+
+def _confusion(counts: np.ndarray, names: list[str]) -> Panel:
     mistakes = counts - np.diag(np.diag(counts))
     true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
     alt = f"Confusion matrix of {len(names)} classes; {mistakes.sum()} of {counts.sum()} images are wrong."
     if mistakes.any():
         alt += f" The most frequent error: {names[true]} taken for {names[predicted]}, {mistakes.max()} images."
+    if len(names) > MOST_NAMED:
+        caption = "int8 model, all classes by number; percent of each true class"
+        return _panel(
+            "confusion", caption, alt, lambda figure: evaluation.overview(figure, counts), evaluation.OVERVIEW
+        )
     return _panel(
         "confusion",
         "int8 model; percent of each true class",
@@ -95,6 +116,21 @@ def confusion(run: Run) -> Panel:
         lambda figure: evaluation.confusion(figure, counts, names),
         evaluation.confusion_size(len(names)),
     )
+
+
+def precision_recall(run: Run) -> list[Panel]:
+    """Precision against recall of the rarer of two classes, if there are two."""
+    found = run.results[TEST].precision_recall
+    if found is None:
+        return []
+    chosen = found["at_threshold"]
+    alt = (
+        f"Precision against recall of the class {found['class']} on {found['images']} test images: average precision "
+        f"{found['average_precision']:.1%}; at the chosen threshold, precision {chosen['precision']:.1%} and recall "
+        f"{chosen['recall']:.1%}."
+    )
+    fill = partial(evaluation.precision_recall, found=found)
+    return [_panel("precision-recall", f"test images: {found['class']}", alt, fill, _RISK)]
 
 
 def calibration(predictions: Predictions) -> list[Panel]:

@@ -3,15 +3,24 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from firmware_export.board import timing
 from firmware_export.output.folder import read_report
 from keras_satkd.camera.suite import HELD_OUT
 from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.evaluation.drift import table as drift_table
+from keras_satkd.evaluation.precision_recall import table as precision_recall_table
 from keras_satkd.evaluation.risk import table as risk_table
 from keras_satkd.run.artifacts import SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
+
+MOST_NAMED = 40
+"""Largest number of classes whose names fit a confusion matrix."""
+
+MOST_CONFUSIONS = 20
+"""Number of errors that are listed if there are more classes than that."""
 
 MODELS = {"float": "float", "ptq": "int8 by PTQ", "qat": "QAT", "int8": "int8, exported"}
 
@@ -33,7 +42,8 @@ class Table:
 
 def title(run: Run) -> str:
     """The name of the student and of its data set."""
-    return f"{run.config.student} on {run.config.data.source.rstrip('/').rsplit('/', 1)[-1]}"
+    sources = " + ".join(source.rstrip("/").rsplit("/", 1)[-1] for source in run.config.data.sources)
+    return f"{run.config.student} on {sources}"
 
 
 def teachers(run: Run) -> list[str]:
@@ -141,6 +151,44 @@ def risk(run: Run) -> Table | None:
     if "threshold" in found:
         caption += f" The last columns are coverage and risk at kLeastMargin {found['threshold']}."
     return Table(caption, *risk_table(found))
+
+
+def precision_recall(run: Run) -> Table | None:
+    """Precision and recall of the rarer of two classes; None if the run has more classes."""
+    found = run.results[TEST].precision_recall
+    if found is None:
+        return None
+    return Table(
+        f"The exported int8 model and the class {found['class']}, which {100 * found['share']:.1f} % of the "
+        f"{found['images']:,} test images have; the precision holds for this share. The threshold {found['threshold']} "
+        f"has the best F1 on the {found['validation_images']:,} validation images: answer {found['class']} if its "
+        f"output code is at least that of {found['other']} plus {found['threshold']}.",
+        *precision_recall_table(found),
+    )
+
+
+def confusions(run: Run) -> Table | None:
+    """The most frequent errors of the exported model, if there are too many classes to read them in the matrix."""
+    counts, names = np.array(run.results[TEST].confusion), run.results[DATA].classes
+    if len(names) <= MOST_NAMED:
+        return None
+    images = counts.sum(axis=1)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = [divmod(int(at), len(names)) for at in order if counts.flat[at]]
+    return Table(
+        f"The {len(pairs)} most frequent errors of the exported int8 model on the test images.",
+        ["true class", "predicted", "images", "% of the class"],
+        [
+            [
+                names[true],
+                names[predicted],
+                f"{counts[true, predicted]:,}",
+                f"{100 * counts[true, predicted] / images[true]:.1f}",
+            ]
+            for true, predicted in pairs
+        ],
+    )
 
 
 def sensor(run: Run) -> str | None:

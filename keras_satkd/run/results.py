@@ -155,6 +155,8 @@ class TestResult(StepResult):
             with the result of `behind` if the run has a sensor. None in runs without a camera.
         risk: `evaluation.risk.curves` of the int8 model; None if an older version did not record it.
         drift: what `evaluation.drift.evaluate` returns. None in runs without a camera, or with too few images.
+        precision_recall: what `evaluation.precision_recall.evaluate` returns for the int8 model; None if there are not
+            two classes, or an older version did not record it.
     """
 
     # Without this, pytest collects the class as tests.
@@ -167,6 +169,7 @@ class TestResult(StepResult):
     camera: dict[str, Any] | None = None
     risk: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
+    precision_recall: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

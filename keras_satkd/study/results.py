@@ -88,7 +88,8 @@ def taught_by(found: dict[str, str] | None, present: dict[str, str]) -> bool:
 def comparable(common: Config) -> dict[str, Any]:
     """Settings that affect the results of a study: all but the locations of files on this machine."""
     values = to_dict(common)
-    values["data"] |= {"source": Path(common.data.source).name, "data_dir": None, "cache_dir": None}
+    sources = " + ".join(Path(source).name for source in common.data.sources)
+    values["data"] |= {"source": sources, "data_dir": None, "cache_dir": None}
     return values
 
 

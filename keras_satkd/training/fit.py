@@ -16,13 +16,15 @@ import tf_keras
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.templating import one_line
-from keras_satkd.config import PLATEAU_PATIENCE, MixedPrecision, TrainingConfig
+from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
+from keras_satkd.setting_types import MixedPrecision
 
 WARM_UP = 0.05
-MONITORED = "val_accuracy"
+MONITORED = {"accuracy": "val_accuracy", "macro-f1": "val_macro_f1"}
+"""Columns of `metrics.csv` whose highest value is the best epoch, by `TrainingConfig.select`."""
 
 
 def fit(
@@ -34,7 +36,7 @@ def fit(
     phase: str,
     workdir: Path,
 ) -> None:
-    """Train `distiller.student`, then load the weights with the best validation accuracy into it.
+    """Train `distiller.student`, then load the weights with the best validation score into it.
 
     Every epoch appends a row to `workdir/metrics.csv`, and writes TensorBoard logs and a checkpoint. If they exist,
     training resumes after the last complete epoch, and ends with the weights that it would have without the stop.
@@ -43,7 +45,7 @@ def fit(
         distiller: not yet compiled.
         training: batches of the epoch `distiller.epoch`.
         validation: batches that select the best epoch.
-        config: optimizer, schedule, patience.
+        config: optimizer, schedule, the score of the best epoch, patience.
         phase: name of this training in the run, as in `metrics.csv`.
         workdir: the run's folder.
 
@@ -54,7 +56,7 @@ def fit(
     compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / history.FILE, phase, best, config.patience)
+    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select])
     callbacks = [
         _StopOnNaN(phase, config),
         log,
@@ -102,8 +104,14 @@ def _has_checkpoint(folder: Path, *, is_needed: bool) -> bool:
 
 
 def compile_for(config: TrainingConfig, distiller: Distiller, steps: int) -> None:
-    """Compile `distiller` with the optimizer and the schedule of `config`, for `steps` steps per epoch."""
-    distiller.compile(optimizer=_optimizer(config, max(1, steps) * config.epochs))
+    """Compile `distiller` with the optimizer and the schedule of `config`, for `steps` steps per epoch.
+
+    If macro F1 selects the best epoch, it is among the metrics, as `macro_f1`.
+    """
+    metrics = []
+    if config.select == "macro-f1":
+        metrics.append(tf_keras.metrics.F1Score(average="macro", name="macro_f1"))
+    distiller.compile(optimizer=_optimizer(config, max(1, steps) * config.epochs), metrics=metrics)
 
 
 def _keras_verbosity() -> int:
@@ -240,9 +248,10 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
     All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one.
     """
 
-    def __init__(self, path: Path, phase: str, best: Path, patience: int | None) -> None:
+    def __init__(self, path: Path, phase: str, best: Path, patience: int | None, monitored: str) -> None:
         super().__init__()
         self._path, self._phase, self._best, self._patience = path, phase, best, patience
+        self._monitored = monitored
         self._rows = history.read(path)
         self._began = 0.0
 
@@ -277,7 +286,7 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         return len(self._scores())
 
     def _scores(self) -> list[float]:
-        return [float(row[MONITORED]) for row in self._rows if row["phase"] == self._phase]
+        return [float(row[self._monitored]) for row in self._rows if row["phase"] == self._phase]
 
     def _epochs_since_best(self) -> int:
         scores = self._scores()

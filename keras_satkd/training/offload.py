@@ -27,7 +27,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import STORED, batch_maker, choices, known
-from keras_satkd.training.fit import compile_for
+from keras_satkd.training.fit import MONITORED, compile_for
 from keras_satkd.training.teacher_logits import ViewLogits
 from keras_satkd.training.xla_program import compile_program
 
@@ -117,6 +117,7 @@ def export_training(
             "weights": _positions(distiller.student.weights, program.state),
             "epochs": config.epochs,
             "patience": config.patience,
+            "monitored": MONITORED[config.select],
             digests.KEY: {path.name: digests.of(path) for path in written},
         },
     )

@@ -53,7 +53,7 @@ def train(folder: Path) -> None:
             raise FloatingPointError(
                 f"the loss is {row['loss']} in epoch {epoch + 1}: repeat keras_satkd.lower with a lower learning rate"
             )
-        scores = [each["val_accuracy"] for each in rows]
+        scores = [each[about["monitored"]] for each in rows]
         if scores.index(max(scores)) == epoch:
             best = {weight: np.asarray(state[position]) for weight, position in about["weights"].items()}
         _write(folder / TRAINED_FILE, best, rows, hardware)

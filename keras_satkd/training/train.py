@@ -14,8 +14,10 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
+from keras_satkd.losses import balanced_weights
 from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
+from keras_satkd.setting_types import ClassWeights
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
@@ -36,6 +38,7 @@ def train(
     lowers: bool = False,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
+    class_weights: ClassWeights = "none",
 ) -> None:
     """Train `network` with the distillation loss, then load its best weights.
 
@@ -51,6 +54,7 @@ def train(
         lowers: write the training as a program instead of running it.
         normalize: images in 0..255 → the network's input.
         sensor_noise: as in `Distiller`.
+        class_weights: `balanced`: weights of the ground-truth loss by the number of training images in each class.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -70,6 +74,7 @@ def train(
         normalize=normalize,
         sensor_noise=sensor_noise,
         average=config.average,
+        class_weights=_class_weights(split, class_weights),
     )
     if lowers:
         if targets.camera is not None:
@@ -92,3 +97,7 @@ def train(
     )
     validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
     fit(distiller, training, validation, config, phase=phase, workdir=workdir)
+
+
+def _class_weights(split: Split, kind: ClassWeights) -> tuple[float, ...]:
+    return () if kind == "none" else balanced_weights(split.train.labels, len(split.train.class_names))

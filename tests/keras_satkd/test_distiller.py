@@ -288,3 +288,26 @@ def test_a_loss_that_would_be_ignored(student):
         Distiller(student).compile("adam", loss="mse")
     with pytest.raises(ValueError, match="loss is 'mse'"):
         Distiller(student).compile("adam", "mse")
+
+
+def test_class_weights_are_in_the_ground_truth_loss_alone(student, image_set, teacher):
+    images = image_set(8)
+    inputs = {"image": images.images, "teacher_logits": teacher("one", 1).logits(images.images)[:, None]}
+    weights = (3.0, 0.5, 1.0)
+    weighted, plain = (
+        compiled(student, teacher("one", 1), class_weights=each).evaluate(
+            inputs, images.labels, verbose=0, return_dict=True
+        )
+        for each in (weights, ())
+    )
+    truth = -log_softmax(student(images.images / np.float32(255)).numpy(), axis=1)[np.arange(8), images.labels]
+    assert weighted["ground_truth_loss"] == pytest.approx((truth * np.array(weights)[images.labels]).mean(), rel=1e-4)
+    assert weighted["distillation_loss"] == pytest.approx(plain["distillation_loss"])
+    assert weighted["accuracy"] == plain["accuracy"]
+    with pytest.raises(ValueError, match="2 class weights found: give 3"):
+        Distiller(student, class_weights=(1.0, 2.0))
+
+
+def test_class_weights_are_saved(student):
+    distiller = Distiller(student, class_weights=(1.0, 2.0, 3.0))
+    assert Distiller.from_config(distiller.get_config()).class_weights == (1.0, 2.0, 3.0)

@@ -5,17 +5,20 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from scipy.stats import beta
 
 from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import Reliability
-from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened, verbatim
+from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened
 
-_MOST_NUMBERS = 25
-"""Largest number of classes for which a confusion matrix has room for numbers."""
+OVERVIEW = (5.2, 4.6)
+"""Width and height in inches of `overview`."""
 
+_MOST_CELLS = 200
+"""Largest number of rows and columns of `overview`: each is more than a pixel wide on any screen."""
 
 _STYLES = ("-", "--", ":", "-.")
 """Line styles distinguish lines without color."""
@@ -27,25 +30,63 @@ def confusion_size(classes: int) -> tuple[float, float]:
     return side, side
 
 
-def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str]) -> None:
+def most_confused(counts: np.ndarray, number: int) -> np.ndarray:
+    """The classes of the most frequent errors, int [number], ascending.
+
+    Args:
+        counts: int [C, C], true class by predicted class, C ≥ `number`.
+        number: how many.
+    """
+    errors = counts - np.diag(np.diag(counts))
+    pairs = np.stack(np.unravel_index(np.argsort(-errors, axis=None, kind="stable"), errors.shape), axis=1)
+    classes = list(dict.fromkeys(pairs.ravel().tolist()))
+    return np.sort(classes[:number])
+
+
+def overview(figure: Figure, counts: np.ndarray) -> None:
+    """Confusion matrix of many classes, by number from 1. A cell of several classes has the color of the highest share.
+
+    Args:
+        figure: empty figure of the size `OVERVIEW`.
+        counts: int [C, C], true class by predicted class.
+    """
+    classes = len(counts)
+    width = -(-classes // _MOST_CELLS)
+    cells = -(-classes // width)
+    shares = np.zeros((cells * width,) * 2)
+    shares[:classes, :classes] = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    highest = shares.reshape(cells, width, cells, width).max(axis=(1, 3))
+    edge = cells * width + 0.5
+    panel = figure.subplots()
+    # Small shares of errors are visible beside those of correct answers.
+    drawn = panel.imshow(
+        highest, cmap="Blues", norm=PowerNorm(0.5, 0, 100), extent=(0.5, edge, edge, 0.5), interpolation="nearest"
+    )
+    panel.set(xlabel="predicted class", ylabel="true class", xlim=(0.5, classes + 0.5), ylim=(classes + 0.5, 0.5))
+    panel.spines[:].set_visible(True)
+    figure.colorbar(drawn, ax=panel, ticks=(0, 1, 5, 25, 50, 100), label="%", shrink=0.8)
+
+
+def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str], shown: np.ndarray | None = None) -> None:
     """Confusion matrix in percent of each true class.
 
     Args:
         figure: empty figure of `confusion_size`.
         counts: int [C, C], true class by predicted class.
         class_names: C of them.
+        shown: the classes to draw, int [S]; all if not given.
     """
     shares = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    if shown is not None:
+        shares, class_names = shares[np.ix_(shown, shown)], [class_names[at] for at in shown]
     panel = figure.subplots()
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     panel.spines[:].set_visible(True)
-    positions, names = range(len(class_names)), [verbatim(name) for name in class_names]
+    positions, names = range(len(class_names)), [shortened(name) for name in class_names]
     panel.set_xticks(positions, names, rotation=90)
     panel.set_yticks(positions, names)
     panel.tick_params(labelsize=8)
     panel.set(xlabel="predicted", ylabel="true")
-    if len(class_names) > _MOST_NUMBERS:
-        return
     for true, predicted in np.argwhere(shares >= 0.5):
         share = shares[true, predicted]
         colour = "white" if share > 50 else "black"
@@ -120,6 +161,28 @@ def test_risk(figure: Figure, found: Mapping[str, Any]) -> None:
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.minorticks_off()
     panel.set(xlabel="coverage %", ylabel="error rate %", xlim=(-3, 103))
+    panel.grid(alpha=0.3)
+    legend_above(panel, columns=2)
+
+
+def precision_recall(figure: Figure, found: Mapping[str, Any]) -> None:
+    """Precision against recall of one class, with the chosen threshold, and the answers of the highest output.
+
+    Args:
+        figure: empty figure.
+        found: result of `evaluation.precision_recall.evaluate`.
+    """
+    panel = figure.subplots()
+    points = [[100 * value for value in found[axis]] for axis in ("recall", "precision")]
+    panel.step(*points, where="post", color=COLOURS[0], label=f"average {100 * found['average_precision']:.1f} %")
+    for key, marker, colour, name in (
+        ("at_highest", "o", COLOURS[1], "highest output"),
+        ("at_threshold", "D", COLOURS[6], f"threshold {found['threshold']}"),
+    ):
+        at = 100 * found[key]["recall"], 100 * found[key]["precision"]
+        panel.plot(*at, marker, color=colour, markersize=6, label=name, clip_on=False)
+    panel.axhline(100 * found["share"], color="#777777", linestyle="--", linewidth=1, label="chance")
+    panel.set(xlabel="recall %", ylabel="precision %", xlim=(-3, 103), ylim=(-3, 103))
     panel.grid(alpha=0.3)
     legend_above(panel, columns=2)
 

@@ -10,20 +10,24 @@ from keras_satkd.report.figures.canvas import lines
 
 Rows = Sequence[dict[str, str]]
 
+SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+"""Columns of `metrics.csv` that can select the best epoch, and their names in figures."""
 
-def accuracy(figure: Figure, rows: Rows) -> None:
-    """Training and validation accuracy over the epochs.
+
+def score(figure: Figure, rows: Rows, name: str) -> None:
+    """A score in training and validation over the epochs.
 
     Args:
         figure: empty figure.
         rows: rows of one phase in `metrics.csv`.
+        name: column of the score: `accuracy` or `macro_f1`.
     """
-    columns = {"training": "accuracy", "validation": "val_accuracy"}
+    columns = {"training": name, "validation": f"val_{name}"}
     _over_epochs(
         figure,
         rows,
         {label: [100 * float(row[column]) for row in rows] for label, column in columns.items()},
-        "accuracy %",
+        f"{SCORES[name]} %",
     )
 
 

@@ -1,11 +1,16 @@
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.image_set import ImageSet
+from firmware_export.images.image_set import PARTS, ImageSet
 from keras_satkd.config import DataConfig
+from keras_satkd.data.groups import on_sphere
 from keras_satkd.data.splits import split
 
 
@@ -141,3 +146,135 @@ def test_parts_that_do_not_suffice_are_explained():
     no_test = ImageSet(whole.images, whole.labels, whole.files, whole.class_names, ("train",) * 15 + ("test",) * 3)
     with pytest.raises(UserError, match=r"class 'class0' has no test images: add some, or use --data\.parts new"):
         split(no_test, DataConfig())
+
+
+def grouped(counts, groups, seed=0, parts=()):
+    """Images in groups, so that each class is in at least three of them."""
+    whole = image_set(counts)
+    drawn = np.random.default_rng(seed).integers(0, groups, len(whole))
+    first = np.cumsum([0, *counts[:-1]])
+    for group in range(3):
+        drawn[first + group] = group
+    return dataclasses.replace(whole, groups=tuple(f"scene {group}" for group in drawn), parts=parts)
+
+
+@given(st.lists(st.integers(12, 40), min_size=2, max_size=4), st.integers(6, 12), st.integers(0, 99))
+def test_no_group_is_in_two_parts_and_every_image_in_one(counts, groups, seed):
+    whole = grouped(counts, groups, seed)
+    parts = split(whole, DataConfig(seed=seed))
+    held = {part: set(getattr(parts, part).groups) for part in PARTS}
+    assert sum(map(len, held.values())) == len(set(whole.groups))
+    assert set().union(*held.values()) == set(whole.groups)
+    assert sorted(itertools.chain(*parts.file_list().values())) == sorted(whole.files)
+    assert parts.groups == tuple(len(held[part]) for part in PARTS)
+    for part in PARTS:
+        assert (np.bincount(getattr(parts, part).labels, minlength=len(counts)) >= 1).all()
+
+
+@given(st.integers(0, 99), st.randoms(use_true_random=False))
+def test_groups_do_not_depend_on_the_order_of_files(seed, random):
+    whole = grouped([20, 30], 9, seed)
+    order = list(range(len(whole)))
+    random.shuffle(order)
+    assert split(whole, DataConfig()).sha256 == split(whole.take(order), DataConfig()).sha256
+
+
+def test_groups_of_one_image_are_split_as_without_groups():
+    whole = image_set([50, 100])
+    alone = dataclasses.replace(whole, groups=whole.files)
+    parts, plain = split(alone, DataConfig()), split(whole, DataConfig())
+    for part in PARTS:
+        found, expected = (np.bincount(getattr(each, part).labels) for each in (parts, plain))
+        assert (np.abs(found - expected) <= 1).all()
+
+
+def test_a_group_in_two_parts_of_a_given_split():
+    whole = grouped([20, 20], 6, parts=("train", "test") * 20)
+    with pytest.raises(UserError, match=r"group 'scene .*' is in two parts of the set's own split: class0/.* is in t"):
+        split(whole, DataConfig())
+    assert split(whole, DataConfig(parts="new")).groups
+
+
+def test_a_lacking_part_is_made_of_whole_groups():
+    whole = grouped([20, 30], 9)
+    own = tuple("test" if group in ("scene 0", "scene 4") else "train" for group in whole.groups)
+    parts = split(dataclasses.replace(whole, parts=own), DataConfig())
+    assert set(parts.test.groups) == {"scene 0", "scene 4"}
+    assert not set(parts.train.groups) & set(parts.validation.groups)
+    assert "(the set's own parts); groups: " in parts.summary()
+
+
+def test_too_few_groups_of_a_class():
+    whole = image_set([20, 20])
+    groups = ["one", "two", "three", "four"] * 5 + ["one", "two"] * 10
+    with pytest.raises(UserError, match="class 'class1' is in 2 groups to split; at least 3 are needed, one for each"):
+        split(dataclasses.replace(whole, groups=tuple(groups)), DataConfig())
+
+
+def area(side, classes=2, spacing=640.0):
+    """A square of tiles that touch each other, of classes in turn."""
+    whole = image_set([side * side // classes] * classes)
+    at = np.random.default_rng(0).permutation(len(whole))
+    return dataclasses.replace(whole, positions=spacing * np.stack([at % side, at // side], axis=1).astype(float))
+
+
+@settings_of_hypothesis(deadline=None, max_examples=20)
+@given(st.integers(0, 99), st.sampled_from([3200.0, 5000.0]), st.booleans())
+def test_neighbors_are_never_in_two_parts(seed, block, is_sphere):
+    whole = area(20)
+    if is_sphere:
+        degrees = whole.positions / 640 * 0.00576
+        whole = dataclasses.replace(whole, positions=on_sphere(10 + 2 * degrees[:, 0], 60 + degrees[:, 1]))
+        block /= 1000
+    parts = split(whole, DataConfig(seed=seed, block=block))
+    tile = 0.64 if is_sphere else 640
+    for one, other in itertools.combinations(PARTS, 2):
+        places = [getattr(parts, part).positions for part in (one, other)]
+        apart = np.linalg.norm(places[0][:, None] - places[1][None], axis=-1).min()
+        assert apart > 1.42 * tile
+    assert sum(map(len, parts.file_list().values())) + parts.left_out == len(whole)
+    assert f"; {parts.left_out} left out beside other parts" in parts.summary()
+
+
+def test_without_a_gap_no_image_is_left_out():
+    parts = split(area(20), DataConfig(block=3200.0, block_gap=0.0))
+    assert parts.left_out == 0
+    assert sum(map(len, parts.file_list().values())) == 400
+    blocks = {part: set(map(tuple, getattr(parts, part).positions // 3200)) for part in PARTS}
+    for one, other in itertools.combinations(PARTS, 2):
+        assert not blocks[one] & blocks[other]
+
+
+def test_blocks_need_places_and_must_be_small_enough():
+    with pytest.raises(UserError, match=r"--data\.block 5 needs the places of the images, which photos does not tell"):
+        split(image_set([9, 9]), DataConfig(source="photos", block=5.0))
+    with pytest.raises(UserError, match=r"class 'class0' is in 1 group to split; .*use smaller groups or blocks"):
+        split(area(6), DataConfig(block=1e6))
+    with pytest.raises(UserError, match=r"has no train images: use a smaller --data\.block or --data\.block-gap"):
+        split(area(6), DataConfig(block=1300.0, block_gap=3000.0))
+
+
+def test_what_was_found_is_listed():
+    parts = split(image_set([10, 20]), DataConfig())
+    assert parts.classes() == [
+        "class0: 7 train, 1 validation, 2 test",
+        "class1: 14 train, 2 validation, 4 test",
+    ]
+    many = split(image_set([30] * 10 + [10] * 20), DataConfig()).classes()
+    assert many[0] == "class10: 7 train, 1 validation, 2 test"
+    assert many[-1] == "… and 10 larger classes"
+
+
+def test_duplicates_are_removed_from_training(caplog):
+    whole = image_set([20, 20])
+    plain = split(whole, DataConfig())
+    images = np.arange(40, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(3, axis=3)
+    at = {file: index for index, file in enumerate(whole.files)}
+    images[at[plain.train.files[0]]] = images[at[plain.test.files[0]]]
+    with caplog.at_level("INFO", "keras_satkd"):
+        parts = split(dataclasses.replace(whole, images=images), DataConfig(deduplicate=True))
+    assert parts.train.files == plain.train.files[1:]
+    assert parts.test.files == plain.test.files
+    assert "1 training images are in another part too (1 exactly, 0 nearly), such as " in caplog.text
+    with pytest.raises(UserError, match=r"--data\.deduplicate leaves no training images of class 'class0'"):
+        split(dataclasses.replace(whole, images=np.zeros_like(images)), DataConfig(deduplicate=True))

@@ -10,6 +10,7 @@ from keras_satkd.pipeline import distil
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DISTILLATION
+from keras_satkd.training.teacher_logits import TeacherTargets
 
 
 @pytest.fixture
@@ -52,3 +53,20 @@ def test_without_teachers_none_is_trained(tmp_path, split):
     targets = distil.teacher_targets(run, Inputs(split, {"efficientvit_m0@64": None}, []))
     assert targets.teachers == ()
     assert not run.results
+
+
+class _Trains(Exception):
+    """Ends a run where a training would begin."""
+
+
+def test_the_student_has_the_class_weights_of_distillation(tmp_path, split, monkeypatch):
+    def train(*arguments, class_weights, **settings):
+        raise _Trains(class_weights)
+
+    monkeypatch.setattr(distil, "train", train)
+    run = run_of(tmp_path, "none")
+    run.config = dataclasses.replace(
+        run.config, distillation=dataclasses.replace(run.config.distillation, class_weights="balanced")
+    )
+    with pytest.raises(_Trains, match="balanced"):
+        distil.distil_student(run, split, TeacherTargets((), "none"))

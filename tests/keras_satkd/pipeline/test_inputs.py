@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -289,3 +291,23 @@ def test_a_teachers_settings_put_its_classes_and_bands_in_order(tmp_path):
     path.write_text('model = "mine.keras"\nbands = ["B02", "B03", "B04"]\n')
     with pytest.raises(UserError, match="mine sees band 'B02', the data has red, green, blue"):
         inputs.prepare(Run(tmp_path / "other", with_teacher(path)))
+
+
+def test_what_was_found_is_logged(tmp_path, image_folder, caplog):
+    shades = {f"Calm/{at}.png": at for at in range(30)} | {f"Fire/{at}.png": 100 + at for at in range(5)}
+    folder = image_folder(shades)
+    data = {"source": str(folder), "cache_dir": str(tmp_path / "cache")}
+    with caplog.at_level(logging.INFO, "keras_satkd"):
+        divided = inputs.prepare(Run(tmp_path / "run", changed(data=data))).split
+    assert f"{folder}: 2 classes; images: 24 train, 4 validation, 7 test" in caplog.messages
+    assert "  Fire: 3 train, 1 validation, 1 test" in caplog.messages
+    assert any("the largest class has 7 times as many training images" in message for message in caplog.messages)
+    assert "in another part" not in caplog.text
+    shutil.copy(folder / divided.test.files[0], folder / divided.train.files[0])
+    inputs.prepare(Run(tmp_path / "again", changed(data=data)))
+    told = "1 training images are in another part too (1 exactly, 0 nearly), such as "
+    assert told in caplog.text
+    assert "--data.deduplicate removes them from training" in caplog.text
+    caplog.clear()
+    inputs.prepare(Run(tmp_path / "again", changed(data=data)))  # told once
+    assert told not in caplog.text

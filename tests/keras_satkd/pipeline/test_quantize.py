@@ -6,7 +6,7 @@ import tf_keras
 
 from firmware_export.tflite.reader import read
 from keras_satkd.camera.training import Mixture, view_seeds
-from keras_satkd.config import Config, QuantizationConfig
+from keras_satkd.config import Config, DistillationConfig, QuantizationConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.models import students
 from keras_satkd.pipeline import quantize
@@ -67,3 +67,18 @@ def test_the_int8_model_does_not_depend_on_what_the_process_computed_before(tmp_
         quantize.to_int8(run, given, student, quantize.quantize(run, given, student, TeacherTargets((), "satellite")))
         models.append(run.path(INT8_FILE).read_bytes())
     assert models[0] == models[1]
+
+
+class _Trains(Exception):
+    """Ends a run where a training would begin."""
+
+
+def test_the_quantized_student_has_the_class_weights_of_distillation(tmp_path, given, monkeypatch):
+    def train(*arguments, class_weights, **settings):
+        raise _Trains(class_weights)
+
+    monkeypatch.setattr(quantize, "train", train)
+    run = run_of(tmp_path, 1)
+    run.config = dataclasses.replace(run.config, distillation=DistillationConfig(class_weights="balanced"))
+    with pytest.raises(_Trains, match="balanced"):
+        quantize.quantize(run, given, students.build("resnet8", 16, 3), TeacherTargets((), "none"))

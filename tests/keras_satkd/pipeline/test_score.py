@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,21 @@ def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
     assert set(found["int8"]["kinds"]) == {"gain"}
     assert found["float"]["behind"]["sensor"] == "poor"
     assert Run(tmp_path / "run", run.config).results[TEST].camera == found
+
+
+def test_precision_and_recall_of_the_rarer_of_two_classes(image_set):
+    parts = [image_set(30, seed) for seed in range(3)]
+    assert score._precision_recall(Inputs(Split(*parts, "sha256"), {}, []), None) is None
+    labels = [(part.labels == 2).astype(np.int32) for part in parts]
+    two = [replace(part, labels=each, class_names=("A", "B")) for part, each in zip(parts, labels, strict=True)]
+    model = read(float_to_int8(tiny_network(classes=2), parts[0].images))
+    poor = sensor.load("poor")
+    found = [
+        score._precision_recall(Inputs(Split(*two, "sha256"), {}, [], *camera), model)
+        for camera in ((), (poor.mixture(0.5), poor))
+    ]
+    assert (found[0]["class"], found[0]["images"], found[0]["validation_images"]) == ("B", 30, 30)
+    assert found[0] != found[1]
 
 
 @pytest.mark.parametrize(

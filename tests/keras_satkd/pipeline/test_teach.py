@@ -36,14 +36,18 @@ def test_the_teachers_of_a_teacher_see_what_the_configuration_says(tmp_path, ima
         data=DataConfig(cache_dir=str(tmp_path / "cache")),
         camera=CameraConfig(teachers_see="clean"),
         teachers=TeachersConfig(
-            names=(NAME,), initial_weights="none", mixing=MixingConfig(method="cutmix"), accept_weak=True
+            names=(NAME,),
+            initial_weights="none",
+            mixing=MixingConfig(method="cutmix"),
+            accept_weak=True,
+            class_weights="balanced",
         ),
         distillation=DistillationConfig(views=1),
     )
     found = []
 
     def train(network, split, targets, *arguments, **settings):
-        found.append(targets)
+        found.append((targets, settings["class_weights"]))
         raise _Trains
 
     monkeypatch.setattr(teach, "train", train)
@@ -51,7 +55,8 @@ def test_the_teachers_of_a_teacher_see_what_the_configuration_says(tmp_path, ima
     run.claim()
     with pytest.raises(_Trains):
         teach.teach(run, Inputs(split, {NAME: None}, [teacher("one", 1)], Mixture()))
-    [targets] = found
+    [(targets, class_weights)] = found
+    assert class_weights == "balanced"
     assert targets.mixing == config.teachers.mixing
     assert targets.camera == Mixture()
     # The camera's seeds would be there had it disturbed what the teacher saw.

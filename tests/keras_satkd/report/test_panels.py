@@ -19,7 +19,16 @@ def run(tmp_path_factory) -> Run:
 def test_a_learning_curve_for_each_phase(run):
     found = panels.learning_curves(history.read(run.path(history.FILE)))
     assert [panel.caption for panel in found] == list(made_up_run.EPOCHS)
-    assert "Accuracy over 30 epochs of distillation" in found[2].svg
+    assert "Over 30 epochs of distillation, accuracy: " in found[2].svg
+
+
+def test_the_selected_score_is_told():
+    rows = [{"phase": "p", "epoch": "1", "accuracy": "0.9", "val_accuracy": "0.9"}]
+    rows[0] |= {"macro_f1": "0.6", "val_macro_f1": "0.5"}
+    [panel] = panels.learning_curves(rows)
+    assert (
+        "Over 1 epochs of p, macro F1: the last epoch reaches 60.0 % in training and 50.0 % in validation" in panel.svg
+    )
 
 
 def test_a_reliability_diagram_for_each_student(run):
@@ -40,7 +49,28 @@ def test_the_cameras_disturbances_are_told_in_words(run):
 
 
 def test_the_most_frequent_error_is_named(run):
-    assert "The most frequent error: " in panels.confusion(run).svg
+    [panel] = panels.confusion(run)
+    assert "The most frequent error: " in panel.svg
+
+
+def test_many_classes_have_an_overview_and_a_list_of_errors(tmp_path):
+    many = made_up_run.finished(tmp_path / "run", class_names=tuple(f"class {at:03}" for at in range(300)))
+    overview, part = panels.confusion(many)
+    assert "Confusion matrix of 300 classes" in overview.svg
+    assert part.caption.startswith("the 40 classes with the most frequent errors")
+    assert len(overview.svg) < 200_000
+    found = summary.confusions(many)
+    assert len(found.rows) == 20
+    assert found.caption in html.render(many)
+
+
+def test_two_classes_have_a_curve_and_a_threshold(tmp_path):
+    two = made_up_run.finished(tmp_path / "run", class_names=("calm", "fire"))
+    [panel] = panels.precision_recall(two)
+    assert "Precision against recall of the class fire on 400 test images" in panel.svg
+    page = html.render(two)
+    assert "answer fire if its output code is at least that of calm plus" in page
+    assert panels.precision_recall(made_up_run.finished(tmp_path / "ten")) == []
 
 
 def test_without_validation_images_there_is_no_curve():

@@ -10,11 +10,12 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
+from keras_satkd.evaluation.metrics import score
 from keras_satkd.models.students import normalize
 from keras_satkd.run import history
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
-from keras_satkd.training.fit import fit, precision
+from keras_satkd.training.fit import MONITORED, EpochLog, fit, precision
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, sensor_noise=0.0, **settings):
@@ -293,3 +294,21 @@ def test_a_damaged_checkpoint_is_refused_or_restored_exactly(tmp_path, image_set
             for one, other in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-5)
     assert refused > len(files)
+
+
+def test_the_epoch_with_the_best_macro_f1_is_left(tmp_path, image_set):
+    distiller = train(tmp_path, image_set, epochs=4, select="macro-f1")
+    scores = [float(row["val_macro_f1"]) for row in history.read(tmp_path / "metrics.csv")]
+    images = image_set(12, seed=1)
+    logits = distiller.predict(images.images, verbose=0)
+    assert score(logits, images.labels)["macro_f1"] == pytest.approx(max(scores), abs=1e-5)
+
+
+def test_patience_follows_the_selected_score(tmp_path):
+    rows = [{"phase": "p", "epoch": str(at), "val_accuracy": str(at), "val_macro_f1": str(-at)} for at in range(1, 5)]
+    history.write(tmp_path / "metrics.csv", rows)
+    logs = [
+        EpochLog(tmp_path / "metrics.csv", "p", tmp_path / "best", 3, MONITORED[name])
+        for name in ("accuracy", "macro-f1")
+    ]
+    assert [log.is_finished(9) for log in logs] == [False, True]

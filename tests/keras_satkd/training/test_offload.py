@@ -125,6 +125,22 @@ def test_jax_trains_on_the_same_stored_mixes(tmp_path, split, exported):
 
 
 @pytest.mark.slow
+def test_class_weights_and_macro_f1_are_exported(tmp_path, split):
+    config, folder = replace(CONFIG, select="macro-f1"), tmp_path / "program"
+    settings = {"class_weights": (2.0, 1.0, 0.5)}
+    export_training(Distiller(tiny_network(), **settings), split, (None, None), config, "none", 7, folder)
+    rows = [json.loads(line) for line in run(folder).splitlines()]
+    network = tiny_network()
+    import_result(network, folder, "distillation", tmp_path)
+    best = max(rows, key=lambda row: row["val_macro_f1"])
+    images, scored = split.validation, Distiller(network, **settings)
+    scored.compile()
+    found = scored.evaluate(images.images, images.labels, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(best["val_loss"], 1e-3)
+    assert found["accuracy"] == pytest.approx(best["val_accuracy"])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [0, 2])
 def test_the_best_epoch_is_kept(tmp_path, exported, split, views):
     folder, _ = exported(views=views)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import log_softmax
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
@@ -43,6 +44,22 @@ def computed(
 def trained(network, tmp_path: Path, split: Split, targets: TeacherTargets, teacher_logits: str, lowers=False) -> None:
     settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
     train(network, split, targets, ONE_EPOCH, lowers=lowers, **settings)
+
+
+def test_class_weights_follow_the_training_images(tmp_path, split):
+    few = split.train.take([*range(0, 30, 3), 1, 2])  # ten images of class 0, one of each other class
+    split, rows = replace(split, train=few), []
+    for at, kind in enumerate(("none", "balanced")):
+        network, workdir = tiny_network(), tmp_path / str(at)
+        settings = {"loss": loss("in-loop"), "seed": 0, "phase": "distillation", "workdir": workdir}
+        config = TrainingConfig(epochs=1, batch_size=12, learning_rate=1e-9)
+        train(network, split, TeacherTargets((), "none"), config, class_weights=kind, **settings)
+        rows += history.read(workdir / "metrics.csv")
+        logits = network(split.validation.images / np.float32(255)).numpy()
+    weights = np.array([12 / 3 / 10, 12 / 3, 12 / 3])[split.validation.labels]
+    losses = -log_softmax(logits, axis=1)[np.arange(12), split.validation.labels]
+    assert float(rows[0]["val_loss"]) == pytest.approx(losses.mean(), 1e-3)
+    assert float(rows[1]["val_loss"]) == pytest.approx((weights * losses).mean(), 1e-3)
 
 
 @pytest.mark.parametrize("teacher_logits", ["precomputed", "averaged", "in-loop"])

@@ -9,13 +9,40 @@ from keras_satkd.report.figures import evaluation
 from keras_satkd.report.figures.canvas import PANEL
 
 
-@pytest.mark.parametrize("classes", [2, 10, 26, 100])
+@pytest.mark.parametrize("classes", [2, 10, 26, 40])
 def test_confusion(classes):
     counts = np.full((classes, classes), 3)
     counts[0] = 0  # a class that the test images lack
     names = [f"class {number}" for number in range(classes)]
     texts = drawn(lambda figure: evaluation.confusion(figure, counts, names), evaluation.confusion_size(classes))
     assert set(names) <= set(texts)
+
+
+def test_the_most_confused_of_many_classes():
+    counts = 20 * np.eye(1000, dtype=int)
+    counts[7, 990], counts[500, 501], counts[3, 2] = 9, 8, 7
+    shown = evaluation.most_confused(counts, 6)
+    assert shown.tolist() == [2, 3, 7, 500, 501, 990]
+    names = [f"class {number} with a name that is much too long" for number in range(1000)]
+    size = evaluation.confusion_size(len(shown))
+    texts = drawn(lambda figure: evaluation.confusion(figure, counts, names, shown), size)
+    assert "31" in texts  # percent of 29 images
+    assert "class 990 with a name that …" in texts
+
+
+@pytest.mark.parametrize("classes", [41, 200, 1000])
+def test_overview_of_many_classes(classes):
+    counts = np.eye(classes, dtype=int)
+    texts = drawn(lambda figure: evaluation.overview(figure, counts), evaluation.OVERVIEW)
+    assert {"true class", "predicted class", "100"} <= set(texts)
+
+
+def test_precision_recall():
+    at = {"precision": 0.8, "recall": 0.6, "f1": 0.7}
+    found = {"precision": [0.1, 0.8, 1.0], "recall": [1.0, 0.6, 0.0], "average_precision": 0.7, "share": 0.05}
+    found |= {"threshold": -12, "at_threshold": at, "at_highest": {**at, "recall": 0.4}}
+    texts = drawn(lambda figure: evaluation.precision_recall(figure, found), (4.2, 3.2))
+    assert {"threshold -12", "highest output", "chance"} <= set(texts)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6, 1.0])

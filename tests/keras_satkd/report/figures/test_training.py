@@ -13,7 +13,12 @@ def rows(epochs: int) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("epochs", [1, 2, 500])
 def test_learning_curves(epochs):
-    assert "validation" in drawn(lambda figure: training.accuracy(figure, rows(epochs)))
+    assert "validation" in drawn(lambda figure: training.score(figure, rows(epochs), "accuracy"))
+
+
+def test_the_score_that_selects_the_epoch_is_drawn():
+    given = [{**row, "macro_f1": "0.5", "val_macro_f1": "0.4"} for row in rows(3)]
+    assert "macro F1 %" in drawn(lambda figure: training.score(figure, given, "macro_f1"))
 
 
 def test_columns_that_a_phase_leaves_empty_are_not_its_own():
