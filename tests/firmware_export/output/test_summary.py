@@ -3,6 +3,7 @@ import dataclasses
 import exporting
 import pytest
 
+from firmware_export.bounds.count import Count
 from firmware_export.bounds.measure import Bounds, Instructions, not_measured
 from firmware_export.output import summary
 
@@ -45,6 +46,16 @@ def test_the_part_that_was_asked_for_is_marked_for_both_engines(report):
     rows = _rows(dataclasses.replace(report, targets=tuple(nothing)), None)
     assert rows["fits, TFLM"] == "none of the parts known here"
     assert "fits, row engine" not in rows
+
+
+def test_time_is_estimated_on_the_part_that_was_asked_for(report):
+    counts = (Count("cortex-m4", "mps2-an386", None, 60_000_000, ()), Count("cortex-m55", "mps3-an547", "no tools"))
+    counted = dataclasses.replace(report, counts=counts)
+    assert _rows(counted, None)["instructions"] == "60,000,000 (cortex-m4) per image in the row engine"
+    first = dataclasses.replace(report.targets[0], is_asked_for=True, rows_milliseconds=(140.0, 240.0))
+    rows = _rows(dataclasses.replace(counted, targets=(first, *report.targets[1:])), None)
+    assert rows["time, estimated"].startswith("140 to 240 ms per image in the row engine on samv71, ")
+    assert "instructions" not in rows
 
 
 def test_the_table_names_folder_and_digest(report, tmp_path, capsys):
