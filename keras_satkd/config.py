@@ -56,6 +56,27 @@ class DataConfig(_Strict):
     """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
     image_size: Count = 64
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
+    fit: Literal["refuse", "crop", "squash"] = "refuse"
+    """Images that are not square: `refuse` them, `crop` their middle, or `squash` them into a square."""
+    tile: Count | None = None
+    """Cut each image into squares of this many pixels. What is left at the right and at the bottom is dropped."""
+    bands: tuple[str, ...] = ()
+    """Bands to use, in this order: names, as in --data.band-names or in the files, or numbers from 1.
+    If empty: RGB of ordinary pictures, otherwise all bands; a single band is repeated three times."""
+    band_names: tuple[str, ...] = ()
+    """Names of all bands in the files, in their order. If empty: those in the files, or numbers from 1."""
+    rgb: tuple[str, ...] = ()
+    """The red, green and blue band, by name or by number from 1, for the teachers and for pictures in the report.
+    If empty: the bands called B04, B03, B02 (Sentinel-2) or red, green, blue; otherwise the only band, or all three."""
+    scaling: tuple[str, ...] = ("auto",)
+    """How samples become 8-bit codes: `LOW:HIGH`, once or for each band, such as 0:4095 for a sensor of 12 bits;
+    `full`: the full range of the files' type;
+    `percentiles`, or `percentiles:1:99`: from 0.1 % to 99.9 % of each band's training samples, or between others;
+    `auto`: 8-bit images stay as they are; otherwise the bits that the training images use, or percentiles if most
+    samples would share few codes."""
+    nodata: Literal["refuse", "skip", "fill"] = "refuse"
+    """Images with samples that are NaN, infinite or the file's nodata value: `refuse` the data, `skip` the image, or
+    `fill` the samples with the median of their band in the image."""
     parts: Literal["auto", "own", "new"] = "auto"
     """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
     splits of TFDS. Missing parts are taken from its training images. `new`: all images are split by the fractions;
@@ -142,6 +163,9 @@ class TeachersConfig(TrainingConfig):
     folders, saved Keras models, or shipped teachers (`NAME`, or `shipped:NAME` if a path of that name exists)."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """Input range that a saved Keras model expects."""
+    bands: Literal["rgb", "all"] = "rgb"
+    """Bands that fine-tuned teachers see. `rgb`: --data.rgb; `all`: all of the student's, by a wider first layer that
+    keeps the initial weights of red, green and blue. Trained teachers see the bands that they were trained on."""
     accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
@@ -193,7 +217,7 @@ class DistillationConfig(TrainingConfig):
     initial_weights: Annotated[str | None, MayBePath] = None
     """A trained float student of the same architecture, to continue its training: its `student.keras`,
     or a shipped one (`resnet8_eurosat.keras`, or `shipped:resnet8_eurosat.keras` if a path of that name exists).
-    If the number of classes differs, the last layer starts from random weights."""
+    If the number of classes or of bands differs, the last or the first layer starts from random weights."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16. `auto`: if the CPU has instructions for it (avx512_bf16, amx_bf16) or there is a GPU."""
     augmentation: Augmentation = "satellite"

@@ -1,7 +1,7 @@
 """A labelled set of decoded images, independent of their source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,17 +9,38 @@ PARTS = ("train", "validation", "test")
 """Names of the parts of a split."""
 
 
+RGB = ("red", "green", "blue")
+"""Names of the channels of pictures."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which bands of the files are the channels of the images.
+
+    Attributes:
+        names: of the channels.
+        positions: of each channel's band in the file, from 0.
+        of: number of bands in each file.
+    """
+
+    names: tuple[str, ...]
+    positions: tuple[int, ...]
+    of: int
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """N images of one size, with their classes and file names.
 
     Attributes:
-        images: uint8 [N, H, W, C] in 0..255, RGB or (C = 1) gray; may be a read-only memory map.
+        images: [N, H, W, C]; may be a read-only memory map. uint8 in 0..255; before they are scaled, images of more
+            bits are uint16 or float32.
         labels: int32 [N], positions in `class_names`.
         files: N unique names that do not depend on where the data set is stored: the path that starts at the class
             folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
         class_names: sorted.
         parts: N of `PARTS`, if the set came split; otherwise empty.
+        bands: what the channels are; None: RGB or (C = 1) gray of ordinary pictures.
     """
 
     images: np.ndarray
@@ -27,6 +48,14 @@ class ImageSet:
     files: tuple[str, ...]
     class_names: tuple[str, ...]
     parts: tuple[str, ...] = ()
+    bands: Bands | None = None
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """C names."""
+        if self.bands is not None:
+            return self.bands.names
+        return RGB if self.images.shape[-1] == len(RGB) else ("gray",)
 
     def __len__(self) -> int:
         """N."""
@@ -37,4 +66,5 @@ class ImageSet:
         indices = np.asarray(indices, dtype=np.intp)
         files = tuple(self.files[index] for index in indices)
         parts = tuple(self.parts[index] for index in indices) if self.parts else ()
-        return ImageSet(np.asarray(self.images[indices]), self.labels[indices], files, self.class_names, parts)
+        images, labels = np.asarray(self.images[indices]), self.labels[indices]
+        return replace(self, images=images, labels=labels, files=files, parts=parts)

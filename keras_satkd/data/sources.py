@@ -20,7 +20,7 @@ from firmware_export.images import folders
 from firmware_export.images.decode import Decoded, count_unreadable, decode_all
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.config import DataConfig
-from keras_satkd.data import synthetic, synthetic_drawing
+from keras_satkd.data import reading, synthetic, synthetic_drawing
 from keras_satkd.data.cache import cached
 from keras_satkd.data.splits import Split, split
 
@@ -60,13 +60,15 @@ def load(settings: DataConfig) -> ImageSet:
 def _load_files(path: Path, settings: DataConfig) -> Decoded:
     found = folders.open_images(path)
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
-    key = {"source": str(path.resolve()), "fingerprint": fingerprint, "image_size": settings.image_size}
+    key = {"source": str(path.resolve()), "fingerprint": fingerprint, **reading.key(settings)}
     if not limits.is_default(limits.IMAGE):  # it decides which images are readable
         key["largest_image"] = limits.limit(limits.IMAGE)
-    shape = (settings.image_size, settings.image_size, 3)
-    return cached(
-        key, settings.cache_dir, lambda: decode_all(found.images, len(found.images), found.class_names, shape)
-    )
+
+    def decode() -> Decoded:
+        how = reading.choose(found.images, settings)
+        return decode_all(found.images, len(found.images), found.class_names, how)
+
+    return cached(key, settings.cache_dir, decode)
 
 
 def _load_synthetic(settings: DataConfig) -> Decoded:
@@ -88,7 +90,7 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
 
 
 def _report(decoded: Decoded, settings: DataConfig) -> None:
-    """Report unreadable images, and images of several sizes."""
+    """Report unreadable images, changes of size, and what was left out of pictures."""
     if decoded.unreadable:
         found = count_unreadable(decoded.unreadable)
         if settings.strict:
@@ -96,7 +98,12 @@ def _report(decoded: Decoded, settings: DataConfig) -> None:
         if not len(decoded.image_set):
             raise UserError(f"{settings.source}: no readable image, {found}: give images that Pillow can open")
         logger.warning("%s: %s; skipped", settings.source, found)
-    if len(decoded.sizes) > 1:
-        shown = ", ".join(list(decoded.sizes)[:3]) + (", …" if len(decoded.sizes) > 3 else "")
-        target = f"{settings.image_size}x{settings.image_size}"
-        logger.warning("images have %d different sizes (%s): all are resized to %s", len(decoded.sizes), shown, target)
+    if (changed := reading.changed_sizes(decoded, settings)) is not None:
+        logger.warning("%s", changed)
+    if decoded.transparent:
+        logger.warning(
+            "%s: %d pictures have a fourth channel, which is not used, as it is transparency: if it is a band, such as "
+            "near infrared, give --data.bands 1 2 3 4",
+            settings.source,
+            decoded.transparent,
+        )

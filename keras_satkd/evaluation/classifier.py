@@ -18,16 +18,20 @@ import tensorflow as tf
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
+from firmware_export.images.scaling import Scaling, from_dict
+from firmware_export.images.scaling import load as load_scaling
 from firmware_export.output.folder import REPORT_FILE as EXPORT_FILE
 from firmware_export.tflite.convert import load_keras, stated_range
 from firmware_export.tflite.input_range import DEFAULT
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import check_deployable, read
+from keras_satkd.config import DataConfig
+from keras_satkd.data.reading import rgb_of
 from keras_satkd.evaluation.metrics import predict
-from keras_satkd.models import pretrained, teachers
+from keras_satkd.models import bands, pretrained, teachers
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.run.artifacts import FIRMWARE_FOLDER
+from keras_satkd.run.artifacts import FIRMWARE_FOLDER, SCALING_FILE
 from keras_satkd.run.results import CLASS_NAMES
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
@@ -43,9 +47,12 @@ class Classifier:
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
         class_names: the classes in the order of the logits; None if the model's files do not name them.
-        logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
+        logits: uint8 [N, image_size, image_size, channels] in 0..255, N ≥ 1 → float32 [N, classes].
         codes: the same images → int8 [N, classes], the output codes; None if the model is not an int8 model.
         threshold: abstention threshold in output codes; None if none was chosen for this model.
+        channels: of the images; 3 is RGB unless `scaling` or `band_names` say otherwise.
+        scaling: how samples become the images that it was trained on; None if its files do not say.
+        band_names: the bands of a teacher in its order; None if its files do not name them.
     """
 
     name: str
@@ -55,6 +62,9 @@ class Classifier:
     logits: Callable[[np.ndarray], np.ndarray]
     codes: Callable[[np.ndarray], np.ndarray] | None = None
     threshold: int | None = None
+    channels: int = 3
+    scaling: Scaling | None = None
+    band_names: tuple[str, ...] | None = None
 
 
 def load(path: str, input_range: str | None = None, image_size: int = 64, *, trust: bool = False) -> Classifier:
@@ -73,7 +83,7 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         trust: load a Keras model even if it can run code.
 
     Raises:
-        UserError: the file does not exist, is damaged, is not a classifier of square RGB images, or its number of class
+        UserError: the file does not exist, is damaged, is not a classifier of square images, or its number of class
             names differs from its number of logits.
     """
     file = pretrained.path(path)
@@ -81,21 +91,46 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     if file.is_file():
         digests.check_described(file)
-    codes = None
+    codes, band_names, scaling = None, None, scaling_of(file)
     if file.is_dir():
         teacher = teachers.load(path, input_range or DEFAULT, trust=trust)
+        channels, band_names = teacher.channels, teacher.band_names
+        if scaling is not None:
+            found = scaling.bands.names
+            teacher, channels = bands.select(teacher, found, rgb_of(found, DataConfig())), len(found)
         size, classes, logits = image_size, teacher.classes, _teacher_logits(teacher)
     elif file.suffix == ".tflite":
-        size, classes, logits, codes = _load_int8(file, input_range)
+        model = _read_int8(file, input_range)
+        (_, size, _, channels), (_, classes) = model.graph.inputs[0].shape, model.graph.outputs[0].shape
+        logits, codes = partial(int8_logits, model), partial(predict_int8, model)
     elif file.suffix in KERAS_SUFFIXES:
         teacher = _load_keras(file, input_range, trust)
         size, classes, logits = teacher.input_size, teacher.classes, _teacher_logits(teacher)
+        channels = teacher.channels
     else:
         raise UserError(
             f"model {path!r} has an unknown file format: give a .tflite, .keras or .h5 file, or a teacher folder"
         )
     names, threshold = _class_names(file, classes), None if codes is None else abstention_threshold(file)
-    return Classifier(file.resolve().name, size, classes, names, logits, codes, threshold)
+    return Classifier(
+        file.resolve().name, size, classes, names, logits, codes, threshold, channels, scaling, band_names
+    )
+
+
+def scaling_of(file: Path) -> Scaling | None:
+    """The scaling of the images that a model was trained on; None if it was trained on 8-bit pictures.
+
+    It is `scaling` in a JSON file of the same name beside the model, or the `scaling.json` of the run whose folder
+    contains it.
+
+    Raises:
+        UserError: one of these files is not readable.
+    """
+    described = _json_beside(file.with_suffix(".json"))
+    if "scaling" in described:
+        return from_dict(described["scaling"], str(file.with_suffix(".json")))
+    run = file.resolve().parents[1] if file.is_dir() else file.parent
+    return load_scaling(run / SCALING_FILE) if (run / SCALING_FILE).is_file() else None
 
 
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
@@ -110,10 +145,7 @@ def _load_keras(file: Path, input_range: str | None, trust: bool) -> Teacher:
     return teachers.saved_model(file.name, network, expected, f"model {file}")
 
 
-_Network = Callable[[np.ndarray], np.ndarray]
-
-
-def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network, _Network]:
+def _read_int8(file: Path, input_range: str | None) -> Model:
     model = read(file.read_bytes(), file.name).with_range(input_range)
     graph = model.graph
     check_deployable(graph)
@@ -124,14 +156,14 @@ def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network,
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_input(file, inputs)
     teachers.check_output(outputs, f"model {file}")
-    return inputs[1], outputs[1], partial(int8_logits, model), partial(predict_int8, model)
+    return model
 
 
 def _check_input(file: Path, inputs: Any) -> None:
-    is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] and inputs[3] == 3
-    if not is_square or inputs[1] is None:
+    is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2]
+    if not is_square or None in inputs[1:]:
         raise UserError(
-            f"model {file} has input shape {inputs}: give a model of square RGB images, (batch, size, size, 3)"
+            f"model {file} has input shape {inputs}: give a model of square images, (batch, size, size, bands)"
         )
 
 
@@ -142,7 +174,7 @@ def int8_logits(model: bytes | Model, images: np.ndarray) -> np.ndarray:
 
     Args:
         model: the bytes of the file, or the model that `reader.read` made of them.
-        images: uint8 [N, H, W, 3], N ≥ 1.
+        images: uint8 [N, H, W, channels], N ≥ 1.
 
     Returns:
         float32 [N, C]. If the model ends in a softmax, the logarithm of its output; probabilities below half a step of

@@ -16,7 +16,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text, write_with
 from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.convert import load_keras
-from firmware_export.tflite.input_range import INPUT_RANGES
+from firmware_export.tflite.input_range import of_channels
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.run import artifacts
 
@@ -32,11 +32,13 @@ class Teacher:
 
     Attributes:
         name: unique among the teachers of a run.
-        network: [B, input_size, input_size, 3] → [B, C].
+        network: [B, input_size, input_size, N] → [B, C].
         input_size: height and width in pixels.
-        input_range: one of `INPUT_RANGES`.
+        input_range: one of `input_range.INPUT_RANGES`.
         gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
         class_names: the classes in the order of the logits; None if its files do not name them.
+        bands: the N channels of the images that it sees, in its order; None: all, in their order.
+        band_names: names of the bands that it was trained on; None if its files do not name them: RGB, if they are 3.
     """
 
     name: str
@@ -45,6 +47,13 @@ class Teacher:
     input_range: str
     gives_probabilities: bool = False
     class_names: tuple[str, ...] | None = None
+    bands: tuple[int, ...] | None = None
+    band_names: tuple[str, ...] | None = None
+
+    @property
+    def channels(self) -> int:
+        """N, the channels of its network."""
+        return int(self.network.input_shape[-1])
 
     @property
     def classes(self) -> int:
@@ -54,14 +63,18 @@ class Teacher:
     def digest(self) -> str:
         """SHA-256 of everything that affects its logits, 64 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
+        if self.bands is not None:
+            digest.update(str(self.bands).encode())
         for weights in self.network.weights:
             digest.update(str(weights.shape).encode())
             digest.update(np.ascontiguousarray(weights.numpy()).data)
         return digest.hexdigest()
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, 3] in 0..255 → float32 [B, input_size, input_size, 3] in the network's input range."""
-        mean, deviation = INPUT_RANGES[self.input_range]
+        """Images [B, H, W, C] in 0..255 → float32 [B, input_size, input_size, N] in the network's input range."""
+        mean, deviation = of_channels(self.input_range, self.channels)
+        if self.bands is not None:
+            images = tf.gather(images, self.bands, axis=-1)
         images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (self.input_size, self.input_size):
             # Enlarging needs no antialiasing, and XLA has no kernel for it.
@@ -70,7 +83,7 @@ class Teacher:
         return (images - tf.constant(mean)) / tf.constant(deviation)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, 3] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
+        """Images [B, H, W, any channels] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
         outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
         # log softmax(z) differs from z by one constant per row, which does not change the softmax.
         return tf.math.log(tf.maximum(outputs, 1e-12)) if self.gives_probabilities else outputs
@@ -81,7 +94,7 @@ def digests(found: Sequence[Teacher]) -> dict[str, str]:
     return {teacher.name: teacher.digest() for teacher in found}
 
 
-def build(specification: str, classes: int, initial_weights: str) -> Teacher:
+def build(specification: str, classes: int, initial_weights: str, *, channels: int = 3) -> Teacher:
     """Build a teacher for fine-tuning.
 
     Args:
@@ -89,6 +102,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
         classes: number of logits.
         initial_weights: `imagenet`, `none`, `auto` (ImageNet weights if they are available), or a trained teacher of
             the same architecture and input size.
+        channels: of the input; other than 3 only without initial weights.
 
     Raises:
         UserError: the name is unknown, `imagenet` is given and the weights are not available, or the trained teacher
@@ -99,7 +113,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
         network = teacher_zoo.network(specification, classes, "none")
         load_weights(network, pretrained.path(initial_weights) / WEIGHTS_FILE, f"teacher {specification}")
     else:
-        network = teacher_zoo.network(specification, classes, initial_weights)
+        network = teacher_zoo.network(specification, classes, initial_weights, channels=channels)
     return Teacher(name, network, input_size, teacher_zoo.ARCHITECTURES[name].input_range)
 
 
@@ -164,6 +178,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], f
             "class_names": list(class_names),
             "input_size": teacher.input_size,
             "input_range": teacher.input_range,
+            **({} if teacher.band_names is None else {"bands": list(teacher.band_names)}),
             "scores": scores,
             file_digests.KEY: file_digests.of(folder / WEIGHTS_FILE),
         },
@@ -180,7 +195,8 @@ def load(specification: str, saved_model_input: str = "0..1", *, trust: bool = F
 
     Args:
         specification: path, or the name of a shipped teacher.
-        saved_model_input: one of `INPUT_RANGES`, the one that a saved Keras model expects; a folder defines its own.
+        saved_model_input: one of `input_range.INPUT_RANGES`, the one that a saved Keras model expects; a folder defines
+            its own.
         trust: load a saved Keras model even if it can run code.
 
     Raises:
@@ -204,10 +220,11 @@ def _load_folder(folder: Path) -> Teacher:
             f"teacher {folder} contains no readable {DESCRIPTION_FILE}: give a folder that keras_satkd.teach wrote"
         ) from None
     _check_digest(folder, description.get(file_digests.KEY))
-    teacher = build(f"{name}@{input_size}", classes, "none")
+    bands = tuple(description.get("bands", ())) or None
+    teacher = build(f"{name}@{input_size}", classes, "none", channels=3 if bands is None else len(bands))
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
     class_names = tuple(description.get("class_names", ())) or None
-    return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names)
+    return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names, band_names=bands)
 
 
 def _check_digest(folder: Path, described: Any) -> None:
@@ -240,8 +257,8 @@ def _load_model(path: Path, input_range: str, trust: bool) -> Teacher:
         file_digests.check_described(path)
     network = load_keras(path, trust=trust)
     shape = network.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[1] is None:
-        raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, 3)")
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or None in shape[1:]:
+        raise UserError(f"teacher {path} has input shape {shape}: give a model with (None, size, size, bands)")
     return saved_model(path.stem, network, input_range, f"teacher {path}")
 
 
@@ -250,8 +267,8 @@ def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str)
 
     Args:
         name: the `Teacher.name`.
-        network: its input is [B, S, S, 3].
-        input_range: one of `INPUT_RANGES`.
+        network: its input is [B, S, S, N].
+        input_range: one of `input_range.INPUT_RANGES`.
         what: names the model in messages.
 
     Raises:
@@ -259,7 +276,7 @@ def saved_model(name: str, network: tf_keras.Model, input_range: str, what: str)
     """
     check_output(network.output_shape, what)
     teacher = Teacher(name, network, network.input_shape[1], input_range)
-    images = np.random.default_rng(0).integers(0, 256, (8, teacher.input_size, teacher.input_size, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (8, *network.input_shape[1:]), np.uint8)
     rows = teacher.logits(tf.constant(images)).numpy()
     if not np.isfinite(rows).all():
         raise UserError(f"{what} gives NaN or infinity for random images: give a model that was trained without them")

@@ -10,17 +10,20 @@ from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
+from firmware_export.images.image_set import RGB
+from firmware_export.images.scaling import Scaling
+from firmware_export.images.scaling import load as load_scaling
 from keras_satkd import config_io, weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, TrainingConfig
-from keras_satkd.data.sources import load
-from keras_satkd.data.splits import Split, split
-from keras_satkd.models import pretrained, students, teacher_zoo, teachers
+from keras_satkd.data import reading, scaling
+from keras_satkd.data.splits import Split
+from keras_satkd.models import bands, pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import stages
-from keras_satkd.run.artifacts import SENSOR_FILE, SPLIT_FILE
+from keras_satkd.run.artifacts import SCALING_FILE, SENSOR_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
@@ -37,11 +40,13 @@ class Inputs:
     """The inputs of a run.
 
     Attributes:
-        split: the images.
+        split: the images, uint8 in 0..255.
         teachers: by their names in the configuration; None for those that must be fine-tuned.
         teachers_of_teachers: trained teachers for the fine-tuning of the others.
         camera: disturbs training and validation images; None without a camera.
         sensor: the sensor that the run was started with; None without a camera or with `any`.
+        scaling: how the files' samples became those of the images; None for ordinary 8-bit pictures.
+        rgb: the channels that are red, green and blue; None if they are not known.
     """
 
     split: Split
@@ -49,6 +54,8 @@ class Inputs:
     teachers_of_teachers: list[Teacher]
     camera: Mixture | None = None
     sensor: Sensor | None = None
+    scaling: Scaling | None = None
+    rgb: tuple[int, int, int] | None = (0, 1, 2)
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -70,26 +77,33 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
     sensor = sensor_of(run)
-    images = load(config.data)
+    divided, scaled = scaling.load_split(config.data)
+    images, channels = divided.train, divided.train.channel_names
+    rgb = reading.rgb_of(channels, config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
     if sensor is not None:
         sensor.capture(images.images[:1])  # checks its number of bands
+    _check_augmentation(config, channels)
     # Built to check its initial weights and its image size.
-    students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
+    architecture = config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights
+    students.build(*architecture, channels=len(channels))
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str) -> Teacher:
         teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
         teachers.check_classes(teacher, images.class_names)
-        return teacher
+        return bands.select(teacher, channels, rgb)
 
+    uses_teachers = fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers
     inputs = Inputs(
-        split(images, config.data),
+        divided,
         {name: trained(name) if teachers.is_trained(name) else None for name in names},
         [trained(name) for name in config.teachers.taught_by],
         sensors.mixture(config.camera, sensor),
         sensor,
+        None if scaling.is_plain(scaled) else scaled,
+        rgb,
     )
     logger.info("%s: %s", config.data.source, inputs.split.summary())
     found = len(inputs.split.train) + len(inputs.split.validation)
@@ -99,11 +113,12 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
     missing: list[str] = []
-    if fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers:
+    if uses_teachers:
         untrained = [name for name, teacher in inputs.teachers.items() if teacher is None]
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
-    begin(run, inputs.split, missing)
+        bands.check(channels, rgb, config.teachers.bands, missing)
+    begin(run, inputs.split, missing, inputs.scaling)
     _keep(run, sensor)
     return inputs
 
@@ -190,16 +205,18 @@ def _check_exportable(run: Run, missing: Sequence[str]) -> None:
             return
 
 
-def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
+def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling | None = None) -> None:
     """Claim the run's folder and record the split of the images in it.
 
     Args:
         run: the run.
         divided: its images.
         missing: names of the teachers that must be fine-tuned.
+        scaled: how the images became 8-bit codes; None for ordinary pictures.
 
     Raises:
-        UserError: finished steps of the run used other images, or its next training cannot be written as a program.
+        UserError: finished steps of the run used other images or another scaling, or its next training cannot be
+            written as a program.
     """
     if run.lowers:
         _check_exportable(run, missing)
@@ -209,8 +226,12 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
             "images, or another folder"
         )
 
+    _check_scaling(run, scaled)
+
     def write_split() -> None:
         write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
+        if scaled is not None:
+            write_json(run.path(SCALING_FILE), scaled.to_dict())
 
     def record() -> DataResult:
         write_split()
@@ -225,7 +246,37 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
 
     run.claim()
     run.step(DATA, record)
-    kept = (run.results[DATA].sha256 or {}).get(SPLIT_FILE)
-    if kept is not None and (not run.path(SPLIT_FILE).exists() or digests.of(run.path(SPLIT_FILE)) != kept):
-        logger.warning("%s is damaged or missing: it is written again", run.path(SPLIT_FILE))
-        write_split()
+    for file in (SPLIT_FILE, SCALING_FILE):
+        kept = (run.results[DATA].sha256 or {}).get(file)
+        if kept is not None and (not run.path(file).exists() or digests.of(run.path(file)) != kept):
+            logger.warning("%s is damaged or missing: it is written again", run.path(file))
+            write_split()
+
+
+def _check_scaling(run: Run, scaled: Scaling | None) -> None:
+    """Refuse another scaling than finished steps used: the files' samples have changed."""
+    file = run.path(SCALING_FILE)
+    digest = (run.results[DATA].sha256 or {}).get(SCALING_FILE) if DATA in run.results else None
+    if digest is None or not file.exists() or digests.of(file) != digest:
+        return
+    before = load_scaling(file)
+    if before != scaled:
+        changed = "is not needed now" if scaled is None else f"is now {describe_changes(_changes(before, scaled))}"
+        raise UserError(
+            f"--workdir {run.workdir} was made with another scaling of samples to codes ({SCALING_FILE}), which "
+            f"{changed}: give the same images, or another folder"
+        )
+
+
+def _changes(before: Scaling, now: Scaling) -> dict[str, tuple[object, object]]:
+    old, new = before.to_dict(), now.to_dict()
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def _check_augmentation(config: Config, channels: Sequence[str]) -> None:
+    policies = {"distillation": config.distillation.augmentation, "teachers": config.teachers.augmentation}
+    for group, policy in policies.items():
+        if policy == "randaugment" and len(channels) != len(RGB):
+            raise UserError(
+                f"{group}.augmentation 'randaugment' is for RGB, the images have {len(channels)} bands: use 'satellite'"
+            )

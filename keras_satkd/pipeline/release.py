@@ -18,8 +18,8 @@ from firmware_export.common.files import write_json, write_with
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.config import TrainingConfig
 from keras_satkd.config_io import command
-from keras_satkd.data.sources import load
-from keras_satkd.data.splits import Split, split
+from keras_satkd.data import scaling
+from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import classifier, risk
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models.teacher_zoo import parse_name
@@ -45,7 +45,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
         UserError: `workdir` contains no run, or its run has finished neither a teacher nor a student.
     """
     run = Run.open(workdir)
-    divided = split(load(run.config.data), run.config.data)
+    divided, scaled = scaling.load_split(run.config.data)
     written = [_ship_teacher(run, divided, name, out, suffix) for name in run.results.teachers()]
     schedules: dict[str, TrainingConfig] = {
         "distillation": run.config.distillation,
@@ -58,6 +58,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
             facts = _facts(run, DISTILLATION, "parameters", "macs", "teachers", "calibration", "began_from")
             settings = {phase: schedules[phase] for phase in phases}
+            facts |= {} if scaling.is_plain(scaled) else {"scaling": scaled.to_dict()}
             _describe(run, divided, target, target.with_suffix(".json"), settings, "keras_satkd.distill", facts)
             written.append(target)
     if not written:
