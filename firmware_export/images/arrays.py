@@ -32,8 +32,13 @@ def load_array(path: Path, shape: tuple[int, ...], scaling: Scaling | None = Non
         images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise UserError(f"images {str(path)!r} is truncated or not a .npy array ({error}): save it again") from error
-    if scaling is not None and images.dtype == scaling.samples and images.shape[1:] == (*shape[:-1], scaling.bands.of):
-        return images[..., list(scaling.bands.positions)] if len(images) else images
+    if (
+        scaling is not None
+        and images.dtype == scaling.samples != "uint8"
+        and images.shape[1:] == (*shape[:-1], scaling.bands.of)
+        and len(images)
+    ):
+        return images[..., list(scaling.bands.positions)]
     types = {"uint8", "int8", *(() if scaling is None else (scaling.samples,))}
     if images.dtype.name not in types or images.shape[1:] != shape or len(images) == 0:
         expected = ", ".join(map(str, ("N", *shape)))

@@ -59,7 +59,7 @@ def load_images_and_labels(
             raise UserError(f"images {str(path)!r} is not a folder, a zip or a .npy file: give one of the three")
         saved = arrays.load_array(path, shape, scaling)
         chosen = np.array(saved[_spread(len(saved), count)])
-        return chosen if scaling is None or chosen.dtype != scaling.samples else scaling.codes(chosen), None
+        return _codes_of_array(chosen, scaling), None
     _check_shape(shape)
     found = folders.find_images(path)
     if not found.readers:
@@ -112,8 +112,7 @@ def load_labelled(
                 f"labelled images {str(path)!r} is not a folder, a zip or a .npz file: give one of the three"
             )
         images, labels = arrays.load_labelled_arrays(path)
-        is_raw = scaling is not None and scaling.samples != "uint8" and images.dtype == scaling.samples
-        return scaling.codes(images) if is_raw and scaling is not None else images, labels
+        return _codes_of_array(images, scaling), labels
     _check_shape(shape)
     found = folders.open_images(path)
     if found.parts:
@@ -195,6 +194,12 @@ def _codes(images: np.ndarray, scaling: Scaling | None, path: Path) -> np.ndarra
         )
     bands = Bands(("",) * images.shape[-1], (0,) * images.shape[-1], 1)
     return full_range(bands, "uint16", LARGEST["uint16"], "").codes(images)
+
+
+def _codes_of_array(images: np.ndarray, scaling: Scaling | None) -> np.ndarray:
+    """The codes of an array's images: arrays of 8 bits hold codes."""
+    is_raw = scaling is not None and scaling.samples != "uint8" and images.dtype == scaling.samples
+    return scaling.codes(images) if is_raw and scaling is not None else images
 
 
 def _warn_of_squashed(parts: Sequence[Decoded], shape: tuple[int, ...], path: Path) -> None:

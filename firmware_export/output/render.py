@@ -16,6 +16,8 @@ from firmware_export.common.harden import Harden
 from firmware_export.drift import header
 from firmware_export.evidence import pack
 from firmware_export.facts import ModelFacts, check_class_names
+from firmware_export.images import scaling_header
+from firmware_export.images.scaling import Scaling
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
 from firmware_export.rows import export as row_engine
@@ -52,6 +54,8 @@ class Settings:
     """Measure the row engine's stack and instructions in an emulator, if its tools are installed."""
     has_evidence: bool = False
     """Also write the evidence pack."""
+    scaling: Scaling | None = None
+    """How raw samples become the model's pixels; None if pixels are what the camera gives."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,15 @@ def check(settings: Settings, model: Model) -> None:
     """Refuse settings that do not fit a model, before the time-consuming steps start.
 
     Raises:
-        UserError: a name is not a C identifier, a build system is unknown, class names do not match the output, or the
-            row engine is selected but lacks an operator of the model.
+        UserError: a name is not a C identifier, a build system is unknown, class names do not match the output, the
+            scaling has another number of channels, or the row engine is selected but lacks an operator of the model.
     """
     check_symbol(settings.symbol)
     check_class_names(settings.class_names, model.graph)
     build_systems.check_formats(settings.formats)
     check_prefix(settings.engine_prefix)
+    if settings.scaling is not None:
+        scaling_header.check(settings.scaling, model)
     if settings.engine.has_rows:
         lower(model)
 
@@ -104,7 +110,9 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
         row_texts, rows_report = row_engine.files(rows, facts, verified)
         bounds = _bounds(row_texts, settings)
         texts |= row_texts | bounds_header.render(bounds, facts, settings.engine_prefix)
-    texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
+    prefix = _header_prefix(settings)
+    texts |= header.render(verified.drift, verified.model, settings.command, prefix)
+    texts |= scaling_header.render(settings.scaling, verified.model, settings.command, prefix)
     progress(Stage.COMPILE, 1, 1)
     parts = _check_parts(verified, settings, rows)
     library = build_systems.library(facts, texts, settings.engine_prefix)
@@ -113,7 +121,14 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     evidence = pack.FILES if settings.has_evidence else ()
     names = tuple(sorted({folder.REPORT_FILE, fitting_report.FILE, *evidence, *contents}))
     done = report.make(
-        facts, verified, compiled_with=compiled_with, files=names, parts=parts, rows=rows_report, bounds=bounds
+        facts,
+        verified,
+        compiled_with=compiled_with,
+        files=names,
+        parts=parts,
+        rows=rows_report,
+        bounds=bounds,
+        scaling=settings.scaling,
     )
     contents[folder.REPORT_FILE] = files.as_json(done.as_dict())
     contents[fitting_report.FILE] = fitting_report.render(done)
@@ -132,7 +147,11 @@ def _bytes(content: str | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.encode()
 
 
-def _monitor_prefix(settings: Settings) -> str:
+def _scaling_file(settings: Settings) -> str | None:
+    return None if settings.scaling is None else scaling_header.name(_header_prefix(settings))
+
+
+def _header_prefix(settings: Settings) -> str:
     return settings.engine_prefix if settings.engine.has_rows else namespace(settings.symbol)
 
 
@@ -147,6 +166,7 @@ def _facts(verified: Verified, settings: Settings) -> ModelFacts:
         images_are_real=verified.images_are_real,
         parity=_sentence(verified.kernel_parity, verified.keras_parity),
         changes=verified.changes,
+        scaling_file=_scaling_file(settings),
     )
 
 
@@ -157,7 +177,7 @@ def _compile_rows(model: Model, settings: Settings) -> RowsModel | None:
         UserError: the row engine's files are to be written, but it does not support the model.
     """
     try:
-        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden)
+        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden, _scaling_file(settings))
     except UserError:
         if settings.engine.has_rows:
             raise

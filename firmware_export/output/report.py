@@ -9,6 +9,8 @@ from firmware_export.bounds.measure import Bounds
 from firmware_export.drift import header
 from firmware_export.drift.monitor import Drift
 from firmware_export.facts import ModelFacts, package_version
+from firmware_export.images import scaling_header
+from firmware_export.images.scaling import Scaling
 from firmware_export.rows.compile import CheckedRowsReport
 from firmware_export.tflite.graph import Operator, Tensor
 from firmware_export.verify.abstention import CONFIDENCE, Abstention
@@ -148,12 +150,17 @@ class ExportReport:
     """None if the row engine's files were not written."""
     bounds: Bounds | None
     """Stack and instructions of the row engine; None if its files were not written."""
+    scaling: dict[str, Any] | None = None
+    """How raw samples become the model's pixels: `file`, the header with the function, and the keys of `scaling.json`;
+    None if the camera gives pixels."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
+        """The content of `export.json`; unknown values of `unsure` and `drift`, and no `scaling`, are left out."""
         content = asdict(self)
         for part in ("unsure", "drift"):
             content[part] = {key: value for key, value in content[part].items() if value not in (None, ())}
+        if self.scaling is None:
+            del content["scaling"]
         return content
 
 
@@ -166,6 +173,7 @@ def make(
     parts: Sequence[PartNeeds],
     rows: CheckedRowsReport | None,
     bounds: Bounds | None = None,
+    scaling: Scaling | None = None,
 ) -> ExportReport:
     """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph
@@ -210,7 +218,14 @@ def make(
         targets=tuple(parts),
         rows=rows,
         bounds=bounds,
+        scaling=_scaling(scaling, files),
     )
+
+
+def _scaling(scaling: Scaling | None, files: Sequence[str]) -> dict[str, Any] | None:
+    if scaling is None:
+        return None
+    return {"file": next(filter(scaling_header.is_scaling, files)), **scaling.to_dict()}
 
 
 def _end(tensor: Tensor) -> End:

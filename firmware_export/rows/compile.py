@@ -84,7 +84,11 @@ def provenance(model: Model, command: str) -> dict[str, Any]:
 
 
 def compile_rows(
-    model: Model, command: str, prefix: str = defaults.ENGINE_PREFIX, harden: Harden = Harden.CONTROL
+    model: Model,
+    command: str,
+    prefix: str = defaults.ENGINE_PREFIX,
+    harden: Harden = Harden.CONTROL,
+    scaling_file: str | None = None,
 ) -> RowsModel:
     """Turn a model into C99 that runs it row by row.
 
@@ -93,6 +97,7 @@ def compile_rows(
         command: the command that regenerates the files, quoted in them.
         prefix: of every name and file of the C.
         harden: the checks that the engine makes while it runs the model.
+        scaling_file: the header that makes pixels of raw samples; None if there is none.
 
     Raises:
         UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
@@ -108,6 +113,7 @@ def compile_rows(
         "harden": harden.value,
         "has_data_checks": harden.has_data_checks,
         "is_correcting": harden is Harden.CORRECT,
+        "scaling_file": scaling_file,
     }
     generated = {f"{prefix}_{name}": render_template(f"rows/satkd_{name}", values) for name in engine.MODEL_FILES}
     return RowsModel(

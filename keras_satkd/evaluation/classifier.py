@@ -76,7 +76,7 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
     Args:
         path: an int8 `.tflite`, a Keras model (`.keras`, `.h5`), quantization-aware or not, a folder that
             `keras_satkd.teach` wrote, or the name of a shipped one of these.
-        input_range: one of `teachers.INPUT_RANGES`, the one that a Keras or int8 model expects; None: found from the
+        input_range: one of `input_range.INPUT_RANGES`, the one that a Keras or int8 model expects; None: found from the
             model, and 0..1 for a Keras model without a Rescaling layer. A teacher folder defines its own.
         image_size: height and width in pixels of the images for a teacher folder, which resizes them itself; other
             models take images of their own input size.

@@ -16,6 +16,7 @@ from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
     INT8_FILE,
     QUANTIZED_STUDENT_FILE,
+    SCALING_FILE,
     VALIDATION_FILE,
     VERIFICATION_FILE,
 )
@@ -45,6 +46,7 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
         drift_window=config.drift_window,
         class_names=split.train.class_names,
         symbol=config.symbol,
+        scaling=None if inputs.scaling is None else Path(SCALING_FILE),
         keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
     )
     with progress_bars() as progress:
@@ -59,7 +61,7 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
                 drift_window=config.drift_window,
                 keras_model=quantized,
             ),
-            Settings(command=again.command, class_names=again.class_names, symbol=again.symbol),
+            Settings(command=again.command, class_names=again.class_names, symbol=again.symbol, scaling=inputs.scaling),
             expect_unit_input=True,
             progress=progress,
         )

@@ -7,6 +7,7 @@ import pytest
 from markdown_text import ROOT, code_spans, text
 
 from firmware_export.output import fitting_report, folder
+from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd.data import cache
 from keras_satkd.distiller import Distiller
 from keras_satkd.evaluation import metrics, predictions
@@ -67,7 +68,7 @@ def test_columns_of_metrics_csv():
 
 
 def test_input_ranges():
-    assert set(teachers.INPUT_RANGES) <= NAMED
+    assert set(INPUT_RANGES) <= NAMED
 
 
 def test_caches():

@@ -12,9 +12,9 @@ from tests_support import tiny_network
 
 from firmware_export.common.command_line import read
 from firmware_export.tflite.convert import float_to_int8
+from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd import evaluate
 from keras_satkd.config import DataConfig
-from keras_satkd.models import teachers
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -66,7 +66,7 @@ def told(monkeypatch, capsys, *arguments: object) -> str:
 
 
 def test_input_ranges_are_those_of_teachers():
-    assert set(get_args(evaluate.InputRange)) == set(teachers.INPUT_RANGES)
+    assert set(get_args(evaluate.InputRange)) == set(INPUT_RANGES)
 
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
