@@ -209,7 +209,7 @@ def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":
 def _bands_of(classifier: "Classifier") -> tuple[str, ...]:
     """The bands to read, by number or name; empty if all that the files have."""
     if classifier.scaling is None:
-        return classifier.band_names or ()
+        return classifier.band_names
     positions = classifier.scaling.bands.positions
     is_all = positions == tuple(range(classifier.scaling.bands.of)) or len(set(positions)) < len(positions)
     return () if is_all else tuple(str(position + 1) for position in positions)

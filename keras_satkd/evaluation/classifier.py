@@ -52,7 +52,7 @@ class Classifier:
         threshold: abstention threshold in output codes; None if none was chosen for this model.
         channels: of the images; 3 is RGB unless `scaling` or `band_names` say otherwise.
         scaling: how samples become the images that it was trained on; None if its files do not say.
-        band_names: the bands of a teacher in its order; None if its files do not name them.
+        band_names: the bands of a teacher in its order; empty if its files do not name them.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Classifier:
     threshold: int | None = None
     channels: int = 3
     scaling: Scaling | None = None
-    band_names: tuple[str, ...] | None = None
+    band_names: tuple[str, ...] = ()
 
 
 def load(path: str, input_range: str | None = None, image_size: int = 64, *, trust: bool = False) -> Classifier:
@@ -91,7 +91,8 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     if file.is_file():
         digests.check_described(file)
-    codes, band_names, scaling = None, None, scaling_of(file)
+    codes, scaling = None, scaling_of(file)
+    band_names: tuple[str, ...] = ()
     if file.is_dir():
         teacher = teachers.load(path, input_range or DEFAULT, trust=trust)
         channels, band_names = teacher.channels, teacher.band_names

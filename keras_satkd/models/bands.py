@@ -14,7 +14,7 @@ _Channels = tuple[int, int, int]
 
 
 def select(teacher: Teacher, names: Sequence[str], rgb: _Channels | None) -> Teacher:
-    """A trained teacher for images of several bands: it sees those that it was trained on.
+    """A trained teacher for images of several bands: it sees those that it was trained on, or that its settings choose.
 
     Args:
         teacher: a trained one.
@@ -24,7 +24,9 @@ def select(teacher: Teacher, names: Sequence[str], rgb: _Channels | None) -> Tea
     Raises:
         UserError: the images lack a band of the teacher, or it is not known which bands are red, green and blue.
     """
-    if teacher.band_names is not None:
+    if teacher.bands:
+        return teacher
+    if teacher.band_names:
         missing = [name for name in teacher.band_names if name not in names]
         if missing:
             raise UserError(

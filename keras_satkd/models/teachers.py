@@ -37,8 +37,8 @@ class Teacher:
         input_range: one of `input_range.INPUT_RANGES`.
         gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
         class_names: the classes in the order of the logits; None if its files do not name them.
-        bands: the N channels of the images that it sees, in its order; None: all, in their order.
-        band_names: names of the bands that it was trained on; None if its files do not name them: RGB, if they are 3.
+        bands: positions of the images' channels that it gets, in its order; empty for all of them.
+        band_names: names of the bands that it was trained on; empty if its files do not name them: RGB, if they are 3.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Teacher:
     input_range: str
     gives_probabilities: bool = False
     class_names: tuple[str, ...] | None = None
-    bands: tuple[int, ...] | None = None
-    band_names: tuple[str, ...] | None = None
+    bands: tuple[int, ...] = ()
+    band_names: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -63,7 +63,7 @@ class Teacher:
     def digest(self) -> str:
         """SHA-256 of everything that affects its logits, 64 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
-        if self.bands is not None:
+        if self.bands:
             digest.update(str(self.bands).encode())
         for weights in self.network.weights:
             digest.update(str(weights.shape).encode())
@@ -73,7 +73,7 @@ class Teacher:
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
         """Images [B, H, W, C] in 0..255 → float32 [B, input_size, input_size, N] in the network's input range."""
         mean, deviation = of_channels(self.input_range, self.channels)
-        if self.bands is not None:
+        if self.bands:
             images = tf.gather(images, self.bands, axis=-1)
         images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (self.input_size, self.input_size):
@@ -178,7 +178,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], f
             "class_names": list(class_names),
             "input_size": teacher.input_size,
             "input_range": teacher.input_range,
-            **({} if teacher.band_names is None else {"bands": list(teacher.band_names)}),
+            **({"bands": list(teacher.band_names)} if teacher.band_names else {}),
             "scores": scores,
             file_digests.KEY: file_digests.of(folder / WEIGHTS_FILE),
         },
@@ -220,8 +220,8 @@ def _load_folder(folder: Path) -> Teacher:
             f"teacher {folder} contains no readable {DESCRIPTION_FILE}: give a folder that keras_satkd.teach wrote"
         ) from None
     _check_digest(folder, description.get(file_digests.KEY))
-    bands = tuple(description.get("bands", ())) or None
-    teacher = build(f"{name}@{input_size}", classes, "none", channels=3 if bands is None else len(bands))
+    bands = tuple(description.get("bands", ()))
+    teacher = build(f"{name}@{input_size}", classes, "none", channels=len(bands) or 3)
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
     class_names = tuple(description.get("class_names", ())) or None
     return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names, band_names=bands)

@@ -50,7 +50,7 @@ def score_models(
     models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
-    found = predictions.collect(logits, test, examples_of="int8")
+    found = predictions.collect(logits, test, examples_of="int8", rgb=inputs.rgb)
     found.save(run.path(predictions.FILE))
     confusion = np.zeros((len(test.class_names),) * 2, int)
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
