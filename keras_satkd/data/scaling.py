@@ -36,7 +36,12 @@ def load_split(settings: DataConfig, kept: Scaling | None = None) -> tuple[Split
     Raises:
         UserError: the images cannot be read, split, or scaled.
     """
-    divided = split(load(settings), settings)
+    return split_scaled(load(settings), settings, kept)
+
+
+def split_scaled(images: ImageSet, settings: DataConfig, kept: Scaling | None = None) -> tuple[Split, Scaling]:
+    """As `load_split`, of images that are loaded already."""
+    divided = split(images, settings)
     scaling = kept or decide(divided.train, settings)
     train, validation, test = (scaled(part, scaling) for part in (divided.train, divided.validation, divided.test))
     return replace(divided, train=train, validation=validation, test=test), scaling

@@ -19,6 +19,7 @@ from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, TrainingConfig
 from keras_satkd.data import reading, scaling
+from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teachers import Teacher
@@ -77,12 +78,13 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
     sensor = sensor_of(run)
-    divided, scaled = scaling.load_split(config.data)
-    images, channels = divided.train, divided.train.channel_names
-    rgb = reading.rgb_of(channels, config.data)
+    images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
+    divided, scaled = scaling.split_scaled(images, config.data)
+    channels = images.channel_names
+    rgb = reading.rgb_of(channels, config.data)
     if sensor is not None:
-        sensor.capture(images.images[:1])  # checks its number of bands
+        sensor.capture(divided.train.images[:1])  # checks its number of bands
     _check_augmentation(config, channels)
     # Built to check its initial weights and its image size.
     architecture = config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights

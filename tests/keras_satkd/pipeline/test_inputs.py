@@ -1,15 +1,18 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from damage import damage
 from PIL import Image
+from rasters import geotiff, raster_folder
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
+from firmware_export.images import samples, scaling
 from keras_satkd.camera import sensor
 from keras_satkd.camera.training import Mixture
-from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
+from keras_satkd.config import Config, DataConfig, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
 from keras_satkd.run import stages
@@ -245,3 +248,67 @@ def test_a_damaged_copy_of_the_sensor_is_written_again_from_the_same_sensor(tmp_
     (tmp_path / "mine.toml").write_text("snr = 30")
     with pytest.raises(UserError, match=r"sensor\.toml is damaged .*restore a copy of it, or the file of --sensor"):
         inputs._restore(kept, str(tmp_path / "mine.toml"))
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """A configuration with images of four bands, and no teachers."""
+    raster_folder(tmp_path / "scenes", 8)
+    return Config(
+        data=DataConfig(source=str(tmp_path / "scenes"), cache_dir=str(tmp_path / "cache"), image_size=16),
+        distillation=DistillationConfig(weighting=WeightingConfig(rule="none")),
+    )
+
+
+def replaced(config, **groups):
+    parts = {name: dataclasses.replace(getattr(config, name), **values) for name, values in groups.items()}
+    return dataclasses.replace(config, **parts)
+
+
+def test_the_scaling_is_kept_and_checked(tmp_path, scenes, caplog):
+    run = Run(tmp_path / "run", scenes)
+    found = inputs.prepare(run)
+    kept = run.path("scaling.json")
+    assert scaling.load(kept) == found.scaling
+    assert found.split.train.images.dtype == np.uint8
+    assert found.rgb == (2, 1, 0)
+    assert "scaling.json" in run.results[DATA].sha256
+    damage(kept, 1)
+    inputs.prepare(Run(tmp_path / "run", scenes))
+    assert "scaling.json is damaged or missing: it is written again" in caplog.text
+    assert scaling.load(kept) == found.scaling
+    # Other samples under the same names.
+    for file in (tmp_path / "scenes").rglob("*.tif"):
+        file.write_bytes(geotiff(samples.read(file.read_bytes()).pixels // 8, ("B02", "B03", "B04", "B08")))
+    with pytest.raises(UserError, match=r"another scaling of samples to codes \(scaling.json\), which is now high=\["):
+        inputs.prepare(Run(tmp_path / "run", scenes))
+
+
+def test_pictures_have_no_scaling(tmp_path):
+    run = Run(tmp_path / "run", changed(distillation={"weighting": WeightingConfig(rule="none")}))
+    assert inputs.prepare(run).scaling is None
+    assert not run.path("scaling.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"data": {"bands": ("B05",)}}, "unknown band 'B05'"),
+        ({"data": {"scaling": ("0:99999",)}}, r"two whole numbers in 0\.\.65535"),
+        ({"data": {"rgb": ("1", "2")}}, "give the red, the green and the blue band"),
+        ({"distillation": {"augmentation": "randaugment", "teacher_logits": "in-loop"}}, "for RGB, the images have 4"),
+    ],
+    ids=["bands", "scaling", "rgb", "randaugment"],
+)
+def test_bands_that_do_not_serve_claim_nothing(tmp_path, scenes, groups, message):
+    with pytest.raises(UserError, match=message):
+        inputs.prepare(Run(tmp_path / "run", replaced(scenes, **groups)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_teachers_of_rgb_need_to_know_the_colors(tmp_path, scenes):
+    learned = {"distillation": {"weighting": WeightingConfig()}, "teachers": SMALL.teachers.__dict__}
+    config = replaced(scenes, data={"band_names": ("a", "b", "c", "d")}, **learned)
+    with pytest.raises(UserError, match=r"teacher efficientvit_m0@64 .* sees red, green and blue.*--data.rgb"):
+        inputs.prepare(Run(tmp_path / "run", config))
+    assert not (tmp_path / "run").exists()
