@@ -89,7 +89,8 @@ def _behind_camera(
 
 def _risk(run: Run, inputs: Inputs, exported: Model) -> dict[str, Any]:
     """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
-    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples()
+    bands = inputs.split.test.images.shape[-1]
+    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples(bands)
     test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
     return risk.curves(partial(predict_int8, exported), test.images, test.labels, sensors, threshold)
 

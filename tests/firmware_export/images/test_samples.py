@@ -98,17 +98,20 @@ def test_types_that_need_not_fit_are_float(dtype):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied(orientation):
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_orientation_is_applied(orientation, dtype):
     upright = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     exif = Image.Exif()
     exif[274] = orientation
     turned = saved(Image.fromarray(upright), exif=exif)
     expected = samples.read(turned).pixels
+    assert expected.shape == ((3, 2, 3) if orientation > 4 else (2, 3, 3))
+    assert (orientation == 1) == np.array_equal(expected, upright)
     stream = io.BytesIO()
     tifffile.imwrite(
         stream,
-        upright.astype(np.uint16),
-        photometric="minisblack",
+        upright.astype(dtype),
+        photometric="rgb",
         planarconfig="contig",
         metadata=None,
         extratags=[(274, "H", 1, orientation, True)],
