@@ -219,8 +219,8 @@ def _check_bands(classifier: "Classifier", part: "ImageSet") -> None:
     found = part.images.shape[-1]
     if found != classifier.channels:
         raise UserError(
-            f"model {classifier.name} takes {classifier.channels} bands, the images have {found} "
-            f"({', '.join(part.channel_names)}): choose its bands with --data.bands"
+            f"model {classifier.name} takes images of {classifier.channels} channels, these have {found} "
+            f"({', '.join(part.channel_names)}): choose the model's bands with --data.bands"
         )
 
 

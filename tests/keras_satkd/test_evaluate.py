@@ -85,12 +85,12 @@ def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
     }  # fmt: skip
     assert not set(parts["train"].files) & set(parts["test"].files)
     assert parts["test"].images.shape[1:] == (8, 8, 3)
-    limited = evaluate._images(replace(arguments, limit=5), 8)
+    limited = evaluate._images(replace(arguments, limit=5), model)
     assert limited.files == parts["test"].files[:5]
-    sample = evaluate._images(replace(arguments, split="all", limit=20), 8)
+    sample = evaluate._images(replace(arguments, split="all", limit=20), model)
     assert len(set(sample.files)) == 20
     assert set(sample.labels) == {0, 1}
-    assert len(evaluate._images(replace(arguments, limit=1000), 8)) == 8
+    assert len(evaluate._images(replace(arguments, limit=1000), model)) == 8
 
 
 def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
@@ -278,5 +278,5 @@ def test_a_model_takes_as_many_bands_as_it_was_made_for(of_bands, tmp_path):
     model, folder = of_bands
     (tmp_path / "scaling.json").unlink()
     arguments = read(evaluate.Arguments, "x", [str(model), "--data.source", str(folder)])
-    with pytest.raises(UserError, match=r"takes 2 bands, the images have 4 \(B02, B03, B04, B08\): choose"):
+    with pytest.raises(UserError, match=r"takes images of 2 channels, these have 4 \(B02, B03, B04, B08\): choose"):
         evaluate._result(arguments)

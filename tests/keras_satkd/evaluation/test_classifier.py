@@ -166,10 +166,10 @@ def test_what_is_no_model(tmp_path):
 
 def test_models_of_other_shapes(saved):
     layers = tf_keras.layers
-    for shape in [(8, 16, 3), (16, 16, 1), (None, None, 3), (768,)]:
+    for shape in [(8, 16, 3), (None, None, 3), (768,)]:
         image = layers.Input(shape)
         pooled = layers.GlobalAveragePooling2D()(image) if len(shape) == 3 else image
-        with pytest.raises(UserError, match=r"square RGB images, \(batch, size, size, 3\)"):
+        with pytest.raises(UserError, match=r"square images, \(batch, size, size, bands\)"):
             load(saved(tf_keras.Model(image, layers.Dense(3)(pooled))))
     image = layers.Input((SIZE, SIZE, 3))
     with pytest.raises(UserError, match=r"an image classifier, \(batch, classes\)"):
@@ -182,8 +182,8 @@ def test_an_int8_model_of_grey_images(tmp_path):
     network = tf_keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))))
     images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 1), np.uint8)
     (tmp_path / "grey.tflite").write_bytes(float_to_int8(network, images))
-    with pytest.raises(UserError, match=r"grey\.tflite has input shape \(1, 16, 16, 1\)"):
-        load(str(tmp_path / "grey.tflite"))
+    found = load(str(tmp_path / "grey.tflite"))
+    assert (found.channels, found.logits(images).shape) == (1, (4, 3))
 
 
 @pytest.fixture
