@@ -162,7 +162,7 @@ class _Found:
             tuple(image.file for image in self.readable),
             class_names,
             tuple(image.part for image in self.readable if image.part is not None),
-            self.bands,
+            bands=self.bands,
         )
         return Decoded(image_set, tuple(self.unreadable), dict(self.sizes.most_common()), self.transparent)
 

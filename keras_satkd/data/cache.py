@@ -84,7 +84,8 @@ def _read(entry: Path) -> Decoded:
     numbers = {len(images), len(labels), len(names), len(parts) or len(names)}
     if images.dtype not in (np.uint8, np.uint16, np.float32) or images.ndim != 4 or len(numbers) > 1:
         raise ValueError("the images do not match their description")
-    image_set = ImageSet(images, labels, names, tuple(description["class_names"]), parts, _bands(description["bands"]))
+    classes, bands = tuple(description["class_names"]), _bands(description["bands"])
+    image_set = ImageSet(images, labels, names, classes, parts, bands=bands)
     unreadable, sizes = tuple(description["unreadable"]), dict(description["sizes"])
     return Decoded(image_set, unreadable, sizes, int(description["transparent"]))
 

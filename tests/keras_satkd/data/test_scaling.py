@@ -22,7 +22,7 @@ def image_set(samples, names=None):
     names = names or tuple(map(str, range(1, channels + 1)))
     files = tuple(f"a/{at}" for at in range(len(samples)))
     bands = Bands(names, tuple(range(channels)), channels)
-    return ImageSet(samples, np.zeros(len(samples), np.int32), files, ("a",), (), bands)
+    return ImageSet(samples, np.zeros(len(samples), np.int32), files, ("a",), bands=bands)
 
 
 def decide(samples, *given):
