@@ -5,9 +5,9 @@ import pytest
 
 from firmware_export.images.image_set import PARTS
 from keras_satkd import list_images
-from keras_satkd.config import DataConfig
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
+from keras_satkd.data_config import DataConfig
 
 
 @pytest.fixture
