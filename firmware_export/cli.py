@@ -45,6 +45,10 @@ class Arguments:
     monitor's bounds: a folder with one subfolder per class, a zip of one, or a .npz with images, uint8 [N, H, W, C],
     and labels, int [N]."""
 
+    scaling: Path | None = None
+    """How raw samples of more than 8 bits or of several bands become the model's pixels: the scaling.json of its run.
+    Images are read by it, and a header with the same function in C is written. Arrays of 8 bits hold pixels already."""
+
     keras: Path | None = None
     """The quantization-aware .h5 that a .tflite MODEL was converted from: also compare these two."""
 
@@ -148,6 +152,7 @@ def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
     from firmware_export.common.dense_scale import DenseScale
     from firmware_export.common.engine import Engine
     from firmware_export.common.harden import Harden
+    from firmware_export.images import scaling as scalings
     from firmware_export.output import build_systems, folder, summary
     from firmware_export.output.render import Settings
     from firmware_export.verify.verify import Evidence, check_rates
@@ -160,7 +165,8 @@ def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
     build_systems.check_formats(arguments.format)
     target = targets.choose(arguments.target, arguments.flash_bytes, arguments.ram_bytes, arguments.core)
     class_names = _class_names(arguments.class_names)
-    given = inputs.load(arguments, class_names)
+    scaling = None if arguments.scaling is None else scalings.load(arguments.scaling)
+    given = inputs.load(arguments, class_names, scaling)
     with progress_bars() as progress:
         report = export.export(
             given.model,
@@ -188,6 +194,7 @@ def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
                 harden=Harden(arguments.harden),
                 measures_bounds=arguments.bounds,
                 has_evidence=arguments.evidence,
+                scaling=scaling,
             ),
             name=arguments.model.name,
             expect_unit_input=given.is_keras,

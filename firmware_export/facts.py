@@ -30,6 +30,8 @@ class ModelFacts:
     """One sentence that states what was compared, and the result."""
     changes: tuple[str, ...] = ()
     """What distinguishes the exported model from the input model, one sentence each; a memory plan apart."""
+    scaling_file: str | None = None
+    """The header that makes pixels of raw samples; None if there is none."""
 
     @property
     def model(self) -> "Model":

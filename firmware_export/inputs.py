@@ -9,6 +9,7 @@ from firmware_export.common import defaults
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.images import load as images_of
+from firmware_export.images.scaling import Scaling
 from firmware_export.tflite import convert
 from firmware_export.tflite import input_range as ranges
 from firmware_export.verify import verify
@@ -38,12 +39,13 @@ class Given:
     """Whether `model` was converted from Keras."""
 
 
-def load(arguments: "Arguments", class_names: tuple[str, ...]) -> Given:
+def load(arguments: "Arguments", class_names: tuple[str, ...], scaling: Scaling | None = None) -> Given:
     """Read the model and the images; a Keras model is converted to int8.
 
     Args:
         arguments: of the command line.
         class_names: in output order; may be empty.
+        scaling: how samples become the model's pixels.
 
     Raises:
         UserError: a file is missing, damaged, or does not fit the others.
@@ -54,21 +56,21 @@ def load(arguments: "Arguments", class_names: tuple[str, ...]) -> Given:
     if input_range is not None:
         ranges.check(input_range)
     if path.suffix in _KERAS_SUFFIXES:
-        return _load_keras(arguments, class_names)
+        return _load_keras(arguments, class_names, scaling)
     model = path.read_bytes()
     needs_rows = Engine(arguments.engine).has_rows
     graph = verify.read(model, path.name, input_range=input_range, needs_rows=needs_rows).graph
-    images = _images(arguments, graph.input_shape, class_names, graph.outputs[0].size)
+    images = _images(arguments, graph.input_shape, class_names, graph.outputs[0].size, scaling)
     keras_model = None if arguments.keras is None else convert.load_keras(arguments.keras, trust=arguments.trust_model)
     return Given(model, *images, keras_model, input_range)
 
 
-def _load_keras(arguments: "Arguments", class_names: tuple[str, ...]) -> Given:
+def _load_keras(arguments: "Arguments", class_names: tuple[str, ...], scaling: Scaling | None) -> Given:
     if arguments.keras is not None:
         raise UserError(f"--keras {str(arguments.keras)!r} is only for a .tflite MODEL: leave it out")
     model = convert.load_keras(arguments.model, trust=arguments.trust_model)
     convert.check_input(model)
-    given = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1])
+    given = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1], scaling)
     input_range = arguments.input_range or convert.stated_range(model) or ranges.DEFAULT
     if convert.is_quantization_aware(model):
         return Given(convert.quantized_aware_to_int8(model, input_range), *given, model, input_range, is_keras=True)
@@ -78,12 +80,18 @@ def _load_keras(arguments: "Arguments", class_names: tuple[str, ...]) -> Given:
 
 
 def _images(
-    arguments: "Arguments", shape: tuple[int, ...], class_names: tuple[str, ...], outputs: int
+    arguments: "Arguments",
+    shape: tuple[int, ...],
+    class_names: tuple[str, ...],
+    outputs: int,
+    scaling: Scaling | None,
 ) -> tuple[np.ndarray | None, np.ndarray | None, LabelledImages | None]:
     path, labelled, images, labels = arguments.images, arguments.validation, None, None
     if path is not None:
         images, labels = images_of.load_images_and_labels(
-            path, tuple(shape), defaults.LEAST_IMAGES, class_names, outputs
+            path, tuple(shape), defaults.LEAST_IMAGES, class_names, outputs, scaling
         )
-    validation = None if labelled is None else images_of.load_labelled(labelled, tuple(shape), class_names, outputs)
+    validation = None
+    if labelled is not None:
+        validation = images_of.load_labelled(labelled, tuple(shape), class_names, outputs, scaling)
     return images, labels, validation

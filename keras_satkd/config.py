@@ -12,6 +12,7 @@ import tyro
 from pydantic import Field
 
 from firmware_export.common.command_line import MayBePath
+from keras_satkd.data_config import DataConfig
 from keras_satkd.firmware_config import FirmwareConfig
 from keras_satkd.setting_types import (
     Augmentation,
@@ -19,7 +20,6 @@ from keras_satkd.setting_types import (
     Count,
     Epochs,
     Flag,
-    Fraction,
     Index,
     MixedPrecision,
     Mixing,
@@ -36,76 +36,6 @@ from keras_satkd.setting_types import (
 PLATEAU_PATIENCE = 10
 """The schedule `plateau` lowers the learning rate after this many epochs without a better validation loss. It is the
 default of PyTorch's `ReduceLROnPlateau`, which the paper uses."""
-
-
-@dataclass(frozen=True)
-class ColumnsConfig(Strict):
-    """Columns of a manifest. A column that is not named here is found by its usual names, such as `file` or `class`."""
-
-    path: str | None = None
-    """The image file; a relative path starts at the manifest's folder."""
-    label: str | None = None
-    """The class."""
-    split: str | None = None
-    """The part: `train`, `validation` (or `val`, `dev`) or `test`."""
-    x: str | None = None
-    """Place of the image's center: x or easting, in any unit; or longitude in degrees (`lon`, `longitude`)."""
-    y: str | None = None
-    """Place of the image's center: y or northing, in the same unit; or latitude in degrees (`lat`, `latitude`)."""
-
-
-@dataclass(frozen=True)
-class DataConfig(Strict):
-    """The images and how they are split."""
-
-    source: Annotated[str | tuple[str, ...], MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
-    """A TFDS name, an image folder (one subfolder per class), a zip file of one, a manifest (CSV or Parquet), or
-    `synthetic`. Several folders, zips or manifests are merged: classes of the same name become one."""
-    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
-    classes: tuple[str, ...] = ()
-    """The classes, in any order. If given, an image of another class is an error, and so is a class without images."""
-    data_dir: Annotated[str | None, MayBePath, tyro.conf.arg(aliases=("--data-dir",))] = None
-    """Folder where TFDS keeps its data sets. If not set, TFDS uses its default."""
-    cache_dir: Annotated[str | None, MayBePath] = None
-    """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
-    image_size: Count = 64
-    """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
-    parts: Literal["auto", "own", "new"] = "auto"
-    """`own`: the parts that the images come with: folders such as train/, val/ and test/ above the class folders, or
-    splits of TFDS, or a manifest's column. Missing parts are taken from its training images. `new`: all images are
-    split by the fractions; `auto`: own, if there are any."""
-    group: str | None = None
-    """Keep the images of a group (a scene, a date) in one part: a column of the manifest; or a regular expression that
-    finds the group in an image's name, as its parentheses or as the whole match. If not set, a manifest's column
-    `group` or `scene`; `none`: no groups."""
-    block: Positive | None = None
-    """Keep the images of an area in one part: side of square blocks, in the unit of the manifest's x and y, or in
-    kilometers for longitude and latitude."""
-    block_gap: NonNegative | None = None
-    """With `block`, images that are this near to another part are left out of training or validation. If not set,
-    1.5 times the median distance between nearest images, so that no neighbors are in two parts."""
-    deduplicate: Flag = False
-    """Remove training images that are duplicates of test or validation images, exactly or nearly."""
-    validation_fraction: Fraction = 0.1
-    """Fraction of each class in the validation set, which selects the weights and fits schedules and calibration."""
-    test_fraction: Fraction = 0.2
-    """Fraction of each class in the test set, which is evaluated once, after all choices are made."""
-    seed: Seed = 0
-    """Seed of the split, the augmented views and the images of `synthetic`."""
-    strict: Annotated[Flag, tyro.conf.arg(aliases=("--strict",))] = False
-    """Stop if an image cannot be read. Otherwise unreadable images are skipped with a warning."""
-    synthetic_images: Count = 3000
-    """Number of images that `synthetic` draws, over all classes."""
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """`source` as a tuple."""
-        return (self.source,) if isinstance(self.source, str) else self.source
-
-    @property
-    def name(self) -> str:
-        """All sources, for messages."""
-        return " + ".join(self.sources)
 
 
 @dataclass(frozen=True)
@@ -181,6 +111,9 @@ class TeachersConfig(TrainingConfig):
     """If given, the teachers are fine-tuned with the distillation loss, under these trained teachers, as in `names`."""
     saved_model_input: Literal["0..1", "-1..1", "0..255", "imagenet"] = "0..1"
     """Input range that a model expects if neither its .toml file nor its quantization states it."""
+    bands: Literal["rgb", "all"] = "rgb"
+    """Bands that fine-tuned teachers see. `rgb`: --data.rgb; `all`: all of the student's, by a wider first layer that
+    keeps the initial weights of red, green and blue. Trained teachers see the bands that they were trained on."""
     accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""
@@ -235,7 +168,7 @@ class DistillationConfig(TrainingConfig):
     initial_weights: Annotated[str | None, MayBePath] = None
     """A trained float student of the same architecture, to continue its training: its `student.keras`,
     or a shipped one (`resnet8_eurosat.keras`, or `shipped:resnet8_eurosat.keras` if a path of that name exists).
-    If the number of classes differs, the last layer starts from random weights."""
+    If the number of classes or of bands differs, the last or the first layer starts from random weights."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16. `auto`: if the CPU has instructions for it (avx512_bf16, amx_bf16) or there is a GPU."""
     augmentation: Augmentation = "satellite"

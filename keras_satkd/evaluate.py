@@ -19,8 +19,9 @@ from firmware_export.common import defaults
 from firmware_export.common.command_line import MayBePath, Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import Config, DataConfig
+from keras_satkd.config import Config
 from keras_satkd.config_io import flatten, validated
+from keras_satkd.data_config import DataConfig
 from keras_satkd.setting_types import InputRange
 
 if TYPE_CHECKING:
@@ -131,13 +132,15 @@ def _work() -> None:
 def _result(arguments: Arguments) -> dict[str, Any]:
     with quiet_imports():
         from keras_satkd.camera import sensor as sensors
+        from keras_satkd.data.reading import rgb_of
         from keras_satkd.evaluation import classifier as classifiers
         from keras_satkd.evaluation import scoring
     sensor = None if arguments.sensor is None else sensors.load(arguments.sensor)
     classifier = classifiers.load(
         arguments.model, arguments.input_range, arguments.data.image_size, trust=arguments.trust_model
     )
-    part = _images(arguments, classifier.image_size)
+    part = _images(arguments, classifier)
+    classifier = classifier.for_bands(part.channel_names, rgb_of(part.channel_names, arguments.data))
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
@@ -176,7 +179,7 @@ def _drift(
 
     model = reader.read(pretrained.path(arguments.model).read_bytes()).with_range(arguments.input_range)
     whole = dataclasses.replace(arguments, split="validation", limit=None)
-    validation = _images(whole, classifier.image_size)
+    validation = _images(whole, classifier)
     images, reference = (each.images if sensor is None else sensor.capture(each.images) for each in (part, validation))
     true = scoring.model_labels(validation.labels, validation.class_names, classifier)
     monitor = drift.monitor_of(model, reference, true, arguments.drift_window, arguments.false_alarm_rate)
@@ -185,21 +188,33 @@ def _drift(
     return drift.evaluate(monitor, model, images, labels)
 
 
-def _images(arguments: Arguments, image_size: int) -> "ImageSet":
+def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":
+    """The part to score, as the 8-bit codes that the model was trained on."""
     import numpy as np
 
+    from keras_satkd.data import scaling
     from keras_satkd.data.sources import load
-    from keras_satkd.data.splits import split
 
-    settings = arguments.data_config(image_size)
-    images = load(settings)
-    limit = arguments.limit
+    settings, limit = arguments.data_config(classifier.image_size), arguments.limit
+    if not settings.bands:
+        settings = dataclasses.replace(settings, bands=_bands_of(classifier))
     if arguments.split != "all":
-        divided = split(images, settings)
+        divided, _ = scaling.load_split(settings, classifier.scaling)
         part = {"train": divided.train, "validation": divided.validation, "test": divided.test}[arguments.split]
         return part.take(range(min(limit, len(part)))) if limit else part
+    images = load(settings)
+    images = scaling.scaled(images, classifier.scaling or scaling.decide(images, settings))
     # Without a split, images are ordered by class, so the first few would all belong to one class.
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images
+
+
+def _bands_of(classifier: "Classifier") -> tuple[str, ...]:
+    """The bands to read, by number or name; empty if all that the files have."""
+    if classifier.scaling is None:
+        return ()
+    positions = classifier.scaling.bands.positions
+    is_all = positions == tuple(range(classifier.scaling.bands.of)) or len(set(positions)) < len(positions)
+    return () if is_all else tuple(str(position + 1) for position in positions)
 
 
 def _print_tables(result: dict[str, Any]) -> None:

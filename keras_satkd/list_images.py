@@ -16,8 +16,9 @@ import tyro
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
-from keras_satkd.config import Config, DataConfig
+from keras_satkd.config import Config
 from keras_satkd.config_io import validated
+from keras_satkd.data_config import DataConfig
 
 if TYPE_CHECKING:
     from firmware_export.images.image_set import ImageSet
@@ -32,9 +33,9 @@ class Arguments:
     """
 
     out: Path
-    """The file: `.csv` with the columns name, class, and part (train, validation, test), or `.npz` with the arrays
-    names, labels, class_names, parts, and the pixels in images (uint8 [N, height, width, bands]), as the student sees
-    them."""
+    """The file: `.csv` with the columns name, class, and part (train, validation, test; empty for images that are left
+    out of all three), or `.npz` with the arrays names, labels, class_names, parts, the names of the bands, and the
+    pixels in images (uint8 [N, height, width, bands]), as the student sees them."""
 
     data: DataConfig = field(default_factory=lambda: DataConfig(source=tyro.MISSING))
     """As in training: the parts depend on the seed and the fractions, the pixels on the image size."""
@@ -43,10 +44,10 @@ class Arguments:
 
 
 def rows(images: "ImageSet", divided: "Split") -> list[tuple[str, str, str]]:
-    """Name, class, and part of each image, in the order of the data set."""
+    """Name, class, and part of each image, in the order of the data set; the part is empty for images in none."""
     parts = {name: part for part, names in divided.file_list().items() for name in names}
     return [
-        (name, images.class_names[label], parts[name]) for name, label in zip(images.files, images.labels, strict=True)
+        (name, images.class_names[label], parts.get(name, "")) for name, label in zip(images.files, images.labels, strict=True)
     ]
 
 
@@ -67,6 +68,7 @@ def write(path: Path, images: "ImageSet", divided: "Split") -> None:
         "labels": images.labels,
         "class_names": np.array(images.class_names),
         "parts": np.array([part for *_, part in listed]),
+        "bands": np.array(images.channel_names),
         "images": images.images,
     }
     write_with(path, lambda temporary: np.savez(temporary, **arrays))
@@ -82,11 +84,11 @@ def main() -> NoReturn:
             raise UserError(f"--out {arguments.out}: give a file that ends in .csv or .npz")
         settings = validated(Config(data=arguments.data)).data
         with quiet_imports():
+            from keras_satkd.data import scaling
             from keras_satkd.data.sources import load
-            from keras_satkd.data.splits import split
         images = load(settings)
-        divided = split(images, settings)
-        write(arguments.out, images, divided)
+        divided, scaled = scaling.split_scaled(images, settings)
+        write(arguments.out, scaling.scaled(images, scaled), divided)
         print(f"{arguments.out}: {len(images)} names, {divided.summary()}")
 
     exit_on_user_error(work)

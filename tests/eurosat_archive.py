@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_satkd.config import DataConfig
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
+from keras_satkd.data_config import DataConfig
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
 

@@ -129,7 +129,8 @@ def ship(folder: Path) -> Campaign:
 
 def _finish_run(workdir: Path) -> None:
     from firmware_export.tflite.convert import float_to_int8
-    from keras_satkd.config import Config, DataConfig, DistillationConfig, WeightingConfig
+    from keras_satkd.config import Config, DistillationConfig, WeightingConfig
+    from keras_satkd.data_config import DataConfig
     from keras_satkd.models import students
     from keras_satkd.pipeline import inputs
     from keras_satkd.run import stages

@@ -14,6 +14,7 @@ SETTINGS = "settings, which tests/keras_satkd/test_config_io.py tests"
 WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "firmware_export/common/defaults.py": "constants only",
     "keras_satkd/distill.py": COMMAND,
+    "keras_satkd/data_config.py": SETTINGS,
     "keras_satkd/firmware_config.py": SETTINGS,
     "keras_satkd/lower.py": COMMAND,
     "keras_satkd/quantize.py": COMMAND,

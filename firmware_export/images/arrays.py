@@ -9,17 +9,19 @@ import numpy as np
 
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
+from firmware_export.images.scaling import Scaling
 
 
-def load_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def load_array(path: Path, shape: tuple[int, ...], scaling: Scaling | None = None) -> np.ndarray:
     """Read the images of a `.npy` file.
 
     Args:
         path: the file.
         shape: one image, without the batch.
+        scaling: if given, the array may hold samples of its type, with the channels or all bands of the files.
 
     Returns:
-        uint8 (or int8: the model's codes) [N, …shape], N ≥ 1, as a read-only memory map.
+        uint8 (or int8: the model's codes), or samples for `scaling`, [N, …shape], N ≥ 1, as a read-only memory map.
 
     Raises:
         UserError: the file does not exist, is damaged, or contains an array of another type or shape.
@@ -30,7 +32,15 @@ def load_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise UserError(f"images {str(path)!r} is truncated or not a .npy array ({error}): save it again") from error
-    if images.dtype not in (np.uint8, np.int8) or images.shape[1:] != shape or len(images) == 0:
+    if (
+        scaling is not None
+        and images.dtype == scaling.samples != "uint8"
+        and images.shape[1:] == (*shape[:-1], scaling.bands.of)
+        and len(images)
+    ):
+        return images[..., list(scaling.bands.positions)]
+    types = {"uint8", "int8", *(() if scaling is None else (scaling.samples,))}
+    if images.dtype.name not in types or images.shape[1:] != shape or len(images) == 0:
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(
             f"images {str(path)!r} are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: save pixels "

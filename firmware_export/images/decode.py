@@ -1,16 +1,14 @@
-"""Decode images (JPEG, PNG, TIFF and all other formats that Pillow reads) into one uint8 array."""
+"""Decode the images of a set into one array, in threads."""
 
 import contextlib
 import functools
-import io
 import itertools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -18,7 +16,10 @@ from tqdm import tqdm
 
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
+from firmware_export.images import samples as files
 from firmware_export.images.image_set import ImageSet
+from firmware_export.images.reading import Reading, whole_numbers
+from firmware_export.images.samples import Samples
 
 # Pillow identifies these formats but needs external programs or handlers to decode them.
 _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -30,8 +31,10 @@ _CHUNK = 1024
 # Files of more bytes are read and decoded one at a time.
 _LARGE_FILE = 16 << 20
 
-# Bytes per pixel while an image is decoded: Pillow's own, and a converted copy.
-_PER_PIXEL, _COPIES = 4, 2
+# While an image is decoded: its samples, and a converted copy.
+_COPIES = 2
+
+_ARRAYS = (".npy", ".npz")
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,13 @@ class EncodedImage:
     Attributes:
         file: its name in the set.
         label: its class.
-        read: returns its bytes.
+        read: returns its bytes, or its samples if they are not in a file.
         part: one of `image_set.PARTS`, if the set came split.
     """
 
     file: str
     label: int
-    read: Callable[[], bytes]
+    read: Callable[[], bytes | Samples]
     part: str | None = None
 
 
@@ -81,25 +84,26 @@ class Decoded:
         image_set: the readable images.
         unreadable: `file: reason` for every image that could not be decoded.
         sizes: number of images by size before resizing (width x height), such as `{"64x64": 24300}`.
+        transparent: number of pictures with transparency, which was dropped.
     """
 
     image_set: ImageSet
     unreadable: tuple[str, ...]
     sizes: dict[str, int]
+    transparent: int = 0
 
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """File name extensions of all formats that Pillow can decode, in lower case and with the dot."""
+    """File name extensions of arrays and of all formats that Pillow can decode, in lower case and with the dot."""
     Image.init()
     formats = set(Image.OPEN) - _FORMATS_WITHOUT_DECODER
-    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
+    pictures = (ending for ending, name in Image.registered_extensions().items() if name in formats)
+    return frozenset((*pictures, *_ARRAYS))
 
 
-def decode_all(
-    images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], shape: tuple[int, int, int]
-) -> Decoded:
-    """Decode images in threads and resize them to `shape`, with a progress bar on a terminal.
+def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], reading: Reading) -> Decoded:
+    """Decode images in threads, with a progress bar on a terminal.
 
     An image that cannot be read or decoded is left out and listed in `unreadable`.
 
@@ -107,37 +111,60 @@ def decode_all(
         images: the images; the result keeps their order. Either all have a part or none has.
         total: upper bound on the number of images.
         class_names: the labels are positions in this tuple.
-        shape: height, width, and 3 channels (RGB) or 1 (gray).
+        reading: shape and type of the arrays; float32 becomes uint16 if all samples are whole numbers.
 
     Raises:
-        UserError: the decoded images do not fit in memory.
+        UserError: an image does not fit `reading`, or the decoded images do not fit in memory.
     """
-    pixels = empty_images(total, shape)
-    readable: list[EncodedImage] = []
-    unreadable: list[str] = []
-    sizes: Counter[str] = Counter()
+    found = _Found(reading, total)
     remaining = iter(images)
     memory = _Memory()
     with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
         while chunk := list(itertools.islice(remaining, _CHUNK)):
             for image, outcome in zip(
-                chunk, pool.map(lambda image: _attempt(image, shape, memory), chunk), strict=True
+                chunk, pool.map(lambda image: _attempt(image, reading, memory), chunk), strict=True
             ):
-                if isinstance(outcome, str):
-                    unreadable.append(f"{image.file}: {outcome}")
-                    continue
-                pixels[len(readable)], size = outcome
-                readable.append(image)
-                sizes[size] += 1
+                found.add(image, outcome)
             progress.update(len(chunk))
-    image_set = ImageSet(
-        pixels[: len(readable)],
-        np.array([image.label for image in readable], np.int32),
-        tuple(image.file for image in readable),
-        class_names,
-        tuple(image.part for image in readable if image.part is not None),
-    )
-    return Decoded(image_set, tuple(unreadable), dict(sizes.most_common()))
+    return found.decoded(class_names)
+
+
+class _Found:
+    """What has been decoded so far."""
+
+    def __init__(self, reading: Reading, total: int) -> None:
+        self.bands, self.is_tiled = reading.bands, reading.tile is not None
+        self.pixels = empty_images(0 if self.is_tiled else total, reading.shape, reading.dtype)
+        self.tiles: list[np.ndarray] = []
+        self.readable: list[EncodedImage] = []
+        self.unreadable: list[str] = []
+        self.sizes: Counter[str] = Counter()
+        self.transparent = 0
+
+    def add(self, image: EncodedImage, outcome: "_Outcome | str") -> None:
+        if isinstance(outcome, str):
+            self.unreadable.append(f"{image.file}: {outcome}")
+            return
+        for suffix, array in outcome.arrays:
+            if self.is_tiled:
+                self.tiles.append(array)
+            else:
+                self.pixels[len(self.readable)] = array
+            self.readable.append(replace(image, file=image.file + suffix))
+        self.sizes[outcome.size] += 1
+        self.transparent += outcome.is_transparent
+
+    def decoded(self, class_names: tuple[str, ...]) -> Decoded:
+        pixels = np.stack(self.tiles) if self.tiles else self.pixels[: len(self.readable)]
+        image_set = ImageSet(
+            whole_numbers(pixels),
+            np.array([image.label for image in self.readable], np.int32),
+            tuple(image.file for image in self.readable),
+            class_names,
+            tuple(image.part for image in self.readable if image.part is not None),
+            bands=self.bands,
+        )
+        return Decoded(image_set, tuple(self.unreadable), dict(self.sizes.most_common()), self.transparent)
 
 
 def count_unreadable(unreadable: Sequence[str]) -> str:
@@ -146,16 +173,16 @@ def count_unreadable(unreadable: Sequence[str]) -> str:
     return f"{len(unreadable)} unreadable image{plural}, the first is {unreadable[0]}"
 
 
-def empty_images(number: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Allocate memory for images: uint8 [number, height, width, channels], uninitialized.
+def empty_images(number: int, shape: tuple[int, int, int], dtype: str = "uint8") -> np.ndarray:
+    """Allocate memory for images: [number, height, width, channels] of `dtype`, uninitialized.
 
     Raises:
         UserError: the memory cannot be allocated.
     """
     try:
-        return np.empty((number, *shape), np.uint8)
+        return np.empty((number, *shape), dtype)
     except (MemoryError, ValueError):
-        needed = number * math.prod(shape) / 2**30
+        needed = number * math.prod(shape) * np.dtype(dtype).itemsize / 2**30
         raise UserError(
             f"{number} images at {shape[1]}x{shape[0]} need {needed:,.0f} GiB of memory: give fewer images, or choose "
             "a smaller --data.image-size or model input"
@@ -170,74 +197,45 @@ class _Memory:
         self.large_file = threading.Lock()
 
 
-def _attempt(image: EncodedImage, shape: tuple[int, int, int], memory: _Memory) -> tuple[np.ndarray, str] | str:
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    arrays: list[tuple[str, np.ndarray]]
+    size: str
+    is_transparent: bool
+
+
+def _attempt(image: EncodedImage, reading: Reading, memory: _Memory) -> _Outcome | str:
     size = image.read.size if isinstance(image.read, FileReader) else 0
     try:
         with memory.large_file if size > _LARGE_FILE else contextlib.nullcontext():
-            return decode(image.read(), shape, memory.pixels)
+            return _decoded(image, reading, memory.pixels)
+    except UserError:
+        raise
     except UnidentifiedImageError:
         return "not an image of a known format"
-    # On damaged files, Pillow's plugins and zipfile raise almost any exception, even struct.error or SyntaxError.
+    # On damaged files, the libraries and zipfile raise almost any exception, even struct.error or SyntaxError.
     except Exception as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def decode(content: bytes, shape: tuple[int, int, int], memory: limits.Budget | None = None) -> tuple[np.ndarray, str]:
-    """Decode one image to uint8 of `shape`; also return its size before resizing (`"64x64"`, width x height).
+def _decoded(image: EncodedImage, reading: Reading, memory: limits.Budget) -> _Outcome:
+    content = image.read()
+    with contextlib.ExitStack() as reserved:
 
-    Images of another size are resized bilinearly with antialiasing; the aspect ratio is not kept. 16-bit gray is
-    converted to 8 bits by dropping the lower 8 bits. Transparency is dropped.
+        def reserve(needed: int) -> None:
+            reserved.enter_context(memory.take(_COPIES * needed))
 
-    Args:
-        content: the file's bytes.
-        shape: height, width, and 3 channels (RGB) or 1 (gray).
-        memory: shared with other threads that decode at the same time.
-
-    Raises:
-        Exception: any exception of Pillow, if the bytes are not an image or are truncated.
-        ValueError: 32-bit pixels outside 0..255, or in 0..1; or the image is larger than `limits.IMAGE`.
-    """
-    with _opened(content) as image:
-        needed = _PER_PIXEL * image.width * image.height
-        limits.check(limits.IMAGE, needed, f"an image of {image.width}x{image.height} pixels")
-        with contextlib.nullcontext() if memory is None else memory.take(_COPIES * needed):
-            return _decoded(image, shape)
+        found = content if isinstance(content, Samples) else files.read(content, reserve)
+        arrays = list(reading.arrays(found, image.file))
+        size = f"{found.pixels.shape[1]}x{found.pixels.shape[0]}"
+        is_transparent = reading.bands is None and found.bands in (2, 4) and bool((found.pixels[..., -1] < 255).any())
+        return _Outcome(arrays, size, is_transparent)
 
 
-@contextlib.contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
-    # `limits` replaces Pillow's own limit, which users could not raise.
-    Image.MAX_IMAGE_PIXELS = None
-    image = Image.open(io.BytesIO(content))
-    with image:
-        yield image
-
-
-def _decoded(image: Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
-    height, width, channels = shape
-    size = f"{image.width}x{image.height}"
-    converted = _to_rgb(image)
-    if channels == 1:
-        converted = converted.convert("L")
-    if converted.size != (width, height):
-        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(converted).reshape(shape), size
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion of 16-bit gray clips at 255, which results in a white image.
-    is_wide_pgm = image.mode == "I" and image.format == "PPM"  # Pillow scales its values to 16 bits
-    if image.mode.startswith("I;16") or is_wide_pgm:
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        _check_range(image)
-    if "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def _check_range(image: Image.Image) -> None:
-    low, high = cast("tuple[float, float]", image.getextrema())
-    # Values up to 1 are reflectances: converted to 8 bits, they would all be black.
-    if low < 0 or high > 255 or 0 < high <= 1:
-        raise ValueError(f"32-bit pixels are {low:g} to {high:g}, 0 to 255 expected: save it with 8 or 16 bits")
+def first_samples(images: Iterable[EncodedImage]) -> Samples | None:
+    """The samples of the first image that can be read; None if there is none."""
+    for image in images:
+        with contextlib.suppress(Exception):
+            content = image.read()
+            return content if isinstance(content, Samples) else files.read(content)
+    return None

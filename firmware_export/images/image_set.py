@@ -9,12 +9,32 @@ PARTS = ("train", "validation", "test")
 """Names of the parts of a split."""
 
 
+RGB = ("red", "green", "blue")
+"""Names of the channels of pictures."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which bands of the files are the channels of the images.
+
+    Attributes:
+        names: of the channels.
+        positions: of each channel's band in the file, from 0.
+        of: number of bands in each file.
+    """
+
+    names: tuple[str, ...]
+    positions: tuple[int, ...]
+    of: int
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """N images of one size, with their classes and file names.
 
     Attributes:
-        images: uint8 [N, H, W, C] in 0..255, RGB or (C = 1) gray; may be a read-only memory map.
+        images: [N, H, W, C]; may be a read-only memory map. uint8 in 0..255; before they are scaled, images of more
+            bits are uint16 or float32.
         labels: int32 [N], positions in `class_names`.
         files: N unique names that do not depend on where the data set is stored: the path that starts at the class
             folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
@@ -23,6 +43,7 @@ class ImageSet:
         groups: names of the groups (scenes, dates) that no split may divide, [N]; empty if there are none.
         positions: places of the images' centers, float64 [N, 2]: x and y; or [N, 3]: on a sphere of the Earth's radius,
             in kilometers. None if they are unknown.
+        bands: what the channels are; None: RGB or (C = 1) gray of ordinary pictures.
     """
 
     images: np.ndarray
@@ -32,6 +53,14 @@ class ImageSet:
     parts: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     positions: np.ndarray | None = None
+    bands: Bands | None = None
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """C names."""
+        if self.bands is not None:
+            return self.bands.names
+        return RGB if self.images.shape[-1] == len(RGB) else ("gray",)
 
     def __len__(self) -> int:
         """N."""

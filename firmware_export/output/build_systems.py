@@ -13,6 +13,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import render_template
 from firmware_export.drift import header
 from firmware_export.facts import ModelFacts, package_version
+from firmware_export.images import scaling_header
 from firmware_export.rows import engine
 from firmware_export.tflm import classifier
 
@@ -103,6 +104,7 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
             *([classifier.header(facts.symbol)] if sources else []),
             *([f"{rows_name}.h"] if rows_sources else []),
             *filter(header.is_monitor, texts),
+            *filter(scaling_header.is_scaling, texts),
         ),
     )
 

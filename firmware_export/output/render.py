@@ -21,6 +21,8 @@ from firmware_export.common.harden import Harden
 from firmware_export.drift import header
 from firmware_export.evidence import pack
 from firmware_export.facts import ModelFacts, check_class_names
+from firmware_export.images import scaling_header
+from firmware_export.images.scaling import Scaling
 from firmware_export.output import build_systems, fitting_report, folder, report
 from firmware_export.output.report import ExportReport
 from firmware_export.rows import export as row_engine
@@ -60,6 +62,8 @@ class Settings:
     """Measure the row engine's stack and instructions in an emulator, if its tools are installed."""
     has_evidence: bool = False
     """Also write the evidence pack."""
+    scaling: Scaling | None = None
+    """How raw samples become the model's pixels; None if pixels are what the camera gives."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,15 @@ def check(settings: Settings, model: Model) -> None:
     """Refuse settings that do not fit a model, before the time-consuming steps start.
 
     Raises:
-        UserError: a name is not a C identifier, a build system is unknown, class names do not match the output, or the
-            row engine is selected but lacks an operator of the model.
+        UserError: a name is not a C identifier, a build system is unknown, class names do not match the output, the
+            scaling has another number of channels, or the row engine is selected but lacks an operator of the model.
     """
     check_symbol(settings.symbol)
     check_class_names(settings.class_names, model.graph)
     build_systems.check_formats(settings.formats)
     check_prefix(settings.engine_prefix)
+    if settings.scaling is not None:
+        scaling_header.check(settings.scaling, model)
     if settings.engine.has_rows:
         lower(model)
 
@@ -116,7 +122,9 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
             layers, prefix = rows.report.layers, settings.engine_prefix
             counts = count.try_count(row_texts, layers, prefix, timeout_seconds=measure.SECONDS)
         texts |= row_texts | bounds_header.render(bounds, facts, settings.engine_prefix)
-    texts |= header.render(verified.drift, verified.model, settings.command, _monitor_prefix(settings))
+    prefix = _header_prefix(settings)
+    texts |= header.render(verified.drift, verified.model, settings.command, prefix)
+    texts |= scaling_header.render(settings.scaling, verified.model, settings.command, prefix)
     progress(Stage.COMPILE, 1, 1)
     parts = _check_parts(verified, settings, rows, counts or ())
     library = build_systems.library(facts, texts, settings.engine_prefix)
@@ -133,6 +141,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
         rows=rows_report,
         bounds=bounds,
         counts=counts,
+        scaling=settings.scaling,
     )
     contents[fitting_report.FILE] = fitting_report.render(done)
     digests = {name: hashlib.sha256(_bytes(contents[name])).hexdigest() for name in sorted(contents)}
@@ -153,7 +162,11 @@ def _bytes(content: str | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.encode()
 
 
-def _monitor_prefix(settings: Settings) -> str:
+def _scaling_file(settings: Settings) -> str | None:
+    return None if settings.scaling is None else scaling_header.name(_header_prefix(settings))
+
+
+def _header_prefix(settings: Settings) -> str:
     return settings.engine_prefix if settings.engine.has_rows else namespace(settings.symbol)
 
 
@@ -168,6 +181,7 @@ def _facts(verified: Verified, settings: Settings) -> ModelFacts:
         images_are_real=verified.images_are_real,
         parity=_sentence(verified.kernel_parity, verified.keras_parity, verified.dense),
         changes=verified.changes,
+        scaling_file=_scaling_file(settings),
     )
 
 
@@ -178,7 +192,9 @@ def _compile_rows(model: Model, settings: Settings, dense_scale: DenseScale) -> 
         UserError: the row engine's files are to be written, but it does not support the model.
     """
     try:
-        return compile_rows(model, settings.command, settings.engine_prefix, settings.harden, dense_scale)
+        return compile_rows(
+            model, settings.command, settings.engine_prefix, settings.harden, dense_scale, _scaling_file(settings)
+        )
     except UserError:
         if settings.engine.has_rows:
             raise

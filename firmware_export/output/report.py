@@ -10,6 +10,8 @@ from firmware_export.bounds.measure import Bounds
 from firmware_export.drift import header
 from firmware_export.drift.monitor import Drift
 from firmware_export.facts import ModelFacts, package_version
+from firmware_export.images import scaling_header
+from firmware_export.images.scaling import Scaling
 from firmware_export.rows.compile import CheckedRowsReport
 from firmware_export.tflite.graph import Operator, Tensor
 from firmware_export.verify.abstention import CONFIDENCE, Abstention
@@ -156,12 +158,17 @@ class ExportReport:
     """Stack and instructions of the row engine; None if its files were not written."""
     counts: tuple[Count, ...] | None
     """The row engine's instructions for an image, by emulated core and kind of layer; None if they were not counted."""
+    scaling: dict[str, Any] | None = None
+    """How raw samples become the model's pixels: `file`, the header with the function, and the keys of `scaling.json`;
+    None if the camera gives pixels."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
+        """The content of `export.json`; unknown values of `unsure` and `drift`, and no `scaling`, are left out."""
         content = asdict(self)
         for part in ("unsure", "drift"):
             content[part] = {key: value for key, value in content[part].items() if value not in (None, ())}
+        if self.scaling is None:
+            del content["scaling"]
         return content
 
 
@@ -175,6 +182,7 @@ def make(
     rows: CheckedRowsReport | None,
     bounds: Bounds | None = None,
     counts: tuple[Count, ...] | None = None,
+    scaling: Scaling | None = None,
 ) -> ExportReport:
     """Collect the results of the export's steps."""
     model, graph = facts.model, facts.graph
@@ -222,7 +230,14 @@ def make(
         rows=rows,
         bounds=bounds,
         counts=counts,
+        scaling=_scaling(scaling, files),
     )
+
+
+def _scaling(scaling: Scaling | None, files: Sequence[str]) -> dict[str, Any] | None:
+    if scaling is None:
+        return None
+    return {"file": next(filter(scaling_header.is_scaling, files)), **scaling.to_dict()}
 
 
 def _end(tensor: Tensor) -> End:

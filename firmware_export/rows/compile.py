@@ -103,6 +103,7 @@ def compile_rows(
     prefix: str = defaults.ENGINE_PREFIX,
     harden: Harden = Harden.CONTROL,
     dense_scale: DenseScale = DenseScale.DOUBLE,
+    scaling_file: str | None = None,
 ) -> RowsModel:
     """Turn a model into C99 that runs it row by row.
 
@@ -112,6 +113,7 @@ def compile_rows(
         prefix: of every name and file of the C.
         harden: the checks that the engine makes while it runs the model.
         dense_scale: how TFLM multiplies the scales of a dense layer.
+        scaling_file: the header that makes pixels of raw samples; None if there is none.
 
     Raises:
         UserError: the model cannot run on a microcontroller or in the row engine, or the prefix cannot begin a C
@@ -127,6 +129,7 @@ def compile_rows(
         "harden": harden.value,
         "has_data_checks": harden.has_data_checks,
         "is_correcting": harden is Harden.CORRECT,
+        "scaling_file": scaling_file,
     }
     generated = {f"{prefix}_{name}": render_template(f"rows/satkd_{name}", values) for name in engine.MODEL_FILES}
     return RowsModel(

@@ -69,11 +69,27 @@ def value(name: str, pixel: float, channel: int = 0) -> float:
     return (pixel - means[channel]) / deviations[channel]
 
 
+def of_channels(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and deviations of a range: further bands than RGB, or a single one, have the colors' average.
+
+    Args:
+        name: one of `INPUT_RANGES`.
+        channels: number of channels.
+    """
+
+    def extended(values: tuple[float, float, float]) -> tuple[float, ...]:
+        average = sum(values) / len(values)
+        return (average,) if channels == 1 else (*values, *[average] * (channels - len(values)))[:channels]
+
+    means, deviations = INPUT_RANGES[name]
+    return extended(means), extended(deviations)
+
+
 def normalized(images: "np.ndarray", name: str) -> "np.ndarray":
     """The values that a model expects of images.
 
     Args:
-        images: uint8 [N, …], with 3 channels last if the range differs between channels.
+        images: uint8 [N, …], with the channels last.
         name: one of `INPUT_RANGES`.
 
     Returns:
@@ -81,9 +97,7 @@ def normalized(images: "np.ndarray", name: str) -> "np.ndarray":
     """
     import numpy as np
 
-    means, deviations = (np.array(each, np.float32) for each in INPUT_RANGES[name])
-    if images.shape[-1] != len(means):
-        means, deviations = means[:1], deviations[:1]
+    means, deviations = (np.array(each, np.float32) for each in of_channels(name, images.shape[-1]))
     result: np.ndarray = (images.astype(np.float32) - means) / deviations
     return result
 

@@ -35,6 +35,7 @@ def render(facts: ModelFacts, abstention: Abstention) -> dict[str, str]:
         "input_bytes": graph.inputs[0].size,
         "outputs": graph.outputs[0].size,
         "least_margin": abstention.threshold,
+        "scaling_file": facts.scaling_file,
     }
     texts = model_data.render_with(facts, (*FILES, _BY_NAME), more)
     texts[header(facts.symbol)] = texts.pop(_BY_NAME)

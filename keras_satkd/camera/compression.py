@@ -1,19 +1,21 @@
-"""Lossy compression: JPEG and JPEG 2000. The wavelet of JPEG 2000 is also that of CCSDS 122."""
+"""Lossy compression: JPEG and JPEG 2000, of which the wavelet is also that of CCSDS 122.
 
-import io
+RGB is compressed as one image, any other bands each as a gray image.
+"""
+
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from keras_satkd.camera.pixels import to_uint8
+from keras_satkd.data.corruptions import recoded
 
 
 def jpeg(images: np.ndarray, quality: int | np.ndarray) -> np.ndarray:
     """Compress to JPEG and decompress (libjpeg; chroma at half resolution).
 
     Args:
-        images: uint8 or float [N, H, W, C] in 0..255, C 1 or 3.
+        images: uint8 or float [N, H, W, C] in 0..255.
         quality: libjpeg's quality, 1..95; a number or [N]. It is rounded.
 
     Returns:
@@ -27,7 +29,7 @@ def jpeg2000(images: np.ndarray, bits: float | np.ndarray) -> np.ndarray:
     """Compress to a JPEG 2000 codestream and decompress (irreversible 9/7 wavelet).
 
     Args:
-        images: uint8 or float [N, H, W, C] in 0..255, C 1 or 3.
+        images: uint8 or float [N, H, W, C] in 0..255.
         bits: size of the codestream in bits per pixel and band, > 0; a number or [N]. Uncompressed, it is 8.
 
     Returns:
@@ -42,8 +44,5 @@ def _each(images: np.ndarray, options: list[dict[str, Any]]) -> np.ndarray:
     pixels = to_uint8(images)
     decoded = np.empty_like(pixels)
     for at, settings in enumerate(options):
-        stream = io.BytesIO()
-        # For Pillow, a gray image has no axis of bands.
-        Image.fromarray(pixels[at].squeeze(-1) if pixels.shape[-1] == 1 else pixels[at]).save(stream, **settings)
-        decoded[at] = np.asarray(Image.open(stream)).reshape(pixels.shape[1:])
+        decoded[at] = recoded(pixels[at], **settings)
     return decoded

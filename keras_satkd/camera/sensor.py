@@ -212,9 +212,23 @@ def load(name: str) -> Sensor:
     return sensor
 
 
-def examples() -> list[Sensor]:
-    """The package's own sensors, from healthy to poor."""
-    return [load(name) for name in ("healthy", "poor")]
+def examples(bands: int) -> list[Sensor]:
+    """The package's own sensors, from healthy to poor.
+
+    Args:
+        bands: of the images; a figure for another number of bands is its mean.
+    """
+    return [_for_bands(load(name), bands) for name in ("healthy", "poor")]
+
+
+def _for_bands(sensor: Sensor, bands: int) -> Sensor:
+    figures = {name: getattr(sensor, name) for name in type(sensor).model_fields}
+    averaged = {
+        name: figure.model_copy(update={"value": figure.mean})
+        for name, figure in figures.items()
+        if isinstance(figure, Quantity) and isinstance(figure.value, tuple) and len(figure.value) not in (1, bands)
+    }
+    return sensor.model_copy(update=averaged)
 
 
 def mixture(config: CameraConfig, sensor: Sensor | None) -> Mixture | None:

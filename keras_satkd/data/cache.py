@@ -1,5 +1,6 @@
 """Cache of decoded images: a memory-mapped `.npy` file and a `.json` file that describes it."""
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -12,12 +13,12 @@ import numpy as np
 
 from firmware_export.common import digests
 from firmware_export.images.decode import Decoded
-from firmware_export.images.image_set import ImageSet
+from firmware_export.images.image_set import Bands, ImageSet
 
 logger = logging.getLogger("keras_satkd")
 
 # Increase it when decoding changes, so that older entries are no longer used.
-_FORMAT = 3
+_FORMAT = 4
 
 
 def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:
@@ -61,6 +62,8 @@ def _write(entry: Path, decoded: Decoded) -> None:
         "class_names": image_set.class_names,
         "sizes": decoded.sizes,
         "unreadable": decoded.unreadable,
+        "transparent": decoded.transparent,
+        "bands": None if image_set.bands is None else dataclasses.asdict(image_set.bands),
         "labels": image_set.labels.tolist(),
         "files": image_set.files,
         "parts": image_set.parts,
@@ -79,7 +82,15 @@ def _read(entry: Path) -> Decoded:
     names = tuple(description["files"])
     parts = tuple(description["parts"])
     numbers = {len(images), len(labels), len(names), len(parts) or len(names)}
-    if images.dtype != np.uint8 or images.ndim != 4 or len(numbers) > 1:
+    if images.dtype not in (np.uint8, np.uint16, np.float32) or images.ndim != 4 or len(numbers) > 1:
         raise ValueError("the images do not match their description")
-    image_set = ImageSet(images, labels, names, tuple(description["class_names"]), parts)
-    return Decoded(image_set, tuple(description["unreadable"]), dict(description["sizes"]))
+    classes, bands = tuple(description["class_names"]), _bands(description["bands"])
+    image_set = ImageSet(images, labels, names, classes, parts, bands=bands)
+    unreadable, sizes = tuple(description["unreadable"]), dict(description["sizes"])
+    return Decoded(image_set, unreadable, sizes, int(description["transparent"]))
+
+
+def _bands(described: dict[str, Any] | None) -> Bands | None:
+    if described is None:
+        return None
+    return Bands(tuple(described["names"]), tuple(described["positions"]), int(described["of"]))

@@ -2,13 +2,14 @@
 
     disturbed = CORRUPTIONS["motion_blur"](images, 3)
 
-Every corruption is a pure function: uint8 [N, H, W, 3] and a severity 1..5 → uint8 [N, H, W, 3]. Its random numbers for
+Every corruption is a pure function: uint8 [N, H, W, C] and a severity 1..5 → uint8 [N, H, W, C]. Its random numbers for
 an image depend only on the image's position, not on the severity or the number of images. So all models are compared on
 the same corrupted images, and a higher severity is a stronger version of the same corruption.
 """
 
 import io
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,11 +33,11 @@ def gaussian_noise(images: np.ndarray, severity: int) -> np.ndarray:
     """Sensor noise: independent normal noise on every pixel and channel.
 
     Args:
-        images: uint8 [N, H, W, 3].
+        images: uint8 [N, H, W, C].
         severity: 1..5.
 
     Returns:
-        uint8 [N, H, W, 3].
+        uint8 [N, H, W, C].
 
     Raises:
         ValueError: `severity` is out of range.
@@ -58,11 +59,11 @@ def motion_blur(images: np.ndarray, severity: int) -> np.ndarray:
     sum is 1, and images are reflected at their borders, so brightness is preserved.
 
     Args:
-        images: uint8 [N, H, W, 3].
+        images: uint8 [N, H, W, C].
         severity: 1..5.
 
     Returns:
-        uint8 [N, H, W, 3].
+        uint8 [N, H, W, C].
 
     Raises:
         ValueError: `severity` is out of range.
@@ -95,37 +96,53 @@ def line_kernel(length: float, angle: float) -> np.ndarray:
 
 
 def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
-    """Lossy storage or downlink: JPEG compression and decompression.
+    """Lossy storage or downlink: JPEG compression and decompression; of several bands, each as a gray image.
 
     Args:
-        images: uint8 [N, H, W, 3].
+        images: uint8 [N, H, W, C].
         severity: 1..5.
 
     Returns:
-        uint8 [N, H, W, 3].
+        uint8 [N, H, W, C].
 
     Raises:
         ValueError: `severity` is out of range.
     """
     quality = int(_strength("jpeg", severity))
 
-    def disturb(image: np.ndarray, position: int) -> np.ndarray:
+    return _one_by_one(lambda image, position: recoded(image, format="JPEG", quality=quality), images)
+
+
+def recoded(image: np.ndarray, **options: Any) -> np.ndarray:
+    """An image after its compression and decompression: RGB as one, any other bands as one gray image each.
+
+    Args:
+        image: uint8 [H, W, C].
+        options: of Pillow's `save`.
+
+    Returns:
+        uint8 [H, W, C].
+    """
+
+    def one(pixels: np.ndarray) -> np.ndarray:
         stream = io.BytesIO()
-        Image.fromarray(image).save(stream, "JPEG", quality=quality)
+        Image.fromarray(pixels).save(stream, **options)
         return np.asarray(Image.open(stream))
 
-    return _one_by_one(disturb, images)
+    if image.shape[-1] == 3:
+        return one(image)
+    return np.stack([one(np.ascontiguousarray(image[..., band])) for band in range(image.shape[-1])], axis=-1)
 
 
 def light(images: np.ndarray, severity: int) -> np.ndarray:
     """Changed light: a random gain for each image, and one for each of its channels that varies half as much.
 
     Args:
-        images: uint8 [N, H, W, 3].
+        images: uint8 [N, H, W, C].
         severity: 1..5.
 
     Returns:
-        uint8 [N, H, W, 3].
+        uint8 [N, H, W, C].
 
     Raises:
         ValueError: `severity` is out of range.
@@ -133,7 +150,7 @@ def light(images: np.ndarray, severity: int) -> np.ndarray:
     largest = _strength("light", severity)
 
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
-        brightness, *colour = _generator("light", position).uniform(-1, 1, 4)
+        brightness, *colour = _generator("light", position).uniform(-1, 1, 1 + image.shape[-1])
         gains = (1 + largest * brightness) * (1 + largest / 2 * np.array(colour))
         lit: np.ndarray = image * gains.astype(np.float32)
         return lit
@@ -156,8 +173,8 @@ def accuracies(
     """Accuracy of models under every corruption.
 
     Args:
-        models: by name; each takes uint8 [N, H, W, 3] and returns logits [N, C].
-        images: uint8 [N, H, W, 3].
+        models: by name; each takes uint8 [N, H, W, C] and returns logits [N, C].
+        images: uint8 [N, H, W, C].
         labels: int [N].
 
     Returns:

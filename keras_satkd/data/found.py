@@ -10,7 +10,7 @@ from typing import Any
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import shortened
 from firmware_export.images.decode import EncodedImage
-from keras_satkd.config import DataConfig
+from keras_satkd.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 

@@ -10,10 +10,10 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.images.decode import EncodedImage, FileReader
 from firmware_export.images.folders import part_of
-from keras_satkd.config import DataConfig
 from keras_satkd.data import groups, tables
 from keras_satkd.data.found import FoundSet
 from keras_satkd.data.tables import Table
+from keras_satkd.data_config import DataConfig
 
 _PATH = ("path", "file", "filename", "filepath", "image", "imagefile", "imagepath", "imagename")
 _LABEL = ("label", "class", "classname", "category", "target")

@@ -23,14 +23,14 @@ from firmware_export.common.paths import looks_like_path
 from firmware_export.images import folders
 from firmware_export.images.decode import Decoded, count_unreadable, decode_all
 from firmware_export.images.image_set import ImageSet
-from keras_satkd.config import DataConfig
-from keras_satkd.data import synthetic, synthetic_drawing
+from keras_satkd.data import reading, synthetic, synthetic_drawing
 from keras_satkd.data.cache import cached
 from keras_satkd.data.found import FoundSet, check_classes, file_of, merged
 from keras_satkd.data.groups import by_pattern
 from keras_satkd.data.manifest import NO_GROUPS, open_manifest
 from keras_satkd.data.splits import Split, split
 from keras_satkd.data.tables import is_table
+from keras_satkd.data_config import DataConfig
 
 __all__ = ["ImageSet", "Split", "load", "split"]
 
@@ -83,13 +83,15 @@ def _load_files(settings: DataConfig) -> Decoded:
     check_classes(found.class_names, settings.classes, settings.name)
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     sources = [os.path.realpath(os.path.expanduser(source)) for source in settings.sources]
-    key = {"source": sources, "fingerprint": fingerprint, "image_size": settings.image_size}
+    key = {"source": sources, "fingerprint": fingerprint, **reading.key(settings)}
     if not limits.is_default(limits.IMAGE):  # it decides which images are readable
         key["largest_image"] = limits.limit(limits.IMAGE)
-    shape = (settings.image_size, settings.image_size, 3)
-    decoded = cached(
-        key, settings.cache_dir, lambda: decode_all(found.images, len(found.images), found.class_names, shape)
-    )
+
+    def decode() -> Decoded:
+        how = reading.choose(found.images, settings)
+        return decode_all(found.images, len(found.images), found.class_names, how)
+
+    decoded = cached(key, settings.cache_dir, decode)
     files = [file_of(file) for file in decoded.image_set.files]
     groups = tuple(found.groups[file] for file in files) if found.groups else ()
     positions = np.array([found.positions[file] for file in files]) if found.positions else None
@@ -132,7 +134,7 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
 
 
 def _report(decoded: Decoded, settings: DataConfig) -> None:
-    """Report unreadable images, and images of several sizes."""
+    """Report unreadable images, changes of size, and what was left out of pictures."""
     if decoded.unreadable:
         found = count_unreadable(decoded.unreadable)
         if settings.strict:
@@ -140,7 +142,12 @@ def _report(decoded: Decoded, settings: DataConfig) -> None:
         if not len(decoded.image_set):
             raise UserError(f"{settings.name}: no readable image, {found}: give images that Pillow can open")
         logger.warning("%s: %s; skipped", settings.name, found)
-    if len(decoded.sizes) > 1:
-        shown = ", ".join(list(decoded.sizes)[:3]) + (", …" if len(decoded.sizes) > 3 else "")
-        target = f"{settings.image_size}x{settings.image_size}"
-        logger.warning("images have %d different sizes (%s): all are resized to %s", len(decoded.sizes), shown, target)
+    if (changed := reading.changed_sizes(decoded, settings)) is not None:
+        logger.warning("%s", changed)
+    if decoded.transparent:
+        logger.warning(
+            "%s: %d pictures have a fourth channel, which is not used, as it is transparency: if it is a band, such as "
+            "near infrared, give --data.bands 1 2 3 4",
+            settings.name,
+            decoded.transparent,
+        )

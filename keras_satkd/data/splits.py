@@ -15,9 +15,9 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import PARTS, ImageSet
-from keras_satkd.config import DataConfig
 from keras_satkd.data import duplicates, group_split
 from keras_satkd.data import groups as grouping
+from keras_satkd.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 

@@ -5,6 +5,7 @@ import difflib
 import errno
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -13,11 +14,18 @@ from tensorflow_datasets.core.download import downloader
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.images.decode import Decoded, EncodedImage, decode_all
 from firmware_export.images.folders import part_of
-from keras_satkd.config import DataConfig
+from firmware_export.images.samples import Samples, of_array
+from keras_satkd.data import reading
 from keras_satkd.data.cache import cached
+from keras_satkd.data_config import DataConfig
 
 # Archives to download manually if the host that TFDS uses does not answer.
 _PUBLIC_ARCHIVES = {"eurosat": ("EuroSAT_RGB.zip", "https://zenodo.org/records/7711810")}
+
+# In the order of the images; TFDS does not name them.
+_BAND_NAMES = {
+    "eurosat/all": (*(f"B{band:02}" for band in range(1, 13)), "B8A"),
+}
 
 # With TFDS's default of ten, the user would wait three and a half minutes for a host that is down.
 _DOWNLOAD_RETRIES = 3
@@ -30,7 +38,8 @@ def load(settings: DataConfig) -> Decoded:
     Examples without a class (label below 0) are omitted.
 
     Raises:
-        UserError: the builder or configuration does not exist, has no image and class label, or cannot be downloaded.
+        UserError: the builder or configuration does not exist, has no image (an `Image`, or a `Tensor` of height, width
+            and bands) and class label, or cannot be downloaded.
     """
     builder = _builder(settings.name, settings.data_dir)
     image, label = _image_and_label(builder)
@@ -39,9 +48,9 @@ def load(settings: DataConfig) -> Decoded:
         "source": str(builder.data_path),
         "splits": {name: part.num_examples for name, part in builder.info.splits.items()},
         "bytes": builder.info.dataset_size,
-        "image_size": settings.image_size,
+        **reading.key(settings),
     }
-    return cached(key, settings.cache_dir, lambda: _decode(builder, image, label, settings.image_size))
+    return cached(key, settings.cache_dir, lambda: _decode(builder, image, label, settings))
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -72,7 +81,7 @@ def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     features = dict(builder.info.features.items())
     preferred = [key for key in builder.info.supervised_keys or () if isinstance(key, str)]
     names = [*preferred, "image", "label", *features]
-    images = [name for name in names if isinstance(features.get(name), tfds.features.Image)]
+    images = [name for name in names if _is_image(features.get(name))]
     labels = [name for name in names if isinstance(features.get(name), tfds.features.ClassLabel)]
     if images and labels:
         return images[0], labels[0]
@@ -80,6 +89,17 @@ def _image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     raise UserError(
         f"--data {builder.info.full_name} is no image classification data set: it needs an Image and a ClassLabel, "
         f"but has {held}"
+    )
+
+
+def _is_image(feature: Any) -> bool:
+    """Whether a feature is a picture or samples [height, width, bands]."""
+    if isinstance(feature, tfds.features.Image):
+        return True
+    return (
+        type(feature) is tfds.features.Tensor
+        and len(feature.shape) == 3
+        and np.dtype(feature.dtype.as_numpy_dtype).kind in "uif"
     )
 
 
@@ -115,12 +135,17 @@ def _remedy(name: str, source: str, error: Exception) -> str:
     return f"TFDS could not download {source}: {remedy}, {prepared}. Error from TFDS: {reason}"
 
 
-def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_size: int) -> Decoded:
+def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, settings: DataConfig) -> Decoded:
     names = builder.info.features[label].names
     class_names = tuple(sorted(names))
     position = np.array([class_names.index(name) for name in names])
     # Pillow decodes, as for image files, so a data set gives the same pixels from TFDS and from files.
-    wanted = tfds.decode.PartialDecoding({image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()})
+    is_picture = isinstance(builder.info.features[image], tfds.features.Image)
+    decoders = {image: tfds.decode.SkipDecoding()} if is_picture else None
+    wanted = tfds.decode.PartialDecoding({image: True, label: True}, decoders=decoders)
+
+    def content(value: Any) -> bytes | Samples:
+        return bytes(value) if is_picture else of_array(value, is_bands_last=True)
 
     parts = {name: part_of(name) for name in builder.info.splits}
     is_split = len(parts) > 1 and None not in parts.values()
@@ -131,9 +156,10 @@ def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, image_siz
             dataset = builder.as_dataset(split=part, shuffle_files=False, read_config=read, decoders=wanted)
             for index, example in enumerate(dataset.as_numpy_iterator()):
                 if example[label] >= 0:
-                    content = functools.partial(bytes, example[image])
+                    read_image = functools.partial(content, example[image])
                     own = parts[part] if is_split else None
-                    yield EncodedImage(f"{part}:{index}", int(position[example[label]]), content, own)
+                    yield EncodedImage(f"{part}:{index}", int(position[example[label]]), read_image, own)
 
     total = sum(part.num_examples for part in builder.info.splits.values())
-    return decode_all(examples(), total, class_names, (image_size, image_size, 3))
+    names = _BAND_NAMES.get(builder.info.full_name.rpartition("/")[0], ())
+    return decode_all(examples(), total, class_names, reading.choose(examples(), settings, names))

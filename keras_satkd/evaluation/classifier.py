@@ -4,10 +4,8 @@ classifier = load("runs/eurosat/student_int8.tflite")
 classifier.logits(images)  # uint8 [N, S, S, 3] → float32 [N, C]
 """
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,21 @@ import tensorflow as tf
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import read_text
-from firmware_export.output.folder import read_report
+from firmware_export.images.scaling import Scaling
 from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.convert import load_keras, stated_range
 from firmware_export.tflite.input_range import DEFAULT
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import check_deployable, read
+from keras_satkd.data.reading import rgb_of
+from keras_satkd.data_config import DataConfig
+from keras_satkd.evaluation import model_facts
 from keras_satkd.evaluation.metrics import predict
-from keras_satkd.models import pretrained, teachers
+from keras_satkd.models import bands, pretrained, teachers
 from keras_satkd.models.formats import files
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import Teacher
-from keras_satkd.run.artifacts import FIRMWARE_FOLDER
-from keras_satkd.run.results import CLASS_NAMES
-from keras_satkd.run.results_file import FILE as RESULTS_FILE
 
 _OTHER_SUFFIXES = (".onnx", ".toml")
 
@@ -46,9 +43,12 @@ class Classifier:
         image_size: height and width in pixels of the images that `logits` takes.
         classes: number of logits.
         class_names: the classes in the order of the logits; None if the model's files do not name them.
-        logits: uint8 [N, image_size, image_size, 3], RGB in 0..255, N ≥ 1 → float32 [N, classes].
+        logits: uint8 [N, image_size, image_size, channels] in 0..255, N ≥ 1 → float32 [N, classes].
         codes: the same images → int8 [N, classes], the output codes; None if the model is not an int8 model.
         threshold: abstention threshold in output codes; None if none was chosen for this model.
+        channels: of the images.
+        scaling: how samples become the images that it was trained on; None if its files do not say.
+        teacher: the model, if it chooses its own channels of the images; None if it takes them as they are.
     """
 
     name: str
@@ -58,6 +58,30 @@ class Classifier:
     logits: Callable[[np.ndarray], np.ndarray]
     codes: Callable[[np.ndarray], np.ndarray] | None = None
     threshold: int | None = None
+    channels: int = 3
+    scaling: Scaling | None = None
+    teacher: Teacher | None = None
+
+    def for_bands(self, names: Sequence[str], rgb: tuple[int, int, int] | None) -> "Classifier":
+        """The model for images with these channels: a teacher sees its own bands of them.
+
+        Args:
+            names: of the channels.
+            rgb: the channels that are red, green and blue; None if they are not known.
+
+        Raises:
+            UserError: the images lack bands of the model, or have another number of channels than it takes.
+        """
+        if self.teacher is not None:
+            teacher = bands.select(self.teacher, names, rgb)
+            assert isinstance(teacher, Teacher)
+            return replace(self, logits=_teacher_logits(teacher), channels=len(names))
+        if self.channels != len(names):
+            raise UserError(
+                f"model {self.name} takes images of {self.channels} channels, these have {len(names)} "
+                f"({', '.join(names)}): choose the model's bands with --data.bands"
+            )
+        return self
 
 
 def load(path: str, input_range: str | None = None, image_size: int = 64, *, trust: bool = False) -> Classifier:
@@ -76,7 +100,7 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         trust: load a Keras model even if it can run code.
 
     Raises:
-        UserError: the file does not exist, is damaged, is not a classifier of square RGB images, or its number of class
+        UserError: the file does not exist, is damaged, is not a classifier of square images, or its number of class
             names differs from its number of logits.
     """
     file = pretrained.path(path)
@@ -84,14 +108,42 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         raise UserError(f"model {path!r} does not exist: give a .tflite, .keras or .h5 file, or a teacher folder")
     if file.is_file():
         digests.check_described(file)
-    name = file.resolve().name
+    name, scaling = file.resolve().name, model_facts.scaling(file)
     if file.suffix == ".tflite":
-        size, classes, logits, codes = _load_int8(file, input_range)
-        return Classifier(name, size, classes, _class_names(file, classes), logits, codes, abstention_threshold(file))
+        model = _read_int8(file, input_range)
+        (_, size, _, channels), (_, classes) = model.graph.inputs[0].shape, model.graph.outputs[0].shape
+        return Classifier(
+            name,
+            size,
+            classes,
+            model_facts.class_names(file, classes),
+            partial(int8_logits, model),
+            partial(predict_int8, model),
+            model_facts.abstention_threshold(file),
+            channels,
+            scaling,
+        )
     teacher = _load_float(file, path, input_range, trust)
-    resizes_itself = file.is_dir() and not files.is_saved_model(file)
-    size, names = image_size if resizes_itself else teacher.input_size, _class_names(file, teacher.classes)
-    return Classifier(name, size, teacher.classes, teacher.class_names or names, _teacher_logits(teacher))
+    is_folder = model_facts.is_teacher_folder(file)
+    size, names = image_size if is_folder else teacher.input_size, model_facts.class_names(file, teacher.classes)
+    found = Classifier(
+        name,
+        size,
+        teacher.classes,
+        teacher.class_names or names,
+        _teacher_logits(teacher),
+        channels=teacher.channels,
+        scaling=scaling,
+        teacher=None if _may_be_student(file) else teacher,
+    )
+    if scaling is None or not is_folder:
+        return found
+    return found.for_bands(scaling.bands.names, rgb_of(scaling.bands.names, DataConfig()))
+
+
+def _may_be_student(file: Path) -> bool:
+    """Whether a float model may be a student, which takes the images as they are."""
+    return file.suffix in files.KERAS_SUFFIXES and not keras_inspection.is_keras_3(file)
 
 
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
@@ -100,7 +152,7 @@ def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _load_float(file: Path, path: str, input_range: str | None, trust: bool) -> Teacher:
-    if file.suffix in files.KERAS_SUFFIXES and not keras_inspection.is_keras_3(file):
+    if _may_be_student(file):
         return _load_keras(file, input_range, trust)
     if not (file.is_dir() or file.suffix in (*files.KERAS_SUFFIXES, *_OTHER_SUFFIXES)):
         raise UserError(
@@ -120,10 +172,7 @@ def _load_keras(file: Path, input_range: str | None, trust: bool) -> Teacher:
     return teachers.saved_model(file.name, network, expected, f"model {file}")
 
 
-_Network = Callable[[np.ndarray], np.ndarray]
-
-
-def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network, _Network]:
+def _read_int8(file: Path, input_range: str | None) -> Model:
     model = read(file.read_bytes(), file.name).with_range(input_range)
     graph = model.graph
     check_deployable(graph)
@@ -134,14 +183,14 @@ def _load_int8(file: Path, input_range: str | None) -> tuple[int, int, _Network,
     inputs, outputs = graph.inputs[0].shape, graph.outputs[0].shape
     _check_input(file, inputs)
     teachers.check_output(outputs, f"model {file}")
-    return inputs[1], outputs[1], partial(int8_logits, model), partial(predict_int8, model)
+    return model
 
 
 def _check_input(file: Path, inputs: Any) -> None:
-    is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] and inputs[3] == 3
-    if not is_square or inputs[1] is None:
+    is_square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2]
+    if not is_square or None in inputs[1:]:
         raise UserError(
-            f"model {file} has input shape {inputs}: give a model of square RGB images, (batch, size, size, 3)"
+            f"model {file} has input shape {inputs}: give a model of square images, (batch, size, size, bands)"
         )
 
 
@@ -152,7 +201,7 @@ def int8_logits(model: bytes | Model, images: np.ndarray) -> np.ndarray:
 
     Args:
         model: the bytes of the file, or the model that `reader.read` made of them.
-        images: uint8 [N, H, W, 3], N ≥ 1.
+        images: uint8 [N, H, W, channels], N ≥ 1.
 
     Returns:
         float32 [N, C]. If the model ends in a softmax, the logarithm of its output; probabilities below half a step of
@@ -165,68 +214,3 @@ def int8_logits(model: bytes | Model, images: np.ndarray) -> np.ndarray:
         return values
     logits: np.ndarray = np.log(np.maximum(values, np.float32(output.scale / 2)))
     return logits
-
-
-def abstention_threshold(file: Path) -> int | None:
-    """The threshold that was chosen on validation images for an int8 model, in output codes; None if there is none.
-
-    It is `least_margin` in a JSON file of the same name beside the model, or in the export of the run whose folder
-    contains the model.
-
-    Raises:
-        UserError: one of these files is not readable.
-    """
-    described = _json_beside(file.with_suffix(".json"))
-    if "least_margin" in described:
-        margin = described["least_margin"]
-        if not isinstance(margin, int) or not 0 <= margin <= 255:
-            raise UserError(f"least_margin in {file.with_suffix('.json')} is {margin!r}: give an integer from 0 to 255")
-        return margin
-    exported = _export_beside(file.parent / FIRMWARE_FOLDER)
-    is_of_this_model = exported.get("given_sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
-    # Without labelled validation images, an export states 0, but none was chosen.
-    if not is_of_this_model or "error_rate" not in exported.get("unsure", {}):
-        return None
-    return int(exported["unsure"]["least_margin"])
-
-
-def _export_beside(folder: Path) -> dict[str, Any]:
-    try:
-        return read_report(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-
-
-def _json_beside(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if the file does not exist or contains something else."""
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(read_text(path))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable JSON ({error}): repair or remove it") from None
-    return values if isinstance(values, dict) else {}
-
-
-def _class_names(file: Path, classes: int) -> tuple[str, ...] | None:
-    keys: tuple[str, ...]
-    if file.is_dir():
-        beside, keys = file / teachers.DESCRIPTION_FILE, ("class_names",)
-    elif file.with_suffix(".json").is_file():
-        beside, keys = file.with_suffix(".json"), ("class_names",)
-    else:
-        beside, keys = file.parent / RESULTS_FILE, CLASS_NAMES
-    names: Any = _json_beside(beside)
-    for key in keys:
-        if not isinstance(names, dict) or key not in names:
-            return None
-        names = names[key]
-    if not _is_list_of_names(names) or len(names) != classes:
-        raise UserError(
-            f"{keys[-1]} in {beside} is {names!r}: give a list of {classes} different names, or remove the file"
-        )
-    return tuple(names)
-
-
-def _is_list_of_names(names: Any) -> bool:
-    return isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)

@@ -72,13 +72,16 @@ def load(path: Path) -> Predictions:
         raise UserError(f"{path} cannot be read: give the folder of a run whose models were scored") from None
 
 
-def collect(logits: Mapping[str, np.ndarray], test: ImageSet, examples_of: str) -> Predictions:
+def collect(
+    logits: Mapping[str, np.ndarray], test: ImageSet, examples_of: str, rgb: tuple[int, int, int] | None = (0, 1, 2)
+) -> Predictions:
     """Predictions of all models, with example images that one model classifies correctly or wrongly.
 
     Args:
         logits: float32 [N, C] by model.
         test: N images.
         examples_of: the model that determines the examples.
+        rgb: the channels that are red, green and blue; None: the first ones, as false colors.
     """
     probabilities = {name: softmax(values, axis=1) for name, values in logits.items()}
     predicted = {name: values.argmax(axis=1).astype(np.int32) for name, values in logits.items()}
@@ -91,7 +94,7 @@ def collect(logits: Mapping[str, np.ndarray], test: ImageSet, examples_of: str) 
         confidence=np.stack(list(confidence.values())),
         examples=examples,
         files=tuple(test.files[at] for at in examples),
-        images=_reduced(np.asarray(test.images[examples])),
+        images=_reduced(_in_color(np.asarray(test.images[examples]), rgb)),
     )
 
 
@@ -105,6 +108,17 @@ def _examples(labels: np.ndarray, predicted: np.ndarray, confidence: np.ndarray)
         most_confident = errors_of_class[np.argsort(-confidence[errors_of_class], kind="stable")]
         chosen += [*np.flatnonzero(~wrong & (labels == each))[:CORRECT], *most_confident[:WRONG]]
     return np.array(chosen, np.int32)
+
+
+def _in_color(images: np.ndarray, rgb: tuple[int, int, int] | None) -> np.ndarray:
+    """uint8 [E, S, S, C] → [E, S, S, 3]."""
+    return images[..., list(color_channels(images.shape[-1], rgb))]
+
+
+def color_channels(channels: int, rgb: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    """The channels that are shown as red, green and blue: these if known, else the first ones, as false colors."""
+    last = channels - 1
+    return rgb or (0, min(1, last), min(2, last))
 
 
 def _reduced(images: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ def evaluate(
         result["camera"] = camera.suite(classifier.logits, images, labels)
     if sensor is not None:
         result["behind"] = camera.behind(sensor, classifier.logits, images, labels)
-    sensors = [example for example in examples() if camera_suite and example != sensor]
+    sensors = [example for example in examples(images.shape[-1]) if camera_suite and example != sensor]
     sensors += [] if sensor is None else [sensor]
     if sensors:
         outputs_of = classifier.codes or classifier.logits

@@ -13,13 +13,13 @@ from keras_satkd.models import pretrained
 
 require_legacy_keras()
 
-LAST_LAYER = "logits"
+FIRST_LAYER, LAST_LAYER = "stem_convolution", "logits"
 BLOCKS = {"resnet8": (1, 1, 1), "resnet16": (2, 2, 2)}
 CHANNELS = (16, 32, 64)
 
 
 def normalize(images: tf.Tensor) -> tf.Tensor:
-    """Input of a student: `x / 255`, uint8 [B, H, W, 3] in 0..255 → float32 in [0, 1].
+    """Input of a student: `x / 255`, uint8 [B, H, W, C] in 0..255 → float32 in [0, 1].
 
     This gives the int8 input scale 1/255 and zero point −128: firmware passes `pixel ^ 0x80` and needs no floating
     point.
@@ -47,7 +47,7 @@ def check_name(name: str) -> None:
         raise unknown_name("student", name, BLOCKS)
 
 
-def build(name: str, image_size: int, classes: int, initial_weights: str | None = None) -> Model:
+def build(name: str, image_size: int, classes: int, initial_weights: str | None = None, *, channels: int = 3) -> Model:
     """Build a student for training.
 
     Args:
@@ -55,10 +55,12 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
         image_size: height and width of the input in pixels.
         classes: number of logits.
         initial_weights: a trained float student of the same name, with any image size: its file, or the name of a
-            shipped one. Its last layer is not used if its number of classes differs. If not given, random weights.
+            shipped one. Its first layer is not used if its number of channels differs, nor its last if its number of
+            classes does. If not given, random weights.
+        channels: of the input: bands of the images.
 
     Returns:
-        A functional model: float32 [B, image_size, image_size, 3] in [0, 1] → float32 logits [B, classes].
+        A functional model: float32 [B, image_size, image_size, channels] in [0, 1] → float32 logits [B, classes].
 
     Raises:
         UserError: the name is unknown, the image is smaller than 4 pixels, or the weights are another network's.
@@ -66,7 +68,7 @@ def build(name: str, image_size: int, classes: int, initial_weights: str | None 
     check_name(name)
     if image_size < 4:
         raise UserError(f"data.image_size is {image_size}: give at least 4, because the student halves the image twice")
-    image = layers.Input((image_size, image_size, 3), name="image")
+    image = layers.Input((image_size, image_size, channels), name="image")
     features = _normalized_convolution(image, CHANNELS[0], stride=1, name="stem")
     features = layers.ReLU(name="stem_relu")(features)
     for stage, (channels, blocks) in enumerate(zip(CHANNELS, BLOCKS[name], strict=True), start=1):
@@ -95,6 +97,8 @@ def _load_initial_weights(student: Model, path: str) -> None:
         )
     if trained.output_shape[-1] != student.output_shape[-1]:
         del weights[LAST_LAYER]
+    if trained.input_shape[-1] != student.input_shape[-1]:
+        del weights[FIRST_LAYER]
     for name, values in weights.items():
         student.get_layer(name).set_weights(values)
 

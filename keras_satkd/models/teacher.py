@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from firmware_export.common.errors import UserError
-from firmware_export.tflite.input_range import INPUT_RANGES
+from firmware_export.tflite.input_range import of_channels
 from keras_satkd.models.formats.foreign import ForeignNetwork
 from keras_satkd.models.stored_logits import LEAST_PROBABILITY, StoredLogits
 
@@ -20,14 +20,14 @@ class Teacher:
 
     Attributes:
         name: unique among the teachers of a run.
-        network: a Keras model of `tf_keras` or a `ForeignNetwork`, [B, input_size, input_size, bands] → [B, C].
+        network: a Keras model of `tf_keras` or a `ForeignNetwork`, [B, input_size, input_size, N] → [B, C].
         input_size: height and width in pixels.
-        input_range: one of `INPUT_RANGES`.
+        input_range: one of `input_range.INPUT_RANGES`.
         gives_probabilities: whether its outputs are probabilities; `logits` then takes the logarithm.
         class_names: the classes in the order of the logits; None if its files do not name them.
-        bands: positions of the images' bands that it gets, in its order; empty for all of them.
-        band_names: names of the bands that it gets, in its order, from which `with_bands` finds their positions; empty
-            if its files and settings do not name them.
+        bands: positions of the images' channels that it gets, in its order; empty for all of them.
+        band_names: names of the bands that it gets, in its order; `bands.select` finds their positions. Empty if its
+            files and settings do not name them: RGB, if they are 3.
         order: positions of the network's outputs in the order of the logits; None for the same order.
     """
 
@@ -43,7 +43,7 @@ class Teacher:
 
     @property
     def channels(self) -> int:
-        """Number of bands that its network takes."""
+        """N, the channels of its network."""
         return int(self.network.input_shape[-1])
 
     @property
@@ -65,21 +65,19 @@ class Teacher:
         return digest.hexdigest()
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, bands] in 0..255 → float32 [B, input_size, input_size, …] in the network's input range."""
-        mean, deviation = (tf.constant(each) for each in INPUT_RANGES[self.input_range])
-        images = tf.cast(images, tf.float32)
+        """Images [B, H, W, C] in 0..255 → float32 [B, input_size, input_size, N] in the network's input range."""
+        mean, deviation = of_channels(self.input_range, self.channels)
         if self.bands:
             images = tf.gather(images, self.bands, axis=-1)
+        images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (self.input_size, self.input_size):
             # Enlarging needs no antialiasing, and XLA has no kernel for it.
             shrinks = None in images.shape[1:3] or max(images.shape[1:3]) > self.input_size
             images = tf.image.resize(images, (self.input_size, self.input_size), antialias=shrinks)
-        if images.shape[-1] != mean.shape[0]:  # such a range is the same for all bands
-            mean, deviation = mean[:1], deviation[:1]
-        return (images - mean) / deviation
+        return (images - tf.constant(mean)) / tf.constant(deviation)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Images [B, H, W, bands] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
+        """Images [B, H, W, any channels] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
         outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
         if self.order is not None:
             outputs = tf.gather(outputs, self.order, axis=1)
@@ -118,33 +116,3 @@ def with_classes(teacher: AnyTeacher, class_names: Sequence[str]) -> AnyTeacher:
     before = range(len(known)) if teacher.order is None else teacher.order
     order = tuple(before[known.index(name)] for name in wanted)
     return replace(teacher, class_names=wanted, order=order)
-
-
-def with_bands(teacher: AnyTeacher, names: Sequence[str]) -> AnyTeacher:
-    """A teacher that sees its bands of images.
-
-    Args:
-        teacher: any teacher; one with stored logits needs no bands.
-        names: of the images' bands.
-
-    Raises:
-        UserError: the images lack a band of the teacher, or it sees all bands and takes another number.
-    """
-    if isinstance(teacher, StoredLogits):
-        return teacher
-    listed = ", ".join(names)
-    if missing := [name for name in teacher.band_names if name not in names]:
-        raise UserError(f"teacher {teacher.name} sees band {missing[0]!r}, the data has {listed}: correct its bands")
-    if teacher.band_names:
-        return replace(teacher, bands=tuple(names.index(name) for name in teacher.band_names))
-    if teacher.bands and max(teacher.bands) >= len(names):
-        raise UserError(
-            f"teacher {teacher.name} sees band {max(teacher.bands) + 1}, the data has {len(names)} ({listed}): correct "
-            "its bands"
-        )
-    if not teacher.bands and teacher.channels != len(names):
-        raise UserError(
-            f"teacher {teacher.name} takes {teacher.channels} bands, the data has {len(names)} ({listed}): name those "
-            "that it sees in its TOML file, as in bands = [3, 2, 1]"
-        )
-    return teacher

@@ -80,7 +80,7 @@ def _check_class_names(name: str, classes: int, settings: TeacherSettings) -> No
 
 def _input(shape: Any, settings: TeacherSettings, what: str) -> tuple[int, int]:
     """Size and number of bands of the images that a model gets."""
-    wanted = len(settings.bands) or RGB
+    wanted = len(settings.bands) or "bands"
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or shape[3] is None:
         raise UserError(f"{what} has input shape {shape}: give a model with (None, size, size, {wanted})")
     if settings.bands and shape[3] != wanted:

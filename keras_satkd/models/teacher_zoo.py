@@ -94,13 +94,14 @@ def parse_name(specification: str) -> tuple[str, int]:
     return name, int(size)
 
 
-def network(specification: str, classes: int, initial_weights: str) -> tf_keras.Model:
+def network(specification: str, classes: int, initial_weights: str, *, channels: int = 3) -> tf_keras.Model:
     """A network with ImageNet weights or random ones.
 
     Args:
         specification: a name in `ARCHITECTURES`, optionally with `@size`.
         classes: number of logits.
         initial_weights: one of `INITIAL_WEIGHTS`; `auto` is `imagenet` if they are available, otherwise `none`.
+        channels: of the input; other than 3 only without ImageNet weights.
 
     Raises:
         UserError: the name is unknown, or `imagenet` is given and they are not available.
@@ -118,14 +119,16 @@ def network(specification: str, classes: int, initial_weights: str) -> tf_keras.
                 "--teachers.initial-weights none"
             )
         logger.warning("%s: ImageNet weights are not available, training from scratch", name)
-    return _network(architecture, input_size, classes, pretrained=None)
+    return _network(architecture, input_size, classes, pretrained=None, channels=channels)
 
 
-def _network(architecture: Architecture, input_size: int, classes: int, pretrained: str | None) -> tf_keras.Model:
+def _network(
+    architecture: Architecture, input_size: int, classes: int, pretrained: str | None, channels: int = 3
+) -> tf_keras.Model:
     family = importlib.import_module(f"keras_cv_attention_models.{architecture.family}")
     build_network: Callable[..., tf_keras.Model] = getattr(family, architecture.builder)
     return build_network(
-        input_shape=(input_size, input_size, 3),
+        input_shape=(input_size, input_size, channels),
         num_classes=classes,
         pretrained=pretrained,
         classifier_activation=None,

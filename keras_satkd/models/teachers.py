@@ -14,7 +14,7 @@ from firmware_export.tflite import keras_inspection
 from firmware_export.tflite.input_range import DEFAULT
 from keras_satkd.models import pretrained, stored_logits, teacher_zoo
 from keras_satkd.models.formats import files
-from keras_satkd.models.teacher import AnyTeacher, Teacher, digests, with_bands, with_classes
+from keras_satkd.models.teacher import AnyTeacher, Teacher, digests, with_classes
 from keras_satkd.models.teacher_models import check_output, load_logits, load_model, saved_model
 from keras_satkd.models.teacher_settings import SUFFIX, TeacherSettings
 from keras_satkd.models.teacher_settings import read as read_settings
@@ -34,7 +34,6 @@ __all__ = [
     "load_weights",
     "save",
     "saved_model",
-    "with_bands",
     "with_classes",
 ]
 
@@ -44,7 +43,7 @@ DESCRIPTION_FILE = artifacts.TEACHER_DESCRIPTION_FILE
 _SUFFIXES = (*files.SUFFIXES, *stored_logits.READERS, SUFFIX)
 
 
-def build(specification: str, classes: int, initial_weights: str) -> Teacher:
+def build(specification: str, classes: int, initial_weights: str, *, channels: int = 3) -> Teacher:
     """Build a teacher for fine-tuning.
 
     Args:
@@ -52,6 +51,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
         classes: number of logits.
         initial_weights: `imagenet`, `none`, `auto` (ImageNet weights if they are available), or a trained teacher of
             the same architecture and input size.
+        channels: of the input; other than 3 only without initial weights.
 
     Raises:
         UserError: the name is unknown, `imagenet` is given and the weights are not available, or the trained teacher
@@ -62,7 +62,7 @@ def build(specification: str, classes: int, initial_weights: str) -> Teacher:
         network = teacher_zoo.network(specification, classes, "none")
         load_weights(network, pretrained.path(initial_weights) / WEIGHTS_FILE, f"teacher {specification}")
     else:
-        network = teacher_zoo.network(specification, classes, initial_weights)
+        network = teacher_zoo.network(specification, classes, initial_weights, channels=channels)
     return Teacher(name, network, input_size, teacher_zoo.ARCHITECTURES[name].input_range)
 
 
@@ -129,6 +129,7 @@ def save(teacher: Teacher, class_names: Sequence[str], scores: dict[str, Any], f
             "class_names": list(class_names),
             "input_size": teacher.input_size,
             "input_range": teacher.input_range,
+            **({"bands": list(teacher.band_names)} if teacher.band_names else {}),
             "scores": scores,
             file_digests.KEY: file_digests.of(folder / WEIGHTS_FILE),
         },
@@ -179,10 +180,11 @@ def _load_folder(folder: Path) -> Teacher:
             f"teacher {folder} contains no readable {DESCRIPTION_FILE}: give a folder that keras_satkd.teach wrote"
         ) from None
     _check_digest(folder, description.get(file_digests.KEY))
-    teacher = build(f"{name}@{input_size}", classes, "none")
+    bands = tuple(description.get("bands", ()))
+    teacher = build(f"{name}@{input_size}", classes, "none", channels=len(bands) or 3)
     load_weights(teacher.network, folder / WEIGHTS_FILE, f"teacher {name}")
     class_names = tuple(description.get("class_names", ())) or None
-    return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names)
+    return Teacher(folder.name, teacher.network, input_size, input_range, class_names=class_names, band_names=bands)
 
 
 def _check_digest(folder: Path, described: Any) -> None:

@@ -46,8 +46,9 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
     config = run.config.distillation
     tf_keras.utils.set_random_seed(run.config.seed)
     architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
+    channels = split.train.images.shape[-1]
     with precision(config.mixed_precision):
-        student = students.build(*architecture, config.initial_weights)
+        student = students.build(*architecture, config.initial_weights, channels=channels)
     # Recorded before the training, because the file may be replaced during it.
     initial_weights = None if config.initial_weights is None else provenance.describe(config.initial_weights)
     train(
@@ -64,7 +65,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         class_weights=config.class_weights,
     )
     # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
-    finished = students.build(*architecture)
+    finished = students.build(*architecture, channels=channels)
     finished.set_weights(student.get_weights())
     write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
     return DistillationResult(

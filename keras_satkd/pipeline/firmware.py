@@ -17,6 +17,7 @@ from keras_satkd.run.artifacts import (
     FIRMWARE_FOLDER,
     INT8_FILE,
     QUANTIZED_STUDENT_FILE,
+    SCALING_FILE,
     VALIDATION_FILE,
     VERIFICATION_FILE,
 )
@@ -46,6 +47,7 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
         drift_window=config.drift_window,
         class_names=split.train.class_names,
         symbol=config.symbol,
+        scaling=None if inputs.scaling is None else Path(SCALING_FILE),
         keras=Path(QUANTIZED_STUDENT_FILE) if quantized else None,
         target=config.target,
         must_fit=config.target is None,  # the training is done: the reports say whether the model fits
@@ -66,6 +68,7 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
                 command=again.command,
                 class_names=again.class_names,
                 symbol=again.symbol,
+                scaling=inputs.scaling,
                 target=None if config.target is None else targets.named(config.target),
                 must_fit=again.must_fit,
             ),

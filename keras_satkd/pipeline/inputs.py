@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,26 @@ from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
-from keras_satkd import config_io, weighting
+from firmware_export.images.image_set import RGB
+from firmware_export.images.scaling import Scaling
+from firmware_export.images.scaling import load as load_scaling
+from keras_satkd import weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
-from keras_satkd.data import duplicates
+from keras_satkd.data import duplicates, reading, scaling
 from keras_satkd.data.sources import load
-from keras_satkd.data.splits import Split, split
-from keras_satkd.models import pretrained, students, teacher_zoo, teachers
+from keras_satkd.data.splits import Split
+from keras_satkd.models import bands, pretrained, students, teacher_zoo, teachers
 from keras_satkd.models.teacher import AnyTeacher
+from keras_satkd.pipeline import run_sensor
 from keras_satkd.run import stages
-from keras_satkd.run.artifacts import SENSOR_FILE, SPLIT_FILE
+from keras_satkd.run.artifacts import SCALING_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
-from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Stage, Step
+from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Step
 from keras_satkd.training import stored_teachers
 from keras_satkd.training.fit import check_precision
 from keras_satkd.training.offload import check_exportable
@@ -35,7 +38,6 @@ from keras_satkd.training.run_offloaded import TRAINED_FILE
 
 logger = logging.getLogger(__name__)
 
-_RGB = ("red", "green", "blue")
 IMBALANCE = 5
 """Ratio of the largest and the smallest class from which on class weights are suggested."""
 
@@ -45,11 +47,13 @@ class Inputs:
     """The inputs of a run.
 
     Attributes:
-        split: the images.
+        split: the images, uint8 in 0..255.
         teachers: by their names in the configuration; None for those that must be fine-tuned.
         teachers_of_teachers: trained teachers for the fine-tuning of the others.
         camera: disturbs training and validation images; None without a camera.
         sensor: the sensor that the run was started with; None without a camera or with `any`.
+        scaling: how the files' samples became those of the images; None for ordinary 8-bit pictures.
+        rgb: the channels that are red, green and blue; None if they are not known.
     """
 
     split: Split
@@ -57,6 +61,8 @@ class Inputs:
     teachers_of_teachers: list[AnyTeacher]
     camera: Mixture | None = None
     sensor: Sensor | None = None
+    scaling: Scaling | None = None
+    rgb: tuple[int, int, int] | None = (0, 1, 2)
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -77,28 +83,35 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     teachers.check_trained(config.teachers.taught_by)
     for mixed in (config.teachers.mixed_precision, config.distillation.mixed_precision):
         check_precision(mixed)
-    sensor = sensor_of(run)
+    sensor = run_sensor.of(run)
     images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
+    divided, scaled = scaling.split_scaled(images, config.data)
+    channels = images.channel_names
+    rgb = reading.rgb_of(channels, config.data)
     if sensor is not None:
-        sensor.capture(images.images[:1])  # checks its number of bands
+        sensor.capture(divided.train.images[:1])  # checks its number of bands
+    _check_augmentation(config, channels)
     # Built to check its initial weights and its image size.
-    students.build(config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights)
+    architecture = config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights
+    students.build(*architecture, channels=len(channels))
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
         teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
-        teacher = teachers.with_bands(teacher, _RGB)
         stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
-        return teachers.with_classes(teacher, images.class_names)
+        return bands.select(teachers.with_classes(teacher, images.class_names), channels, rgb)
 
+    uses_teachers = fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers
     inputs = Inputs(
-        split(images, config.data),
+        divided,
         {name: trained(name, config.distillation) if teachers.is_trained(name) else None for name in names},
         [trained(name, config.teachers) for name in config.teachers.taught_by],
         sensors.mixture(config.camera, sensor),
         sensor,
+        None if scaling.is_plain(scaled) else scaled,
+        rgb,
     )
     logger.info("%s: %s", config.data.name, inputs.split.summary())
     for line in inputs.split.classes():
@@ -113,12 +126,13 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
     missing: list[str] = []
-    if fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers:
+    if uses_teachers:
         untrained = [name for name, teacher in inputs.teachers.items() if teacher is None]
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
-    begin(run, inputs.split, missing)
-    _keep(run, sensor)
+        bands.check(channels, rgb, config.teachers.bands, missing)
+    begin(run, inputs.split, missing, inputs.scaling)
+    run_sensor.keep(run, sensor)
     return inputs
 
 
@@ -137,55 +151,6 @@ def _tell_duplicates(divided: Split) -> None:
     summary = duplicates.find(divided.train, [divided.validation, divided.test]).summary()
     if summary is not None:
         logger.warning("%s: --data.deduplicate removes them from training", summary)
-
-
-def sensor_of(run: Run) -> Sensor | None:
-    """The run's sensor: the one in its folder if the run has begun training, otherwise the given one.
-
-    Returns:
-        None without a camera and with `any`.
-
-    Raises:
-        UserError: the given sensor does not exist, has a mistake, or has changed since the run began training.
-    """
-    name = run.config.camera.sensor
-    if name is None or name == sensors.ANY:
-        return None
-    kept_file = run.path(SENSOR_FILE)
-    if not (kept_file.exists() and run.has_begun(Stage.TEACHERS)):
-        return sensors.load(name)
-    _restore(kept_file, name)
-    kept = sensors.load(str(kept_file))
-    if name.endswith(".toml") and not Path(name).exists():
-        logger.warning("--sensor %s does not exist: the run's copy %s is used", name, kept_file)
-        return kept
-    before, now = (config_io.flatten(each.model_dump()) for each in (kept, sensors.load(name)))
-    changes = {key: (before.get(key), now.get(key)) for key in before | now if before.get(key) != now.get(key)}
-    if changes:
-        raise UserError(
-            f"--workdir {run.workdir} was made with {describe_changes(changes)} in --sensor {name}: restore them "
-            f"(the run's copy is {kept_file}), or give another folder"
-        )
-    return kept
-
-
-def _restore(kept_file: Path, name: str) -> None:
-    """Write a damaged copy of the sensor again if the given sensor still is the same; otherwise refuse it."""
-    if digests.is_whole(kept_file):
-        return
-    if not name.endswith(".toml") or Path(name).exists():
-        text = sensors.load(name).to_toml()
-        if digests.is_recorded(kept_file, text.encode()):
-            logger.warning("%s is damaged: it is written again from --sensor %s", kept_file, name)
-            digests.write_text(kept_file, text)
-    digests.check(kept_file, f"restore a copy of it, or the file of --sensor {name} with which the run was started")
-
-
-def _keep(run: Run, sensor: Sensor | None) -> None:
-    if sensor is None:
-        digests.remove(run.path(SENSOR_FILE))
-    else:
-        digests.write_text(run.path(SENSOR_FILE), sensor.to_toml())
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:
@@ -221,16 +186,18 @@ def _check_exportable(run: Run, missing: Sequence[str]) -> None:
             return
 
 
-def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
+def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling | None = None) -> None:
     """Claim the run's folder and record the split of the images in it.
 
     Args:
         run: the run.
         divided: its images.
         missing: names of the teachers that must be fine-tuned.
+        scaled: how the images became 8-bit codes; None for ordinary pictures.
 
     Raises:
-        UserError: finished steps of the run used other images, or its next training cannot be written as a program.
+        UserError: finished steps of the run used other images or another scaling, or its next training cannot be
+            written as a program.
     """
     if run.lowers:
         _check_exportable(run, missing)
@@ -240,8 +207,12 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
             "images, or another folder"
         )
 
+    _check_scaling(run, scaled)
+
     def write_split() -> None:
         write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
+        if scaled is not None:
+            write_json(run.path(SCALING_FILE), scaled.to_dict())
 
     def record() -> DataResult:
         write_split()
@@ -256,7 +227,37 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = ()) -> None:
 
     run.claim()
     run.step(DATA, record)
-    kept = (run.results[DATA].sha256 or {}).get(SPLIT_FILE)
-    if kept is not None and (not run.path(SPLIT_FILE).exists() or digests.of(run.path(SPLIT_FILE)) != kept):
-        logger.warning("%s is damaged or missing: it is written again", run.path(SPLIT_FILE))
-        write_split()
+    for file in (SPLIT_FILE, SCALING_FILE):
+        kept = (run.results[DATA].sha256 or {}).get(file)
+        if kept is not None and (not run.path(file).exists() or digests.of(run.path(file)) != kept):
+            logger.warning("%s is damaged or missing: it is written again", run.path(file))
+            write_split()
+
+
+def _check_scaling(run: Run, scaled: Scaling | None) -> None:
+    """Refuse another scaling than finished steps used: the files' samples have changed."""
+    file = run.path(SCALING_FILE)
+    digest = (run.results[DATA].sha256 or {}).get(SCALING_FILE) if DATA in run.results else None
+    if digest is None or not file.exists() or digests.of(file) != digest:
+        return
+    before = load_scaling(file)
+    if before != scaled:
+        changed = "is not needed now" if scaled is None else f"is now {describe_changes(_changes(before, scaled))}"
+        raise UserError(
+            f"--workdir {run.workdir} was made with another scaling of samples to codes ({SCALING_FILE}), which "
+            f"{changed}: give the same images, or another folder"
+        )
+
+
+def _changes(before: Scaling, now: Scaling) -> dict[str, tuple[object, object]]:
+    old, new = before.to_dict(), now.to_dict()
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def _check_augmentation(config: Config, channels: Sequence[str]) -> None:
+    policies = {"distillation": config.distillation.augmentation, "teachers": config.teachers.augmentation}
+    for group, policy in policies.items():
+        if policy == "randaugment" and len(channels) != len(RGB):
+            raise UserError(
+                f"{group}.augmentation 'randaugment' is for RGB, the images have {len(channels)} bands: use 'satellite'"
+            )

@@ -53,7 +53,7 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
 
 
 def calibration_images(run: Run, inputs: Inputs) -> np.ndarray:
-    """Training images that set the activation ranges, uint8 [N, H, W, 3], disturbed by the run's camera.
+    """Training images that set the activation ranges, uint8 [N, H, W, C], disturbed by the run's camera.
 
     The split is in random order already.
     """

@@ -15,12 +15,14 @@ import h5py
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
+from firmware_export.images.scaling import Scaling
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.config import TrainingConfig
 from keras_satkd.config_io import command
-from keras_satkd.data.sources import load
-from keras_satkd.data.splits import Split, split
-from keras_satkd.evaluation import classifier, risk
+from keras_satkd.data import scaling
+from keras_satkd.data.reading import rgb_of
+from keras_satkd.data.splits import Split
+from keras_satkd.evaluation import classifier, model_facts, risk
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models.teacher_zoo import parse_name
 from keras_satkd.models.teachers import DESCRIPTION_FILE, WEIGHTS_FILE
@@ -45,8 +47,8 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
         UserError: `workdir` contains no run, or its run has finished neither a teacher nor a student.
     """
     run = Run.open(workdir)
-    divided = split(load(run.config.data), run.config.data)
-    written = [_ship_teacher(run, divided, name, out, suffix) for name in run.results.teachers()]
+    divided, scaled = scaling.load_split(run.config.data)
+    written = [_ship_teacher(run, divided, scaled, name, out, suffix) for name in run.results.teachers()]
     schedules: dict[str, TrainingConfig] = {
         "distillation": run.config.distillation,
         "quantization": run.config.quantization,
@@ -58,6 +60,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
             facts = _facts(run, DISTILLATION, "parameters", "macs", "teachers", "calibration", "began_from")
             settings = {phase: schedules[phase] for phase in phases}
+            facts |= _scaling(scaled)
             _describe(run, divided, target, target.with_suffix(".json"), settings, "keras_satkd.distill", facts)
             written.append(target)
     if not written:
@@ -65,12 +68,13 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     return written
 
 
-def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffix: str) -> Path:
+def _ship_teacher(run: Run, divided: Split, scaled: Scaling, specification: str, out: Path, suffix: str) -> Path:
     folder, made = out / f"{parse_name(specification)[0]}_{suffix}", run.path(TEACHERS_FOLDER, specification)
     write_with(folder / WEIGHTS_FILE, lambda path: halve_precision(made / WEIGHTS_FILE, path))
     description = json.loads((made / DESCRIPTION_FILE).read_text())
     del description["scores"]
     description.pop(digests.KEY, None)
+    description |= _scaling(scaled)
     # Scoring the weights needs this description to load them; the scores are added afterward.
     write_json(folder / DESCRIPTION_FILE, description)
     step = teacher(specification)
@@ -78,6 +82,10 @@ def _ship_teacher(run: Run, divided: Split, specification: str, out: Path, suffi
     settings, facts = {step.phase: run.config.teachers}, description | _facts(run, step, "began_from")
     _describe(run, divided, folder, folder / DESCRIPTION_FILE, settings, "keras_satkd.teach", facts)
     return folder
+
+
+def _scaling(scaled: Scaling) -> dict[str, Any]:
+    return {} if scaling.is_plain(scaled) else {"scaling": scaled.to_dict()}
 
 
 def _facts(run: Run, step: Step[Found], *names: str) -> dict[str, Any]:
@@ -126,8 +134,10 @@ def _describe(
     """
     weights = model / WEIGHTS_FILE if model.is_dir() else model
     epochs = history.of_phases(run.path(history.FILE), list(settings))
-    loaded = dataclasses.replace(classifier.load(str(model)), class_names=divided.train.class_names)
     validation, test = divided.validation, divided.test
+    rgb = rgb_of(test.channel_names, run.config.data)
+    loaded = classifier.load(str(model)).for_bands(test.channel_names, rgb)
+    loaded = dataclasses.replace(loaded, class_names=divided.train.class_names)
     kept = run.path(SENSOR_FILE)
     digests.check(kept)
     sensor = sensors.load(str(kept)) if kept.exists() else None
@@ -135,7 +145,7 @@ def _describe(
         facts = facts | {"sensor": sensor.model_dump(mode="json", exclude_none=True)}
     # The int8 model is the one for flight, so its description includes its scores under disturbances.
     if model.suffix == ".tflite":
-        threshold = classifier.abstention_threshold(run.path(INT8_FILE))
+        threshold = model_facts.abstention_threshold(run.path(INT8_FILE))
         facts = facts | ({} if threshold is None else {"least_margin": threshold})
         loaded = dataclasses.replace(loaded, threshold=threshold)
         scores = evaluate(loaded, test.images, test.labels, corruptions=True, sensor=sensor)

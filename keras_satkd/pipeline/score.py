@@ -14,9 +14,10 @@ from firmware_export.tflite.reader import read
 from keras_satkd.camera.sensor import captured, examples
 from keras_satkd.data import corruptions
 from keras_satkd.evaluation import camera, drift, precision_recall, predictions, risk
-from keras_satkd.evaluation.classifier import abstention_threshold, int8_logits
+from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
+from keras_satkd.evaluation.model_facts import abstention_threshold
 from keras_satkd.firmware_config import FirmwareConfig
 from keras_satkd.models import students
 from keras_satkd.models.stored_logits import StoredLogits
@@ -59,7 +60,7 @@ def score_models(
     models["int8"] = lambda images: int8_logits(int8, images)
 
     logits = {name: logits_of(images) for name, logits_of in models.items()}
-    found = predictions.collect(logits, test, examples_of="int8")
+    found = predictions.collect(logits, test, examples_of="int8", rgb=inputs.rgb)
     found.save(run.path(predictions.FILE))
     confusion = np.zeros((len(test.class_names),) * 2, int)
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
@@ -99,7 +100,8 @@ def _behind_camera(
 
 def _risk(run: Run, inputs: Inputs, exported: Model) -> dict[str, Any]:
     """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
-    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples()
+    bands = inputs.split.test.images.shape[-1]
+    sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples(bands)
     test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
     return risk.curves(partial(predict_int8, exported), test.images, test.labels, sensors, threshold)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import tf_keras
 
-from keras_satkd.pipeline import stages_agree
+from keras_satkd.pipeline import run_sensor, stages_agree
 from keras_satkd.pipeline.distil import distil_student, teacher_targets
 from keras_satkd.pipeline.firmware import export_firmware
-from keras_satkd.pipeline.inputs import Inputs, prepare, sensor_of
+from keras_satkd.pipeline.inputs import Inputs, prepare
 from keras_satkd.pipeline.quantize import quantize, to_int8
 from keras_satkd.pipeline.score import score_models
 from keras_satkd.pipeline.teach import teach
@@ -32,7 +32,7 @@ def distil(run: Run) -> None:
         run.step(TEST, lambda: score_models(run, inputs, student, quantized, targets.teachers))
         run.step(REPORT, lambda: report(run))
     else:
-        sensor_of(run)  # a changed sensor is an error after the last step, too
+        run_sensor.of(run)  # a changed sensor is an error after the last step, too
     print_table(run)
 
 

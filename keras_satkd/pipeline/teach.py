@@ -6,7 +6,7 @@ import tf_keras
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.metrics import predict, score
-from keras_satkd.models import provenance, teachers
+from keras_satkd.models import bands, provenance, teachers
 from keras_satkd.models.teacher import AnyTeacher, Teacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run import stages
@@ -25,7 +25,8 @@ def teach(run: Run, inputs: Inputs) -> list[AnyTeacher]:
 
 def _teacher(run: Run, inputs: Inputs, specification: str) -> AnyTeacher:
     run.step(stages.teacher(specification), lambda: _fine_tune(run, inputs, specification))
-    return teachers.load(str(run.path(TEACHERS_FOLDER, specification)))
+    teacher = teachers.load(str(run.path(TEACHERS_FOLDER, specification)))
+    return bands.select(teacher, inputs.split.train.channel_names, inputs.rgb)
 
 
 def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
@@ -44,7 +45,8 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
     )
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
-        teacher = teachers.build(specification, len(split.train.class_names), config.initial_weights)
+        built = teachers.build(specification, len(split.train.class_names), config.initial_weights)
+        teacher = bands.for_fine_tuning(built, specification, split.train.channel_names, inputs.rgb, config.bands)
     # Recorded before the training, because the file may be replaced during it.
     is_continued = teachers.is_trained(config.initial_weights)
     initial_weights = provenance.describe(config.initial_weights) if is_continued else None

@@ -98,6 +98,8 @@ def render(run: Run) -> str:
         "camera": panels.camera(run),
         "risk": [*panels.risk_coverage(firmware["unsure"]), *panels.test_risk(run)],
         "examples": examples(found, data.classes),
+        "samples": summary.samples(run),
+        "colors": summary.colors(run),
         "command": command(run.config, "keras_satkd.distill"),
         "version": __version__,
     }

@@ -30,6 +30,8 @@ def render(run: Run) -> str:
         "firmware": summary.firmware(run),
         "threshold": summary.threshold(run),
         "sensor": summary.sensor(run),
+        "samples": summary.samples(run),
+        "kind": "RGB images" if summary.samples(run) is None else "images of several bands or more bits than 8",
         "captions": {name: table.caption for name, table in tables.items()},
         "tables": {name: markdown_table(table.headings, table.rows) for name, table in tables.items()},
         "command": command(run.config, "keras_satkd.distill"),

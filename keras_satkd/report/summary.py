@@ -8,11 +8,13 @@ import numpy as np
 from firmware_export.board import timing
 from firmware_export.output.folder import read_report
 from keras_satkd.camera.suite import HELD_OUT
+from keras_satkd.data.reading import rgb_of
+from keras_satkd.evaluation import predictions
 from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.evaluation.drift import table as drift_table
 from keras_satkd.evaluation.precision_recall import table as precision_recall_table
 from keras_satkd.evaluation.risk import table as risk_table
-from keras_satkd.run.artifacts import SENSOR_FILE
+from keras_satkd.run.artifacts import FIRMWARE_FOLDER, SCALING_FILE, SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
 
@@ -58,6 +60,29 @@ def firmware(run: Run) -> dict[str, Any]:
         UserError: it is damaged.
     """
     return read_report(run.path(run.results[FIRMWARE].folder))
+
+
+def samples(run: Run) -> str | None:
+    """One sentence on bands and samples; None if the images are ordinary 8-bit pictures."""
+    scaling = firmware(run).get("scaling")
+    if scaling is None:
+        return None
+    bands, made_by = ", ".join(scaling["bands"]), f"{SCALING_FILE} ({scaling['reason']})"
+    return (
+        f"The images have the bands {bands}. Their {scaling['samples']} samples become 8-bit codes by {made_by}; "
+        f"{FIRMWARE_FOLDER}/{scaling['file']} has the function in C."
+    )
+
+
+def colors(run: Run) -> str | None:
+    """One sentence on the colors of example images; None if the images are ordinary pictures."""
+    scaling = firmware(run).get("scaling")
+    if scaling is None:
+        return None
+    names = tuple(scaling["bands"])
+    rgb = rgb_of(names, run.config.data)
+    shown = ", ".join(names[channel] for channel in predictions.color_channels(len(names), rgb))
+    return f"They are shown in {'true color' if rgb is not None else 'false colors'}: red, green and blue are {shown}."
 
 
 def scores(run: Run) -> Table:

@@ -6,6 +6,9 @@ SPLIT_FILE = "split.json"
 SENSOR_FILE = "sensor.toml"
 
 
+SCALING_FILE = "scaling.json"
+
+
 QUANTIZED_STUDENT_FILE = "student_qat.h5"
 
 

@@ -17,6 +17,7 @@ from keras_satkd.run.artifacts import (
     PREDICTIONS_FILE,
     QUANTIZED_STUDENT_FILE,
     REPORT_FILE,
+    SCALING_FILE,
     SENSOR_FILE,
     SPLIT_FILE,
     STUDENT_FILE,
@@ -79,7 +80,7 @@ class Step(Generic[Found]):
     export: str | None = None
 
 
-DATA = Step("data", Stage.DATA, DataResult, files=(SPLIT_FILE, SENSOR_FILE))
+DATA = Step("data", Stage.DATA, DataResult, files=(SPLIT_FILE, SENSOR_FILE, SCALING_FILE))
 DISTILLATION = Step("distillation", Stage.DISTILLATION, DistillationResult, "distillation", (STUDENT_FILE,))
 STUDY = Step("study", Stage.STUDY, StudyResult)
 QUANTIZATION = Step("quantization", Stage.QUANTIZATION, QuantizationResult, "quantization", (QUANTIZED_STUDENT_FILE,))

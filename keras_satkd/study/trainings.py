@@ -122,7 +122,7 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     """
     key = (run.config.teachers, RULES[run.config.distillation.weighting.rule].uses_teachers)
     if key in shared:
-        begin(run, shared[key][0].split)
+        begin(run, shared[key][0].split, scaled=shared[key][0].scaling)
     else:
         prepared = prepare(run)
         shared[key] = prepared, teacher_targets(run, prepared)

@@ -21,10 +21,11 @@ from tqdm import tqdm
 from firmware_export.common import digests
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture, view_seeds
-from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig
+from keras_satkd.config import DistillationConfig, MixingConfig
 from keras_satkd.data import augment, mix
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
+from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.evaluation.teacher_checks import check_teacher
 from keras_satkd.models.stored_logits import StoredLogits

@@ -26,10 +26,14 @@ ALL = [command for page in PAGES for command in commands(page)]
 QUICK = ("keras_satkd.evaluate", "keras_satkd.redraw", "firmware_export.run")
 """Commands that are done in seconds; an export is one too where its model ships."""
 IMAGES_A_CLASS = 5
+HAS_TESTS_OF_ITS_OWN = {"four_bands.md"}
+"""Pages whose commands another test runs, on images that it makes."""
 
 
 def is_run(command: Command) -> bool:
-    """Whether it is run, and not only read."""
+    """Whether it is run here, and not only read."""
+    if command.page in HAS_TESTS_OF_ITS_OWN:
+        return False
     ships = command.module == "firmware_export" and (ROOT / command.words[3]).is_file()
     return "--help" in command.words or command.module in QUICK or ships
 

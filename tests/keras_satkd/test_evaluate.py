@@ -8,13 +8,18 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
+from rasters import raster_folder
 from tests_support import tiny_network
 
 from firmware_export.common.command_line import read
+from firmware_export.common.errors import UserError
+from firmware_export.images.image_set import Bands
+from firmware_export.images.scaling import Scaling
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd import config, evaluate
-from keras_satkd.config import DataConfig
+from keras_satkd.data_config import DataConfig
+from keras_satkd.evaluation.classifier import Classifier
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -71,20 +76,21 @@ def test_input_ranges_are_those_of_teachers():
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
     arguments = evaluate.Arguments("model", DataConfig(source=str(pictures(Blue=20, Red=20)), seed=3))
+    model = Classifier("model", 8, 2, None, np.asarray)
     parts = {
-        part: evaluate._images(replace(arguments, split=part), 8) for part in ("train", "validation", "test", "all")
+        part: evaluate._images(replace(arguments, split=part), model) for part in ("train", "validation", "test", "all")
     }
     assert {part: len(images) for part, images in parts.items()} == {
         "train": 28, "validation": 4, "test": 8, "all": 40
     }  # fmt: skip
     assert not set(parts["train"].files) & set(parts["test"].files)
     assert parts["test"].images.shape[1:] == (8, 8, 3)
-    limited = evaluate._images(replace(arguments, limit=5), 8)
+    limited = evaluate._images(replace(arguments, limit=5), model)
     assert limited.files == parts["test"].files[:5]
-    sample = evaluate._images(replace(arguments, split="all", limit=20), 8)
+    sample = evaluate._images(replace(arguments, split="all", limit=20), model)
     assert len(set(sample.files)) == 20
     assert set(sample.labels) == {0, 1}
-    assert len(evaluate._images(replace(arguments, limit=1000), 8)) == 8
+    assert len(evaluate._images(replace(arguments, limit=1000), model)) == 8
 
 
 def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
@@ -222,3 +228,55 @@ def test_the_data_must_be_given(monkeypatch, capsys):
         evaluate.main()
     assert stop.value.code == 2
     assert "--data" in capsys.readouterr().err
+
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the failing inputs are not at ../shared/cases")
+def test_case_of_12_bits_in_16_scores_as_its_jpeg(tmp_path, monkeypatch, capsys):
+    case, found = CASES / "sentinel_12bit_rgb_tiff", {}
+    for name in ("tif", "jpeg"):
+        options = ("--split", "all", "--cache-dir", tmp_path, "--json")
+        scores = json.loads(told(monkeypatch, capsys, "resnet8_eurosat_int8.tflite", "--data", case / name, *options))
+        found[name] = {each: kind["recall"] for each, kind in scores["per_class"].items()}
+        assert scores["accuracy"] > 0.85
+    assert found["tif"].keys() == found["jpeg"].keys()
+
+
+@pytest.fixture
+def of_bands(tmp_path):
+    """A Keras model of the bands B08 and B02, with the scaling of its run, and images that it is right about."""
+    folder = raster_folder(tmp_path / "scenes", 10, size=SIZE)
+    network = tiny_network(2, SIZE, channels=2)
+    kernel = np.zeros((3, 3, 2, 4), np.float32)
+    kernel[1, 1, range(2), range(2)] = 1
+    network.get_layer("convolution").set_weights([kernel, np.zeros(4)])
+    # B02 is bright in Forest, B08 in River.
+    network.get_layer("logits").set_weights([8 * np.eye(4, 2)[:, ::-1], np.zeros(2)])
+    network.save(tmp_path / "student.keras")
+    (tmp_path / "student.json").write_text(json.dumps({"class_names": ["Forest", "River"]}))
+    made = Scaling(Bands(("B08", "B02"), (3, 0), 4), "uint16", (0, 0), (4095, 4095), "given")
+    (tmp_path / "scaling.json").write_text(json.dumps(made.to_dict()))
+    return tmp_path / "student.keras", folder
+
+
+def test_bands_and_scaling_are_those_of_the_run(of_bands, tmp_path, monkeypatch, capsys):
+    model, folder = of_bands
+    options = ("--cache-dir", tmp_path / "cache", "--json", "--split", "all")
+    found = json.loads(told(monkeypatch, capsys, model, "--data", folder, *options))
+    assert found["accuracy"] == 1.0
+    part = json.loads(told(monkeypatch, capsys, model, "--data", folder, *options[:-2]))
+    assert (part["split"], part["accuracy"]) == ("test", 1.0)
+    with pytest.raises(UserError, match=r"the images have channels B02, B08 .*, the model's are B08, B02"):
+        evaluate._result(
+            read(evaluate.Arguments, "x", [*map(str, (model, "--data.source", folder, "--data.bands", "B02", "B08"))])
+        )
+
+
+def test_a_model_takes_as_many_bands_as_it_was_made_for(of_bands, tmp_path):
+    model, folder = of_bands
+    (tmp_path / "scaling.json").unlink()
+    arguments = read(evaluate.Arguments, "x", [str(model), "--data.source", str(folder)])
+    with pytest.raises(UserError, match=r"takes images of 2 channels, these have 4 \(B02, B03, B04, B08\): choose"):
+        evaluate._result(arguments)

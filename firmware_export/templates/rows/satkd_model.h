@@ -59,7 +59,10 @@ typedef struct {{ prefix }}_context {
 int {{ prefix }}_begin({{ prefix }}_context *context, size_t context_bytes);
 
 {% if has_pixels %}
-/* Takes the next row, from the top: {{ macros }}_ROW_BYTES bytes, pixels as the camera gives them. */
+/* Takes the next row, from the top: {{ macros }}_ROW_BYTES bytes, pixels as the camera gives them.
+{%- if scaling_file %}
+   {{ scaling_file }} makes them from the sensor's raw samples.
+{%- endif %} */
 int {{ prefix }}_push_row({{ prefix }}_context *context, const uint8_t *row);
 {% else %}
 /* Takes the next row, from the top: {{ macros }}_ROW_BYTES codes, round(value / {{ input_scale }}) + ({{ input_zero_point }}).

@@ -77,7 +77,10 @@ class Classifier {
 
   // Runs the model once.
 {% if has_unit_input %}
-  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, {{ "rows of RGB pixels" if input.shape[-1] == 3 else "each from 0 to 255" }}.
+  //   pixels: kInputBytes bytes, {{ input.shape[1:] | join(" x ") }}, {{ "rows of RGB pixels" if input.shape[-1] == 3 and not scaling_file else "each from 0 to 255" }}.
+{% if scaling_file %}
+  //   {{ scaling_file }} makes them from the sensor's raw samples.
+{% endif %}
   [[nodiscard]] Classification Classify(const uint8_t* pixels);
 {% else %}
   //   codes: kInputBytes bytes, round(value / kInputScale) + kInputZeroPoint.

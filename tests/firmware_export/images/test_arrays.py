@@ -5,6 +5,8 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.arrays import load_array, load_labelled_arrays
+from firmware_export.images.image_set import Bands
+from firmware_export.images.scaling import Scaling
 
 
 def test_array_is_mapped_not_read(tmp_path):
@@ -76,3 +78,16 @@ def test_a_header_that_states_more_than_the_file_has(tmp_path):
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(UserError, match="truncated"):
         load_array(tmp_path / "bomb.npy", (8, 8, 3))
+
+
+def test_arrays_of_samples_have_the_channels_or_all_bands(tmp_path):
+    random = np.random.default_rng(0).integers(0, 4096, (3, 4, 5, 4), dtype=np.uint16)
+    made = Scaling(Bands(("B08", "B02"), (3, 0), 4), "uint16", (0, 0), (4095, 4095), "")
+    np.save(tmp_path / "all.npy", random)
+    np.save(tmp_path / "some.npy", random[..., [3, 0]])
+    for name in ("all", "some"):
+        np.testing.assert_array_equal(load_array(tmp_path / f"{name}.npy", (4, 5, 2), made), random[..., [3, 0]])
+        with pytest.raises(UserError, match="are uint16"):
+            load_array(tmp_path / f"{name}.npy", (4, 5, 2))
+    np.save(tmp_path / "codes.npy", random[..., :2].astype(np.uint8))
+    assert load_array(tmp_path / "codes.npy", (4, 5, 2), made).dtype == np.uint8

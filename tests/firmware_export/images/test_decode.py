@@ -11,22 +11,29 @@ from PIL import Image
 
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
-from firmware_export.images import decode as decode_module
+from firmware_export.images import samples
 from firmware_export.images.decode import (
     EncodedImage,
     FileReader,
     count_unreadable,
-    decode,
     decode_all,
     empty_images,
     image_extensions,
 )
+from firmware_export.images.reading import Reading
 
 
 def encode(image, kind="PNG", **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def decode(content, shape):
+    """One image as an array, and its size before resizing."""
+    found = samples.read(content)
+    ((_, array),) = Reading(*shape).arrays(found, "image")
+    return array, f"{found.pixels.shape[1]}x{found.pixels.shape[0]}"
 
 
 PLAIN = Image.fromarray(np.full((6, 6, 3), (200, 100, 50), np.uint8))
@@ -40,9 +47,8 @@ PLAIN = Image.fromarray(np.full((6, 6, 3), (200, 100, 50), np.uint8))
         (PLAIN.quantize(4), (200, 100, 50)),
         (Image.new("L", (6, 6), 77), (77, 77, 77)),
         (Image.new("LA", (6, 6), (77, 0)), (77, 77, 77)),
-        (Image.fromarray(np.full((6, 6), 0x8000, np.uint16)), (128, 128, 128)),
     ],
-    ids=["rgb", "rgba", "palette", "gray", "gray with alpha", "16 bits"],
+    ids=["rgb", "rgba", "palette", "gray", "gray with alpha"],
 )
 def test_every_kind_of_pixel_becomes_rgb(image, expected):
     pixels, size = decode(encode(image), (6, 6, 3))
@@ -74,7 +80,7 @@ def test_unreadable_images_are_left_out_and_named():
         EncodedImage("d.png", 0, missing),
         EncodedImage("e.png", 0, lambda: good),
     ]
-    decoded = decode_all(images, 5, ("Forest", "River"), (4, 4, 3))
+    decoded = decode_all(images, 5, ("Forest", "River"), Reading(4, 4, 3))
     assert decoded.image_set.files == ("a.png", "e.png")
     assert decoded.image_set.images.shape == (2, 4, 4, 3)
     np.testing.assert_array_equal(decoded.image_set.labels, [1, 0])
@@ -100,34 +106,13 @@ def test_gray_stays_as_it_is_with_one_channel():
     np.testing.assert_array_equal(decode(encode(Image.fromarray(levels)), (16, 16, 1))[0][..., 0], levels)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
-def test_gray_of_16_bits_loses_its_lower_8(kind):
-    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
-    content = encode(Image.fromarray(levels * 256 + 255 - levels), kind)
-    np.testing.assert_array_equal(decode(content, (16, 16, 1))[0][..., 0], levels)
-
-
-@pytest.mark.parametrize("levels", [(0, 70_000), (-3, 9), (0, 0.7), (0, 255.5)])
-def test_pixels_of_32_bits_out_of_range_are_refused(levels):
-    dtype = np.float32 if any(isinstance(level, float) for level in levels) else np.int32
-    image = Image.fromarray(np.array([levels, levels], dtype))
-    with pytest.raises(ValueError, match=r"32-bit pixels are .*, 0 to 255 expected"):
-        decode(encode(image, "TIFF"), (2, 2, 3))
-
-
-@pytest.mark.parametrize("dtype", [np.int32, np.float32])
-def test_pixels_of_32_bits_in_range_are_read(dtype):
-    content = encode(Image.fromarray(np.array([[0, 7], [200, 255]], dtype)), "TIFF")
-    assert decode(content, (2, 2, 1))[0].ravel().tolist() == [0, 7, 200, 255]
-
-
 def test_images_that_do_not_fit_into_memory():
     with pytest.raises(UserError, match=r"6 images at 20000000x10000000 need .* GiB of memory"):
         empty_images(6, (10_000_000, 20_000_000, 3))
 
 
 def test_endings_are_those_of_images():
-    assert {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"} <= image_extensions()
+    assert {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".npy", ".npz"} <= image_extensions()
     assert not {".txt", ".pdf", ".h5", ".md", ".zip", ""} & image_extensions()
 
 
@@ -162,7 +147,7 @@ def test_a_file_that_is_too_large_is_not_read(monkeypatch):
         EncodedImage("large.png", 0, FileReader((1 << 20) + 1, read)),
         EncodedImage("small.png", 0, FileReader(9, lambda: encode(PLAIN))),
     ]
-    decoded = decode_all(images, 2, ("Forest",), (4, 4, 3))
+    decoded = decode_all(images, 2, ("Forest",), Reading(4, 4, 3))
     assert decoded.image_set.files == ("small.png",)
     assert decoded.unreadable[0].startswith("large.png: the file takes 2 MiB, more than 1: set SATKD_MAX_IMAGE_MIB")
 
@@ -171,25 +156,25 @@ def test_a_file_that_is_too_large_is_not_read(monkeypatch):
 def test_threads_together_decode_no_more_than_twice_the_limit(monkeypatch, mebibytes, most):
     # One image counts 2 MiB, and as much for its copy in color.
     content, now, seen, lock = encode(Image.new("RGB", (724, 724))), 0, [], threading.Lock()
-    honest = decode_module._decoded
+    honest = Reading.arrays
 
-    def decoded(image, shape):
+    def arrays(*given):
         nonlocal now
         with lock:
             now += 1
             seen.append(now)
         time.sleep(0.05)
         try:
-            return honest(image, shape)
+            return list(honest(*given))
         finally:
             with lock:
                 now -= 1
 
-    monkeypatch.setattr(decode_module, "_decoded", decoded)
+    monkeypatch.setattr(Reading, "arrays", arrays)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)  # the threads of the pool are four more
     monkeypatch.setenv(limits.IMAGE, mebibytes)
     images = [EncodedImage(f"{at}.png", 0, FileReader(len(content), lambda: content)) for at in range(12)]
-    found = decode_all(images, 12, ("a",), (8, 8, 3))
+    found = decode_all(images, 12, ("a",), Reading(8, 8, 3))
     assert len(found.image_set) == 12
     assert max(seen) <= most
     assert most == 1 or max(seen) > 1

@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rasters import geotiff, raster_folder
 
 from firmware_export.common.errors import UserError
+from firmware_export.images import samples
+from firmware_export.images.image_set import Bands
 from firmware_export.images.load import load_images, load_images_and_labels, load_labelled
+from firmware_export.images.scaling import Scaling
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 SIX = {f"{name}/{index}.png": 20 * index for name in ("Forest", "River") for index in range(3)}
@@ -178,3 +182,58 @@ def test_gray_images_of_16_bits_of_the_case():
     images = load_images(path, (64, 64, 3), 99)
     np.testing.assert_array_equal(images, np.repeat(np.stack(expected)[..., np.newaxis], 3, axis=-1))
     assert np.median(images) < 200
+
+
+SCALING = Scaling(Bands(("B08", "B02"), (3, 0), 4), "uint16", (0, 0), (4095, 4095), "given")
+
+
+def test_rasters_are_read_by_a_scaling(tmp_path):
+    folder = raster_folder(tmp_path / "scenes", 3)
+    files = sorted(folder.rglob("*.tif"))
+    raw = np.stack([samples.read(file.read_bytes()).pixels for file in files])[..., [3, 0]]
+    expected = SCALING.codes(raw)
+    np.testing.assert_array_equal(load_images(folder, (16, 16, 2), 6, SCALING), expected)
+    images, labels = load_labelled(folder, (16, 16, 2), ("Forest", "River"), 2, SCALING)
+    np.testing.assert_array_equal(images, expected)
+    np.save(tmp_path / "raw.npy", raw)
+    np.save(tmp_path / "codes.npy", expected)
+    np.savez(tmp_path / "raw.npz", images=raw, labels=labels)
+    for name in ("raw.npy", "codes.npy"):
+        np.testing.assert_array_equal(load_images(tmp_path / name, (16, 16, 2), 6, SCALING), expected)
+    np.testing.assert_array_equal(load_labelled(tmp_path / "raw.npz", (16, 16, 2), (), 2, SCALING)[0], expected)
+
+
+def test_samples_that_would_lose_most_of_their_range_need_a_scaling(tmp_path):
+    folder = raster_folder(tmp_path / "scenes", 2)
+    with pytest.raises(UserError, match=r"has uint16 samples from 0 to \d+, .* give --scaling, the scaling.json"):
+        load_images(folder, (16, 16, 4), 4)
+    reflectance = tmp_path / "float" / "0.tif"
+    reflectance.parent.mkdir()
+    reflectance.write_bytes(geotiff(np.random.default_rng(0).random((16, 16, 4)).astype(np.float32)))
+    with pytest.raises(UserError, match=r"has float32 samples from 0.* to 0.* give --scaling"):
+        load_images(reflectance.parent, (16, 16, 4), 1)
+    with pytest.raises(UserError, match="float32 samples, --scaling is for uint16"):
+        load_images(reflectance.parent, (16, 16, 2), 1, SCALING)
+    with pytest.raises(UserError, match="--scaling is for 2 channels, the model takes 4"):
+        load_images(folder, (16, 16, 4), 4, SCALING)
+    with pytest.raises(UserError, match=r"the images have 4 bands .*, the model takes 3 channels"):
+        load_images(folder, (16, 16, 3), 4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_8_bit_pixels_in_a_wider_type_stay_as_they_are(tmp_path, dtype):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 4)).astype(dtype)
+    np.save(tmp_path / "0.npy", pixels)
+    np.testing.assert_array_equal(load_images(tmp_path, (16, 16, 4), 1)[0], pixels)
+
+
+def test_the_full_range_of_16_bits_needs_no_scaling(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 65536, (16, 16, 4), dtype=np.uint16)
+    (tmp_path / "0.tif").write_bytes(geotiff(pixels))
+    np.testing.assert_array_equal(load_images(tmp_path, (16, 16, 4), 1)[0], pixels >> 8)
+
+
+def test_images_that_are_squashed_are_told(tmp_path, caplog):
+    Image.new("RGB", (20, 10)).save(tmp_path / "wide.png")
+    load_images(tmp_path, (8, 8, 3), 1)
+    assert "images of 20x10 are resized to 8x8, so their aspect ratio changes" in caplog.text

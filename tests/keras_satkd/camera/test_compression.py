@@ -30,8 +30,16 @@ def test_jpeg_2000_has_the_rate_that_is_asked_for(bits):
 
 
 @pytest.mark.parametrize(("compress", "better", "worse"), [(compression.jpeg, 95, 40), (compression.jpeg2000, 3, 0.5)])
-@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("bands", [1, 3, 4])
 def test_stronger_compression_loses_more(compress, better, worse, bands):
     images = scenes(bands=bands)
     errors = [np.abs(compress(images, severity).astype(float) - images).mean() for severity in (better, worse)]
     assert 0 < errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("compress", [compression.jpeg, compression.jpeg2000])
+def test_bands_that_are_no_rgb_are_compressed_each_as_gray(compress):
+    images = scenes(2, bands=5)
+    found = compress(images, 3)
+    for band in range(5):
+        np.testing.assert_array_equal(found[..., band : band + 1], compress(images[..., band : band + 1], 3))

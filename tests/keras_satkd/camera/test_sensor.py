@@ -133,3 +133,11 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
     (tmp_path / "mine.toml").write_text("snr = 100\n", encoding="utf-8-sig")
     (tmp_path / "plain.toml").write_text("snr = 100\n", encoding="utf-8")
     assert sensor.load(str(tmp_path / "mine.toml")).snr == sensor.load(str(tmp_path / "plain.toml")).snr
+
+
+def test_examples_serve_any_number_of_bands():
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 4), np.uint8)
+    for found, own in zip(sensor.examples(4), sensor.examples(3), strict=True):
+        assert found.capture(images).shape == images.shape
+        assert own == sensor.load(own.name)
+    assert sensor.examples(4)[0].snr.value == pytest.approx(np.mean([142, 168, 154]))

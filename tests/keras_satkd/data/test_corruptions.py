@@ -120,3 +120,12 @@ def test_accuracies_of_several_models_on_the_very_same_images():
     expected = [CORRUPTIONS[kind](images, severity) for kind in CORRUPTIONS for severity in range(1, 6)]
     for name in seen:
         np.testing.assert_array_equal(seen[name], expected)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+@pytest.mark.parametrize("bands", [1, 2, 4, 13])
+def test_any_number_of_bands_is_disturbed(name, bands):
+    images = np.random.default_rng(0).integers(40, 200, (2, 16, 16, bands), np.uint8)
+    found = CORRUPTIONS[name](images, 3)
+    assert (found.shape, found.dtype) == (images.shape, np.uint8)
+    assert all((found[..., band] != images[..., band]).any() for band in range(bands))

@@ -3,9 +3,9 @@ import logging
 import pytest
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import DataConfig
 from keras_satkd.data import sources
 from keras_satkd.data.found import check_classes, file_of
+from keras_satkd.data_config import DataConfig
 
 
 @pytest.fixture

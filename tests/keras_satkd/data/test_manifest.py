@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import ColumnsConfig, DataConfig
 from keras_satkd.data import sources
 from keras_satkd.data.groups import EARTH_RADIUS
 from keras_satkd.data.manifest import open_manifest
+from keras_satkd.data_config import ColumnsConfig, DataConfig
 
 FILES = {f"{index}.png": 10 * index for index in range(6)}
 

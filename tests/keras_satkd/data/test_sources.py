@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from PIL import Image
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.load import load_images, load_labelled
-from keras_satkd.config import DataConfig
-from keras_satkd.data import sources
+from keras_satkd.data import scaling, sources
+from keras_satkd.data_config import DataConfig
 
 SHARED = Path(__file__).parents[4] / "shared"
 EUROSAT = SHARED / "eurosat" / "EuroSAT_RGB.zip"
@@ -61,13 +62,20 @@ def test_case_train_dev_test(settings):
     assert all(file.startswith("dev/") for file in sources.split(image_set, settings("")).validation.files)
 
 
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK")
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK")
 
 
 @st.composite
-def image_files(draw):
-    """A file's ending and content: an image of any mode and size, as its format can hold it."""
-    mode = draw(st.sampled_from(MODES))
+def image_sets(draw):
+    """A list of files' endings and contents: 8-bit pictures of any modes, or 16-bit gray."""
+    is_deep = draw(st.booleans())
+    return draw(st.lists(image_files(("I;16",) if is_deep else MODES), min_size=2, max_size=5))
+
+
+@st.composite
+def image_files(draw, modes):
+    """A file's ending and content: an image of one of the modes and any size, as its format can hold it."""
+    mode = draw(st.sampled_from(modes))
     kind = draw(st.sampled_from(["TIFF", "JPEG"] if mode == "CMYK" else ["PNG", "TIFF"]))
     height, width = draw(st.tuples(*[st.integers(1, 40)] * 2))
     pixels = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
@@ -83,7 +91,7 @@ def image_files(draw):
 
 
 @settings_of_hypothesis(max_examples=25, deadline=None)
-@given(files=st.lists(image_files(), min_size=2, max_size=5), size=st.integers(1, 24), is_zip=st.booleans())
+@given(files=image_sets(), size=st.integers(1, 24), is_zip=st.booleans())
 def test_a_file_gives_the_same_pixels_for_every_purpose(files, size, is_zip):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "images"
@@ -92,7 +100,10 @@ def test_a_file_gives_the_same_pixels_for_every_purpose(files, size, is_zip):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         source = Path(shutil.make_archive(str(folder), "zip", folder)) if is_zip else folder
-        trained = sources.load(DataConfig(source=str(source), cache_dir=f"{name}/cache", image_size=size))
+        settings = DataConfig(source=str(source), cache_dir=f"{name}/cache", image_size=size, fit="squash")
+        full = replace(settings, scaling=("full",))
+        trained = sources.load(settings)
+        trained = scaling.scaled(trained, scaling.decide(trained, full))
         verified = load_images(source, (size, size, 3), len(files))
         validated, labels = load_labelled(source, (size, size, 3), ("Forest", "River"), 2)
         np.testing.assert_array_equal(verified, trained.images)
@@ -114,7 +125,9 @@ def test_a_larger_image_is_resized_the_same_way_for_training_and_export(tmp_path
 @pytest.mark.skipif(not CASES.exists(), reason="the failing inputs are not at ../shared/cases")
 @pytest.mark.parametrize("case", ["gray16_png_export", "hidden_and_appledouble"])
 def test_cases_read_the_same_for_training_and_export(case, tmp_path):
-    trained = sources.load(DataConfig(source=str(CASES / case), cache_dir=str(tmp_path)))
+    settings = DataConfig(source=str(CASES / case), cache_dir=str(tmp_path))
+    trained = sources.load(settings)
+    trained = scaling.scaled(trained, scaling.decide(trained, settings))
     np.testing.assert_array_equal(load_images(CASES / case, (64, 64, 3), 99), trained.images)
     if case == "hidden_and_appledouble":
         assert [file.split("/")[0] for file in trained.files] == ["Forest"] * 3 + ["River"] * 3
@@ -159,8 +172,12 @@ def test_nothing_readable_is_an_error(image_folder, settings):
 def test_unlike_sizes_are_said(image_folder, settings, caplog):
     stream = io.BytesIO()
     Image.new("RGB", (20, 10)).save(stream, "PNG")
-    sources.load(settings(image_folder({**SIX, "River/wide.png": stream.getvalue()})))
-    assert "images have 2 different sizes (8x8, 20x10): all are resized to 8x8" in caplog.text
+    folder = image_folder({**SIX, "River/wide.png": stream.getvalue()})
+    with pytest.raises(UserError, match=r"River/wide.png is 20x10, .* --data.fit crop .* or --data.fit squash"):
+        sources.load(settings(folder))
+    for fit, done in (("squash", "squashed"), ("crop", "cropped and resized")):
+        sources.load(settings(folder, fit=fit))
+        assert f"images have 2 different sizes (8x8, 20x10): all are {done} to 8x8" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -198,7 +215,7 @@ def test_synthetic_scenes_are_kept(settings):
 
 def test_tensorflow_is_not_imported_for_files(image_folder, tmp_path):
     code = (
-        "import sys; from keras_satkd.data import sources; from keras_satkd.config import DataConfig; "
+        "import sys; from keras_satkd.data import sources; from keras_satkd.data_config import DataConfig; "
         f"sources.load(DataConfig(source={str(image_folder(SIX))!r}, cache_dir={str(tmp_path / 'cache')!r})); "
         "sys.exit('tensorflow' in sys.modules)"
     )

@@ -1,4 +1,3 @@
-import hashlib
 import json
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from scipy.special import log_softmax, softmax
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.evaluation.classifier import int8_logits, load
 from keras_satkd.models import teachers
@@ -118,35 +116,10 @@ def test_a_teachers_folder(tmp_path, image_set):
     np.testing.assert_allclose(classifier.logits(images), teacher.logits(images), atol=1e-4)
 
 
-def test_class_names_beside_the_model(saved, tmp_path):
-    path = saved(tiny_network())
-    beside = tmp_path / "mine.json"
-    beside.write_text(json.dumps({"class_names": ["Forest", "Lake", "Straße"]}), encoding="utf-8")
-    assert load(path).class_names == ("Forest", "Lake", "Straße")
-    beside.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8-sig")
-    assert load(path).class_names == ("Forest", "Lake", "Straße")
-    beside.write_text(json.dumps({"accuracy": 1}))
-    assert load(path).class_names is None
-
-
-def test_class_names_of_the_run_that_the_model_lies_in(saved, tmp_path):
-    (tmp_path / "metrics.json").write_text(json.dumps({"data": {"classes": ["a", "b", "c"]}}))
-    assert load(saved(tiny_network())).class_names == ("a", "b", "c")
-
-
-@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"], "abc", ["a", "b", 3], {"a": 1, "b": 2, "c": 3}])
-def test_class_names_that_do_not_fit(saved, tmp_path, names):
-    path = saved(tiny_network())
-    (tmp_path / "mine.json").write_text(json.dumps({"class_names": names}))
-    with pytest.raises(UserError, match=r"mine\.json.*a list of 3 different names"):
-        load(path)
-
-
-def test_damaged_class_names(saved, tmp_path):
-    path = saved(tiny_network())
-    (tmp_path / "mine.json").write_text("{")
-    with pytest.raises(UserError, match=r"mine\.json is not readable JSON"):
-        load(path)
+def test_class_names_and_threshold_are_those_in_the_files_beside(int8):
+    int8.with_suffix(".json").write_text(json.dumps({"class_names": ["a", "b", "c"], "least_margin": 12}))
+    found = load(str(int8))
+    assert (found.class_names, found.threshold) == (("a", "b", "c"), 12)
 
 
 def test_what_is_no_model(tmp_path):
@@ -166,10 +139,10 @@ def test_what_is_no_model(tmp_path):
 
 def test_models_of_other_shapes(saved):
     layers = tf_keras.layers
-    for shape in [(8, 16, 3), (16, 16, 1), (None, None, 3), (768,)]:
+    for shape in [(8, 16, 3), (None, None, 3), (768,)]:
         image = layers.Input(shape)
         pooled = layers.GlobalAveragePooling2D()(image) if len(shape) == 3 else image
-        with pytest.raises(UserError, match=r"square RGB images, \(batch, size, size, 3\)"):
+        with pytest.raises(UserError, match=r"square images, \(batch, size, size, bands\)"):
             load(saved(tf_keras.Model(image, layers.Dense(3)(pooled))))
     image = layers.Input((SIZE, SIZE, 3))
     with pytest.raises(UserError, match=r"an image classifier, \(batch, classes\)"):
@@ -182,8 +155,8 @@ def test_an_int8_model_of_grey_images(tmp_path):
     network = tf_keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))))
     images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 1), np.uint8)
     (tmp_path / "grey.tflite").write_bytes(float_to_int8(network, images))
-    with pytest.raises(UserError, match=r"grey\.tflite has input shape \(1, 16, 16, 1\)"):
-        load(str(tmp_path / "grey.tflite"))
+    found = load(str(tmp_path / "grey.tflite"))
+    assert (found.channels, found.logits(images).shape) == (1, (4, 3))
 
 
 @pytest.fixture
@@ -202,30 +175,3 @@ def test_codes_are_the_logits_before_their_scale(int8, image_set, saved):
     assert classifier.threshold is None
     other = load(saved(tiny_network()))
     assert (other.codes, other.threshold) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("unsure", "threshold"),
-    [
-        ({"least_margin": 9, "error_rate": 0.02}, 9),
-        ({"least_margin": 0, "error_rate": 0.02}, 0),
-        ({"least_margin": 0}, None),
-    ],
-)
-def test_the_threshold_of_the_run_that_the_model_lies_in(int8, unsure, threshold):
-    export = {"given_sha256": hashlib.sha256(int8.read_bytes()).hexdigest(), "unsure": unsure}
-    write_json(int8.parent / "firmware" / "export.json", export)
-    assert load(str(int8)).threshold == threshold
-    write_json(int8.parent / "firmware" / "export.json", export | {"given_sha256": "0" * 64})
-    assert load(str(int8)).threshold is None
-
-
-def test_the_threshold_in_the_models_description(int8):
-    int8.with_suffix(".json").write_text(json.dumps({"least_margin": 12}))
-    assert load(str(int8)).threshold == 12
-    for wrong in (-1, 256, "12", 1.5):
-        int8.with_suffix(".json").write_text(json.dumps({"least_margin": wrong}))
-        with pytest.raises(
-            UserError, match=r"least_margin in .*student_int8\.json is .*: give an integer from 0 to 255"
-        ):
-            load(str(int8))

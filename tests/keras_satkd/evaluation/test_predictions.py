@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from keras_satkd.evaluation import predictions
@@ -27,3 +29,14 @@ def test_saved_and_loaded_they_are_the_same(tmp_path, image_set):
         for one, other in zip(loaded.of(model), found.of(model), strict=True):
             np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(loaded.images, test.images[found.examples])
+
+
+def test_examples_are_in_true_or_false_colors(image_set):
+    test = image_set(12)
+    test = replace(test, images=np.concatenate([test.images, test.images[..., :1] // 2], axis=-1))
+    logits = {"int8": np.random.default_rng(0).normal(size=(12, 3))}
+    for rgb, channels in (((3, 1, 0), (3, 1, 0)), (None, (0, 1, 2))):
+        found = predictions.collect(logits, test, "int8", rgb)
+        np.testing.assert_array_equal(found.images, test.images[found.examples][..., list(channels)])
+    assert predictions.color_channels(1, None) == (0, 0, 0)
+    assert predictions.color_channels(2, None) == (0, 1, 1)

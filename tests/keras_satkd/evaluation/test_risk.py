@@ -38,7 +38,7 @@ def test_a_curve_for_each_sensor_on_what_it_captures():
         seen.append(images)
         return OUTPUTS
 
-    found = risk.curves(outputs_of, IMAGES, LABELS, sensor.examples())
+    found = risk.curves(outputs_of, IMAGES, LABELS, sensor.examples(IMAGES.shape[-1]))
     assert [curve["sensor"] for curve in found["curves"]] == [None, "healthy", "poor"]
     np.testing.assert_array_equal(seen[0], IMAGES)
     np.testing.assert_array_equal(seen[2], sensor.load("poor").capture(IMAGES))

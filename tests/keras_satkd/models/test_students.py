@@ -59,3 +59,19 @@ def test_other_classes_begin_with_a_fresh_last_layer():
 def test_weights_of_another_network_are_refused(name):
     with pytest.raises(UserError, match=name):
         students.build("resnet8", 64, 10, name)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 13])
+def test_students_of_any_number_of_bands(channels):
+    student = students.build("resnet8", 8, 3, channels=channels)
+    assert student.input_shape == (None, 8, 8, channels)
+    assert student(np.zeros((2, 8, 8, channels), np.float32)).shape == (2, 3)
+
+
+def test_other_bands_begin_with_a_fresh_first_layer():
+    trained = students.build("resnet8", 64, 10, "resnet8_eurosat.keras")
+    wider = students.build("resnet8", 64, 10, "resnet8_eurosat.keras", channels=4)
+    assert wider.get_layer(students.FIRST_LAYER).get_weights()[0].shape == (3, 3, 4, 16)
+    for name in ("stage1_block1_first_convolution", "logits"):
+        for one, other in zip(trained.get_layer(name).get_weights(), wider.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)

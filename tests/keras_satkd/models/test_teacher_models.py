@@ -89,7 +89,7 @@ def test_a_model_of_any_size_needs_one(tmp_path):
     image = tf_keras.layers.Input((None, None, 3))
     features = tf_keras.layers.GlobalAveragePooling2D()(tf_keras.layers.Conv2D(4, 3)(image))
     tf_keras.Model(image, tf_keras.layers.Dense(3)(features)).save(tmp_path / "any.keras")
-    with pytest.raises(UserError, match=r"size, 3\), or state its input_size in a TOML file"):
+    with pytest.raises(UserError, match=r"size, bands\), or state its input_size in a TOML file"):
         loaded(tmp_path / "any.keras")
     assert loaded(tmp_path / "any.keras", input_size=20).input_size == 20
 

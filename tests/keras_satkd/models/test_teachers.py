@@ -87,7 +87,7 @@ def test_files_that_are_no_teacher(tmp_path):
         teachers.load(str(tmp_path))
     image = tf_keras.layers.Input((8, 16, 3))
     oblong = tf_keras.Model(image, tf_keras.layers.Flatten()(image))
-    with pytest.raises(UserError, match="size, size, 3"):
+    with pytest.raises(UserError, match="size, size, bands"):
         teachers.load(saved(oblong, tmp_path / "oblong.keras"))
 
 

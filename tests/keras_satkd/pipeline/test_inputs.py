@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from damage import damage
 from PIL import Image
+from rasters import geotiff, raster_folder
 from tests_support import tiny_network
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
+from firmware_export.images import samples, scaling
 from keras_satkd.camera import sensor
 from keras_satkd.camera.training import Mixture
-from keras_satkd.config import Config, DataConfig, TeachersConfig, WeightingConfig
+from keras_satkd.config import Config, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.data.sources import load
+from keras_satkd.data_config import DataConfig
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
 from keras_satkd.run import stages
@@ -235,23 +238,6 @@ def test_a_damaged_list_of_the_split_is_written_again(tmp_path, caplog):
     assert "split.json is damaged or missing: it is written again" in caplog.text
 
 
-def test_a_damaged_copy_of_the_sensor_is_written_again_from_the_same_sensor(tmp_path, caplog):
-    config = with_sensor(tmp_path / "mine.toml", "snr = 20")
-    run = Run(tmp_path / "run", config)
-    run.claim()
-    inputs._keep(run, inputs.sensors.load(str(tmp_path / "mine.toml")))
-    kept = run.path("sensor.toml")
-    whole = kept.read_bytes()
-    for seed in range(10):
-        damage(kept, seed)
-        inputs._restore(kept, str(tmp_path / "mine.toml"))
-        assert kept.read_bytes() == whole
-    damage(kept, 0)
-    (tmp_path / "mine.toml").write_text("snr = 30")
-    with pytest.raises(UserError, match=r"sensor\.toml is damaged .*restore a copy of it, or the file of --sensor"):
-        inputs._restore(kept, str(tmp_path / "mine.toml"))
-
-
 def with_teacher(path, **distillation) -> Config:
     return changed(teachers={"names": (str(path),)}, distillation=distillation)
 
@@ -289,7 +275,7 @@ def test_a_teachers_settings_put_its_classes_and_bands_in_order(tmp_path):
     found = inputs.prepare(Run(tmp_path / "run", with_teacher(path))).teachers[str(path)]
     assert (found.bands, found.order) == ((2, 1, 0), tuple(range(10))[::-1])
     path.write_text('model = "mine.keras"\nbands = ["B02", "B03", "B04"]\n')
-    with pytest.raises(UserError, match="mine sees band 'B02', the data has red, green, blue"):
+    with pytest.raises(UserError, match="mine sees band 'B02', the images have red, green, blue"):
         inputs.prepare(Run(tmp_path / "other", with_teacher(path)))
 
 
@@ -311,3 +297,67 @@ def test_what_was_found_is_logged(tmp_path, image_folder, caplog):
     caplog.clear()
     inputs.prepare(Run(tmp_path / "again", changed(data=data)))  # told once
     assert told not in caplog.text
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """A configuration with images of four bands, and no teachers."""
+    raster_folder(tmp_path / "scenes", 8)
+    return Config(
+        data=DataConfig(source=str(tmp_path / "scenes"), cache_dir=str(tmp_path / "cache"), image_size=16),
+        distillation=DistillationConfig(weighting=WeightingConfig(rule="none")),
+    )
+
+
+def replaced(config, **groups):
+    parts = {name: dataclasses.replace(getattr(config, name), **values) for name, values in groups.items()}
+    return dataclasses.replace(config, **parts)
+
+
+def test_the_scaling_is_kept_and_checked(tmp_path, scenes, caplog):
+    run = Run(tmp_path / "run", scenes)
+    found = inputs.prepare(run)
+    kept = run.path("scaling.json")
+    assert scaling.load(kept) == found.scaling
+    assert found.split.train.images.dtype == np.uint8
+    assert found.rgb == (2, 1, 0)
+    assert "scaling.json" in run.results[DATA].sha256
+    damage(kept, 1)
+    inputs.prepare(Run(tmp_path / "run", scenes))
+    assert "scaling.json is damaged or missing: it is written again" in caplog.text
+    assert scaling.load(kept) == found.scaling
+    # Other samples under the same names.
+    for file in (tmp_path / "scenes").rglob("*.tif"):
+        file.write_bytes(geotiff(samples.read(file.read_bytes()).pixels // 8, ("B02", "B03", "B04", "B08")))
+    with pytest.raises(UserError, match=r"another scaling of samples to codes \(scaling.json\), which is now high=\["):
+        inputs.prepare(Run(tmp_path / "run", scenes))
+
+
+def test_pictures_have_no_scaling(tmp_path):
+    run = Run(tmp_path / "run", changed(distillation={"weighting": WeightingConfig(rule="none")}))
+    assert inputs.prepare(run).scaling is None
+    assert not run.path("scaling.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"data": {"bands": ("B05",)}}, "unknown band 'B05'"),
+        ({"data": {"scaling": ("0:99999",)}}, r"two whole numbers in 0\.\.65535"),
+        ({"data": {"rgb": ("1", "2")}}, "give the red, the green and the blue band"),
+        ({"distillation": {"augmentation": "randaugment", "teacher_logits": "in-loop"}}, "for RGB, the images have 4"),
+    ],
+    ids=["bands", "scaling", "rgb", "randaugment"],
+)
+def test_bands_that_do_not_serve_claim_nothing(tmp_path, scenes, groups, message):
+    with pytest.raises(UserError, match=message):
+        inputs.prepare(Run(tmp_path / "run", replaced(scenes, **groups)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_teachers_of_rgb_need_to_know_the_colors(tmp_path, scenes):
+    learned = {"distillation": {"weighting": WeightingConfig()}, "teachers": SMALL.teachers.__dict__}
+    config = replaced(scenes, data={"band_names": ("a", "b", "c", "d")}, **learned)
+    with pytest.raises(UserError, match=r"teacher efficientvit_m0@64 .* sees red, green and blue.*--data.rgb"):
+        inputs.prepare(Run(tmp_path / "run", config))
+    assert not (tmp_path / "run").exists()

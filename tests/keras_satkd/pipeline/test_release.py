@@ -9,11 +9,12 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
 from firmware_export.tflite.convert import float_to_int8
-from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, TeachersConfig, WeightingConfig
+from keras_satkd.config import CameraConfig, Config, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.config_io import load as preset
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
+from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation import classifier
 from keras_satkd.models import students, teachers
 from keras_satkd.pipeline import inputs, release

@@ -17,12 +17,14 @@ import pytest
 import tf_keras
 import tomli_w
 from damage import damage
+from rasters import raster_folder
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.reader import read
 from keras_satkd import distill
 from keras_satkd.config_io import from_dict, load
+from keras_satkd.evaluation import classifier
 from keras_satkd.pipeline import steps
 from keras_satkd.report.write import report
 from keras_satkd.run import history
@@ -373,3 +375,38 @@ def test_a_finished_run_refuses_a_changed_sensor(tmp_path, capsys):
         steps.distil(run)
     (tmp_path / "mine.toml").unlink()
     steps.distil(run)
+
+
+@pytest.mark.slow
+def test_a_run_on_13_bands(tmp_path):
+    """A teacher with a first layer for all bands, the student, quantization-aware training and int8."""
+    names = tuple(f"B{band:02}" for band in range(1, 14))
+    raster_folder(tmp_path / "scenes", 24, bands=13, size=32, names=names)
+    once = {"epochs": 1, "batch_size": 16}
+    config = from_dict(
+        {
+            "data": {"source": str(tmp_path / "scenes"), "cache_dir": str(tmp_path / "cache"), "image_size": 32},
+            "teachers": {
+                "names": ["mobilevit_xxs@64"],
+                "initial_weights": "none",
+                "bands": "all",
+                "accept_weak": True,
+                **once,
+            },
+            "distillation": {"views": 1, "epochs": 4, "batch_size": 16},
+            "quantization": once,
+        },
+        "test",
+    )
+    run = Run(tmp_path / "run", config)
+    steps.quantize_only(run)
+    described = json.loads(run.path("teachers", "mobilevit_xxs@64", "teacher.json").read_text())
+    assert described["bands"] == ["B04", "B03", "B02", *(name for name in names if name not in ("B02", "B03", "B04"))]
+    model = read(run.path("student_int8.tflite").read_bytes())
+    assert model.graph.input_shape == (32, 32, 13)
+    assert model.graph.has_unit_input
+    found = classifier.load(str(run.path("student_int8.tflite")))
+    assert (found.channels, found.scaling.bands.names) == (13, names)
+    teacher = classifier.load(str(run.path("teachers", "mobilevit_xxs@64")), image_size=32)
+    images = np.zeros((2, 32, 32, 13), np.uint8)
+    assert found.logits(images).shape == teacher.logits(images).shape == (2, 2)

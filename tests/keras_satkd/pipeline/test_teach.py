@@ -3,8 +3,9 @@ import json
 import pytest
 
 from keras_satkd.camera.training import Mixture
-from keras_satkd.config import CameraConfig, Config, DataConfig, DistillationConfig, MixingConfig, TeachersConfig
+from keras_satkd.config import CameraConfig, Config, DistillationConfig, MixingConfig, TeachersConfig
 from keras_satkd.data.splits import Split
+from keras_satkd.data_config import DataConfig
 from keras_satkd.pipeline import teach
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run import history, stages

@@ -238,11 +238,11 @@ def test_a_fine_tuned_teacher_is_kept_when_distillation_changes(tmp_path):
         (
             {"firmware": {"error_rate": 0.1}},
             {
-                *("split.json", "sensor.toml", "student.keras", "student_qat.h5"),
+                *("split.json", "sensor.toml", "scaling.json", "student.keras", "student_qat.h5"),
                 *("student_int8.tflite", "student_ptq.tflite"),
             },
         ),
-        ({"quantization": {"epochs": 3}}, {"split.json", "sensor.toml", "student.keras"}),
+        ({"quantization": {"epochs": 3}}, {"split.json", "sensor.toml", "scaling.json", "student.keras"}),
     ],
 )
 def test_the_files_of_the_repeated_steps_go(tmp_path, groups, kept):
@@ -258,7 +258,15 @@ def test_the_files_of_the_repeated_steps_go(tmp_path, groups, kept):
 
 def test_the_files_of_all_steps():
     assert {file for step in steps_from(Stage.DATA) for file in step.files} == {
-        *("split.json", "sensor.toml", "student.keras", "student_qat.h5", "student_int8.tflite", "student_ptq.tflite"),
+        *(
+            "split.json",
+            "sensor.toml",
+            "scaling.json",
+            "student.keras",
+            "student_qat.h5",
+            "student_int8.tflite",
+            "student_ptq.tflite",
+        ),
         *("verification_images.npy", "validation_images.npz", "test_answers.npz", "report.html", "model_card.md"),
     }
     assert [step.export for step in steps_from(Stage.FIRMWARE)] == ["firmware", None, None]

@@ -7,8 +7,9 @@ from tests_support import tiny_network
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from keras_satkd.config import Config, DataConfig, TeachersConfig
+from keras_satkd.config import Config, TeachersConfig
 from keras_satkd.config_io import load
+from keras_satkd.data_config import DataConfig
 from keras_satkd.models import teachers
 from keras_satkd.run.folder import InUse
 from keras_satkd.study import results, rows, trainings

@@ -10,9 +10,10 @@ from foreign_models import as_onnx, as_tflite, keras_3_copy
 from pyarrow import parquet
 from tests_support import tiny_network
 
-from keras_satkd.config import DataConfig, DistillationConfig, TrainingConfig
+from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data import augment
 from keras_satkd.data.splits import Split
+from keras_satkd.data_config import DataConfig
 from keras_satkd.models import teachers
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train

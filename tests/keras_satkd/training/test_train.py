@@ -10,8 +10,9 @@ from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
 from keras_satkd.camera.training import Mixture, Range
-from keras_satkd.config import DataConfig, DistillationConfig, MixingConfig, TrainingConfig
+from keras_satkd.config import DistillationConfig, MixingConfig, TrainingConfig
 from keras_satkd.data.splits import Split
+from keras_satkd.data_config import DataConfig
 from keras_satkd.models.students import normalize
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.run import history

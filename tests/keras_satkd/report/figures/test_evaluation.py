@@ -66,7 +66,7 @@ def test_risk_coverage_of_few_images():
 @pytest.mark.parametrize("threshold", [None, 0, 300])
 def test_risk_on_test_images(threshold):
     outputs, labels = np.array([[10, 0], [0, 10], [30, 0], [0, 50]], np.int8), np.array([1, 1, 0, 1])
-    found = risk.curves(lambda _: outputs, np.zeros((4, 8, 8, 3), np.uint8), labels, examples(), threshold)
+    found = risk.curves(lambda _: outputs, np.zeros((4, 8, 8, 3), np.uint8), labels, examples(3), threshold)
     texts = drawn(lambda figure: evaluation.test_risk(figure, found), (4.2, 3.2))
     assert {"clean", "sensor healthy", "sensor poor"} <= set(texts)
     assert ("chosen margin" in texts) == (threshold is not None)

@@ -1,0 +1,283 @@
+"""From an image's stored samples to an array of the wanted size: choice of bands, crop or squash, nodata, tiles."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.images.image_set import Bands
+from firmware_export.images.samples import LARGEST_SIDE, Samples
+
+Fit = Literal["refuse", "crop", "squash"]
+NoData = Literal["refuse", "skip", "fill"]
+
+
+class EmptySamplesError(ValueError):
+    """An image has NaN, infinite or nodata samples and is to be left out."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the images of a set become arrays of one shape.
+
+    Attributes:
+        height: of the arrays, in pixels.
+        width: of the arrays, in pixels.
+        channels: of the arrays.
+        bands: the bands of the files that are the channels; None for pictures, of which 3 channels are RGB (gray is
+            repeated) and 1 is gray.
+        dtype: of the arrays: `uint8`, `uint16` or `float32`.
+        fit: what to do with an image of another aspect ratio.
+        nodata: what to do with NaN, infinite and nodata samples: `refuse` the set, `skip` the image, or `fill` them
+            with the median of the image's other samples in the same band.
+        tile: cut each image into squares of this many pixels; None: an image is one array.
+    """
+
+    height: int
+    width: int
+    channels: int
+    bands: Bands | None = None
+    dtype: str = "uint8"
+    fit: Fit = "squash"
+    nodata: NoData = "refuse"
+    tile: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one array."""
+        return self.height, self.width, self.channels
+
+    def arrays(self, samples: Samples, file: str) -> Iterator[tuple[str, np.ndarray]]:
+        """The arrays of one image, each with what is added to the file's name: nothing, or a tile's place.
+
+        Args:
+            samples: as `samples.read` gives them.
+            file: the image's name, for messages.
+
+        Yields:
+            `dtype` [height, width, channels].
+
+        Raises:
+            UserError: the image has other bands or another type than the set, is not of the wanted aspect ratio and
+                `fit` is `refuse`, is a raster and `tile` is not set, or has nodata samples and `nodata` is `refuse`.
+            EmptySamplesError: it has nodata samples that cannot be filled, or `nodata` is `skip`.
+        """
+        self._check(samples, file)
+        pixels = _filled(samples, self.nodata, file)
+        pixels = _as_picture(pixels, self.channels) if self.bands is None else pixels[..., list(self.bands.positions)]
+        pixels = pixels.astype(self.dtype, copy=False)
+        if self.tile is None:
+            yield "", self._resized(pixels, file)
+            return
+        rows, columns = (side // self.tile for side in pixels.shape[:2])
+        if not rows * columns:
+            raise UserError(
+                f"{file} is {_size(pixels)}, smaller than a tile of {self.tile}: give a smaller --data.tile, or leave "
+                "it out"
+            )
+        for row in range(0, rows * self.tile, self.tile):
+            for column in range(0, columns * self.tile, self.tile):
+                tile = pixels[row : row + self.tile, column : column + self.tile]
+                yield f"#{row},{column}", self._resized(tile, file)
+
+    def _check(self, samples: Samples, file: str) -> None:
+        size = _size(samples.pixels)
+        if self.tile is None and min(samples.pixels.shape[:2]) > LARGEST_SIDE:
+            raise UserError(
+                f"{file} is a raster of {size} pixels, not an image of one scene: cut it into tiles with --data.tile, "
+                f"such as --data.tile {self.height}"
+            )
+        if self.bands is None and not samples.is_picture:
+            raise UserError(
+                f"{file} has {_kind(samples)}, where the set's first image is an ordinary 8-bit picture: convert it, "
+                "or keep the two kinds in sets of their own"
+            )
+        if self.bands is None:
+            return
+        if samples.bands != self.bands.of:
+            plural = "s" if samples.bands > 1 else ""
+            raise UserError(
+                f"{file} has {samples.bands} band{plural}, {self.bands.of} expected, as in the set's first image: give "
+                "files with the same bands"
+            )
+        dtype = samples.pixels.dtype.name
+        if dtype != self.dtype and self.dtype != "float32":
+            raise UserError(
+                f"{file} has {dtype} samples, {self.dtype} expected, as in the set's first image: save all images in "
+                "one type"
+            )
+
+    def _resized(self, pixels: np.ndarray, file: str) -> np.ndarray:
+        if pixels.shape[:2] == (self.height, self.width):
+            return pixels
+        rows, columns = pixels.shape[:2]
+        if rows * self.width != columns * self.height and self.fit != "squash":
+            if self.fit == "refuse":
+                raise UserError(
+                    f"{file} is {_size(pixels)}, of another aspect ratio than {self.width}x{self.height}: give "
+                    "--data.fit crop (the middle) or --data.fit squash (all of it, distorted)"
+                )
+            pixels = _cropped(pixels, self.height, self.width)
+        return _resized(pixels, self.height, self.width)
+
+
+def of_first(
+    first: Samples,
+    size: tuple[int, int],
+    *,
+    channels: int | None = None,
+    bands: Sequence[str] = (),
+    names: Sequence[str] = (),
+    fit: Fit = "squash",
+    nodata: NoData = "refuse",
+    tile: int | None = None,
+) -> Reading:
+    """How to read a set, by its first image.
+
+    Ordinary 8-bit pictures are read as RGB, unless bands are given. Of all other images, the given bands are read, or
+    all; a single one that is not asked for is repeated three times, as gray is.
+
+    Args:
+        first: the set's first image.
+        size: height and width of the arrays.
+        channels: of the arrays; None: as many as there are bands.
+        bands: names of bands or their numbers from 1; empty: all.
+        names: of all bands in the files, in order; empty: those in the file, or its numbers.
+        fit: as `Reading.fit`.
+        nodata: as `Reading.nodata`.
+        tile: as `Reading.tile`.
+
+    Raises:
+        UserError: a band does not exist, `names` are not one for each band, or the bands are not `channels`.
+    """
+    if first.is_picture and not (bands or names):
+        return Reading(*size, channels or 3, fit=fit, nodata=nodata, tile=tile)
+    positions, found = choose_bands(first, bands, names)
+    wanted = channels or (3 if len(positions) == 1 and not bands else len(positions))
+    if len(positions) == 1:
+        positions, found = positions * wanted, found * wanted
+    if len(positions) != wanted:
+        raise UserError(
+            f"the images have {len(positions)} bands ({', '.join(found)}), the model takes {wanted} channels: choose "
+            f"{wanted} bands with --data.bands"
+        )
+    dtype = first.pixels.dtype.name
+    return Reading(*size, wanted, Bands(tuple(found), positions, first.bands), dtype, fit, nodata, tile)
+
+
+def choose_bands(samples: Samples, wanted: Sequence[str], names: Sequence[str]) -> tuple[tuple[int, ...], list[str]]:
+    """The bands of a set, by its first image.
+
+    Args:
+        samples: of the first image.
+        wanted: names of bands or their numbers from 1; empty: all bands.
+        names: of the file's bands in order; empty: those in the file, or its numbers.
+
+    Returns:
+        Positions from 0, and names.
+
+    Raises:
+        UserError: a band does not exist, or the number of `names` is not that of the bands.
+    """
+    if names and len(names) != samples.bands:
+        raise UserError(
+            f"--data.band-names gives {len(names)} names, the images have {samples.bands} bands: give one name for each"
+        )
+    known = list(names or samples.band_names or map(str, range(1, samples.bands + 1)))
+    positions = tuple(position_of(band, known) for band in wanted) if wanted else tuple(range(samples.bands))
+    if len(set(positions)) < len(positions):
+        raise UserError(f"--data.bands gives a band twice ({' '.join(wanted)}): give each band once")
+    return positions, [known[position] for position in positions]
+
+
+def position_of(band: str, names: Sequence[str]) -> int:
+    """The position of a band: by its name, in any case, or else by its number from 1.
+
+    Raises:
+        UserError: there is no such band.
+    """
+    lower = [name.lower() for name in names]
+    if band.lower() in lower:
+        return lower.index(band.lower())
+    if band.isdecimal() and 1 <= int(band) <= len(names):
+        return int(band) - 1
+    raise unknown_name("band", band, [*names, *map(str, range(1, len(names) + 1))] if len(names) < 4 else names)
+
+
+def whole_numbers(pixels: np.ndarray) -> np.ndarray:
+    """float32 samples as uint16 if all are whole numbers in 0..65535, not only 0 and 1; otherwise as they are."""
+    if pixels.dtype != np.float32 or not len(pixels):
+        return pixels
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 65535 or high <= 1:
+        return pixels
+    narrow = np.empty(pixels.shape, np.uint16)
+    for image, target in zip(pixels, narrow, strict=True):
+        target[:] = image
+        if not np.array_equal(target, image):
+            return pixels
+    return narrow
+
+
+def _kind(samples: Samples) -> str:
+    plural = "s" if samples.bands > 1 else ""
+    return f"{samples.bands} band{plural} of {samples.pixels.dtype} samples"
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"
+
+
+def _filled(samples: Samples, nodata: NoData, file: str) -> np.ndarray:
+    if samples.nodata is None and samples.pixels.dtype != np.float32:
+        return samples.pixels
+    empty = samples.is_empty
+    number = int(np.count_nonzero(empty))
+    if not number:
+        return samples.pixels
+    meaning = "NaN or infinite" if samples.nodata is None else f"NaN, infinite or nodata ({samples.nodata:g})"
+    if nodata == "refuse":
+        raise UserError(
+            f"{file} has {number} samples that are {meaning}: leave such images out with --data.nodata skip, or fill "
+            "the samples from their band with --data.nodata fill"
+        )
+    if nodata == "skip" or empty.all(axis=(0, 1)).any():
+        raise EmptySamplesError(f"{number} samples are {meaning}")
+    pixels = samples.pixels.copy()
+    for band in np.flatnonzero(empty.any(axis=(0, 1))):
+        values = pixels[..., band]
+        values[empty[..., band]] = np.quantile(values[~empty[..., band]], 0.5, method="lower")
+    return pixels
+
+
+def _as_picture(pixels: np.ndarray, channels: int) -> np.ndarray:
+    color = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
+    if channels == 1 and color.shape[2] == 3:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(color)).convert("L"))[..., np.newaxis]
+    return np.repeat(color, channels, axis=2) if channels > color.shape[2] else color
+
+
+def _cropped(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The largest part in the middle with the aspect ratio of `height` and `width`."""
+    rows, columns = pixels.shape[:2]
+    tall = min(rows, max(1, round(columns * height / width)))
+    wide = min(columns, max(1, round(rows * width / height)))
+    top, left = (rows - tall) // 2, (columns - wide) // 2
+    return pixels[top : top + tall, left : left + wide]
+
+
+def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear with antialiasing; whole numbers are rounded to the nearest."""
+    target, bilinear = (width, height), Image.Resampling.BILINEAR
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(target, bilinear))
+    dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
+    planes = [Image.fromarray(np.ascontiguousarray(plane, dtype)) for plane in np.moveaxis(pixels, 2, 0)]
+    resized = np.stack([np.asarray(plane.resize(target, bilinear)) for plane in planes], axis=-1)
+    if pixels.dtype != np.uint16:
+        return resized
+    rounded: np.ndarray = np.clip(np.rint(resized), 0, 65535).astype(np.uint16)
+    return rounded
