@@ -47,7 +47,8 @@ def rows(images: "ImageSet", divided: "Split") -> list[tuple[str, str, str]]:
     """Name, class, and part of each image, in the order of the data set; the part is empty for images in none."""
     parts = {name: part for part, names in divided.file_list().items() for name in names}
     return [
-        (name, images.class_names[label], parts.get(name, "")) for name, label in zip(images.files, images.labels, strict=True)
+        (name, images.class_names[label], parts.get(name, ""))
+        for name, label in zip(images.files, images.labels, strict=True)
     ]
 
 

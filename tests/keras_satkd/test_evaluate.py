@@ -17,9 +17,10 @@ from firmware_export.images.image_set import Bands
 from firmware_export.images.scaling import Scaling
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.input_range import INPUT_RANGES
-from keras_satkd import config, evaluate
+from keras_satkd import evaluate
 from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.classifier import Classifier
+from keras_satkd.setting_types import InputRange
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -71,7 +72,7 @@ def told(monkeypatch, capsys, *arguments: object) -> str:
 
 
 def test_input_ranges_are_those_of_teachers():
-    assert set(get_args(config.InputRange)) == set(INPUT_RANGES)
+    assert set(get_args(InputRange)) == set(INPUT_RANGES)
 
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
