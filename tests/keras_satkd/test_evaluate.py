@@ -275,6 +275,16 @@ def test_bands_and_scaling_are_those_of_the_run(of_bands, tmp_path, monkeypatch,
         )
 
 
+@pytest.mark.parametrize("bands", ['["B08", "B02"]', "[4, 1]"])
+def test_a_teacher_chooses_the_bands_that_its_settings_name(of_bands, tmp_path, monkeypatch, capsys, bands):
+    model, folder = of_bands
+    (tmp_path / "scaling.json").unlink()
+    settings = tmp_path / "teacher.toml"
+    settings.write_text(f'model = "{model.name}"\nbands = {bands}\nclass_names = ["Forest", "River"]\n')
+    options = ("--cache-dir", tmp_path / "cache", "--json", "--split", "all")
+    assert json.loads(told(monkeypatch, capsys, settings, "--data", folder, *options))["accuracy"] == 1.0
+
+
 def test_a_model_takes_as_many_bands_as_it_was_made_for(of_bands, tmp_path):
     model, folder = of_bands
     (tmp_path / "scaling.json").unlink()
