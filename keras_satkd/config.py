@@ -113,7 +113,8 @@ class TeachersConfig(TrainingConfig):
     """Input range that a model expects if neither its .toml file nor its quantization states it."""
     bands: Literal["rgb", "all"] = "rgb"
     """Bands that fine-tuned teachers see. `rgb`: --data.rgb; `all`: all of the student's, by a wider first layer that
-    keeps the initial weights of red, green and blue. Trained teachers see the bands that they were trained on."""
+    keeps the initial weights of red, green and blue. Trained teachers see the bands that they were trained on or that
+    their .toml file names."""
     accept_weak: Flag = False
     """Also learn from teachers that are near chance on the validation images, or seem to have another order of classes.
     Without it, they stop the run."""

@@ -158,17 +158,15 @@ class ExportReport:
     """Stack and instructions of the row engine; None if its files were not written."""
     counts: tuple[Count, ...] | None
     """The row engine's instructions for an image, by emulated core and kind of layer; None if they were not counted."""
-    scaling: dict[str, Any] | None = None
+    scaling: dict[str, Any] | None
     """How raw samples become the model's pixels: `file`, the header with the function, and the keys of `scaling.json`;
     None if the camera gives pixels."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of `export.json`; unknown values of `unsure` and `drift`, and no `scaling`, are left out."""
+        """The content of `export.json`; unknown values of `unsure` and `drift` are left out."""
         content = asdict(self)
         for part in ("unsure", "drift"):
             content[part] = {key: value for key, value in content[part].items() if value not in (None, ())}
-        if self.scaling is None:
-            del content["scaling"]
         return content
 
 

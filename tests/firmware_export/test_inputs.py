@@ -16,6 +16,7 @@ CASE = Path(__file__).parents[3] / "shared" / "cases" / "float_keras_0_255" / "r
 
 def _arguments(model, **given):
     values = {"images": None, "validation": None, "keras": None, "input_range": None, "trust_model": False} | given
+    values.setdefault("engine", "tflm")
     return types.SimpleNamespace(model=Path(model), **values)
 
 

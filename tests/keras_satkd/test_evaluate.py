@@ -17,9 +17,10 @@ from firmware_export.images.image_set import Bands
 from firmware_export.images.scaling import Scaling
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.input_range import INPUT_RANGES
-from keras_satkd import config, evaluate
+from keras_satkd import evaluate
 from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.classifier import Classifier
+from keras_satkd.setting_types import InputRange
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -71,7 +72,7 @@ def told(monkeypatch, capsys, *arguments: object) -> str:
 
 
 def test_input_ranges_are_those_of_teachers():
-    assert set(get_args(config.InputRange)) == set(INPUT_RANGES)
+    assert set(get_args(InputRange)) == set(INPUT_RANGES)
 
 
 def test_splits_are_those_of_training_and_a_limit_samples_all_classes(pictures):
@@ -272,6 +273,16 @@ def test_bands_and_scaling_are_those_of_the_run(of_bands, tmp_path, monkeypatch,
         evaluate._result(
             read(evaluate.Arguments, "x", [*map(str, (model, "--data.source", folder, "--data.bands", "B02", "B08"))])
         )
+
+
+@pytest.mark.parametrize("bands", ['["B08", "B02"]', "[4, 1]"])
+def test_a_teacher_chooses_the_bands_that_its_settings_name(of_bands, tmp_path, monkeypatch, capsys, bands):
+    model, folder = of_bands
+    (tmp_path / "scaling.json").unlink()
+    settings = tmp_path / "teacher.toml"
+    settings.write_text(f'model = "{model.name}"\nbands = {bands}\nclass_names = ["Forest", "River"]\n')
+    options = ("--cache-dir", tmp_path / "cache", "--json", "--split", "all")
+    assert json.loads(told(monkeypatch, capsys, settings, "--data", folder, *options))["accuracy"] == 1.0
 
 
 def test_a_model_takes_as_many_bands_as_it_was_made_for(of_bands, tmp_path):

@@ -314,6 +314,16 @@ def replaced(config, **groups):
     return dataclasses.replace(config, **parts)
 
 
+def test_each_teacher_sees_its_own_bands(tmp_path, scenes):
+    tiny_network(2, 16, channels=2).save(tmp_path / "two.keras")
+    tiny_network(2, 16).save(tmp_path / "rgb.keras")
+    (tmp_path / "two.toml").write_text('model = "two.keras"\nbands = ["B08", "B02"]\n')
+    names = (str(tmp_path / "two.toml"), str(tmp_path / "rgb.keras"))
+    config = replaced(scenes, teachers={"names": names}, distillation={"weighting": WeightingConfig()})
+    found = inputs.prepare(Run(tmp_path / "run", config)).teachers
+    assert [found[name].bands for name in names] == [(3, 0), (2, 1, 0)]
+
+
 def test_the_scaling_is_kept_and_checked(tmp_path, scenes, caplog):
     run = Run(tmp_path / "run", scenes)
     found = inputs.prepare(run)
