@@ -131,9 +131,7 @@ def _undeployable(keras):
     conv = keras.Model(image, keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
     other = keras.Input((8, 8, 1), batch_size=1, name="other")
     two_inputs = keras.Model([image, other], keras.layers.Add()([image, other]))
-    joined = keras.Model(
-        image, keras.layers.Flatten()(keras.layers.Concatenate()([image, keras.layers.Conv2D(2, 1)(image)]))
-    )
+    enlarged = keras.Model(image, keras.layers.Flatten()(keras.layers.UpSampling2D(interpolation="bilinear")(image)))
     top = keras.Model(image, keras.layers.Lambda(lambda x: tf.math.top_k(x[:, :, 0, 0], 3)[0])(image))
     builtins = tf.lite.OpsSet
     int16 = builtins.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -142,7 +140,7 @@ def _undeployable(keras):
         "dynamic_range": _converted(conv, optimizations=[tf.lite.Optimize.DEFAULT]),
         "int16": _quantized(conv, int16, tf.int16),
         "two_inputs": _quantized(two_inputs, builtins.TFLITE_BUILTINS_INT8, tf.int8),
-        "joined": _quantized(joined, builtins.TFLITE_BUILTINS_INT8, tf.int8),
+        "enlarged": _quantized(enlarged, builtins.TFLITE_BUILTINS_INT8, tf.int8),
         "top_k": _quantized(top, builtins.TFLITE_BUILTINS_INT8, tf.int8),
     }
 
@@ -218,7 +216,7 @@ def _converted(model, **settings):
         ),
         (["{files}/student.tflite", "--engine-prefix", "cloud"], "has no effect with --engine tflm"),
         (["{files}/student.tflite", "--engine", "rows", "--symbol", "weights"], "give --engine-prefix instead"),
-        (["{bad}/joined.tflite", "--engine", "rows"], "CONCATENATION"),
+        (["{bad}/enlarged.tflite", "--engine", "rows"], "RESIZE_BILINEAR"),
         (
             [
                 "{files}/student.tflite",
