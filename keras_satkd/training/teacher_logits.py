@@ -194,7 +194,8 @@ class TeacherTargets:
     @property
     def running(self) -> tuple[Teacher, ...]:
         """The teachers that run inside the training step."""
-        return tuple(each for each in self.teachers if isinstance(each, Teacher)) if self.training is None else ()
+        given = self.teachers if self.training is None else ()
+        return tuple(each for each in given if not isinstance(each, StoredLogits))
 
     @property
     def runs_on_clean_views(self) -> bool:

@@ -186,6 +186,8 @@ def test_the_pages_show_outputs():
     assert shown == [
         ("README.md", "firmware_export"),
         ("README.md", "firmware_export.run"),
+        ("groups.md", "keras_satkd.distill"),  # compared by test_your_data_pages
+        ("manifest.md", "keras_satkd.distill"),
         ("results.md", "keras_satkd.evaluate"),
         ("results.md", "firmware_export"),
     ]

@@ -13,6 +13,7 @@ README = text(ROOT / "README.md")
 PAGE = text(ROOT / "docs" / "results.md")
 ROWS = {
     "teacher EfficientNet-Lite0@128": "efficientnet_lite0_eurosat/teacher.json",
+    "teacher EfficientNet-Lite0 through cameras": "efficientnet_lite0_camera/teacher.json",
     "teacher EfficientViT-M2@128": "efficientvit_m2_eurosat/teacher.json",
     "teacher MobileViTV2-1.0@64": "mobilevitv2_100_eurosat/teacher.json",
     "ResNet8, float": "resnet8_eurosat.json",
