@@ -10,6 +10,9 @@ _ACTIVATIONS = schema.ActivationFunctionType
 OUTPUTS = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "LOG_SOFTMAX": (16 / 256, 127)}
 """Scale and zero point of the operators whose output always has the same."""
 
+LEAST_SCALES = {"RELU6": 6 / 2**30, "RELU_N1_TO_1": 1 / 2**30}
+"""Output scales of fused activations: TFLM refuses those with which the activation's bounds exceed 32 bits."""
+
 _PAIR_OPTIONS = {
     "ADD": (schema.AddOptionsT, _OPTIONS.AddOptions),
     "MUL": (schema.MulOptionsT, _OPTIONS.MulOptions),
@@ -101,6 +104,7 @@ def pairs(draw, name):
     def build(builder, x):
         other = operand(builder, kind, x, of_operand)
         scale = x.scale * (other.scale if name == "MUL" else 1) * output_ratio
+        scale = max(scale, LEAST_SCALES.get(activation, 0))
         output = (scale, of_operand[1]) if has_fractions else None
         return pair(builder, name, *((other, x) if is_swapped else (x, other)), activation, output)
 

@@ -67,7 +67,7 @@ DEFECTS = {
     "beginning keeps the position": ("satkd_engine.c", "  state->position = 0;\n", "", "row by row in a corrupted"),
     "rows without a beginning": (
         "satkd_engine.c",
-        "(state->begun != satkd_engine_begun(model))",
+        "(state->begun != satkd_engine_begun(call))",
         "(state->begun == 0u)",
         "row pushed before begin",
     ),
@@ -79,7 +79,7 @@ DEFECTS = {
     ),
     "sizes are not checked": (
         "satkd_engine.c",
-        "(context_bytes > (size_t)(model->context_bytes + most))",
+        "(context_bytes > (size_t)(call.head.context_bytes + most))",
         "0",
         "context of another size",
     ),

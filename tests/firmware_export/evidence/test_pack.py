@@ -14,6 +14,7 @@ from firmware_export.bounds import measure
 from firmware_export.common.errors import UserError
 from firmware_export.evidence import pack, statements
 from firmware_export.evidence.references import REFERENCES
+from firmware_export.output.folder import sealed
 
 CAMPAIGN = {
     "confidence": 0.95,
@@ -167,7 +168,7 @@ def test_a_campaign_of_another_model_is_not_used(folder):
 def test_the_version_of_tflm_is_stated_where_outputs_depend_on_it(folder):
     """Its text may contain what has a meaning in Markdown."""
     path = folder / "export.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"dense_scale": {"statement": "a|b [c](d)\n<e>"}}))
+    path.write_text(sealed(json.loads(path.read_text()) | {"dense_scale": {"statement": "a|b [c](d)\n<e>"}}))
     pack.write(folder)
     content, text = _pack(folder)
     label = "version of TensorFlow Lite Micro whose outputs these are"
@@ -194,7 +195,8 @@ def test_the_next_export_removes_a_pack_that_was_added(one_convolution, tmp_path
     ("content", "message"),
     [
         (None, "has no export.json: give a folder that"),
-        ("[]", "has no valid symbol"),
+        ("[]", "no report of an export"),
+        ("{}", "has no valid symbol"),
         ('{"symbol": "g_model"}', "lists no readable files"),
         ('{"symbol": "g_model", "files": ["export.json"]}', "is of another version"),
         ('{"symbol": "g_model", "files": ["gone.c"]}', "gone.c not found"),

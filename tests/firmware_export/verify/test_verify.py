@@ -167,7 +167,7 @@ def test_reading_refuses_another_input_only_where_pixels_are_expected(one_convol
 def test_the_last_model_is_read_once(monkeypatch, one_convolution):
     verifying._read.cache_clear()
     asked = []
-    monkeypatch.setattr(sandbox, "check", lambda content, name: asked.append(name))
+    monkeypatch.setattr(sandbox, "check", lambda content, name, **options: asked.append(name))
     assert read(one_convolution, "mine") is read(one_convolution, "mine")
     read(one_convolution, "yours")
     assert asked == ["mine", "yours"]
