@@ -57,18 +57,18 @@ _M85 = Cycles(0.7, 2.0, "as Cortex-M55, but for pairs of scalar instructions in 
 
 CORES: Mapping[str, Core] = MappingProxyType(
     {
-        "cortex-m0": Core(PORTABLE, 9_500, 1.25),
-        "cortex-m0plus": Core(PORTABLE, 9_500, 1.25),
-        "cortex-m3": Core(PORTABLE, 7_600, 1.0),
-        "cortex-m4": Core(DSP, 15_700, 1.0, counted_as="cortex-m4", cycles=_M4),
-        "cortex-m7": Core(DSP, 15_700, 1.0, counted_as="cortex-m4", cycles=_M7),
-        "cortex-m33": Core(DSP, 15_800, 1.0, counted_as="cortex-m4", cycles=_M33),
-        "cortex-m55": Core(MVE, 11_000, 1.0, counted_as="cortex-m55", cycles=_M55),
-        "cortex-m85": Core(MVE, 11_000, 1.0, counted_as="cortex-m55", cycles=_M85),
-        "rv32imafc": Core(PORTABLE, 8_200, 1.1),
-        "rv64gc": Core(PORTABLE, 8_800, 1.2),
-        "xtensa-lx7": Core(PORTABLE, 20_000, 2.6),
-        "leon3": Core(PORTABLE, 20_000, 2.6, is_big_endian=True),
+        "cortex-m0": Core(PORTABLE, 16_300, 1.25),
+        "cortex-m0plus": Core(PORTABLE, 16_300, 1.25),
+        "cortex-m3": Core(PORTABLE, 13_500, 1.0),
+        "cortex-m4": Core(DSP, 21_700, 1.0, counted_as="cortex-m4", cycles=_M4),
+        "cortex-m7": Core(DSP, 21_700, 1.0, counted_as="cortex-m4", cycles=_M7),
+        "cortex-m33": Core(DSP, 21_700, 1.0, counted_as="cortex-m4", cycles=_M33),
+        "cortex-m55": Core(MVE, 17_400, 1.0, counted_as="cortex-m55", cycles=_M55),
+        "cortex-m85": Core(MVE, 17_400, 1.0, counted_as="cortex-m55", cycles=_M85),
+        "rv32imafc": Core(PORTABLE, 14_100, 1.1),
+        "rv64gc": Core(PORTABLE, 14_700, 1.2),
+        "xtensa-lx7": Core(PORTABLE, 30_200, 2.6),
+        "leon3": Core(PORTABLE, 30_200, 2.6, is_big_endian=True),
     }
 )
 """The cores by name: Arm's as GCC's `-mcpu` spells them, RISC-V's as its `-march` does.
