@@ -10,8 +10,8 @@ _ACTIVATIONS = schema.ActivationFunctionType
 OUTPUTS = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "LOG_SOFTMAX": (16 / 256, 127)}
 """Scale and zero point of the operators whose output always has the same."""
 
-LEAST_SCALES = {"RELU6": 6 / 2**30, "RELU_N1_TO_1": 1 / 2**30}
-"""Output scales of fused activations: TFLM refuses those with which the activation's bounds exceed 32 bits."""
+_LEAST_SCALES = {"RELU6": 6 / 2**30, "RELU_N1_TO_1": 1 / 2**30}
+"""By fused activation: TFLM refuses output scales with which its bounds, in codes, exceed 32 bits."""
 
 _PAIR_OPTIONS = {
     "ADD": (schema.AddOptionsT, _OPTIONS.AddOptions),
@@ -50,9 +50,9 @@ def constant(builder, codes, quantization):
 
 def pair(builder, name, first, second, activation="NONE", quantization=None):
     """An operator of two operands, whose shapes are broadcast."""
-    output = builder.activation(
-        np.broadcast_shapes(first.shape, second.shape), quantization or _range(builder, name, first, second)
-    )
+    scale, zero_point = quantization or _range(builder, name, first, second)
+    scale = max(scale, _LEAST_SCALES.get(activation, 0))
+    output = builder.activation(np.broadcast_shapes(first.shape, second.shape), (scale, zero_point))
     make, kind = _PAIR_OPTIONS[name]
     options = make() if make else None
     if hasattr(options, "fusedActivationFunction"):
@@ -104,7 +104,6 @@ def pairs(draw, name):
     def build(builder, x):
         other = operand(builder, kind, x, of_operand)
         scale = x.scale * (other.scale if name == "MUL" else 1) * output_ratio
-        scale = max(scale, LEAST_SCALES.get(activation, 0))
         output = (scale, of_operand[1]) if has_fractions else None
         return pair(builder, name, *((other, x) if is_swapped else (x, other)), activation, output)
 
