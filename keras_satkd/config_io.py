@@ -5,6 +5,7 @@ import difflib
 import json
 import shlex
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,22 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
+
+
+def changed(config: Config, settings: Mapping[str, object], origin: str) -> Config:
+    """`config` with other values of some settings, such as `{"distillation.temperature": 5.0}`.
+
+    Raises:
+        UserError: a setting is unknown, or a value has the wrong type or is out of range; `origin` names its source.
+    """
+    values = to_dict(config)
+    for name, value in settings.items():
+        *groups, setting = name.split(".")
+        group = values
+        for each in groups:
+            group = group[each]
+        group[setting] = value
+    return from_dict(values, origin)
 
 
 def command(config: Config, program: str) -> str:

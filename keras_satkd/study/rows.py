@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_satkd.config import Config
-from keras_satkd.config_io import from_dict, to_dict
+from keras_satkd.config_io import changed
 from keras_satkd.models.pretrained import EUROSAT_TEACHERS
 
 ROWS: dict[str, dict[str, object]] = {
@@ -42,11 +42,5 @@ def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
 
 def row_config(common: Config, row: str, student: str, seed: int) -> Config:
     """The common configuration with the settings of this row."""
-    values = to_dict(common) | {"student": student, "seed": seed}
-    for name, value in ROWS[row].items():
-        *groups, setting = name.split(".")
-        group = values
-        for each in groups:
-            group = group[each]
-        group[setting] = value
-    return from_dict(values, f"row {row!r} of the study")
+    settings = {"student": student, "seed": seed, **ROWS[row]}
+    return changed(common, settings, f"row {row!r} of the study")

@@ -19,7 +19,7 @@ from keras_satkd.config import (
     TeachersConfig,
     WeightingConfig,
 )
-from keras_satkd.config_io import PRESETS, command, flatten, from_dict, load, to_dict
+from keras_satkd.config_io import PRESETS, changed, command, flatten, from_dict, load, to_dict
 
 
 def test_defaults_survive_json_and_toml(tmp_path):
@@ -29,6 +29,15 @@ def test_defaults_survive_json_and_toml(tmp_path):
     loaded = load(str(path))
     assert loaded.student == "resnet16"
     assert loaded.distillation.weighting == WeightingConfig(rule="entropy")
+
+
+def test_changed_settings():
+    config = changed(Config(), {"student": "resnet16", "distillation.weighting.rule": "entropy"}, "test")
+    assert config.student == "resnet16"
+    assert config.distillation.weighting == WeightingConfig(rule="entropy")
+    assert changed(Config(), {}, "test") == Config()
+    with pytest.raises(UserError, match="test: unknown setting 'distillation.temprature'"):
+        changed(Config(), {"distillation.temprature": 2.0}, "test")
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.toml")))
