@@ -36,7 +36,7 @@ def test_changed_settings():
     assert config.student == "resnet16"
     assert config.distillation.weighting == WeightingConfig(rule="entropy")
     assert changed(Config(), {}, "test") == Config()
-    with pytest.raises(UserError, match="test: unknown setting 'distillation.temprature'"):
+    with pytest.raises(UserError, match=r"test: unknown setting 'distillation.temprature'"):
         changed(Config(), {"distillation.temprature": 2.0}, "test")
 
 
