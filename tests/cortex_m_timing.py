@@ -18,7 +18,9 @@ DIVISION = 12
 
 _SINGLE_LOADS = {"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh"}
 _SINGLE_STORES = {"str", "strb", "strh"}
-_MULTIPLE = {"ldm", "ldmdb", "stm", "stmdb", "push", "pop", "ldrd", "strd"}
+_FLOATING = {"vldr", "vstr", "vpush", "vpop", "vldmia", "vstmia"}
+"""Loads and stores of floating-point registers, with which compilers copy words (chapter 7.2.3)."""
+_MULTIPLE = {"ldm", "ldmdb", "stm", "stmdb", "push", "pop", "ldrd", "strd"} | _FLOATING
 _BRANCHES = {"b", "bl", "bx", "blx", "cbz", "cbnz"}
 _MULTIPLICATIONS = {
     *("mul", "mla", "mls", "smull", "umull", "smlal", "umlal", "smmul", "smmulr", "smmla", "smmlar", "smlad", "smladx"),
@@ -84,6 +86,10 @@ def _instruction(decoded: capstone.CsInsn) -> Instruction:
         bases, words = {listed[0]}, len(listed) - 1
     elif name in ("ldrd", "strd"):
         words = 2
+    elif name in _FLOATING:
+        words = sum(
+            2 if decoded.reg_name(register).startswith("d") else 1 for register in listed if register not in bases
+        )
     return Instruction(
         name=name,
         address=decoded.address,

@@ -1,9 +1,13 @@
 """An export with its settings as plain keywords; it measures no bounds unless told to, which takes seconds."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 from firmware_export import export as exporter
+from firmware_export.common import digests
 from firmware_export.common.engine import Engine
+from firmware_export.output.folder import REPORT_FILE, sealed
 from firmware_export.output.render import Settings
 from firmware_export.verify.verify import Evidence
 
@@ -21,3 +25,11 @@ def export(model, folder, **given):
     settings = Settings(**{name: value for name, value in given.items() if name in _SETTINGS})
     own = {name: value for name, value in given.items() if name not in _EVIDENCE | _SETTINGS}
     return exporter.export(getattr(model, "content", model), folder, evidence, settings, **own)
+
+
+def resealed(folder: Path) -> Path:
+    """An exported folder with the digests of its files as they are now."""
+    report = json.loads((folder / REPORT_FILE).read_text())
+    report["digests"] = {name: digests.of(folder / name) for name in report["digests"]}
+    (folder / REPORT_FILE).write_text(sealed(report))
+    return folder

@@ -73,7 +73,7 @@ def test_both_engines_are_tried(call, one_convolution, tmp_path):
     text = (folder / "integrity.cc").read_text()
     assert "is_intact = crc_ == kModelCrc32" in text  # of TFLM's checks alone; the CRC-32 itself serves both engines
     (folder / "integrity.cc").write_text(text.replace("is_intact = crc_ ==", "is_intact = crc_ !="))
-    code, out, _ = call(folder)
+    code, out, _ = call(exporting.resealed(folder))
     assert code == 1
     assert "FAILED scrubbing in one step\n" in out
     assert "row engine: 18 of 18 checks passed\n" in out

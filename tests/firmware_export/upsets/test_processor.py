@@ -1,5 +1,6 @@
 from collections import Counter
 
+import exporting
 import pytest
 
 from firmware_export.common.errors import UserError
@@ -78,4 +79,4 @@ class TestEmulated:
     def test_a_folder_that_does_not_compile(self, changed_path, tmp_path):
         (changed_path / "satkd_engine.c").write_text("nonsense\n")
         with pytest.raises(UserError, match="failed for cortex-m4"):
-            processor.build(changed_path, tmp_path / "upsets.elf")
+            processor.build(exporting.resealed(changed_path), tmp_path / "upsets.elf")

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 import row_models
 
-from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.output.folder import REPORT_FILE, sealed
 from firmware_export.rows import golden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
@@ -100,7 +98,7 @@ def test_a_campaign_survives_crashes(changed_path, tmp_path):
             assert check in text
             text = text.replace(check, without)
         (changed_path / name).write_text(text)
-    exported = folder.read(_resealed(changed_path), "changed")
+    exported = folder.read(exporting.resealed(changed_path), "changed")
     program = tmp_path / "program"
     layout = row_engine.build(exported, program)
     drawn = [each for each in plan.draw(layout, 4, 300, 0) if each.region.startswith("layer descriptors")]
@@ -109,14 +107,6 @@ def test_a_campaign_survives_crashes(changed_path, tmp_path):
     assert len(found) == len(drawn)
     assert counts[Outcome.CRASH] > 0
     assert counts[Outcome.WRONG] > 0
-
-
-def _resealed(path):
-    """An exported folder with the digests of its changed files."""
-    report = json.loads((path / REPORT_FILE).read_text())
-    report["digests"] = {name: digests.of(path / name) for name in report["digests"]}
-    (path / REPORT_FILE).write_text(sealed(report))
-    return path
 
 
 def test_without_a_compiler(exported, tmp_path, monkeypatch):
@@ -132,13 +122,13 @@ def test_a_changed_model(changed_path, tmp_path):
     end = text.index(",", start)
     file.write_text(f"{text[:start]}    {(int(text[start:end]) + 1) % 100}{text[end:]}")
     with pytest.raises(UserError, match="has a changed model"):
-        row_engine.build(folder.read(_resealed(changed_path), "x"), tmp_path / "program")
+        row_engine.build(folder.read(exporting.resealed(changed_path), "x"), tmp_path / "program")
 
 
 def test_c_that_does_not_compile(changed_path, tmp_path):
     (changed_path / "satkd_engine.c").write_text("int;\nnonsense\n")
     with pytest.raises(UserError, match=r"fails on the row engine of .*error"):
-        row_engine.build(folder.read(_resealed(changed_path), "x"), tmp_path / "program")
+        row_engine.build(folder.read(exporting.resealed(changed_path), "x"), tmp_path / "program")
 
 
 @pytest.mark.slow

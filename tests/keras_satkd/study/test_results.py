@@ -78,7 +78,7 @@ def test_results_of_other_settings_and_changed_rows(tmp_path):
 
 def test_damaged_results(tmp_path):
     path = tmp_path / "results.json"
-    results.write_results(tmp_path, Config(), [])
+    results.write_results(tmp_path, Config(), [result("no teacher", 0, 0.9)])
     flip(path, 0.5)
     with pytest.raises(
         UserError, match=r"results.json is damaged .*: restore a copy, or remove it and repeat the study"
