@@ -9,6 +9,7 @@ import pytest
 
 from firmware_export import run
 from firmware_export.board import emulator, targets
+from firmware_export.output.folder import sealed
 
 TOOLS = (emulator.COMPILER, emulator.C_COMPILER, emulator.EMULATOR)
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=emulator.INSTALL)
@@ -60,7 +61,7 @@ def test_a_folder_without_the_row_engine_is_refused(call, folder, tmp_path):
     ):
         other = tmp_path / name
         shutil.copytree(folder, other)
-        (other / "export.json").write_text(json.dumps(changed))
+        (other / "export.json").write_text(sealed(changed))
         code, out, err = call(other, "--count")
         assert (code, out) == (2, "")
         assert said in err
