@@ -38,6 +38,10 @@ PICTURE = "a picture"
 _LONGEST_SECONDS = 600
 _SET_AT_IMPORT = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS")
 """Variables that importing our packages sets in this process; a reader's kernel starts without them."""
+_PROGRESS = re.compile(
+    r"^[^\n]*: (?:\d+ s so far|\d+ of \d+ after \d+ \w+(?:, about \d+ \w+ left)?)\r?\n", re.MULTILINE
+)
+"""Lines of steps over five seconds (`firmware_export.common.steps`); `!command` mixes them into the output."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -64,11 +68,15 @@ def execute(committed: NotebookNode) -> NotebookNode:
 
 
 def _tidy(notebook: NotebookNode) -> NotebookNode:
-    """Remove what is specific to this machine: log lines on stderr, the Python version, times."""
+    """Remove what is specific to this machine: log lines on stderr, lines of progress, the Python version, times."""
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
             cell.outputs = _joined([each for each in cell.outputs if each.get("name") != "stderr"])
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    output.text = _PROGRESS.sub("", output.text)
+            cell.outputs = [each for each in cell.outputs if each.get("text") != ""]
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = _small(output.data["image/png"])
