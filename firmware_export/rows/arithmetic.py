@@ -68,7 +68,7 @@ def activation_range(activation: str, scale: float, zero_point: int) -> tuple[in
     """The lowest and the highest int8 output code under a fused activation.
 
     Args:
-        activation: the schema's name: NONE, RELU, RELU6 or RELU_N1_TO_1.
+        activation: the schema's name: NONE, RELU, RELU6 or RELU_N1_TO_1. TFLM takes any other as NONE.
         scale: of the output; a float32 value.
         zero_point: of the output.
 
@@ -80,7 +80,7 @@ def activation_range(activation: str, scale: float, zero_point: int) -> tuple[in
         "RELU": (0.0, None),
         "RELU6": (0.0, 6.0),
         "RELU_N1_TO_1": (-1.0, 1.0),
-    }[activation]
+    }.get(activation, (None, None))
     lowest, highest = INT8
     if real_lowest is not None:
         lowest = max(lowest, zero_point + quantized(real_lowest, scale))
