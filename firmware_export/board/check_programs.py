@@ -35,7 +35,10 @@ def engines(folder: Path) -> tuple[Engine, ...]:
     Raises:
         UserError: not an exported folder.
     """
-    report = read_report(folder)
+    return _engines(read_report(folder))
+
+
+def _engines(report: Mapping[str, Any]) -> tuple[Engine, ...]:
     has_tflm = not report.get("rows") or "model_data.cc" in report.get("files", ())
     return (*([Engine.TFLM] if has_tflm else []), *([Engine.ROWS] if report.get("rows") else []))
 
@@ -51,7 +54,7 @@ def find(folder: Path, engine: Engine) -> Program:
         UserError: not an exported folder, or the engine or one of its files is missing.
     """
     report = read_report(folder)
-    if engine not in engines(folder):
+    if engine not in _engines(report):
         raise UserError(f"folder {str(folder)!r} has no files for engine {engine}: export the model for this engine")
     program = _rows(report) if engine.has_rows else _tflm(report)
     missing = [name for name in (*program.sources, *program.headers) if not (folder / name).is_file()]

@@ -37,6 +37,6 @@ def shown(time: tuple[float, float]) -> str:
 
 def _two_digits(value: float, to_whole: Callable[[float], int]) -> str:
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    # Division and multiplication by a power of ten may be off by a few units in the last place.
+    # Rounded to six digits first: the quotient may be off in its last digits, and would then be rounded the wrong way.
     rounded = to_whole(round(value / unit, 6)) * unit
     return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:.3g}"

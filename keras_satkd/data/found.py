@@ -101,7 +101,9 @@ def check_classes(found: Sequence[str], given: Sequence[str], source: str) -> No
             unknown = [name for name in names if name not in others]
             if unknown:
                 listed = ", ".join(sorted(others))
-                raise UserError(f"{source}: class {unknown[0]!r} {what} {listed}: mend the labels, or --data.classes")
+                raise UserError(
+                    f"{source}: class {unknown[0]!r} {what} {listed}: correct the labels, or --data.classes"
+                )
     seen: dict[str, str] = {}
     for name in found:
         other = seen.setdefault(name.casefold(), name)

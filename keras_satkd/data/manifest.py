@@ -179,7 +179,9 @@ def _is_in_degrees(column: str) -> bool:
 def _numbers(table: Table, column: str, limit: float) -> np.ndarray:
     values = table.columns[column]
     expected = "no number" if limit == math.inf else f"no number from {-limit:g} to {limit:g}"
-    _refuse(table, values, lambda text: not _is_number(text, limit), f"has {expected} in column {column!r}", "mend it")
+    _refuse(
+        table, values, lambda text: not _is_number(text, limit), f"has {expected} in column {column!r}", "correct it"
+    )
     return np.array([float(text) for text in values])
 
 

@@ -164,7 +164,7 @@ def _check_own_groups(image_set: ImageSet, own: np.ndarray, groups: np.ndarray) 
             name = f"group {image_set.groups[at]!r}" if image_set.groups else "a block"
             raise UserError(
                 f"{name} is in two parts of the set's own split: {image_set.files[other]} is in {own[other]}, "
-                f"{image_set.files[at]} in {own[at]}: mend the split, or use --data.parts new"
+                f"{image_set.files[at]} in {own[at]}: correct the split, or use --data.parts new"
             )
 
 

@@ -12,7 +12,7 @@ from keras_satkd import __version__
 from keras_satkd.config_io import command
 from keras_satkd.evaluation import predictions
 from keras_satkd.evaluation.predictions import Predictions
-from keras_satkd.report import panels, summary
+from keras_satkd.report import panels, parts, summary
 from keras_satkd.run import history
 from keras_satkd.run.artifacts import REPORT_FILE
 from keras_satkd.run.folder import Run
@@ -74,13 +74,13 @@ def render(run: Run) -> str:
         "int8": test.scores["int8"],
         "corrupted_images": test.corruptions["images"],
         "firmware": firmware,
-        "fitting": summary.fitting(run),
+        "fitting": parts.fitting(run),
         "asked_for": [part for part in firmware["targets"] if part.get("is_asked_for")],
         "tables": {
             "scores": summary.scores(run),
             "costs": summary.costs(run),
             "corruptions": summary.corruptions(run),
-            "parts": summary.parts(run),
+            "parts": parts.table(run),
             "steps": summary.steps(run),
             "camera": summary.camera(run),
             "risk": summary.risk(run),

@@ -4,7 +4,7 @@ from firmware_export.common.tables import markdown_table
 from firmware_export.common.templating import render_template
 from keras_satkd import __version__
 from keras_satkd.config_io import command
-from keras_satkd.report import summary
+from keras_satkd.report import parts, summary
 from keras_satkd.run.artifacts import MODEL_CARD_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, INT8
@@ -18,7 +18,7 @@ def render(run: Run) -> str:
         "scores": summary.scores(run),
         "corruptions": summary.corruptions(run),
         "costs": summary.costs(run),
-        "parts": summary.parts(run),
+        "parts": parts.table(run),
     }
     optional = {"camera": summary.camera(run), "risk": summary.risk(run), "drift": summary.drift(run)}
     tables |= {name: table for name, table in optional.items() if table is not None}

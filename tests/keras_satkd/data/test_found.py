@@ -63,7 +63,7 @@ def test_sources_that_cannot_be_merged(names, message, image_folder, load, monke
 def test_classes_that_were_asked_for(image_folder, load):
     folder = image_folder({"Forest/1.png": 1, "Rivr/1.png": 1})
     assert len(load(folder, classes=("Rivr", "Forest"))) == 2
-    with pytest.raises(UserError, match=r"class 'Rivr' is not among Forest, River: mend the labels, or --"):
+    with pytest.raises(UserError, match=r"class 'Rivr' is not among Forest, River: correct the labels, or --"):
         load(folder, classes=("Forest", "River"))
     with pytest.raises(UserError, match=r"class 'Sea' of --data\.classes has no images; Forest, Rivr"):
         load(folder, classes=("Forest", "Rivr", "Sea"))

@@ -8,7 +8,7 @@ import pytest
 from html_page import Page
 
 from keras_satkd.evaluation import predictions
-from keras_satkd.report import summary
+from keras_satkd.report import parts, summary
 from keras_satkd.report.write import report
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA
@@ -83,7 +83,7 @@ def test_the_numbers_are_the_runs(page, run):
     ):
         assert words in page.words
     tables = (summary.scores, summary.costs, summary.corruptions, summary.camera, summary.risk, summary.drift)
-    for table in (*tables, summary.parts, summary.steps):
+    for table in (*tables, parts.table, summary.steps):
         for row in table(run).rows:
             assert all(cell in page.words for cell in row)
 

@@ -20,7 +20,6 @@ def run(tmp_path_factory):
         summary.camera,
         summary.risk,
         summary.drift,
-        summary.parts,
         summary.steps,
     ],
     ids=lambda table: table.__name__,
@@ -57,17 +56,3 @@ def test_the_report_is_no_step_of_its_own_table(run):
     steps = [row[0] for row in summary.steps(run).rows]
     assert steps[0] == "data"
     assert "report" not in steps
-
-
-def test_the_part_that_was_asked_for_is_marked_and_time_is_shown_only_if_counted(run, monkeypatch):
-    found = summary.parts(run)
-    assert [row[0] for row in found.rows if "asked for" in row[0]] == ["Microchip SAMV71Q21RT (asked for)"]
-    assert "ms, estimated" not in found.headings
-    assert "an estimate for the row engine" not in found.caption
-    exported = summary.firmware(run)
-    exported["targets"][0]["rows_milliseconds"] = [140.2, 239.0]
-    monkeypatch.setattr(summary, "firmware", lambda _: exported)
-    found = summary.parts(run)
-    assert "Milliseconds: an estimate for the row engine" in found.caption
-    assert found.headings[-1] == "ms, estimated"
-    assert [row[-1] for row in found.rows[:2]] == ["140 to 240", "not counted"]
