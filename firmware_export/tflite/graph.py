@@ -141,12 +141,12 @@ class Graph:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example, without the batch; of several inputs: the number of all their codes."""
+        """The shape of one example, without the batch; of several inputs, or no batch: the number of all codes."""
         return _one_example(self.inputs)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """The shape of one result, without the batch; of several outputs: the number of all their codes."""
+        """The shape of one result, without the batch; of several outputs, or no batch: the number of all codes."""
         return _one_example(self.outputs)
 
     @property
@@ -174,4 +174,6 @@ class Graph:
 
 
 def _one_example(ends: tuple[Tensor, ...]) -> tuple[int, ...]:
-    return ends[0].shape[1:] if len(ends) == 1 else (sum(tensor.size for tensor in ends),)
+    if len(ends) == 1 and ends[0].shape[:1] == (1,):
+        return ends[0].shape[1:]
+    return (sum(tensor.size for tensor in ends),)

@@ -61,10 +61,10 @@ class TflmInterpreter:
         """Run one inference.
 
         Args:
-            codes: int8, the shape of the model's input (batch 1 included); of several inputs: [1, all codes].
+            codes: int8, the codes of the model's input, batch 1 included; of several inputs: [1, all codes].
 
         Returns:
-            int8, the shape of the model's output; of several outputs: [1, all codes].
+            int8, the shape of the model's output; of several outputs, or without a batch: [1, all codes].
         """
         with captured_stderr() as written:
             try:
@@ -208,19 +208,21 @@ def inputs_of(codes: np.ndarray, graph: Graph) -> list[np.ndarray]:
     """The inputs of one inference, each in its tensor's shape.
 
     Args:
-        codes: int8, the shape of the model's input; of several inputs: [1, all codes], one input after the other.
+        codes: int8, the codes of the model's input; of several inputs: [1, all codes], one input after the other.
         graph: of the model.
     """
     if len(graph.inputs) == 1:
-        return [codes]
+        return [codes.reshape(graph.inputs[0].shape)]
     ends = np.cumsum([tensor.size for tensor in graph.inputs])[:-1]
     parts = np.split(codes.reshape(-1), ends)
     return [part.reshape(tensor.shape) for part, tensor in zip(parts, graph.inputs, strict=True)]
 
 
 def joined(outputs: list[np.ndarray]) -> np.ndarray:
-    """Several ends as one array, [1, all codes]; a single one in its own shape."""
-    return outputs[0] if len(outputs) == 1 else np.concatenate([output.reshape(1, -1) for output in outputs], axis=1)
+    """The ends of one inference as one array: a single one that has a batch of 1 as it is, else [1, all codes]."""
+    if len(outputs) == 1 and outputs[0].shape[:1] == (1,):
+        return outputs[0]
+    return np.concatenate([output.reshape(1, -1) for output in outputs], axis=1)
 
 
 def _one_line(error: Exception) -> str:

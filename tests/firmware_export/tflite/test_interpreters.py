@@ -1,10 +1,10 @@
 import dataclasses
 
+import int8_graphs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from int8_graphs import several_ends
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import input_range, interpreters
@@ -51,7 +51,7 @@ def test_each_channel_has_its_own_range(qat_graph):
 
 
 def test_several_ends_follow_one_another():
-    model = parse(several_ends(), "two")
+    model = parse(int8_graphs.several_ends(), "two")
     assert (model.graph.input_shape, model.graph.output_shape) == ((2 * 48,), (2 * 48,))
     codes = np.random.default_rng(0).integers(-128, 128, (5, 96), np.int8)
     first, second = interpreters.inputs_of(codes[:1], model.graph)
@@ -62,6 +62,16 @@ def test_several_ends_follow_one_another():
     assert outputs.shape == (5, 96)
     assert np.array_equal(outputs, [reference.invoke(image[np.newaxis])[0] for image in codes])
     assert np.array_equal(outputs[:, 48:], np.maximum(outputs[:, :48], model.graph.outputs[0].zero_point))
+
+
+def test_all_codes_of_an_output_without_batch_are_compared():
+    """A model may end in [20, 1] instead of [1, 20]."""
+    builder = int8_graphs.GraphBuilder()
+    given = builder.activation((1, 2, 5, 2))
+    model = parse(builder.model(given, builder.reshape(given, (20, 1))), "column")
+    assert model.graph.output_shape == (20,)
+    codes = np.random.default_rng(0).integers(-128, 128, (3, 2, 5, 2), np.int8)
+    assert np.array_equal(interpreters.run(model, codes), codes.reshape(3, 20))
 
 
 def test_codes_pass_and_floats_do_not(qat_graph):
