@@ -14,6 +14,7 @@ COMMANDS = (
     "keras_satkd.quantize",
     "keras_satkd.lower",
     "keras_satkd.list_images",
+    "keras_satkd.select",
     "keras_satkd.evaluate",
     "keras_satkd.study",
     "keras_satkd.redraw",

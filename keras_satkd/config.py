@@ -188,6 +188,8 @@ class DistillationConfig(TrainingConfig):
     sensor_noise: Threshold = 0.0
     """Largest standard deviation of noise on the student's training images, as a fraction of full range.
     Each image draws its own standard deviation. QAT uses it too. The teachers see images without this noise."""
+    pseudo_label_confidence: Threshold = 0.95
+    """The least mean of the teachers' calibrated confidences at which they label an image of `data.unlabelled`."""
     class_weights: ClassWeights = "none"
     """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class.
     QAT uses it too. The teachers' part of the loss has no such weights."""

@@ -39,6 +39,9 @@ class DataConfig(Strict):
     """Folder where TFDS keeps its data sets. If not set, TFDS uses its default."""
     cache_dir: Annotated[str | None, MayBePath] = None
     """Folder for decoded images and precomputed teacher logits. If not set, the user's cache folder."""
+    unlabelled: Annotated[str | None, MayBePath] = None
+    """A folder or zip of images without labels, in any subfolders. The teachers label them; those that they are sure of
+    (`distillation.pseudo_label_confidence`) become training images of the student."""
     image_size: Count = 64
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
     fit: Literal["refuse", "crop", "squash"] = "refuse"

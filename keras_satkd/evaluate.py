@@ -64,6 +64,10 @@ class Arguments:
     """Also score the images as a sensor captures them, and show risk against coverage behind it: its TOML file, or one
     of the package's sensors (healthy, poor)."""
 
+    guide: Annotated[str | None, MayBePath] = None
+    """A model on the ground, such as a teacher: also show the accuracy if the model answers the images that it is sure
+    of, and this one the others, over the share of images sent to the ground."""
+
     drift: bool = False
     """Evaluate the drift monitor that the export would write for this int8 model: its false alarms, and the windows in
     which it detects each disturbance. Its bounds come from the validation images. With --sensor, all images are as the
@@ -142,6 +146,7 @@ def _result(arguments: Arguments) -> dict[str, Any]:
     part = _images(arguments, classifier)
     classifier = classifier.for_bands(part.channel_names, rgb_of(part.channel_names, arguments.data))
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
+    guidance = {} if arguments.guide is None else {"guidance": _guidance(arguments, classifier, part, labels)}
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
     # The folder of a path depends on this machine, so only its last part is reported; a TFDS name is reported in full.
@@ -154,8 +159,22 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "data": source,
         "split": arguments.split,
         **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor),
+        **guidance,
         **({"drift": _drift(arguments, classifier, part, labels, sensor)} if arguments.drift else {}),
     }
+
+
+def _guidance(arguments: Arguments, student: "Classifier", part: "ImageSet", labels: "np.ndarray") -> dict[str, Any]:
+    from keras_satkd.data.reading import rgb_of
+    from keras_satkd.evaluation import classifier as classifiers
+    from keras_satkd.evaluation import guidance, scoring
+
+    guide = classifiers.load(arguments.guide or "", None, student.image_size, trust=arguments.trust_model)
+    seen = part if guide.image_size == student.image_size else _images(arguments, guide)
+    guide = guide.for_bands(seen.channel_names, rgb_of(seen.channel_names, arguments.data))
+    is_known = guide.logits(seen.images).argmax(axis=1) == scoring.model_labels(seen.labels, seen.class_names, guide)
+    outputs = (student.codes or student.logits)(part.images)
+    return guidance.curves(outputs, labels, {guide.name: is_known}, student.threshold)
 
 
 def _check_drift(arguments: Arguments) -> None:
@@ -197,7 +216,7 @@ def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":
 
     settings, limit = arguments.data_config(classifier.image_size), arguments.limit
     if not settings.bands:
-        settings = dataclasses.replace(settings, bands=_bands_of(classifier))
+        settings = dataclasses.replace(settings, bands=classifier.own_bands)
     if arguments.split != "all":
         divided, _ = scaling.load_split(settings, classifier.scaling)
         part = {"train": divided.train, "validation": divided.validation, "test": divided.test}[arguments.split]
@@ -206,15 +225,6 @@ def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":
     images = scaling.scaled(images, classifier.scaling or scaling.decide(images, settings))
     # Without a split, images are ordered by class, so the first few would all belong to one class.
     return images.take(np.random.default_rng(settings.seed).permutation(len(images))[:limit]) if limit else images
-
-
-def _bands_of(classifier: "Classifier") -> tuple[str, ...]:
-    """The bands to read, by number or name; empty if all that the files have."""
-    if classifier.scaling is None:
-        return ()
-    positions = classifier.scaling.bands.positions
-    is_all = positions == tuple(range(classifier.scaling.bands.of)) or len(set(positions)) < len(positions)
-    return () if is_all else tuple(str(position + 1) for position in positions)
 
 
 def _print_tables(result: dict[str, Any]) -> None:
@@ -261,6 +271,10 @@ def _print_tables(result: dict[str, Any]) -> None:
         rows = [["clean", *percent(found["clean"])], *([name, *percent(part)] for name, part in found["parts"].items())]
         heading = f"behind the sensor {found['sensor']}"
         tables.append(terminal_table([heading, "accuracy %"], [*rows, ["all parts", *percent(found["all"])]]))
+    if "guidance" in result:
+        from keras_satkd.evaluation import guidance
+
+        tables.append(terminal_table(*guidance.table(result["guidance"])))
     if "risk" in result:
         from keras_satkd.evaluation import risk
 

@@ -27,6 +27,8 @@ InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
 """The names of `input_range.INPUT_RANGES`."""
 ClassWeights = Literal["none", "balanced"]
 Score = Literal["accuracy", "macro-f1"]
+Uncertainty = Literal["margin", "entropy", "confidence"]
+"""The names of `evaluation.ranking.MEASURES`."""
 
 
 class Strict:

@@ -14,7 +14,7 @@ from keras_satkd.camera.sensor import load as load_sensor
 from keras_satkd.camera.suite import KINDS
 from keras_satkd.config_io import from_dict, load, to_dict
 from keras_satkd.data.corruptions import CORRUPTIONS
-from keras_satkd.evaluation import precision_recall, predictions, risk
+from keras_satkd.evaluation import guidance, precision_recall, predictions, risk
 from keras_satkd.models.pretrained import EUROSAT_CLASSES
 from keras_satkd.report import summary
 from keras_satkd.run import history, stages
@@ -122,8 +122,17 @@ def _results(
             risks,
             _drift(),
             _precision_recall(confusion, class_names),
+            _guidance(found, teachers) if teachers else None,
         ),
     }
+
+
+def _guidance(found: predictions.Predictions, teachers: tuple[str, ...]) -> dict:
+    predicted, confidence = found.of("int8")
+    outputs = np.where(np.arange(2) == 0, 100 * confidence[:, None], 0)  # margins as sure as the student is
+    is_right = predicted == found.labels
+    known = {name: found.of(f"teacher {name}")[0] == found.labels for name in teachers}
+    return guidance.curves(outputs, np.where(is_right, 0, 1), known, threshold=40)
 
 
 def _precision_recall(confusion: np.ndarray, class_names: tuple[str, ...]) -> dict | None:

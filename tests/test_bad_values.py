@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firmware_export import cli as export_cli
 from firmware_export import run as export_run
 from firmware_export.common.errors import UserError, exit_on_user_error
-from keras_satkd import cli, evaluate, list_images, redraw, ship
+from keras_satkd import cli, evaluate, list_images, redraw, select, ship
 from keras_satkd.config import Config
 from keras_satkd.config_io import flatten, to_dict
 from keras_satkd.models import pretrained
@@ -94,6 +94,10 @@ def test_options_of_the_export(nothing_starts, tmp_path, option, values):
         (evaluate.main, [MODEL, "--data", "synthetic", "--drift", "--false-alarm-rate=nan"]),
         (list_images.main, ["--data", "absent.zip", "--out=x.csv"]),
         (list_images.main, ["--data", "synthetic", "--out=x.txt"]),
+        (select.main, [MODEL, "--data", "absent.zip", "--out=x.csv"]),
+        (select.main, [MODEL, "--data", "absent.zip", "--out=x.txt"]),
+        (select.main, [MODEL, "--data", "absent.zip", "--out=x.csv", "--count=0"]),
+        (select.main, [MODEL, "--data", "absent.zip", "--out=x.csv", "--by=luck"]),
         (redraw.main, ["--workdir=absent"]),
         (redraw.main, ["--workdir=\x01"]),
         (ship.main, ["--workdir=absent", "--out=absent"]),

@@ -78,6 +78,15 @@ def find(train: ImageSet, others: Sequence[ImageSet]) -> Duplicates:
     return Duplicates(exact, near & ~exact, example)
 
 
+def repeated(images: ImageSet) -> np.ndarray:
+    """Whether an image repeats an earlier one of the set, exactly or nearly, bool [N]."""
+    found = np.zeros(len(images), bool)
+    described = _described(images.images, *_range(images.images))
+    for left, right in _pairs(described, described):
+        found[np.maximum(left, right)[left != right]] = True
+    return found
+
+
 @dataclass(frozen=True)
 class _Described:
     """Digests of the pixels, 32 bytes [N]; hashes, uint64 [N]; gray pixels, float32 [N, 256] of length 1, or 0."""

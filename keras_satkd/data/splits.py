@@ -85,7 +85,7 @@ def split(image_set: ImageSet, settings: DataConfig) -> Split:
     """
     own = _own_parts(image_set, settings)
     lacking = [part for part in PARTS if part not in own]
-    order = _hash_order(image_set.files, settings.seed)
+    order = hash_order(image_set.files, settings.seed)
     groups = _groups(image_set, settings)
     if groups is None:
         assigned = _by_class(image_set, own, order, lacking, settings)
@@ -230,7 +230,8 @@ def _own_parts(image_set: ImageSet, settings: DataConfig) -> np.ndarray:
     return np.array(image_set.parts)
 
 
-def _hash_order(files: tuple[str, ...], seed: int) -> np.ndarray:
+def hash_order(files: tuple[str, ...], seed: int) -> np.ndarray:
+    """A random order of images that depends only on their names and the seed: positions, int [N]."""
     hashes = [hashlib.sha256(_bytes(f"{seed}/{file}")).digest() for file in files]
     return np.array(sorted(range(len(files)), key=hashes.__getitem__), dtype=np.intp)
 

@@ -62,6 +62,15 @@ class Classifier:
     scaling: Scaling | None = None
     teacher: Teacher | None = None
 
+    @property
+    def own_bands(self) -> tuple[str, ...]:
+        """The bands of the files to read, by number from 1; empty if all that they have."""
+        if self.scaling is None:
+            return ()
+        positions = self.scaling.bands.positions
+        is_all = positions == tuple(range(self.scaling.bands.of)) or len(set(positions)) < len(positions)
+        return () if is_all else tuple(str(position + 1) for position in positions)
+
     def for_bands(self, names: Sequence[str], rgb: tuple[int, int, int] | None) -> "Classifier":
         """The model for images with these channels: a teacher sees its own bands of them.
 

@@ -6,6 +6,7 @@ from firmware_export.common.files import write_with
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.data.splits import Split
 from keras_satkd.models import provenance, students, teachers
+from keras_satkd.pipeline import pseudo_labels
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.pipeline.teach import teach
 from keras_satkd.run.artifacts import STUDENT_FILE
@@ -18,12 +19,13 @@ from keras_satkd.training.train import train
 from keras_satkd.weighting import RULES
 
 
-def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
-    """The logits of the run's teachers. Teachers that are not trained are fine-tuned first."""
+def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
+    """The inputs with pseudo-labels, and the logits of the run's teachers. Untrained teachers are fine-tuned first."""
     config = run.config
     uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
     found = teach(run, inputs) if uses_teachers else []
-    return compute_teacher_logits(
+    inputs = pseudo_labels.added(run, inputs, found)
+    return inputs, compute_teacher_logits(
         found,
         inputs.split,
         config.distillation,
@@ -75,4 +77,5 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         teachers.digests(targets.teachers),
         dict(zip((teacher.name for teacher in targets.teachers), targets.calibration, strict=True)),
         initial_weights,
+        None if run.config.data.unlabelled is None else pseudo_labels.counts(split.train),
     )

@@ -11,7 +11,7 @@ from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json
-from firmware_export.images.image_set import RGB
+from firmware_export.images.image_set import RGB, ImageSet
 from firmware_export.images.scaling import Scaling
 from firmware_export.images.scaling import load as load_scaling
 from keras_satkd import weighting
@@ -19,7 +19,7 @@ from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
-from keras_satkd.data import duplicates, reading, scaling
+from keras_satkd.data import duplicates, reading, scaling, unlabelled
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, students, teacher_zoo, teachers
@@ -54,6 +54,7 @@ class Inputs:
         sensor: the sensor that the run was started with; None without a camera or with `any`.
         scaling: how the files' samples became those of the images; None for ordinary 8-bit pictures.
         rgb: the channels that are red, green and blue; None if they are not known.
+        unlabelled: images that the teachers label, uint8 in 0..255; None without any.
     """
 
     split: Split
@@ -63,6 +64,7 @@ class Inputs:
     sensor: Sensor | None = None
     scaling: Scaling | None = None
     rgb: tuple[int, int, int] | None = (0, 1, 2)
+    unlabelled: ImageSet | None = None
 
 
 def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -> Inputs:
@@ -112,7 +114,12 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         sensor,
         None if scaling.is_plain(scaled) else scaled,
         rgb,
+        None if config.data.unlabelled is None else unlabelled.load(config.data.unlabelled, config.data, scaled),
     )
+    if inputs.unlabelled is not None:
+        teaching = inputs.teachers.values() if uses_teachers else ()
+        stored_teachers.check_can_label(list(teaching))
+        unlabelled.check_apart(inputs.unlabelled, [divided.validation, divided.test])
     logger.info("%s: %s", config.data.name, inputs.split.summary())
     for line in inputs.split.classes():
         logger.info("  %s", line)

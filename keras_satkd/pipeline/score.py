@@ -13,7 +13,7 @@ from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import read
 from keras_satkd.camera.sensor import captured, examples
 from keras_satkd.data import corruptions
-from keras_satkd.evaluation import camera, drift, precision_recall, predictions, risk
+from keras_satkd.evaluation import camera, drift, guidance, precision_recall, predictions, risk
 from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
@@ -82,6 +82,9 @@ def score_models(
         risk=_risk(run, inputs, exported),
         drift=_drift(run.config.firmware, inputs, exported),
         precision_recall=_precision_recall(inputs, exported),
+        guidance=_guidance(
+            run, inputs, exported, {teacher.name: logits[teacher_model(teacher.name)] for teacher in teachers}
+        ),
     )
 
 
@@ -104,6 +107,22 @@ def _risk(run: Run, inputs: Inputs, exported: Model) -> dict[str, Any]:
     sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples(bands)
     test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
     return risk.curves(partial(predict_int8, exported), test.images, test.labels, sensors, threshold)
+
+
+def _guidance(run: Run, inputs: Inputs, exported: Model, teachers: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    """The int8 model with each teacher on the ground, for test images as they are; None without teachers.
+
+    Args:
+        run: its folder has the abstention threshold.
+        inputs: the test images.
+        exported: the int8 model.
+        teachers: logits for the test images, by name.
+    """
+    test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
+    if not teachers:
+        return None
+    is_known = {name: logits.argmax(axis=1) == test.labels for name, logits in teachers.items()}
+    return guidance.curves(predict_int8(exported, test.images), test.labels, is_known, threshold)
 
 
 def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model) -> dict[str, Any] | None:

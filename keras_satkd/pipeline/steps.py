@@ -5,7 +5,7 @@ from pathlib import Path
 import tf_keras
 
 from keras_satkd.pipeline import run_sensor, stages_agree
-from keras_satkd.pipeline.distil import distil_student, teacher_targets
+from keras_satkd.pipeline.distil import distil_student, taught
 from keras_satkd.pipeline.firmware import export_firmware
 from keras_satkd.pipeline.inputs import Inputs, prepare
 from keras_satkd.pipeline.quantize import quantize, to_int8
@@ -73,7 +73,6 @@ def lower_next(run: Run) -> None:
 
 def distilled_student(run: Run, least_images: int = 0) -> tuple[Inputs, tf_keras.Model, TeacherTargets]:
     """The inputs (`prepare` checks that there are enough images), the trained student, and the teacher logits."""
-    inputs = prepare(run, least_images)
-    targets = teacher_targets(run, inputs)
+    inputs, targets = taught(run, prepare(run, least_images))
     student = distil_student(run, inputs.split, targets)
     return inputs, student, targets

@@ -76,6 +76,7 @@ def render(run: Run) -> str:
         "firmware": firmware,
         "fitting": parts.fitting(run),
         "asked_for": [part for part in firmware["targets"] if part.get("is_asked_for")],
+        "pseudo_labels": summary.pseudo_labels(run),
         "tables": {
             "scores": summary.scores(run),
             "costs": summary.costs(run),
@@ -86,6 +87,7 @@ def render(run: Run) -> str:
             "risk": summary.risk(run),
             "drift": summary.drift(run),
             "precision_recall": summary.precision_recall(run),
+            "guidance": summary.guidance(run),
             "confusions": summary.confusions(run),
         },
         "threshold": summary.threshold(run),
@@ -97,6 +99,7 @@ def render(run: Run) -> str:
         "corruptions": panels.corruptions(run),
         "camera": panels.camera(run),
         "risk": [*panels.risk_coverage(firmware["unsure"]), *panels.test_risk(run)],
+        "guidance": panels.guidance(run),
         "examples": examples(found, data.classes),
         "samples": summary.samples(run),
         "colors": summary.colors(run),

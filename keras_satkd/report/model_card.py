@@ -26,6 +26,7 @@ def render(run: Run) -> str:
         "title": summary.title(run),
         "config": run.config,
         "data": run.results[DATA],
+        "pseudo_labels": summary.pseudo_labels(run),
         "teachers": summary.teachers(run),
         "firmware": summary.firmware(run),
         "threshold": summary.threshold(run),

@@ -212,6 +212,20 @@ def _risk_in_words(curve: dict[str, Any]) -> str:
     return f"{words}."
 
 
+def guidance(run: Run) -> list[Panel]:
+    """Accuracy over the share of images sent to the ground, if the run recorded it."""
+    found = run.results[TEST].guidance
+    if found is None:
+        return []
+    sentences = [
+        f"With {curve['teacher']}: {curve['accuracy'][0]:.2%} if none is sent, {curve['accuracy'][-1]:.2%} if all are."
+        for curve in found["curves"]
+    ]
+    alt = f"Accuracy over the share of {found['images']} test images sent to the ground. {' '.join(sentences)}"
+    fill = partial(evaluation.guidance, found=found)
+    return [_panel("guidance", "test images: accuracy with a teacher on the ground", alt, fill, _RISK)]
+
+
 _RISK = (4.2, 3.2)
 """Width and height of the panels of risk in inches."""
 

@@ -11,6 +11,7 @@ from keras_satkd.data.reading import rgb_of
 from keras_satkd.evaluation import predictions
 from keras_satkd.evaluation.camera import table as suite_table
 from keras_satkd.evaluation.drift import table as drift_table
+from keras_satkd.evaluation.guidance import table as guidance_table
 from keras_satkd.evaluation.precision_recall import table as precision_recall_table
 from keras_satkd.evaluation.risk import table as risk_table
 from keras_satkd.run.artifacts import FIRMWARE_FOLDER, SCALING_FILE, SENSOR_FILE
@@ -175,6 +176,26 @@ def risk(run: Run) -> Table | None:
     if "threshold" in found:
         caption += f" The last columns are coverage and risk at kLeastMargin {found['threshold']}."
     return Table(caption, *risk_table(found))
+
+
+def pseudo_labels(run: Run) -> int | None:
+    """Number of training images that the teachers labelled; None without unlabelled images."""
+    found = run.results[DISTILLATION].pseudo_labels
+    return None if found is None else sum(found.values())
+
+
+def guidance(run: Run) -> Table | None:
+    """The exported model with each teacher on the ground; None if the run did not record it."""
+    found = run.results[TEST].guidance
+    if found is None:
+        return None
+    caption = (
+        "Accuracy if the exported int8 model answers the images that it is sure of, and a teacher on the ground the "
+        f"others, by the share of the {found['images']:,} test images that are sent to the ground."
+    )
+    if "threshold" in found:
+        caption += f" The last columns hold if images below kLeastMargin {found['threshold']} are sent."
+    return Table(caption, *guidance_table(found))
 
 
 def precision_recall(run: Run) -> Table | None:

@@ -93,6 +93,7 @@ class DistillationResult(StepResult):
         teachers: SHA-256 of each teacher, by name; None if an older version did not record it.
         calibration: temperature of each teacher, by name; None if an older version did not record it.
         initial_weights: `provenance.describe` of the student whose training was continued; None without one.
+        pseudo_labels: number of training images that the teachers labelled, by class; None without unlabelled images.
     """
 
     file: str
@@ -101,6 +102,7 @@ class DistillationResult(StepResult):
     teachers: dict[str, str] | None = None
     calibration: dict[str, float] | None = None
     initial_weights: dict[str, Any] | None = field(default=None, metadata={"key": "began_from"})
+    pseudo_labels: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class TestResult(StepResult):
         drift: what `evaluation.drift.evaluate` returns. None in runs without a camera, or with too few images.
         precision_recall: what `evaluation.precision_recall.evaluate` returns for the int8 model; None if there are not
             two classes, or an older version did not record it.
+        guidance: `evaluation.guidance.curves` of the int8 model with the run's teachers; None without teachers, or if
+            an older version did not record it.
     """
 
     # Without this, pytest collects the class as tests.
@@ -170,6 +174,7 @@ class TestResult(StepResult):
     risk: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
     precision_recall: dict[str, Any] | None = None
+    guidance: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -10,7 +10,7 @@ from keras_satkd.config import Config, TeachersConfig
 from keras_satkd.evaluation import classifier
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models import students, teachers
-from keras_satkd.pipeline.distil import distil_student, teacher_targets
+from keras_satkd.pipeline.distil import distil_student, taught
 from keras_satkd.pipeline.inputs import Inputs, begin, prepare
 from keras_satkd.run import history
 from keras_satkd.run.artifacts import STUDENT_FILE
@@ -125,7 +125,7 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
         begin(run, shared[key][0].split, scaled=shared[key][0].scaling)
     else:
         prepared = prepare(run)
-        shared[key] = prepared, teacher_targets(run, prepared)
+        shared[key] = taught(run, prepared)
     inputs, targets = shared[key]
     distil_student(run, inputs.split, targets)
     if not taught_by(run.results[DISTILLATION].teachers, teachers.digests(targets.teachers)):

@@ -81,3 +81,22 @@ def check(
             f"teacher {teacher.name} has logits of {DIHEDRAL_VIEWS} views, and --distillation.views is {loss.views}: "
             f"use {DIHEDRAL_VIEWS}"
         )
+
+
+def check_can_label(teachers: Sequence[AnyTeacher | None]) -> None:
+    """Check that teachers can label images.
+
+    Raises:
+        UserError: there are none, or one is a file of logits, which lacks those of the unlabelled images.
+    """
+    if not teachers:
+        raise UserError(
+            "--data.unlabelled needs teachers, which label its images, and --distillation.weighting.rule none has "
+            "none: choose another rule"
+        )
+    for teacher in teachers:
+        if isinstance(teacher, StoredLogits):
+            raise UserError(
+                f"teacher {teacher.name} is a file of logits and cannot label the images of --data.unlabelled: give "
+                "its model"
+            )

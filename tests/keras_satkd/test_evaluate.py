@@ -120,6 +120,14 @@ def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_a_guide_on_the_ground_in_80_columns(model, pictures, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = told(monkeypatch, capsys, model, "--data", pictures(Blue=9, Red=9), "--guide", model)
+    assert "accuracy % by share sent" in out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_drift_in_80_columns(model, tmp_path, monkeypatch, capsys):
     from keras_satkd.evaluation import drift
 

@@ -187,6 +187,26 @@ def precision_recall(figure: Figure, found: Mapping[str, Any]) -> None:
     legend_above(panel, columns=2)
 
 
+def guidance(figure: Figure, found: Mapping[str, Any]) -> None:
+    """Accuracy over the share of images sent to a teacher on the ground, one line per teacher.
+
+    Args:
+        figure: empty figure.
+        found: result of `evaluation.guidance.curves`.
+    """
+    panel = figure.subplots()
+    for curve, colour, style in zip(found["curves"], COLOURS, cycle(_STYLES), strict=False):
+        points = (100 * np.array(curve[axis]) for axis in ("sent", "accuracy"))
+        panel.plot(*points, style, color=colour, label=shortened(curve["teacher"]))
+        if (chosen := curve.get("at_threshold")) is not None:
+            panel.plot(100 * chosen["sent"], 100 * chosen["accuracy"], "D", color=colour, markersize=6, clip_on=False)
+    if "threshold" in found:
+        panel.plot([], [], "D", color="#777777", label="chosen margin")
+    panel.set(xlabel="images sent to the ground %", ylabel="accuracy %", xlim=(-3, 103))
+    panel.grid(alpha=0.3)
+    legend_above(panel, columns=2)
+
+
 def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
     """Error rate against coverage, the fraction of images on which the classifier does not abstain.
 

@@ -77,3 +77,13 @@ def test_no_images():
     none = as_set(np.zeros((0, 8, 8, 3), np.uint8), "test")
     assert duplicates.find(none, [none]).summary() is None
     assert dataclasses.astuple(duplicates.find(none, []))[2] is None
+
+
+def test_repetitions_within_a_set():
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (5, 32, 32, 3), np.uint8)
+    pixels[3] = pixels[1]
+    pixels[4] = np.clip(pixels[0].astype(int) + 2, 0, 255)
+    files = tuple("abcde")
+    found = duplicates.repeated(ImageSet(pixels, np.zeros(5, np.int32), files, ("one",)))
+    assert found.tolist() == [False, False, False, True, True]

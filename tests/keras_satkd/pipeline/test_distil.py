@@ -31,7 +31,7 @@ def run_of(tmp_path, rule: str, *, accepts_weak: bool = True) -> Run:
 
 def test_the_student_is_trained_once_and_its_teachers_are_noted(tmp_path, split, teacher):
     run, one = run_of(tmp_path, "confidence"), teacher("one", 1)
-    targets = distil.teacher_targets(run, Inputs(split, {"one": one}, []))
+    _, targets = distil.taught(run, Inputs(split, {"one": one}, []))
     student = distil.distil_student(run, split, targets)
     found = run.results[DISTILLATION]
     assert found.teachers == {"one": one.digest()}
@@ -45,13 +45,13 @@ def test_the_student_is_trained_once_and_its_teachers_are_noted(tmp_path, split,
 def test_a_teacher_near_chance_stops_the_run_before_it_sees_a_training_image(tmp_path, split, teacher):
     run = run_of(tmp_path, "confidence", accepts_weak=False)
     with pytest.raises(UserError, match=r"teacher one has .* % of the validation images right"):
-        distil.teacher_targets(run, Inputs(split, {"one": teacher("one", 1)}, []))
+        distil.taught(run, Inputs(split, {"one": teacher("one", 1)}, []))
     assert len(list((tmp_path / "cache" / "views").glob("*.npy"))) == 1  # the logits of the validation images
 
 
 def test_without_teachers_none_is_trained(tmp_path, split):
     run = run_of(tmp_path, "none")
-    targets = distil.teacher_targets(run, Inputs(split, {"efficientvit_m0@64": None}, []))
+    _, targets = distil.taught(run, Inputs(split, {"efficientvit_m0@64": None}, []))
     assert targets.teachers == ()
     assert not run.results
 

@@ -45,10 +45,13 @@ def test_every_model_is_scored_on_the_test_images(tmp_path, image_set, teacher):
     assert [curve["sensor"] for curve in found.risk["curves"]] == [None]
     assert found.risk["curves"][0]["risk"][0] == pytest.approx(1 - found.scores["int8"]["accuracy"])
     assert found.drift is None
+    assert [curve["teacher"] for curve in found.guidance["curves"]] == ["one"]
+    assert found.guidance["curves"][0]["accuracy"][0] == pytest.approx(found.scores["int8"]["accuracy"])
+    assert found.guidance["curves"][0]["accuracy"][-1] == pytest.approx(found.scores["teacher one"]["accuracy"])
     kept = predictions.load(run.path(predictions.FILE))
     assert kept.models == tuple(found.scores)
     values = json.loads(run.path("metrics.json").read_text())["test"]
-    parts = ["sha256", "confusion", "noise", "cost", "risk", "seconds"]
+    parts = ["sha256", "confusion", "noise", "cost", "risk", "guidance", "seconds"]
     assert list(values) == ["teacher one", "float", "ptq", "int8", *parts]
 
 

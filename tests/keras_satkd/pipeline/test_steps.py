@@ -213,9 +213,9 @@ class TestFinishedRun:
     def test_the_report_shows_every_part(self, finished):
         page = (finished["workdir"] / "report.html").read_text()
         results = json.loads((finished["workdir"] / "metrics.json").read_text())
-        # Two phases, weights, cases, confusion, reliability of three, four corruptions, and risk against coverage on
-        # validation and on test images.
-        assert page.count("<svg ") == 2 + 2 + 1 + 3 + 4 + 2
+        # Two phases, weights, cases, confusion, reliability of three, four corruptions, risk against coverage on
+        # validation and on test images, and guidance.
+        assert page.count("<svg ") == 2 + 2 + 1 + 3 + 4 + 2 + 1
         assert results["data"]["split_sha256"] in page
         assert f"{results['test']['cost']['teacher one']['parameters']:,}" in page
 

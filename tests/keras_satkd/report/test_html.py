@@ -31,10 +31,10 @@ def test_every_part_is_there(page):
     for link in page.all("a"):
         assert link["href"].removeprefix("#") in identifiers
     # Four phases, weights, cases, confusion, reliability of three, four corruptions, the camera, risk against
-    # coverage on validation and on test images.
-    assert len(page.all("svg")) == 4 + 2 + 1 + 3 + 4 + 1 + 2
+    # coverage on validation and on test images, guidance.
+    assert len(page.all("svg")) == 4 + 2 + 1 + 3 + 4 + 1 + 2 + 1
     captions = len(page.all("caption"))
-    assert captions == len(page.all("table")) == 8
+    assert captions == len(page.all("table")) == 9
 
 
 def test_every_picture_is_told_in_words(page):
@@ -114,7 +114,7 @@ def test_one_teacher_has_no_weights_to_show_and_none_is_no_error(tmp_path):
         report(run)
         page = Page(run.path("report.html").read_text())
         assert said in page.words
-        assert len(page.all("svg")) == 15
+        assert len(page.all("svg")) == 15 + len(teachers)  # guidance by a teacher, if there is one
 
 
 def test_an_export_without_validation_images_has_no_curve(tmp_path):

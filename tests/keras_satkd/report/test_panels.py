@@ -83,13 +83,20 @@ def test_risk_on_test_images_is_told_in_words(run):
     assert re.search(r"sensor poor: .*% of the .*% answered at the chosen margin\.", panel.svg)
 
 
+def test_guidance_is_told_in_words(run):
+    [panel] = panels.guidance(run)
+    assert re.search(r"sent to the ground\. With \S+: .*% if none is sent, .*% if all are\.", panel.svg)
+
+
 def test_runs_of_older_versions_have_no_risk_on_test_images(tmp_path):
     run = made_up_run.finished(tmp_path / "run")
     values = json.loads(run.path("metrics.json").read_text())
-    del values["test"]["risk"], values["test"]["camera"]
+    del values["test"]["risk"], values["test"]["camera"], values["test"]["guidance"]
     digests.write_json(run.path("metrics.json"), values)
     older = Run.open(run.workdir)
     assert panels.test_risk(older) == []
     assert summary.risk(older) is None
+    assert panels.guidance(older) == []
+    assert summary.guidance(older) is None
     assert "sensor" not in summary.threshold(older)
     assert "<h2>Abstention</h2>" in html.render(older)

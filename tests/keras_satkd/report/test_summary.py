@@ -20,6 +20,7 @@ def run(tmp_path_factory):
         summary.camera,
         summary.risk,
         summary.drift,
+        summary.guidance,
         summary.steps,
     ],
     ids=lambda table: table.__name__,

@@ -7,7 +7,7 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import CameraConfig, DistillationConfig, MixingConfig, TeachersConfig
 from keras_satkd.data import augment
 from keras_satkd.models.stored_logits import StoredLogits
-from keras_satkd.training.stored_teachers import check, have_views, logits_of_views
+from keras_satkd.training.stored_teachers import check, check_can_label, have_views, logits_of_views
 
 FILES = ("a", "b")
 
@@ -88,3 +88,11 @@ def test_settings_of_teachers_that_are_taught(teacher):
 def test_images_are_checked():
     with pytest.raises(UserError, match="given lacks 'c'"):
         check(stored(1), ("a", "b", "c"), LOSS, LOSS, CameraConfig())
+
+
+def test_who_can_label_images(teacher):
+    check_can_label([teacher(), None])
+    with pytest.raises(UserError, match="teacher given is a file of logits and cannot label the images"):
+        check_can_label([teacher(), stored(1)])
+    with pytest.raises(UserError, match=r"--data\.unlabelled needs teachers"):
+        check_can_label([])

@@ -3,7 +3,7 @@ import pytest
 from drawn_figures import drawn
 
 from keras_satkd.camera.sensor import examples
-from keras_satkd.evaluation import risk
+from keras_satkd.evaluation import guidance, risk
 from keras_satkd.evaluation.calibration import reliability
 from keras_satkd.report.figures import evaluation
 from keras_satkd.report.figures.canvas import PANEL
@@ -69,6 +69,15 @@ def test_risk_on_test_images(threshold):
     found = risk.curves(lambda _: outputs, np.zeros((4, 8, 8, 3), np.uint8), labels, examples(3), threshold)
     texts = drawn(lambda figure: evaluation.test_risk(figure, found), (4.2, 3.2))
     assert {"clean", "sensor healthy", "sensor poor"} <= set(texts)
+    assert ("chosen margin" in texts) == (threshold is not None)
+
+
+@pytest.mark.parametrize("threshold", [None, 30])
+def test_guidance(threshold):
+    outputs, labels = np.array([[10, 0], [0, 10], [30, 0], [0, 50]], np.int8), np.array([1, 1, 0, 1])
+    found = guidance.curves(outputs, labels, {"my_teacher": np.ones(4, bool)}, threshold)
+    texts = drawn(lambda figure: evaluation.guidance(figure, found), (4.2, 3.2))
+    assert {"my_teacher", "images sent to the ground %"} <= set(texts)
     assert ("chosen margin" in texts) == (threshold is not None)
 
 

@@ -1,0 +1,73 @@
+"""Images without labels: any images in a folder or zip, whatever its subfolders."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from firmware_export.common.errors import UserError
+from firmware_export.images.decode import Decoded, EncodedImage, count_unreadable, decode_all
+from firmware_export.images.folders import find_images, is_folder_or_zip
+from firmware_export.images.image_set import ImageSet
+from firmware_export.images.scaling import Scaling
+from keras_satkd.data import duplicates, reading, scaling
+from keras_satkd.data.cache import cached
+from keras_satkd.data_config import DataConfig
+
+CLASS = "unlabelled"
+"""The only class of such an image set, and the first part of its images' names."""
+
+
+def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
+    """All images of a folder or zip, as the run's labelled images are read, as 8-bit codes.
+
+    Args:
+        source: the folder or zip.
+        settings: bands, size, and what to do with images that do not fit.
+        scales: how samples become codes; None: decided on these images.
+
+    Returns:
+        uint8 images of the class `CLASS`, in the order of their names, which begin with `unlabelled/`.
+
+    Raises:
+        UserError: there is no such folder or zip, it has no readable image, or its images have other bands or samples
+            than the labelled ones.
+    """
+    path = Path(os.path.expanduser(source))
+    if not path.exists() or not is_folder_or_zip(path):
+        raise UserError(f"unlabelled images {source}: no such folder or zip: give one with images, in any subfolders")
+    found = find_images(path)
+    if not found.readers:
+        raise UserError(f"unlabelled images {source}: there are none: give a folder or zip of images")
+    images = [EncodedImage(f"{CLASS}/{name}", 0, read) for name, read in sorted(found.readers.items())]
+    fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
+    key = {CLASS: os.path.realpath(path), "fingerprint": fingerprint, **reading.key(settings)}
+
+    def decode() -> Decoded:
+        return decode_all(images, len(images), (CLASS,), reading.choose(images, settings))
+
+    decoded = cached(key, settings.cache_dir, decode)
+    if not len(decoded.image_set):
+        unreadable = count_unreadable(decoded.unreadable)
+        raise UserError(f"unlabelled images {source}: none can be read, {unreadable}: give other images")
+    return scaling.scaled(decoded.image_set, scales or scaling.decide(decoded.image_set, settings))
+
+
+def check_apart(images: ImageSet, held_out: Sequence[ImageSet]) -> None:
+    """Check that no unlabelled image is a duplicate of an image that must not be trained on.
+
+    Args:
+        images: the unlabelled ones.
+        held_out: the validation and the test images, of the same size.
+
+    Raises:
+        UserError: some are, exactly or nearly.
+    """
+    found = duplicates.find(images, held_out)
+    if found.example is not None:
+        one, other = found.example
+        number = int(found.images.sum())
+        raise UserError(
+            f"{number} unlabelled images are validation or test images too, such as {one} and {other}: remove them, as "
+            "the scores would be those of images that were trained on"
+        )
