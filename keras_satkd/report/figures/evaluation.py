@@ -204,7 +204,7 @@ def guidance(figure: Figure, found: Mapping[str, Any]) -> None:
         panel.plot([], [], "D", color="#777777", label="chosen margin")
     panel.set(xlabel="images sent to the ground %", ylabel="accuracy %", xlim=(-3, 103))
     panel.grid(alpha=0.3)
-    legend_above(panel, columns=2)
+    legend_above(panel, columns=1)
 
 
 def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
