@@ -15,13 +15,13 @@ from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
-from keras_satkd.weighting import RULES
+from keras_satkd.weighting import rule_type
 
 
 def teacher_targets(run: Run, inputs: Inputs) -> TeacherTargets:
     """The logits of the run's teachers. Teachers that are not trained are fine-tuned first."""
     config = run.config
-    uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
+    uses_teachers = rule_type(config.distillation.weighting.rule).uses_teachers
     found = teach(run, inputs) if uses_teachers else []
     return compute_teacher_logits(
         found,
