@@ -36,18 +36,8 @@ add_module_names = False
 python_maximum_signature_line_length = 100
 
 _PAGES = (
-    *(
-        "results",
-        "distillation_study",
-        "method",
-        "your_data",
-        "four_bands",
-        "manifest",
-        "groups",
-        "imbalance",
-        "unlabelled",
-    ),
-    *("teachers", "own_teachers", "camera", "drift", "gpu", "speed"),
+    *("results", "distillation_study", "method", "extending", "your_data", "four_bands", "manifest", "groups"),
+    *("imbalance", "unlabelled", "teachers", "own_teachers", "camera", "drift", "gpu", "speed"),
     *("public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
     *("troubleshooting", "torture", "architecture", "release"),
 )

@@ -15,7 +15,6 @@ from firmware_export.common.command_line import MayBePath
 from keras_satkd.data_config import DataConfig
 from keras_satkd.firmware_config import FirmwareConfig
 from keras_satkd.setting_types import (
-    Augmentation,
     ClassWeights,
     Count,
     Epochs,
@@ -25,7 +24,6 @@ from keras_satkd.setting_types import (
     Mixing,
     NonNegative,
     Positive,
-    Rule,
     Schedule,
     Score,
     Seed,
@@ -133,10 +131,11 @@ class TeachersConfig(TrainingConfig):
     """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class."""
     mixed_precision: MixedPrecision = "off"
     """Compute in bfloat16. On a CPU this slows most transformers down."""
-    augmentation: Augmentation = "satellite"
+    augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
-    `randaugment`: RandAugment of KerasCV."""
+    `randaugment`: RandAugment of KerasCV; `none`;
+    or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
 
 
@@ -144,10 +143,11 @@ class TeachersConfig(TrainingConfig):
 class WeightingConfig(Strict):
     """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
-    rule: Rule = "confidence"
+    rule: str = "confidence"
     """`paper-batch`, `paper-sample`: the paper's cases, applied to the batch mean or to each image;
     `confidence`, `entropy`: proportional to each teacher's calibrated confidence, or to its certainty;
-    `static`: fixed weights; `single`: one teacher; `none`: ground truth only, no teacher runs."""
+    `static`: fixed weights; `single`: one teacher; `none`: ground truth only, no teacher runs;
+    or a rule of yours, `package.module:name`."""
     confidence_threshold: Threshold = 0.6
     """δ of the paper: a teacher with a lower confidence is unsure."""
     confidence_floor: Threshold = 0.4
@@ -163,6 +163,18 @@ class WeightingConfig(Strict):
 
 
 @dataclass(frozen=True)
+class LossConfig(Strict):
+    """The distillation loss: the student's distance from a teacher."""
+
+    name: Annotated[str, tyro.conf.arg(aliases=("--loss",))] = "kl"
+    """`kl`: divergence of softened probabilities; `zscore`: of standardized logits; `dkd`: target class and the others,
+    apart; `dist`: correlations; `at`, `mimkd`: also feature maps; `kdiga`: also gradients of the input;
+    or a loss of yours, `package.module:name`."""
+    factors: tuple[NonNegative, ...] = ()
+    """Factors of the loss's terms. If empty, its defaults."""
+
+
+@dataclass(frozen=True)
 class DistillationConfig(TrainingConfig):
     """Training of the student on ground truth and teachers."""
 
@@ -172,10 +184,11 @@ class DistillationConfig(TrainingConfig):
     If the number of classes or of bands differs, the last or the first layer starts from random weights."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16. `auto`: if the CPU has instructions for it (avx512_bf16, amx_bf16) or there is a GPU."""
-    augmentation: Augmentation = "satellite"
+    augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
-    `randaugment`: RandAugment of KerasCV."""
+    `randaugment`: RandAugment of KerasCV; `none`;
+    or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
     temperature: Positive = 5.0  # the paper's
     """τ: softens the probabilities of teachers and student."""
@@ -193,7 +206,12 @@ class DistillationConfig(TrainingConfig):
     class_weights: ClassWeights = "none"
     """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class.
     QAT uses it too. The teachers' part of the loss has no such weights."""
+    loss: LossConfig = field(default_factory=LossConfig)
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
+    teacher_schedule: str = "all"
+    """Teachers that are heard in each epoch. `all`: all of them; `weak-to-strong`: one after the other, by accuracy on
+    the validation images; `growing`: the weakest first, the others join one by one; or a function of yours,
+    `package.module:name`. QAT hears those of the last epoch."""
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
-from keras_satkd.weighting import RULES
+from keras_satkd.weighting import rule_type
 
 
 def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
     """The inputs with pseudo-labels, and the logits of the run's teachers. Untrained teachers are fine-tuned first."""
     config = run.config
-    uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
+    uses_teachers = rule_type(config.distillation.weighting.rule).uses_teachers
     found = teach(run, inputs) if uses_teachers else []
     inputs = pseudo_labels.added(run, inputs, found)
     return inputs, compute_teacher_logits(
