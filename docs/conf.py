@@ -37,7 +37,7 @@ python_maximum_signature_line_length = 100
 
 _PAGES = (
     *("results", "distillation_study", "method", "your_data", "four_bands", "manifest", "groups", "imbalance"),
-    *("teachers", "own_teachers", "camera", "drift", "gpu", "speed"),
+    *("teachers", "own_teachers", "own_student", "students", "camera", "drift", "gpu", "speed"),
     *("public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
     *("troubleshooting", "torture", "architecture", "release"),
 )
