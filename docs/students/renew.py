@@ -40,7 +40,9 @@ def measured(name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         model, out = Path(folder) / f"{name}.tflite", Path(folder) / "out"
         model.write_bytes(quantized_aware_to_int8(quantized))
+        np.save(Path(folder) / "images.npy", images)
         words = ["-m", "firmware_export", str(model), "--engine", "rows", "--out", str(out), "--quiet"]
+        words += ["--images", str(Path(folder) / "images.npy")]
         subprocess.run([sys.executable, *words], check=True)
         report = json.loads(read_text(out / "export.json"))
     rows = report["rows"]

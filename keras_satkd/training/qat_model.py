@@ -41,9 +41,15 @@ def quantization_aware(student: tf_keras.Model) -> tf_keras.Model:
         config = _CONFIGS.get(type(layer))
         return quantization.quantize_annotate_layer(layer, None if config is None else config())
 
-    nested = [layer.name for layer in student.layers if isinstance(layer, tf_keras.Model)]
-    if nested:
-        raise UserError(f"student {student.name}: {nested[0]!r} is a model within the model: use its layers instead")
+    for layer in student.layers:
+        if isinstance(layer, tf_keras.Model):
+            raise UserError(
+                f"student {student.name}: {layer.name!r} is a model within the model: use its layers instead"
+            )
+        if isinstance(layer, tf_keras.layers.SeparableConv2D):  # tfmot divides it into layers of other names
+            raise UserError(
+                f"student {student.name}: {layer.name!r} is a SeparableConv2D: use a DepthwiseConv2D and a Conv2D"
+            )
     try:
         with quantization.quantize_scope():
             return quantization.quantize_apply(tf_keras.models.clone_model(student, clone_function=annotated))

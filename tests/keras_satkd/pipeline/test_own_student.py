@@ -39,7 +39,7 @@ def test_an_operator_that_only_the_row_engine_lacks_is_a_warning(caplog):
         (lambda x: layers.LayerNormalization()(x), True, "LayerNormalization"),
         (lambda x: layers.Lambda(lambda y: y)(x), False, "its file: .*Lambda"),
         (lambda x: Own()(x), False, "its file: .*Own"),
-        (lambda x: layers.Activation("softsign")(x), False, "convert|lacks"),
+        (lambda x: layers.Activation("gelu")(x), False, "convert|lacks"),
         (lambda x: layers.SeparableConv2D(4, 3)(x), True, "DepthwiseConv2D and a Conv2D"),
     ],
 )

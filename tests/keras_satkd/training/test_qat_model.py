@@ -42,15 +42,19 @@ def test_layers_of_two_inputs_that_tfmot_refuses(kind, has_range):
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"),
+    ("make", "said"),
     [
-        (layers.LayerNormalization(name="norm"), r"layer 'norm' is a LayerNormalization, which .* lacks: use Conv2D"),
-        (layers.PReLU(name="prelu"), r"layer 'prelu' is a PReLU"),
-        (tf_keras.Sequential([layers.Conv2D(4, 1)], name="inner"), r"'inner' is a model within the model"),
-        (layers.Activation("elu", name="elu"), r"elu"),
+        (
+            lambda: layers.LayerNormalization(name="norm"),
+            r"layer 'norm' is a LayerNormalization, which .* lacks: use Conv2D",
+        ),
+        (lambda: layers.PReLU(name="prelu"), r"layer 'prelu' is a PReLU"),
+        (lambda: tf_keras.Sequential([layers.Conv2D(4, 1)], name="inner"), r"'inner' is a model within the model"),
+        (lambda: layers.SeparableConv2D(4, 3, name="separable"), r"'separable' is a SeparableConv2D: use a Depthwise"),
+        (lambda: layers.Activation("elu", name="elu"), r"elu"),
     ],
 )
-def test_what_cannot_be_quantized_is_one_line(layer, said):
+def test_what_cannot_be_quantized_is_one_line(make, said):
     with pytest.raises(UserError, match=rf"^student mine.*{said}") as error:
-        quantization_aware(with_layer(layer))
+        quantization_aware(with_layer(make()))
     assert "\n" not in str(error.value)
