@@ -231,5 +231,8 @@ class Config(Strict):
         >>> Config(student="models/small.keras").student_name, Config(student="my_package.small:build").student_name
         ('small', 'small_build')
         """
-        module, _, function = self.student.removeprefix("shipped:").partition(":")
-        return f"{module.rpartition('.')[2]}_{function}" if function else Path(module).stem
+        path = Path(self.student.removeprefix("shipped:"))
+        if path.suffix in (".keras", ".h5", ".hdf5"):
+            return path.stem
+        module, _, function = self.student.partition(":")
+        return f"{module.rpartition('.')[2]}_{function}" if function else self.student

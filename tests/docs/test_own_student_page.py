@@ -67,7 +67,7 @@ def test_from_the_function_to_c(folder):
 
 
 def test_a_student_that_does_not_fit_stops_before_anything_is_written(folder):
-    wrong = MODULE.replace("layers.Dense(classes)", "layers.Dense(classes + 1)")
+    wrong = MODULE.replace("layers.Dense(classes,", "layers.Dense(classes + 1,")
     (folder / "my_students.py").write_text(wrong)
     done = run(folder, *DISTIL.words[1:], *SHORT, *SMALL)
     assert done.returncode == 2
