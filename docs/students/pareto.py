@@ -42,8 +42,8 @@ def point(run: Run, costs: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": 100 * accuracy,
         "interval": 196 * math.sqrt(accuracy * (1 - accuracy) / images),
         "constants in flash, kB": cost["constants"] / 1000,
-        "RAM, kB": cost["ram"]["Cortex-M4"] / 1000,
-        "M instructions, Cortex-M4": cost["instructions"]["Cortex-M4"] / 1e6,
+        "RAM, kB": cost["ram"] / 1000,
+        "M instructions, Cortex-M4": cost["instructions"]["cortex-m4"] / 1e6,
     }
 
 
