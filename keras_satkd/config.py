@@ -6,6 +6,7 @@ declared on the types, and `config_io.validated` checks them. This module import
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -233,10 +234,25 @@ class Config(Strict):
     data: DataConfig = field(default_factory=DataConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
-    student: str = "resnet8"
-    """`resnet8` or `resnet16`."""
+    student: Annotated[str, MayBePath] = "resnet8"
+    """`resnet8`, `resnet16`, `mixer`, `mixer_50k`, `mixer_25k`;
+    a Keras model (`my_model.keras`), whose weights the training begins with;
+    or a function that builds one: `my_package.my_module:build`, called with (image_size, classes, channels)."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: Seed = 0
     """Seed of the initial weights and the order of the images."""
+
+    @property
+    def student_name(self) -> str:
+        """The student's name in reports and names of files: of a file its stem, of a function module and function.
+
+        >>> Config(student="models/small.keras").student_name, Config(student="my_package.small:build").student_name
+        ('small', 'small_build')
+        """
+        path = Path(self.student.removeprefix("shipped:"))
+        if path.suffix in (".keras", ".h5", ".hdf5"):
+            return path.stem
+        module, _, function = self.student.partition(":")
+        return f"{module.rpartition('.')[2]}_{function}" if function else self.student

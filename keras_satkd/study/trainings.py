@@ -66,7 +66,7 @@ def study(
         if name not in ROWS:
             raise unknown_name("row", name, ROWS)
     for student in chosen_students:
-        students.check_name(student)
+        students.find(student)
     if seeds < 1:
         raise UserError(f"--seeds is {seeds}: give 1 or more")
     if lowers:
@@ -97,7 +97,7 @@ def _trainings(rows: Sequence[str], chosen_students: Sequence[str], seeds: int) 
     return [
         (row, student, seed)
         for student in chosen_students
-        for seed in range(min(seeds, STUDENT_SEEDS[student]))
+        for seed in range(min(seeds, STUDENT_SEEDS.get(student, 1)))
         for row in rows
     ]
 
