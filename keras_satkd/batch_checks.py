@@ -1,10 +1,13 @@
 """Checks of the images and labels that are given to a `Distiller` as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
+
+from keras_satkd.models import students
 
 _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
@@ -56,3 +59,51 @@ def is_distribution(shape: Sequence[int | None], classes: int) -> bool:
     if len(shape) == 2 and shape[1] in (classes, None):
         return True
     raise ValueError(f"labels of shape {tuple(shape)} found: expected [B], [B, 1] or [B, {classes}]")
+
+
+def one_hot(labels: tf.Tensor, classes: int) -> tf.Tensor:
+    """Labels as `check_labels` takes them → float32 [B, classes]."""
+    # The shape of a dataset's labels may be known only at run time.
+    if labels.shape.rank is not None and is_distribution(tuple(labels.shape), classes):
+        return tf.cast(labels, tf.float32)
+    return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes)
+
+
+class CheckedModel(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no types
+    """A Keras model of a student that checks images and labels given as arrays, also those of `validation_data`.
+
+    Attributes:
+        student: images → logits.
+        normalize: images in 0..255 → the student's input.
+    """
+
+    student: tf_keras.Model
+    normalize: Callable[[tf.Tensor], tf.Tensor]
+
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
+        """As for any Keras model. Images and labels in arrays are checked first, also those of `validation_data`."""
+        self._check(x, y)
+        given = settings.get("validation_data")
+        if isinstance(given, tuple) and len(given) > 1:
+            self._check(*given[:2])
+        return super().fit(x, y, *arguments, **settings)
+
+    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
+        return super().evaluate(x, y, *arguments, **settings)
+
+    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
+        return super().train_on_batch(x, y, *arguments, **settings)
+
+    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
+        """As for any Keras model. Images and labels in arrays are checked first."""
+        self._check(x, y)
+        return super().test_on_batch(x, y, *arguments, **settings)
+
+    def _check(self, inputs: Any, labels: Any) -> None:
+        if self.normalize is students.normalize:
+            check_range(inputs.get("image") if isinstance(inputs, dict) else inputs)
+        check_labels(labels, self.student.output_shape[-1])

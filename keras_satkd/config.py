@@ -6,6 +6,7 @@ declared on the types, and `config_io.validated` checks them. This module import
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -15,7 +16,6 @@ from firmware_export.common.command_line import MayBePath
 from keras_satkd.data_config import DataConfig
 from keras_satkd.firmware_config import FirmwareConfig
 from keras_satkd.setting_types import (
-    Augmentation,
     ClassWeights,
     Count,
     Epochs,
@@ -25,7 +25,6 @@ from keras_satkd.setting_types import (
     Mixing,
     NonNegative,
     Positive,
-    Rule,
     Schedule,
     Score,
     Seed,
@@ -133,10 +132,11 @@ class TeachersConfig(TrainingConfig):
     """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class."""
     mixed_precision: MixedPrecision = "off"
     """Compute in bfloat16. On a CPU this slows most transformers down."""
-    augmentation: Augmentation = "satellite"
+    augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
-    `randaugment`: RandAugment of KerasCV."""
+    `randaugment`: RandAugment of KerasCV; `none`;
+    or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
 
 
@@ -144,10 +144,11 @@ class TeachersConfig(TrainingConfig):
 class WeightingConfig(Strict):
     """Weights of the teachers: the rule and its thresholds (Algorithm 1 of the paper)."""
 
-    rule: Rule = "confidence"
+    rule: str = "confidence"
     """`paper-batch`, `paper-sample`: the paper's cases, applied to the batch mean or to each image;
     `confidence`, `entropy`: proportional to each teacher's calibrated confidence, or to its certainty;
-    `static`: fixed weights; `single`: one teacher; `none`: ground truth only, no teacher runs."""
+    `static`: fixed weights; `single`: one teacher; `none`: ground truth only, no teacher runs;
+    or a rule of yours, `package.module:name`."""
     confidence_threshold: Threshold = 0.6
     """δ of the paper: a teacher with a lower confidence is unsure."""
     confidence_floor: Threshold = 0.4
@@ -163,6 +164,18 @@ class WeightingConfig(Strict):
 
 
 @dataclass(frozen=True)
+class LossConfig(Strict):
+    """The distillation loss: the student's distance from a teacher."""
+
+    name: Annotated[str, tyro.conf.arg(aliases=("--loss",))] = "kl"
+    """`kl`: divergence of softened probabilities; `zscore`: of standardized logits; `dkd`: target class and the others,
+    apart; `dist`: correlations; `at`, `mimkd`: also feature maps; `kdiga`: also gradients of the input;
+    or a loss of yours, `package.module:name`."""
+    factors: tuple[NonNegative, ...] = ()
+    """Factors of the loss's terms. If empty, its defaults."""
+
+
+@dataclass(frozen=True)
 class DistillationConfig(TrainingConfig):
     """Training of the student on ground truth and teachers."""
 
@@ -172,10 +185,11 @@ class DistillationConfig(TrainingConfig):
     If the number of classes or of bands differs, the last or the first layer starts from random weights."""
     mixed_precision: MixedPrecision = "auto"
     """Compute in bfloat16. `auto`: if the CPU has instructions for it (avx512_bf16, amx_bf16) or there is a GPU."""
-    augmentation: Augmentation = "satellite"
+    augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
-    `randaugment`: RandAugment of KerasCV."""
+    `randaugment`: RandAugment of KerasCV; `none`;
+    or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
     temperature: Positive = 5.0  # the paper's
     """τ: softens the probabilities of teachers and student."""
@@ -193,7 +207,12 @@ class DistillationConfig(TrainingConfig):
     class_weights: ClassWeights = "none"
     """`balanced`: weight the ground-truth loss of an image inversely to the number of training images of its class.
     QAT uses it too. The teachers' part of the loss has no such weights."""
+    loss: LossConfig = field(default_factory=LossConfig)
     weighting: WeightingConfig = field(default_factory=WeightingConfig)
+    teacher_schedule: str = "all"
+    """Teachers that are heard in each epoch. `all`: all of them; `weak-to-strong`: one after the other, by accuracy on
+    the validation images; `growing`: the weakest first, the others join one by one; or a function of yours,
+    `package.module:name`. QAT hears those of the last epoch."""
 
 
 @dataclass(frozen=True)
@@ -215,10 +234,25 @@ class Config(Strict):
     data: DataConfig = field(default_factory=DataConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
-    student: str = "resnet8"
-    """`resnet8` or `resnet16`."""
+    student: Annotated[str, MayBePath] = "resnet8"
+    """`resnet8`, `resnet16`, `mixer`, `mixer_50k`, `mixer_25k`;
+    a Keras model (`my_model.keras`), whose weights the training begins with;
+    or a function that builds one: `my_package.my_module:build`, called with (image_size, classes, channels)."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: Seed = 0
     """Seed of the initial weights and the order of the images."""
+
+    @property
+    def student_name(self) -> str:
+        """The student's name in reports and names of files: of a file its stem, of a function module and function.
+
+        >>> Config(student="models/small.keras").student_name, Config(student="my_package.small:build").student_name
+        ('small', 'small_build')
+        """
+        path = Path(self.student.removeprefix("shipped:"))
+        if path.suffix in (".keras", ".h5", ".hdf5"):
+            return path.stem
+        module, _, function = self.student.partition(":")
+        return f"{module.rpartition('.')[2]}_{function}" if function else self.student

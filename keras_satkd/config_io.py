@@ -18,6 +18,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.files import read_text
 from firmware_export.common.templating import one_line
 from keras_satkd.config import Config, MixingConfig
+from keras_satkd.registry import SETTINGS
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -33,6 +34,7 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
     except ValidationError as error:
         raise UserError(f"{origin}: {first_problem(error, Config())}") from None
     _check_texts(config, origin)
+    config = _pinned(config, origin)
     if config.data.validation_fraction + config.data.test_fraction >= 1:
         fractions = f"{config.data.validation_fraction} + {config.data.test_fraction}"
         raise UserError(f"{origin}: data.validation_fraction + data.test_fraction is {fractions}; it must be below 1")
@@ -52,6 +54,41 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
         if config.teachers.taught_by:
             _check_unmixed(config.teachers.mixing, origin, "teachers")
     return config
+
+
+def own_extensions(config: Config) -> dict[str, str]:
+    """The settings that name a user's own extension, and their values with the digest of the module's file."""
+    named = {setting: _value(config, setting) for setting in SETTINGS}
+    return {setting: name for setting, name in named.items() if not SETTINGS[setting].is_own(name)}
+
+
+def _value(config: Config, setting: str) -> str:
+    found: Any = config
+    for part in setting.split("."):
+        found = getattr(found, part)
+    return str(found)
+
+
+def _pinned(config: Config, origin: str) -> Config:
+    """`config` with the digests of a user's own extensions (`registry.Registry.pinned`).
+
+    Raises:
+        UserError: an extension is unknown.
+    """
+    for setting, registry in SETTINGS.items():
+        name = _value(config, setting)
+        try:
+            pinned = registry.pinned(name)
+        except UserError as error:
+            raise UserError(f"{origin}: {setting}: {error}") from None
+        if pinned != name:
+            config = _replaced(config, setting.split("."), pinned)
+    return config
+
+
+def _replaced(group: Any, path: list[str], value: str) -> Any:
+    first, *rest = path
+    return dataclasses.replace(group, **{first: _replaced(getattr(group, first), rest, value) if rest else value})
 
 
 def _check_unmixed(mixing: MixingConfig, origin: str, group: str) -> None:

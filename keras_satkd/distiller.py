@@ -7,17 +7,20 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd.batch_checks import check_labels, check_range, is_distribution
-from keras_satkd.config import WeightingConfig
+from keras_satkd.batch_checks import CheckedModel, one_hot
+from keras_satkd.config import LossConfig, WeightingConfig
 from keras_satkd.data import augment
-from keras_satkd.losses import blend, distillation_losses, ground_truth_loss
+from keras_satkd.losses import Loss, Seen, blend, ground_truth_loss
 from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.weighting import PAPER_CASES, RULES, Weights, make_rule
+from keras_satkd.observers import StudentView, TeacherView, check_kinds
+from keras_satkd.registry import LOSSES, WEIGHTING_RULES, reference_of
+from keras_satkd.teaching import Teaching
+from keras_satkd.weighting import PAPER_CASES, Maker, RuleType, Weights
 
 
 @tf_keras.saving.register_keras_serializable("keras_satkd")
-class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no types
+class Distiller(CheckedModel):
     """A student, its teachers and the loss between them; works with `compile`, `fit`, callbacks and `evaluate`.
 
     A batch is `(x, y)`. `x` is a tensor of images, or `{"image": images, "teacher_logits": logits}`; images are
@@ -39,7 +42,13 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         teachers: each gets the same images and resizes and normalizes them itself. They are neither trained nor saved.
         teacher_names: names for the metrics if all teacher logits are precomputed and no teacher is given.
         temperature: τ > 0 of the distillation loss.
-        weighting: rule that weights the teachers.
+        loss: the distillation loss: a name (`registry.LOSSES`), settings, a `losses.Loss`, or a function of
+            `losses.Seen`. Losses that need features or gradients run the teachers inside the training step, and
+            validate on the ground truth only.
+        weighting: rule that weights the teachers, and its settings.
+        rule: a `weighting.RuleType`, or a function that makes a rule, in place of the rule that `weighting` names.
+        teacher_factors: factors of the teachers' weights, float [E, T] of E epochs (`teacher_schedules.factors`); later
+            epochs have those of the last. `epoch` counts them. None: all teachers are heard alike.
         calibration: one temperature per teacher, for the rules that calibrate; 1 if empty.
         normalize: images in 0..255 → the student's input.
         sensor_noise: largest standard deviation of noise on the student's training images (`augment.sensor_noise`); the
@@ -53,10 +62,12 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         epoch: int64 variable, saved in checkpoints: number of the next epoch, for batches that depend on it.
 
     Raises:
-        UserError: the weighting does not fit the number of teachers.
-        ValueError: a teacher is no `Teacher`, or there are more or fewer class weights than classes. From the methods
-            above: a label is outside 0..C-1, the labels have another shape, or the images were already divided by 255.
-            From `compile`: a loss is given.
+        UserError: the weighting does not fit the number of teachers; loss or rule are unknown; or the loss needs more
+            than the teachers show.
+        ValueError: a teacher is no `Teacher`, the student has no feature map for a loss that needs it, or there are
+            more or fewer class weights than classes. From the methods above: a label is outside 0..C-1, the labels have
+            another shape, or the images were already divided by 255. From `compile`: a loss is given. From
+            `get_config`: loss or rule are objects that no module names.
     """
 
     def __init__(
@@ -66,7 +77,10 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         *,
         teacher_names: Sequence[str] = (),
         temperature: float = 5.0,
+        loss: str | LossConfig | Loss | Callable[[Seen], tf.Tensor] = "kl",
         weighting: WeightingConfig | None = None,
+        rule: RuleType | Maker | None = None,
+        teacher_factors: Any = None,
         calibration: Sequence[float] = (),
         normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
         sensor_noise: float = 0.0,
@@ -74,16 +88,10 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         class_weights: Sequence[float] = (),
         **kwargs: Any,
     ) -> None:
-        for teacher in teachers:
-            if not hasattr(teacher, "logits"):
-                raise ValueError(
-                    f"teacher {getattr(teacher, 'name', teacher)!r} is a {type(teacher).__name__}: give "
-                    "keras_satkd.models.teachers.Teacher(name, network, input_size, input_range)"
-                )
+        check_kinds(teachers)
         super().__init__(**kwargs)
         self.student = student
-        # In a closure, because Keras tracks, trains and saves every model that is an attribute.
-        self._run_teachers = _in_inference_mode(tuple(teachers))
+        self._given_loss, self._given_rule = loss, rule
         self.teacher_names = tuple(teacher.name for teacher in teachers) or tuple(teacher_names)
         self.temperature = temperature
         self.weighting = weighting or WeightingConfig()
@@ -98,9 +106,20 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         if average:
             self._steps = _state(0.0)
             self._averages = [_state(weights) for weights in self._averaged()]
-        self._weigh = None
-        if self.teacher_names:
-            self._weigh = make_rule(self.weighting, len(self.teacher_names), temperature, calibration)
+        self._teaching = Teaching(
+            student,
+            teachers,
+            self.teacher_names,
+            normalize=normalize,
+            temperature=temperature,
+            loss=loss,
+            weighting=self.weighting,
+            rule=rule,
+            calibration=calibration,
+            teacher_factors=teacher_factors,
+        )
+        if self._teaching.critics:
+            self._critics = self._teaching.critics  # so that checkpoints hold them
         # Checkpoints restore weights before the first batch, and check `built` to see whether there are any.
         self.built = student.built
         self._means = {name: tf_keras.metrics.Mean(name) for name in self._metric_names()}
@@ -110,7 +129,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         if self.teacher_names:
             names += ["ground_truth_loss", "distillation_loss"]
             names += [f"weight_{name}" for name in self.teacher_names]
-        if self.teacher_names and RULES[self.weighting.rule].has_cases:
+        if self.teacher_names and self._teaching.rule.has_cases:
             names += [f"case_{case}" for case in PAPER_CASES]
         return names
 
@@ -121,10 +140,12 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Student logits, float32 [B, C], of images in 0..255 (or of a batch's dictionary)."""
-        images = inputs["image"] if isinstance(inputs, dict) else inputs
-        if training and self.sensor_noise:
-            images = augment.sensor_noise(images, self.sensor_noise, self._steps_done())
+        images = self._noisy(inputs) if training else _images(inputs)
         return tf.cast(self.student(self.normalize(images), training=training), tf.float32)
+
+    def _noisy(self, inputs: Any) -> tf.Tensor:
+        images = _images(inputs)
+        return augment.sensor_noise(images, self.sensor_noise, self._steps_done()) if self.sensor_noise else images
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *arguments: Any, **settings: Any) -> None:
         """As for any Keras model, but without a loss: the distiller has its own."""
@@ -136,47 +157,17 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         """Number of optimizer steps, int64, also of a training that was resumed."""
         return tf.constant(0, tf.int64) if self.optimizer is None else tf.cast(self.optimizer.iterations, tf.int64)
 
-    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> tf_keras.callbacks.History:
-        """As for any Keras model. Images and labels in arrays are checked first, also those of `validation_data`."""
-        self._check(x, y)
-        given = settings.get("validation_data")
-        if isinstance(given, tuple) and len(given) > 1:
-            self._check(*given[:2])
-        return super().fit(x, y, *arguments, **settings)
-
-    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Images and labels in arrays are checked first."""
-        self._check(x, y)
-        return super().evaluate(x, y, *arguments, **settings)
-
-    def train_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Images and labels in arrays are checked first."""
-        self._check(x, y)
-        return super().train_on_batch(x, y, *arguments, **settings)
-
-    def test_on_batch(self, x: Any, y: Any = None, *arguments: Any, **settings: Any) -> Any:
-        """As for any Keras model. Images and labels in arrays are checked first."""
-        self._check(x, y)
-        return super().test_on_batch(x, y, *arguments, **settings)
-
-    def _check(self, inputs: Any, labels: Any) -> None:
-        if self.normalize is students.normalize:
-            check_range(inputs.get("image") if isinstance(inputs, dict) else inputs)
-        check_labels(labels, self.student.output_shape[-1])
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; returns the running means of all metrics."""
         inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
-        teacher_logits = self._teacher_logits(inputs)
-        if teacher_logits is None and self.teacher_names:
-            images = inputs.get("teacher_image", inputs["image"]) if isinstance(inputs, dict) else inputs
-            teacher_logits = self._run_teachers(images)
+        classes = one_hot(labels, self.student.output_shape[-1])
+        teachers = self._teaching.teacher_view(inputs, classes)
         with tf.GradientTape() as tape:
-            student_logits = self(inputs, training=True)
-            loss = self._loss(labels, student_logits, teacher_logits, sample_weight)
+            student = self._student_view(inputs, classes)
+            loss = self._loss(classes, student, teachers, sample_weight)
             # The optimizer sums gradients over replicas, and each holds the mean of its own part of the batch.
             objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        weights = self.student.trainable_variables
+        weights = [*self.student.trainable_variables, *self._teaching.critic_weights]
         # Gradients of gathered weights (a transformer's position biases) are sparse, so the optimizer would sort them.
         gradients = [
             gradient if gradient is None else tf.convert_to_tensor(gradient)
@@ -185,7 +176,11 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         if self.average:
             self._update_average()
-        return self._results(labels, student_logits, sample_weight)
+        return self._results(classes, student.logits, sample_weight)
+
+    def _student_view(self, inputs: Any, labels: tf.Tensor) -> StudentView:
+        observe = self._teaching.student_view
+        return StudentView(self(inputs, training=True)) if observe is None else observe(self._noisy(inputs), labels)
 
     def _averaged(self) -> list[tf.Variable]:
         # Quantization-aware layers hold counters too.
@@ -208,24 +203,19 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Metrics of a batch, without training."""
         inputs, labels, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
-        student_logits = self(inputs, training=False)
-        self._loss(labels, student_logits, self._teacher_logits(inputs), sample_weight)
-        return self._results(labels, student_logits, sample_weight)
-
-    @staticmethod
-    def _teacher_logits(inputs: Any) -> tf.Tensor | None:
-        if isinstance(inputs, dict) and "teacher_logits" in inputs:
-            return tf.cast(inputs["teacher_logits"], tf.float32)
-        return None
+        classes = one_hot(labels, self.student.output_shape[-1])
+        student = StudentView(self(inputs, training=False))
+        self._loss(classes, student, self._teaching.stored_view(inputs), sample_weight)
+        return self._results(classes, student.logits, sample_weight)
 
     def _loss(
-        self, labels: tf.Tensor, student_logits: tf.Tensor, teacher_logits: tf.Tensor | None, sample_weight: Any
+        self, labels: tf.Tensor, student: StudentView, teachers: TeacherView | None, sample_weight: Any
     ) -> tf.Tensor:
         """Mean loss of the batch; its parts are added to the metrics."""
-        losses = ground_truth_loss(_one_hot(labels, student_logits), student_logits, self.class_weights)
-        if teacher_logits is not None and self._weigh is not None:
-            distillation = distillation_losses(teacher_logits, student_logits, self.temperature)
-            weights = self._weigh(teacher_logits)
+        losses = ground_truth_loss(labels, student.logits, self.class_weights)
+        judged = self._teaching.judge(labels, student, teachers, self.epoch)
+        if judged is not None:
+            distillation, weights = judged
             self._update_teacher_metrics(losses, distillation, weights, sample_weight)
             losses = blend(losses, distillation, weights.teachers, weights.share)
         self._means["loss"].update_state(losses, sample_weight)
@@ -249,20 +239,23 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
             self._means[name].update_state(values, sample_weight)
 
     def _results(self, labels: tf.Tensor, student_logits: tf.Tensor, sample_weight: Any) -> dict[str, tf.Tensor]:
-        one_hot = _one_hot(labels, student_logits)
-        correct = tf.argmax(one_hot, axis=-1) == tf.argmax(student_logits, axis=-1)
+        correct = tf.argmax(labels, axis=-1) == tf.argmax(student_logits, axis=-1)
         self._means["accuracy"].update_state(tf.cast(correct, tf.float32), sample_weight)
         if self.compiled_metrics is not None:
-            self.compiled_metrics.update_state(one_hot, student_logits, sample_weight)
+            self.compiled_metrics.update_state(labels, student_logits, sample_weight)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def get_config(self) -> dict[str, Any]:
         """What `save` stores: the student and the loss, but not the teachers, which never change."""
+        loss, rule = self._given_loss, self._given_rule
+        settings = LossConfig(loss) if isinstance(loss, str) else loss
+        own = settings if isinstance(settings, LossConfig) else LossConfig(reference_of(settings))
         return {
             "student": tf_keras.saving.serialize_keras_object(self.student),
             "teacher_names": self.teacher_names,
             "temperature": self.temperature,
-            "weighting": vars(self.weighting),
+            "loss": vars(own),
+            "weighting": vars(self.weighting) | ({} if rule is None else {"rule": reference_of(rule)}),
             "calibration": self.calibration,
             "sensor_noise": self.sensor_noise,
             "average": self.average,
@@ -272,27 +265,34 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]  # TensorFlow has no type
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
-        """A distiller without teachers. It can evaluate, and train on precomputed teacher logits."""
+        """A distiller without teachers. It can evaluate, and train on precomputed teacher logits.
+
+        Raises:
+            ValueError: loss or rule are a user's own, and `custom_objects` does not have them by their names.
+        """
         student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
-        weighting: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in config.pop("weighting").items()
-        }
-        return cls(student, weighting=WeightingConfig(**weighting), **config)
+        loss, weighting = (
+            {key: tuple(value) if isinstance(value, list) else value for key, value in config.pop(name).items()}
+            for name in ("loss", "weighting")
+        )
+        own = {"loss": LossConfig(**loss), "rule": None}
+        for setting, name, registry in (("loss", loss["name"], LOSSES), ("rule", weighting["rule"], WEIGHTING_RULES)):
+            if not registry.is_own(name):
+                own[setting] = _given(name, custom_objects)
+        return cls(student, weighting=WeightingConfig(**weighting), **own, **config)
 
 
-def _in_inference_mode(teachers: tuple[Teacher, ...]) -> Callable[[tf.Tensor], tf.Tensor | None]:
-    def run(images: tf.Tensor) -> tf.Tensor | None:
-        return tf.stack([teacher.logits(images) for teacher in teachers], axis=1) if teachers else None
-
-    return run
+def _given(name: str, custom_objects: Any) -> Any:
+    # A file must not choose what is imported.
+    found = tf_keras.saving.get_registered_object(name, custom_objects)
+    if found is None:
+        raise ValueError(f"{name!r} is not of this package: load the model with custom_objects={{{name!r}: ...}}")
+    return found
 
 
 def _state(value: Any) -> tf.Variable:
     return tf.Variable(value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
-def _one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    # The shape of a dataset's labels may be known only at run time.
-    if labels.shape.rank is not None and is_distribution(tuple(labels.shape), logits.shape[-1]):
-        return tf.cast(labels, tf.float32)
-    return tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1])
+def _images(inputs: Any) -> tf.Tensor:
+    return inputs["image"] if isinstance(inputs, dict) else inputs

@@ -1,16 +1,17 @@
-"""Weighting rules: teacher logits → weights of the teachers. Pure functions, by name in `RULES`.
+"""Weighting rules: teacher logits → weights of the teachers. Pure functions, by name in `registry.WEIGHTING_RULES`.
 
 `B` images, `T` teachers, `C` classes. No gradient flows through any weight.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
+from keras_satkd.registry import WEIGHTING_RULES
 
 PAPER_CASES = ("floor", "both_unsure", "first_unsure", "second_unsure", "both_sure")
 """The rows of the paper's table, in the order in which they are checked."""
@@ -130,45 +131,70 @@ def _single(config: WeightingConfig, teachers: int) -> Rule:
     return _constant(weights, config.distillation_share)
 
 
+Maker = Callable[[WeightingConfig, int, float, Sequence[float]], Rule]
+"""Settings, number of teachers, temperature of the loss, and calibration (one temperature per teacher) → rule."""
+
+
 @dataclass(frozen=True)
 class RuleType:
     """A type of rule.
 
     Attributes:
-        make: settings, number of teachers, temperature of the loss, calibration (one temperature per teacher) → rule.
+        make: makes the rule for the teachers of a training.
         has_cases: whether its `Weights` have a `case`.
         uses_teachers: whether the teachers affect the loss.
     """
 
-    make: Callable[[WeightingConfig, int, float, Sequence[float]], Rule]
+    make: Maker
     has_cases: bool = False
     uses_teachers: bool = True
 
 
-RULES = {
-    "paper-batch": RuleType(
-        lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, True), has_cases=True
-    ),
-    "paper-sample": RuleType(
-        lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, False), has_cases=True
-    ),
-    "confidence": RuleType(
-        lambda config, _, __, calibration: (
-            lambda logits: _proportional(confidence(logits, calibration), config.distillation_share)
-        )
-    ),
-    "entropy": RuleType(
-        lambda config, _, __, calibration: (
-            lambda logits: _proportional(certainty(logits, calibration), config.distillation_share)
-        )
-    ),
-    "static": RuleType(lambda config, teachers, _, __: _static(config, teachers)),
-    "single": RuleType(lambda config, teachers, _, __: _single(config, teachers)),
-    "none": RuleType(lambda _, teachers, __, ___: _constant((1.0,) * teachers, share=0.0), uses_teachers=False),
-}
+PAPER_BATCH = RuleType(
+    lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, True), has_cases=True
+)
+PAPER_SAMPLE = RuleType(
+    lambda config, teachers, temperature, _: _paper_rule(config, teachers, temperature, False), has_cases=True
+)
+CONFIDENCE = RuleType(
+    lambda config, _, __, calibration: (
+        lambda logits: _proportional(confidence(logits, calibration), config.distillation_share)
+    )
+)
+ENTROPY = RuleType(
+    lambda config, _, __, calibration: (
+        lambda logits: _proportional(certainty(logits, calibration), config.distillation_share)
+    )
+)
+STATIC = RuleType(lambda config, teachers, _, __: _static(config, teachers))
+SINGLE = RuleType(lambda config, teachers, _, __: _single(config, teachers))
+NONE = RuleType(lambda _, teachers, __, ___: _constant((1.0,) * teachers, share=0.0), uses_teachers=False)
 
 
-def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibration: Sequence[float] = ()) -> Rule:
+def rule_type(given: str | RuleType | Maker) -> RuleType:
+    """A type of rule.
+
+    Args:
+        given: a name or reference (`registry`), a `RuleType`, or a function that is a `RuleType.make`.
+
+    Raises:
+        UserError: the name is unknown, or its object is no rule.
+    """
+    found: Any = WEIGHTING_RULES.load(given) if isinstance(given, str) else given
+    if isinstance(found, RuleType):
+        return found
+    if not callable(found):
+        raise UserError(f"weighting rule {given!r} is a {type(found).__name__}: give a function, or a RuleType")
+    return RuleType(found)
+
+
+def make_rule(
+    config: WeightingConfig,
+    teachers: int,
+    temperature: float,
+    calibration: Sequence[float] = (),
+    own: RuleType | None = None,
+) -> Rule:
     """The rule that `config` names.
 
     Args:
@@ -176,6 +202,7 @@ def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibr
         teachers: number of teachers.
         temperature: τ of the loss; the paper's rules also use it for the confidences.
         calibration: one temperature per teacher, fitted on validation data, for `confidence` and `entropy`; 1 if empty.
+        own: a rule in place of the one that `config` names.
 
     Returns:
         A function float32 [B, T, C] teacher logits → `Weights`.
@@ -183,6 +210,5 @@ def make_rule(config: WeightingConfig, teachers: int, temperature: float, calibr
     Raises:
         UserError: the rule is unknown, or its settings do not fit the number of teachers.
     """
-    if config.rule not in RULES:
-        raise unknown_name("weighting rule", config.rule, RULES)
-    return RULES[config.rule].make(config, teachers, temperature, tuple(calibration) or (1.0,) * teachers)
+    found = own or rule_type(config.rule)
+    return found.make(config, teachers, temperature, tuple(calibration) or (1.0,) * teachers)

@@ -26,7 +26,9 @@ with captured_stderr():
     from keras_satkd.config import MixingConfig
     from keras_satkd.data import augment, mix, synthetic
     from keras_satkd.distiller import Distiller
+    from keras_satkd.losses import as_loss
     from keras_satkd.models import students, teachers
+    from keras_satkd.registry import LOSSES
     from keras_satkd.training.batches import training_batches
     from keras_satkd.training.fit import computes_bfloat16, precision
     from keras_satkd.training.teacher_logits import ViewLogits
@@ -34,6 +36,8 @@ with captured_stderr():
 BATCH = 128
 PAPERS_BATCH = 64
 ROUNDS = 12
+METHOD_ROUNDS = 4
+"""Fewer, because teachers run in some of the steps."""
 PLAIN_STEP = "plain-step"
 TEACHERS = ("efficientvit_m2@96", "mobilevitv2_100@64")
 
@@ -91,6 +95,22 @@ def seconds_of_help() -> float:
     return seconds_each({"help": lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)}, 3)["help"]
 
 
+def method_steps(frozen: list, batches: Callable[..., Iterator], known: ViewLogits) -> dict[str, Callable[[], None]]:
+    """A step of each distillation loss: with stored logits, or with the teachers in the loop if it needs more."""
+    steps = {}
+    for loss in LOSSES.names():
+        student = students.build("resnet8", 64, 10)
+        needs = as_loss(loss)[0].needs
+        if needs == "logits":
+            distiller = Distiller(student, teacher_names=[teacher.name for teacher in frozen], loss=loss)
+            steps[f"{loss} (stored logits)"] = stepper(distiller, batches(known))
+        else:
+            steps[f"{loss} ({needs}, teachers in the loop)"] = stepper(
+                Distiller(student, frozen, loss=loss), batches(None)
+            )
+    return steps
+
+
 def main() -> None:
     """Measure and print."""
     images = scenes()
@@ -123,6 +143,8 @@ def main() -> None:
         "after": stepper(Distiller(student("auto"), teacher_names=names), batches(known)),
     }
     times = seconds_each(steps, ROUNDS)
+    methods = {PLAIN_STEP: stepper(Distiller(student()), batches(None)), **method_steps(frozen, batches, known)}
+    method_times = seconds_each(methods, METHOD_ROUNDS)
     # The pipeline without training; many batches, because it prefetches.
     alone = batches(known)
     mixed = batches(known, mixing=MixingConfig(method="both"))
@@ -153,6 +175,9 @@ def main() -> None:
     table.add_row("the same, half of the images mixed", f"{ratio:.1f}", "≥ 3")
     ratio = times["small"] / behind_camera
     table.add_row(f"the same in batches of {PAPERS_BATCH}, half of the images disturbed", f"{ratio:.1f}", "≥ 3")
+    for name, taken in method_times.items():
+        if name != PLAIN_STEP:
+            table.add_row(f"step with loss {name} / plain step", f"{taken / method_times[PLAIN_STEP]:.2f}", "")
     table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
     Console().print(table)
     print(

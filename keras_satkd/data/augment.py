@@ -1,8 +1,9 @@
 """Augmentation: images in 0..255 → images in 0..255 that show the same class.
 
-The policies `dihedral` and `satellite` are pure functions of an image and five random numbers in [0, 1) (`DRAWS`). So a
-view can be made again later, and teachers can run once over a fixed set of views. `randaugment` is KerasCV's pipeline,
-whose random numbers cannot be repeated; with it, the teachers run inside the training step.
+A policy is a pure function of images and five random numbers in [0, 1) for each (`DRAWS`), by name in
+`registry.AUGMENTATIONS`. So a view can be made again later, and teachers can run once over a fixed set of views.
+`randaugment` alone is KerasCV's pipeline, whose random numbers cannot be repeated; with it, the teachers run inside the
+training step.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,19 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_satkd.registry import AUGMENTATIONS
+
 DRAWS = 5
 """Number of random numbers per view: orientation, vertical and horizontal shift, brightness, saturation."""
 
-REPEATABLE = ("none", "dihedral", "satellite")
-"""Policies whose views can be made again from their random numbers."""
+Policy = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Images, uint8 [B, S, S, N], and numbers, float32 [B, DRAWS] in [0, 1) → uint8 [B, S, S, N]."""
+
+RANDAUGMENT = "randaugment"
+"""The only policy whose views cannot be made again from their random numbers."""
+
+REPEATABLE = tuple(name for name in AUGMENTATIONS.names() if name != RANDAUGMENT)
+"""The other policies of this package."""
 
 LARGEST_SHIFT = 6 / 64
 LARGEST_LIGHT_CHANGE = 0.1
@@ -42,19 +51,43 @@ def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
     """One view of each image.
 
     Args:
-        images: uint8 [B, S, S, 3].
+        images: uint8 [B, S, S, N].
         draws: float32 [B, DRAWS] in [0, 1).
-        policy: one of `REPEATABLE`.
+        policy: name or reference of a policy (`registry`), but not `RANDAUGMENT`.
 
     Returns:
-        uint8 [B, S, S, 3].
+        uint8 [B, S, S, N].
+
+    Raises:
+        UserError: the policy is unknown.
     """
-    if policy == "none":
-        return images
-    orientation, down, right, brightness, saturation = tf.unstack(draws, axis=1)
-    images = turn(images, tf.cast(orientation * 8, tf.int32))
-    if policy == "dihedral":
-        return images
+    return maker(policy)(images, draws)
+
+
+def maker(policy: str) -> Policy:
+    """The function of a policy; to be called outside of compiled functions, since it imports.
+
+    Raises:
+        UserError: the policy is unknown.
+    """
+    found: Policy = AUGMENTATIONS.load(policy)
+    return found
+
+
+def unchanged(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """The policy `none`: the images themselves."""
+    return images
+
+
+def dihedral(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """The policy `dihedral`: one of eight flips and quarter turns. The first number draws it."""
+    return turn(images, tf.cast(draws[:, 0] * 8, tf.int32))
+
+
+def satellite(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """The policy `satellite`: `dihedral`, then a shift and a change of brightness and saturation."""
+    _, down, right, brightness, saturation = tf.unstack(draws, axis=1)
+    images = dihedral(images, draws)
     largest = LARGEST_SHIFT * images.shape[1]
     images = shift(images, _centred(down, largest), _centred(right, largest))
     return relight(

@@ -78,7 +78,15 @@ class Teacher:
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """Images [B, H, W, any channels] in 0..255 → float32 logits [B, C], in inference mode, without gradient."""
-        outputs = tf.stop_gradient(tf.cast(self.network(self.normalize(images), training=False), tf.float32))
+        return tf.stop_gradient(self.differentiable_logits(images))
+
+    def differentiable_logits(self, images: tf.Tensor) -> tf.Tensor:
+        """The same logits; gradients flow to the images, if the network is a Keras model."""
+        return self.as_logits(self.network(self.normalize(images), training=False))
+
+    def as_logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Outputs of the network, [B, C] → float32 logits [B, C] in the order of the classes."""
+        outputs = tf.cast(outputs, tf.float32)
         if self.order is not None:
             outputs = tf.gather(outputs, self.order, axis=1)
         # log softmax(z) differs from z by one constant per row, which does not change the softmax.

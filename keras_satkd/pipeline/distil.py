@@ -6,6 +6,7 @@ from firmware_export.common.files import write_with
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.data.splits import Split
 from keras_satkd.models import provenance, students, teachers
+from keras_satkd.models.student_registry import file_of
 from keras_satkd.pipeline import pseudo_labels
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.pipeline.teach import teach
@@ -16,13 +17,13 @@ from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
-from keras_satkd.weighting import RULES
+from keras_satkd.weighting import rule_type
 
 
 def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
     """The inputs with pseudo-labels, and the logits of the run's teachers. Untrained teachers are fine-tuned first."""
     config = run.config
-    uses_teachers = RULES[config.distillation.weighting.rule].uses_teachers
+    uses_teachers = rule_type(config.distillation.weighting.rule).uses_teachers
     found = teach(run, inputs) if uses_teachers else []
     inputs = pseudo_labels.added(run, inputs, found)
     return inputs, compute_teacher_logits(
@@ -52,7 +53,8 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
     with precision(config.mixed_precision):
         student = students.build(*architecture, config.initial_weights, channels=channels)
     # Recorded before the training, because the file may be replaced during it.
-    initial_weights = None if config.initial_weights is None else provenance.describe(config.initial_weights)
+    began_from = config.initial_weights or (run.config.student if file_of(run.config.student) else None)
+    initial_weights = None if began_from is None else provenance.describe(began_from)
     train(
         student,
         split,

@@ -22,9 +22,9 @@ from keras_satkd.config import Config, DistillationConfig, TeachersConfig, Train
 from keras_satkd.data import duplicates, reading, scaling, unlabelled
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
-from keras_satkd.models import bands, pretrained, students, teacher_zoo, teachers
+from keras_satkd.models import bands, pretrained, student_registry, students, teacher_zoo, teachers
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.pipeline import run_sensor
+from keras_satkd.pipeline import method_checks, own_student, run_sensor
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SCALING_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
@@ -79,7 +79,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         UserError: something in the configuration does not exist or does not fit.
     """
     config = run.config
-    students.check_name(config.student)
+    students.find(config.student)
     teachers.check_names(config.teachers.names)
     teachers.check_initial_weights(config.teachers.initial_weights)
     teachers.check_trained(config.teachers.taught_by)
@@ -96,16 +96,20 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     _check_augmentation(config, channels)
     # Built to check its initial weights and its image size.
     architecture = config.student, config.data.image_size, len(images.class_names), config.distillation.initial_weights
-    students.build(*architecture, channels=len(channels))
+    student = students.build(*architecture, channels=len(channels))
+    if student_registry.is_own(config.student):
+        own_student.check(student, config.student, is_quantized_in_training=config.quantization.epochs > 0)
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
+    uses_teachers = fine_tunes_only or weighting.rule_type(config.distillation.weighting.rule).uses_teachers
+    method_checks.check(config, student, len(names), lowers=run.lowers)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
         teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
+        method_checks.check_teacher(teacher, config.distillation)
         stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
         return bands.select(teachers.with_classes(teacher, images.class_names), channels, rgb)
 
-    uses_teachers = fine_tunes_only or weighting.RULES[config.distillation.weighting.rule].uses_teachers
     inputs = Inputs(
         divided,
         {name: trained(name, config.distillation) if teachers.is_trained(name) else None for name in names},
@@ -177,7 +181,7 @@ def _check_exportable(run: Run, missing: Sequence[str]) -> None:
     """
     config = run.config
     student, is_in_loop = config.distillation, config.distillation.teacher_logits == "in-loop"
-    has_teachers = weighting.RULES[student.weighting.rule].uses_teachers
+    has_teachers = weighting.rule_type(student.weighting.rule).uses_teachers
     trainings: list[tuple[Step[Any], TrainingConfig, str, bool]] = [
         (stages.teacher(name), config.teachers, config.teachers.augmentation, bool(config.teachers.taught_by))
         for name in missing

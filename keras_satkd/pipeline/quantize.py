@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-import tensorflow_model_optimization as tfmot
 import tf_keras
 
 from firmware_export.common.files import write_bytes, write_with
@@ -14,6 +13,7 @@ from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_S
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import Int8Result, QuantizationResult
 from keras_satkd.run.stages import INT8, QUANTIZATION
+from keras_satkd.training.qat_model import quantization_aware
 from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import TeacherTargets
 from keras_satkd.training.train import train
@@ -30,7 +30,7 @@ def quantize(run: Run, inputs: Inputs, student: tf_keras.Model, targets: Teacher
 def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
     # Without it, the order of the images would depend on what this process computed before.
     tf_keras.utils.set_random_seed(run.config.seed)
-    quantized = tfmot.quantization.keras.quantize_model(student)
+    quantized = quantization_aware(student)
     fix_ranges(quantized, student, calibration_images(run, inputs))
     train(
         quantized,

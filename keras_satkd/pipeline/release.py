@@ -55,7 +55,7 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     }
     if INT8 in run.results:
         for made, ending in ((STUDENT_FILE, ".keras"), (INT8_FILE, "_int8.tflite")):
-            target = out / f"{run.config.student}_{suffix}{ending}"
+            target = out / f"{run.config.student_name}_{suffix}{ending}"
             write_with(target, partial(shutil.copyfile, run.path(made)))
             phases = ["distillation", "quantization"] if made == INT8_FILE else ["distillation"]
             facts = _facts(run, DISTILLATION, "parameters", "macs", "teachers", "calibration", "began_from")

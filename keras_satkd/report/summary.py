@@ -45,7 +45,7 @@ class Table:
 def title(run: Run) -> str:
     """The name of the student and of its data set."""
     sources = " + ".join(source.rstrip("/").rsplit("/", 1)[-1] for source in run.config.data.sources)
-    return f"{run.config.student} on {sources}"
+    return f"{run.config.student_name} on {sources}"
 
 
 def teachers(run: Run) -> list[str]:
@@ -102,8 +102,8 @@ def student(run: Run) -> Table:
     """Costs of the exported student."""
     distillation, exported = run.results[DISTILLATION], run.results[FIRMWARE]
     return Table(
-        f"Resources that {run.config.student} needs.",
-        [run.config.student, ""],
+        f"Resources that {run.config.student_name} needs.",
+        [run.config.student_name, ""],
         [
             ["trainable parameters", f"{distillation.parameters:,}"],
             ["MACs per image", f"{distillation.macs:,}"],

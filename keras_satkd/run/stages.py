@@ -138,7 +138,9 @@ NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict", "teachers.trust_mo
 
 LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.temperature",
+    "distillation.loss",
     "distillation.weighting",
+    "distillation.teacher_schedule",
     "distillation.teacher_logits",
     "distillation.views",
 )

@@ -98,7 +98,9 @@ def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -
 
     `results.json` is last: a study that is killed before it adds the row again, and so renews all three.
     """
-    order = [(student, row) for student in STUDENT_SEEDS for row in ROWS]
+    # Students that the study does not train by itself come last.
+    students = dict.fromkeys([*STUDENT_SEEDS, *sorted(found["student"] for found in results)])
+    order = [(student, row) for student in students for row in ROWS]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
     write_text(folder / "study.md", table(results))
     save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))

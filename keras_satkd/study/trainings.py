@@ -27,7 +27,7 @@ from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config, run_folder
 from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import TeacherTargets
 from keras_satkd.training.xla_program import check_jax
-from keras_satkd.weighting import PAPER_CASES, RULES
+from keras_satkd.weighting import PAPER_CASES, rule_type
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def study(
         if name not in ROWS:
             raise unknown_name("row", name, ROWS)
     for student in chosen_students:
-        students.check_name(student)
+        students.find(student)
     if seeds < 1:
         raise UserError(f"--seeds is {seeds}: give 1 or more")
     if lowers:
@@ -97,7 +97,7 @@ def _trainings(rows: Sequence[str], chosen_students: Sequence[str], seeds: int) 
     return [
         (row, student, seed)
         for student in chosen_students
-        for seed in range(min(seeds, STUDENT_SEEDS[student]))
+        for seed in range(min(seeds, STUDENT_SEEDS.get(student, 1)))
         for row in rows
     ]
 
@@ -120,7 +120,7 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     Raises:
         UserError: the run used other teachers, or stopped before its last epoch (possible with `run_offloaded.py`).
     """
-    key = (run.config.teachers, RULES[run.config.distillation.weighting.rule].uses_teachers)
+    key = (run.config.teachers, rule_type(run.config.distillation.weighting.rule).uses_teachers)
     if key in shared:
         begin(run, shared[key][0].split, scaled=shared[key][0].scaling)
     else:

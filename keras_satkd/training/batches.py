@@ -122,7 +122,8 @@ def batch_maker(
         classes: C, for `mixing`.
         keeps_clean: the batch also has the views before the camera, as `teacher_image`.
     """
-    pipeline = augment.randaugment(seed) if augmentation == "randaugment" else None
+    pipeline = augment.randaugment(seed) if augmentation == augment.RANDAUGMENT else None
+    view_of = augment.maker(augmentation)
 
     def numbers_of(stored: tf.Tensor | None, width: int, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         if stored is None:
@@ -133,7 +134,7 @@ def batch_maker(
         batch = tf.gather(pixels, chosen[:, 0])
         if pipeline is not None:
             return pipeline(batch)
-        return augment.augment(batch, numbers_of(draws, augment.DRAWS, chosen, seeds), augmentation)
+        return view_of(batch, numbers_of(draws, augment.DRAWS, chosen, seeds))
 
     def mixed(
         batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, mixing: MixingConfig

@@ -54,7 +54,7 @@ def check_exportable(config: TrainingConfig, augmentation: str, *, is_in_loop: b
         raise UserError("teachers in the loop cannot be exported: use --distillation.teacher-logits precomputed")
     if config.schedule == "plateau":
         raise UserError("schedule 'plateau' cannot be exported: use 'cosine' or 'constant'")
-    if augmentation not in augment.REPEATABLE:
+    if augmentation == augment.RANDAUGMENT:
         raise UserError(f"augmentation {augmentation!r} cannot be exported: use one of {', '.join(augment.REPEATABLE)}")
 
 
@@ -75,7 +75,7 @@ def export_training(
         split: training and validation images.
         logits: teacher logits for these images; None without teachers.
         config: settings of the training.
-        augmentation: one of `augment.REPEATABLE`.
+        augmentation: any but `augment.RANDAUGMENT`.
         seed: seed of the order of images and their views.
         folder: output folder for the program, its arguments and its state.
         mixing: mixes training images with others.

@@ -86,7 +86,7 @@ def compute_view_logits(
     Args:
         teachers: T of them.
         images: uint8 [N, S, S, 3].
-        policy: one of `augment.REPEATABLE`.
+        policy: any but `augment.RANDAUGMENT`.
         views: V.
         seed: seed of the views.
         folder: contains one array [N, C] per teacher and view, named by a digest of all of its inputs.
@@ -272,12 +272,14 @@ class _Views:
 def _logits_of(
     teacher: Teacher, policy: str, camera: Mixture | None, mixing: MixingConfig | None
 ) -> tf.types.experimental.PolymorphicFunction:
+    view_of = augment.maker(policy)
+
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor, *partners: tf.Tensor) -> tf.Tensor:
-        views = augment.augment(batch, numbers, policy)
+        views = view_of(batch, numbers)
         if mixing is not None:
             others, other_numbers, mixing_numbers = partners
-            others = augment.augment(others, other_numbers, policy)
+            others = view_of(others, other_numbers)
             views, _ = mix.mix_images(views, others, mixing_numbers, mixing)
         return teacher.logits(views if camera is None else camera.in_graph(views, seeds))
 
@@ -298,6 +300,7 @@ class TeacherTargets:
         camera: disturbs training and validation images; None where they stay as they are.
         mixing: mixes training images; None where they stay as they are.
         teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
+        accuracies: T of them, on the validation images.
     """
 
     teachers: tuple[AnyTeacher, ...]
@@ -308,6 +311,7 @@ class TeacherTargets:
     camera: Mixture | None = None
     mixing: MixingConfig | None = None
     teachers_see: str = "disturbed"
+    accuracies: tuple[float, ...] = ()
 
     @property
     def running(self) -> tuple[Teacher, ...]:
@@ -362,6 +366,7 @@ def compute_teacher_logits(
 
     validation = run(split.validation, policy="none", views=1, camera=seen_through)
     labels, class_names = split.validation.labels, split.validation.class_names
+    accuracies = tuple((validation.logits[:, 0].argmax(axis=-1) == labels[:, np.newaxis]).mean(axis=0).tolist())
     calibration = tuple(fit_temperature(logits, labels) for logits in validation.logits[:, 0].swapaxes(0, 1))
     for position, teacher in enumerate(teachers):
         logits, temperature = validation.logits[:, 0, position], calibration[position]
@@ -372,5 +377,5 @@ def compute_teacher_logits(
         if config.teacher_logits == "averaged":
             training = training.averaged()
     return TeacherTargets(
-        tuple(teachers), augmentation, calibration, validation, training, camera, mixing, teachers_see
+        tuple(teachers), augmentation, calibration, validation, training, camera, mixing, teachers_see, accuracies
     )

@@ -7,17 +7,19 @@ supervised training.
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from firmware_export.common.errors import UserError
-from keras_satkd.config import DistillationConfig, TrainingConfig
+from keras_satkd.config import DistillationConfig, QuantizationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.distiller import Distiller
 from keras_satkd.losses import balanced_weights
 from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
 from keras_satkd.setting_types import ClassWeights
+from keras_satkd.teacher_schedules import factors
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
@@ -47,7 +49,8 @@ def train(
         split: training images, and validation images that select the best epoch.
         targets: the teacher logits for these images.
         config: optimizer, schedule, average of the weights, patience.
-        loss: temperature and weighting of the loss.
+        loss: the loss, its temperature, the weighting and the schedule of the teachers. In QAT, the teachers of the
+            last epoch of distillation are heard.
         seed: seed of the order of the images.
         phase: name of this training in the run.
         workdir: the run's folder.
@@ -69,7 +72,9 @@ def train(
         targets.running,
         teacher_names=[teacher.name for teacher in targets.teachers],
         temperature=loss.temperature,
+        loss=loss.loss,
         weighting=loss.weighting,
+        teacher_factors=_teacher_factors(loss, config, targets.accuracies),
         calibration=targets.calibration,
         normalize=normalize,
         sensor_noise=sensor_noise,
@@ -101,3 +106,14 @@ def train(
 
 def _class_weights(split: Split, kind: ClassWeights) -> tuple[float, ...]:
     return () if kind == "none" else balanced_weights(split.train.labels, len(split.train.class_names))
+
+
+def _teacher_factors(
+    loss: DistillationConfig, config: TrainingConfig, accuracies: tuple[float, ...]
+) -> np.ndarray | None:
+    if not accuracies:
+        return None
+    if isinstance(config, QuantizationConfig):
+        found = factors(loss.teacher_schedule, loss.epochs, accuracies)
+        return None if found is None else found[-1:]
+    return factors(loss.teacher_schedule, config.epochs, accuracies)

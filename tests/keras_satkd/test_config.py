@@ -24,3 +24,17 @@ def test_every_setting_is_frozen_and_documented_in_help(capsys):
     kinds = set(every_dataclass(Config))
     assert len(kinds) == 10
     assert all(kind.__dataclass_params__.frozen for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("student", "name"),
+    [
+        ("resnet8", "resnet8"),
+        ("models/small.v2.keras", "small.v2"),
+        ("shipped:resnet8_eurosat.keras", "resnet8_eurosat"),
+        ("my_package.small:build", "small_build"),
+        ("my.own", "my.own"),
+    ],
+)
+def test_names_of_students_in_reports_and_files(student, name):
+    assert Config(student=student).student_name == name

@@ -11,7 +11,7 @@ def test_public_names():
     assert Distiller is distiller.Distiller
     assert (students, teachers) == (models.students, models.teachers)
     assert losses.blend
-    assert weighting.RULES
+    assert weighting.make_rule
     assert {"Distiller", "losses", "students", "teachers", "weighting"} <= set(dir(keras_satkd))
 
 

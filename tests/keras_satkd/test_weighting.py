@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
-from keras_satkd.weighting import PAPER_CASES, RULES, certainty, confidence, make_rule, paper
+from keras_satkd.registry import WEIGHTING_RULES
+from keras_satkd.weighting import PAPER_CASES, RuleType, Weights, certainty, confidence, make_rule, paper, rule_type
 
 # (C1, C2) → case, α, β with δ = 0.6, floor = 0.4, w_min = 0.1.
 HAND_WORKED = [
@@ -111,7 +113,7 @@ def test_static_and_single():
 @settings(max_examples=40, deadline=None)
 def test_other_rules_share_one_among_any_number_of_teachers(teachers, classes, seed, spread):
     logits = np.random.default_rng(seed).normal(0, spread, (3, teachers, classes)).astype(np.float32)
-    for name in set(RULES) - {"paper-batch", "paper-sample", "none"}:
+    for name in set(WEIGHTING_RULES.names()) - {"paper-batch", "paper-sample", "none"}:
         weights = rule(name, teachers, distillation_share=0.4)(logits)
         np.testing.assert_allclose(np.sum(weights.teachers, axis=1), 1.0, atol=1e-5)
         np.testing.assert_allclose(weights.share, 0.4, atol=1e-6)
@@ -136,3 +138,23 @@ def test_no_rule_leaves_the_ground_truth_alone():
 def test_settings_that_do_not_fit(name, teachers, settings, said):
     with pytest.raises(UserError, match=said):
         rule(name, teachers, **settings)
+
+
+def first_alone(config, teachers, temperature, calibration):
+    """A rule of a user."""
+    row = tf.one_hot([0], teachers)
+    return lambda logits: Weights(
+        tf.repeat(row, len(logits), axis=0), tf.fill([len(logits)], config.distillation_share)
+    )
+
+
+def test_a_rule_of_a_user():
+    assert rule_type(first_alone) == RuleType(first_alone)
+    assert rule_type("paper-batch").has_cases
+    assert not rule_type("none").uses_teachers
+    config = WeightingConfig(distillation_share=0.3)
+    weights = make_rule(config, 2, 5.0, own=rule_type(first_alone))(np.zeros((3, 2, 4), np.float32))
+    np.testing.assert_array_equal(weights.teachers, [[1, 0]] * 3)
+    np.testing.assert_allclose(weights.share, [0.3] * 3)
+    with pytest.raises(UserError, match="is a float: give a function, or a RuleType"):
+        rule_type(3.0)

@@ -6,15 +6,6 @@ from firmware_export.common.errors import UserError
 from keras_satkd.models import pretrained, students
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters", "macs"), [("resnet8", 98_522, 58_393_216), ("resnet16", 195_738, 115_016_320)]
-)
-def test_published_sizes(name, parameters, macs):
-    student = students.build(name, 64, 10)
-    assert students.trainable_parameters(student) == parameters
-    assert students.macs(student) == macs
-
-
 def test_shape_names_and_no_bias_before_batch_norm():
     student = students.build("resnet8", 32, 5)
     assert student.output_shape == (None, 5)
@@ -71,7 +62,7 @@ def test_students_of_any_number_of_bands(channels):
 def test_other_bands_begin_with_a_fresh_first_layer():
     trained = students.build("resnet8", 64, 10, "resnet8_eurosat.keras")
     wider = students.build("resnet8", 64, 10, "resnet8_eurosat.keras", channels=4)
-    assert wider.get_layer(students.FIRST_LAYER).get_weights()[0].shape == (3, 3, 4, 16)
+    assert wider.get_layer("stem_convolution").get_weights()[0].shape == (3, 3, 4, 16)
     for name in ("stage1_block1_first_convolution", "logits"):
         for one, other in zip(trained.get_layer(name).get_weights(), wider.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
