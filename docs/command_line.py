@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "keras_satkd.distill",
     "keras_satkd.teach",
+    "keras_satkd.ask",
     "keras_satkd.quantize",
     "keras_satkd.lower",
     "keras_satkd.list_images",

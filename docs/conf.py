@@ -38,7 +38,19 @@ python_maximum_signature_line_length = 100
 _PAGES = (
     *("results", "distillation_study", "method", "extending", "your_data", "four_bands", "manifest", "groups"),
     *("imbalance", "unlabelled", "teachers", "own_teachers", "students", "own_student", "camera", "drift", "gpu"),
-    *("speed", "public_models", "build_systems", "board", "row_engine", "engine_api", "upsets", "files", "cli", "api"),
+    *(
+        "many_machines",
+        "speed",
+        "public_models",
+        "build_systems",
+        "board",
+        "row_engine",
+        "engine_api",
+        "upsets",
+        "files",
+        "cli",
+        "api",
+    ),
     *("troubleshooting", "torture", "architecture", "release"),
 )
 # Our "Returns" are sentences: words before a colon are no type to link to. Fields are listed once.

@@ -199,6 +199,8 @@ class DistillationConfig(TrainingConfig):
     `in-loop`: teachers run in every training step."""
     views: Count = 8
     """Number of augmented views per training image for which teacher logits are precomputed; `data.seed` draws them."""
+    logits_store: Annotated[str | None, MayBePath] = None
+    """Folder with the teachers' logits that `keras_satkd.ask` has computed, in any number of processes."""
     sensor_noise: Threshold = 0.0
     """Largest standard deviation of noise on the student's training images, as a fraction of full range.
     Each image draws its own standard deviation. QAT uses it too. The teachers see images without this noise."""

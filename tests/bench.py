@@ -31,7 +31,7 @@ with captured_stderr():
     from keras_satkd.registry import LOSSES
     from keras_satkd.training.batches import training_batches
     from keras_satkd.training.fit import computes_bfloat16, precision
-    from keras_satkd.training.teacher_logits import ViewLogits
+    from keras_satkd.training.view_logits import ViewLogits
 
 BATCH = 128
 PAPERS_BATCH = 64

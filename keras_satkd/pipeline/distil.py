@@ -1,5 +1,7 @@
 """Distillation: training of the student on labels and teacher logits."""
 
+from pathlib import Path
+
 import tf_keras
 
 from firmware_export.common.files import write_with
@@ -35,6 +37,7 @@ def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
         inputs.camera,
         config.camera.teachers_see,
         config.distillation.mixing,
+        store=None if config.distillation.logits_store is None else Path(config.distillation.logits_store).expanduser(),
         accepts_weak=config.teachers.accept_weak,
     )
 

@@ -105,10 +105,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
-        teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
-        method_checks.check_teacher(teacher, config.distillation)
-        stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
-        return bands.select(teachers.with_classes(teacher, images.class_names), channels, rgb)
+        return trained_teacher(name, config, training, images, rgb)
 
     inputs = Inputs(
         divided,
@@ -145,6 +142,31 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     begin(run, inputs.split, missing, inputs.scaling)
     run_sensor.keep(run, sensor)
     return inputs
+
+
+def trained_teacher(
+    name: str,
+    config: Config,
+    training: DistillationConfig | TeachersConfig,
+    images: ImageSet,
+    rgb: tuple[int, int, int] | None,
+) -> AnyTeacher:
+    """Load a trained teacher for the images of a run.
+
+    Args:
+        name: as in `TeachersConfig.names`.
+        config: of the run.
+        training: the training that it teaches.
+        images: all images of the data set.
+        rgb: their red, green and blue channels; None if they are not known.
+
+    Raises:
+        UserError: it cannot be loaded, or does not fit the images or the settings.
+    """
+    teacher = teachers.load(name, config.teachers.saved_model_input, trust=config.teachers.trust_models)
+    method_checks.check_teacher(teacher, config.distillation)
+    stored_teachers.check(teacher, images.files, config.distillation, training, config.camera)
+    return bands.select(teachers.with_classes(teacher, images.class_names), images.channel_names, rgb)
 
 
 def _tell_imbalance(divided: Split, config: Config) -> None:

@@ -22,7 +22,7 @@ from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.folder import Run
-from keras_satkd.training.teacher_logits import compute_view_logits
+from keras_satkd.training.view_logits import compute_view_logits
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
-from keras_satkd.training.teacher_logits import ViewLogits
+from keras_satkd.training.view_logits import ViewLogits
 
 MakeBatch = Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
 

@@ -3,9 +3,9 @@
     STORE/TEACHER-IDENTITY/store.json                     what the logits depend on (`Recipe`)
     STORE/TEACHER-IDENTITY/logits-00003-of-00064.npy      float16 [n, V, C] of the images of one shard
 
-Shard k of S, counted from 1, has the images from ⌊N (k − 1) / S⌋ to ⌊N k / S⌋ of the training part, in its order. A shard
-is written whole or not at all, with its SHA-256. IDENTITY is a digest of everything but the number of views and shards,
-so logits for other images, teachers, seeds or settings are in another folder.
+Shard k of S, counted from 1, has the images from ⌊N (k − 1) / S⌋ to ⌊N k / S⌋ of the training part, in its order. A
+shard is written whole or not at all, with its SHA-256. IDENTITY is a digest of everything but the number of views and
+shards, so logits for other images, teachers, seeds or settings are in another folder.
 """
 
 import dataclasses

@@ -28,7 +28,7 @@ from keras_satkd.run import history
 from keras_satkd.training import run_offloaded
 from keras_satkd.training.batches import STORED, batch_maker, choices, known
 from keras_satkd.training.fit import MONITORED, compile_for
-from keras_satkd.training.teacher_logits import ViewLogits
+from keras_satkd.training.view_logits import ViewLogits
 from keras_satkd.training.xla_program import compile_program
 
 EVERY_EPOCH = ("indices", "seeds")

@@ -11,7 +11,7 @@ from keras_satkd.camera.training import Mixture, Range, view_seeds
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
 from keras_satkd.training.batches import choices, evaluation_batches, training_batches
-from keras_satkd.training.teacher_logits import ViewLogits
+from keras_satkd.training.view_logits import ViewLogits
 
 
 def view_logits(images: int, views: int, seed: int = 0) -> ViewLogits:

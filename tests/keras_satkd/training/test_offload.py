@@ -20,7 +20,7 @@ from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit, precision
 from keras_satkd.training.offload import export_training, import_result
 from keras_satkd.training.qat_ranges import fix_ranges
-from keras_satkd.training.teacher_logits import ViewLogits
+from keras_satkd.training.view_logits import ViewLogits
 
 CONFIG = TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2, patience=None)
 

@@ -1,116 +1,44 @@
-import hashlib
-
 import numpy as np
 import pytest
-from damage import damage
 
-from firmware_export.common import digests
+from firmware_export.common.errors import UserError
 from keras_satkd.camera.training import Mixture, Range
-from keras_satkd.config import MixingConfig
-from keras_satkd.data import augment, mix
-from keras_satkd.training import teacher_logits
+from keras_satkd.config import DistillationConfig, MixingConfig
+from keras_satkd.data.splits import Split
+from keras_satkd.data_config import DataConfig
+from keras_satkd.training.teacher_logits import compute_teacher_logits
+from keras_satkd.training.view_logits import ask_shard
+
+CAMERA = Mixture({"gain": Range(1.0, 0.5, 0.9)}, 0.7)
+MIXING = MixingConfig(method="both", share=0.8)
 
 
-def test_every_view_is_what_the_teacher_says_of_it(image_set, teacher, tmp_path):
-    images, both = image_set(5), [teacher("one", 1), teacher("two", 2)]
-    known = teacher_logits.compute_view_logits(
-        both, images.images, policy="satellite", views=3, seed=9, folder=tmp_path, batch_size=2
-    )
-    assert known.logits.shape == (5, 3, 2, 3)
-    for view in range(3):
-        seen = augment.augment(images.images, known.draws[:, view], "satellite")
-        for position, each in enumerate(both):
-            np.testing.assert_allclose(known.logits[:, view, position], each.logits(seen), atol=2e-3)
-
-
-def test_a_teacher_sees_the_views_as_the_camera_gives_them(image_set, teacher, tmp_path):
-    images, one, camera = image_set(5), teacher("one", 1), Mixture({"gain": Range(1.0, 0.5, 0.9)}, 0.7)
-    settings = {"policy": "dihedral", "views": 2, "seed": 9, "folder": tmp_path}
-    clean = teacher_logits.compute_view_logits([one], images.images, **settings)
-    known = teacher_logits.compute_view_logits([one], images.images, camera=camera, **settings)
-    assert clean.camera_seeds is None
-    np.testing.assert_array_equal(known.draws, clean.draws)
-    for view in range(2):
-        turned = augment.augment(images.images, known.draws[:, view], "dihedral").numpy()
-        seen = camera(turned, known.camera_seeds[:, view])
-        np.testing.assert_allclose(known.logits[:, view, 0], one.logits(seen), atol=2e-3)
-    assert len(list(tmp_path.glob("*.npy"))) == 4
-    assert known.averaged().camera_seeds is None
-
-
-def test_finished_views_are_read_and_missing_ones_made(image_set, teacher, tmp_path):
-    images, one = image_set(4), [teacher("one")]
-    first = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
-    marked = np.full((4, 3), 7, np.float16)
-    for path in tmp_path.glob("*.npy"):
-        if (np.load(path) == first.logits[:, 0, 0]).all():
-            np.save(path, marked)
-            digests.record_of(path).unlink()  # as an older version wrote it
-        else:
-            path.unlink()
-    again = teacher_logits.compute_view_logits(one, images.images, policy="dihedral", views=2, seed=0, folder=tmp_path)
-    np.testing.assert_array_equal(again.logits[:, 0, 0], marked)
-    np.testing.assert_array_equal(again.logits[:, 1], first.logits[:, 1])
-
-
-@pytest.mark.parametrize("camera", [None, Mixture({"gain": Range(1.0, 0.5, 0.9)}, 0.7)], ids=["clean", "camera"])
-def test_a_teacher_sees_mixed_views(image_set, teacher, tmp_path, camera):
-    images, one, mixing = image_set(5), teacher("one", 1), MixingConfig(method="both", share=0.8)
-    settings = {"policy": "dihedral", "views": 2, "seed": 9, "folder": tmp_path, "camera": camera}
-    known = teacher_logits.compute_view_logits([one], images.images, mixing=mixing, batch_size=2, **settings)
-    for view in range(2):
-        numbers = known.mixing_draws[:, view]
-        partners = mix.partners(np.arange(5), numbers, 5).numpy()
-        turned = augment.augment(images.images, known.draws[:, view], "dihedral").numpy()
-        seen, _ = mix.mix_images(turned, turned[partners], numbers, mixing)
-        seen = seen.numpy() if camera is None else camera(seen.numpy(), known.camera_seeds[:, view])
-        np.testing.assert_allclose(known.logits[:, view, 0], one.logits(seen), atol=2e-3)
-    unmixed = teacher_logits.compute_view_logits([one], images.images, **settings)
-    np.testing.assert_array_equal(unmixed.draws, known.draws)
-    assert unmixed.mixing_draws is None
-    assert (unmixed.logits != known.logits).any()
-    with pytest.raises(ValueError, match="cannot be averaged"):
-        known.averaged()
-
-
-def test_stored_logits_belong_to_one_mixing_and_old_ones_stay_valid(image_set, teacher, tmp_path):
-    images, one = image_set(4), teacher("one")
-    settings = {"policy": "dihedral", "views": 1, "seed": 3, "folder": tmp_path}
-    teacher_logits.compute_view_logits([one], images.images, **settings)
-    pixels = hashlib.sha256(images.images.tobytes()).hexdigest()
-    digest = hashlib.sha256(f"{one.digest()} {pixels} dihedral 3 0".encode()).hexdigest()[:32]
-    assert [path.name for path in tmp_path.glob("*.npy")] == [f"one-{digest}.npy"]
-    for changed in ({"method": "mixup"}, {"method": "cutmix"}, {"method": "mixup", "share": 1}, {"alpha": 0.2}):
-        mixing = MixingConfig(**{"method": "both"} | changed)
-        teacher_logits.compute_view_logits([one], images.images, mixing=mixing, **settings)
-    assert len(list(tmp_path.glob("*.npy"))) == 5
-
-
-def test_a_missing_view_is_mixed_again_in_the_same_way(image_set, teacher, tmp_path):
-    images, one, mixing = image_set(6), [teacher("one")], MixingConfig(method="mixup", share=1)
-    settings = {"policy": "satellite", "views": 2, "seed": 0, "folder": tmp_path, "mixing": mixing}
-    first = teacher_logits.compute_view_logits(one, images.images, **settings)
-    next(tmp_path.glob("*.npy")).unlink()
-    again = teacher_logits.compute_view_logits(one, images.images, **settings)
-    np.testing.assert_array_equal(again.logits, first.logits)
-    np.testing.assert_array_equal(again.mixing_draws, first.mixing_draws)
-
-
-def test_damaged_logits_are_computed_again(image_set, teacher, tmp_path, caplog):
-    images, one = image_set(4), [teacher("one")]
-    settings = {"policy": "dihedral", "views": 1, "seed": 0, "folder": tmp_path}
-    first = teacher_logits.compute_view_logits(one, images.images, **settings)
-    (path,) = tmp_path.glob("*.npy")
-    whole = path.read_bytes()
-    for seed in range(20):
-        caplog.clear()
-        damage(path, seed)
-        again = teacher_logits.compute_view_logits(one, images.images, **settings)
-        assert f"{path} are damaged" in caplog.text
-        np.testing.assert_array_equal(again.logits, first.logits)
-        assert path.read_bytes() == whole
-    # A file of an older version has no record, but it must have the right shape.
-    digests.record_of(path).unlink()
-    np.save(path, np.zeros((3, 3), np.float16))
-    again = teacher_logits.compute_view_logits(one, images.images, **settings)
-    np.testing.assert_array_equal(again.logits, first.logits)
+@pytest.mark.parametrize(("camera", "mixing"), [(None, None), (CAMERA, None), (CAMERA, MIXING)], ids=str)
+def test_logits_of_a_store_are_those_of_the_run(image_set, teacher, tmp_path, camera, mixing):
+    split = Split(image_set(30, 0), image_set(12, 1), image_set(12, 2), "sha256")
+    both = [teacher("one", 1), teacher("two", 2)]
+    data, loss = DataConfig(image_size=16, seed=3, cache_dir=str(tmp_path / "cache")), DistillationConfig(views=3)
+    settings = {"camera": camera, "mixing": mixing}
+    computed = compute_teacher_logits(both, split, loss, "satellite", data, **settings)
+    with pytest.raises(UserError, match="has no logits of teacher one in it: run `python"):
+        compute_teacher_logits(both, split, loss, "satellite", data, **settings, store=tmp_path / "store")
+    for shard in (2, 1):
+        for each in both:
+            path, is_new = ask_shard(
+                each,
+                split.train.images,
+                policy="satellite",
+                views=3,
+                seed=3,
+                store=tmp_path / "store",
+                shard=shard,
+                shards=2,
+                batch_size=4,
+                **settings,
+            )
+            assert is_new
+            assert path.exists()
+    stored = compute_teacher_logits(both, split, loss, "satellite", data, **settings, store=tmp_path / "store")
+    np.testing.assert_allclose(stored.training.logits, computed.training.logits, atol=4e-3)  # of float16
+    np.testing.assert_array_equal(stored.training.draws, computed.training.draws)
+    assert stored.calibration == computed.calibration
