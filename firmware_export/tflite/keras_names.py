@@ -4,6 +4,8 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from firmware_export.common.stderr import captured_stderr
+
 OPERATION_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 """Layers of `tf_keras` that call a TensorFlow operation, which their configuration names."""
 
@@ -25,8 +27,9 @@ _VALUES_OF_KERAS_3 = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy_
 @functools.cache
 def legacy() -> frozenset[str]:
     """Names for a model of `tf_keras`, quantization-aware or not."""
-    import tensorflow_model_optimization as tfmot
-    import tf_keras
+    with captured_stderr():  # TensorFlow tells of GPUs that it does not find
+        import tensorflow_model_optimization as tfmot
+        import tf_keras
 
     names = _callables([*_spaces(tf_keras), tf_keras.mixed_precision])
     names -= {*_UNSAFE_LAYERS, *_SERVICES, "set_global_policy", "global_policy"}
@@ -37,7 +40,8 @@ def legacy() -> frozenset[str]:
 @functools.cache
 def of_keras_3() -> frozenset[str]:
     """Names for a model of Keras 3."""
-    import keras
+    with captured_stderr():
+        import keras
 
     names = _callables([*_spaces(keras), keras.dtype_policies])
     # An operation of `keras.ops` between two layers is a class of that module.
