@@ -250,11 +250,11 @@ class Config(Strict):
     def student_name(self) -> str:
         """The student's name in reports and names of files: of a file its stem, of a function module and function.
 
-        >>> Config(student="models/small.keras").student_name, Config(student="my_package.small:build").student_name
-        ('small', 'small_build')
+        >>> [Config(student=name).student_name for name in ("models/small.keras", "my_package.small:build@0123")]
+        ['small', 'small_build']
         """
         path = Path(self.student.removeprefix("shipped:"))
         if path.suffix in (".keras", ".h5", ".hdf5"):
             return path.stem
         module, _, function = self.student.partition(":")
-        return f"{module.rpartition('.')[2]}_{function}" if function else self.student
+        return f"{module.rpartition('.')[2]}_{function.partition('@')[0]}" if function else self.student

@@ -136,6 +136,23 @@ class Registry:
         return digests.of(Path(found.origin))[:DIGEST_LENGTH]
 
 
+class References(Registry):
+    """Extensions that have no name but their reference. Whatever is none belongs to others, such as a path."""
+
+    def is_own(self, name: str) -> bool:
+        """Whether this is no reference."""
+        return not is_reference(name)
+
+    def pinned(self, name: str) -> str:
+        """As `Registry.pinned`; what is no reference stays as it is."""
+        return name if self.is_own(name) else super().pinned(name)
+
+
+def is_reference(name: str) -> bool:
+    """Whether a text has the form `package.module:name`; `shipped:` precedes names of shipped models."""
+    return _REFERENCE.fullmatch(name) is not None and not name.startswith("shipped:")
+
+
 def reference_of(extension: Any) -> str:
     """The reference of an object that a module names: a function, or an object that holds a function of that module.
 
@@ -199,7 +216,10 @@ AUGMENTATIONS = Registry(
     },
 )
 
+STUDENTS = References("student", "keras_satkd.students", {})
+
 SETTINGS = {
+    "student": STUDENTS,
     "distillation.loss.name": LOSSES,
     "distillation.weighting.rule": WEIGHTING_RULES,
     "distillation.teacher_schedule": TEACHER_SCHEDULES,

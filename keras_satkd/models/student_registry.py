@@ -1,6 +1,5 @@
 """Students by name: ours, registered ones, functions in a user's module, and saved Keras models."""
 
-import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import one_line
 from firmware_export.tflite.convert import is_quantization_aware, load_keras
 from keras_satkd.models import mixer, pretrained, resnets
+from keras_satkd.registry import STUDENTS, is_reference
 
 Builder = Callable[[int, int, int], tf_keras.Model]
 """`(image_size, classes, channels)` → a new network: float32 [B, image_size, image_size, channels] in [0, 1] →
@@ -62,9 +62,8 @@ def find(specification: str) -> Builder:
     file = file_of(specification)
     if file is not None:
         return partial(_loaded, file)
-    module, colon, function = specification.partition(":")
-    if colon:
-        return partial(_built, specification, _imported(specification, module, function))
+    if is_reference(specification):
+        return partial(_built, specification, STUDENTS.load(specification))
     unknown = unknown_name("student", specification, {*OURS, *_REGISTERED})
     raise UserError(f"{unknown}, or give a .keras file or package.module:function")
 
@@ -82,20 +81,6 @@ def file_of(specification: str) -> Path | None:
 def is_own(specification: str) -> bool:
     """Whether a student is not one of this package, so that nobody has checked yet whether it can be exported."""
     return specification not in OURS
-
-
-def _imported(specification: str, module: str, function: str) -> Callable[..., Any]:
-    try:
-        found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:
-        # Importing runs the user's code, which may raise anything.
-        raise UserError(
-            f"student {specification}: importing {module!r} fails ({_shown(error)}): correct it, or run the command in "
-            "the folder that contains it"
-        ) from error
-    if not callable(found):
-        raise UserError(f"student {specification}: module {module!r} has no function {function!r}: correct the name")
-    return found  # type: ignore[no-any-return]  # the user's
 
 
 def _built(specification: str, build: Callable[..., Any], image_size: int, classes: int, channels: int) -> Any:

@@ -1,4 +1,5 @@
 import importlib
+import re
 import sys
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.losses.dkd import DKD
-from keras_satkd.registry import DIGEST_LENGTH, LOSSES, SETTINGS, Registry, reference_of
+from keras_satkd.registry import DIGEST_LENGTH, LOSSES, SETTINGS, STUDENTS, Registry, reference_of
 
 SOURCE = "def mse(seen):\n    return 7\n"
 
@@ -92,3 +93,14 @@ def test_reference_of_an_object():
     assert LOSSES.load("dkd") is DKD
     with pytest.raises(ValueError, match="give it a name in a module"):
         reference_of(lambda seen: 0)
+
+
+def test_references_leave_other_names_alone():
+    for name in ("resnet8", "models/mine.keras", "shipped:resnet8_eurosat", "a b:c"):
+        assert STUDENTS.pinned(name) == name
+        assert STUDENTS.is_own(name)
+    assert re.fullmatch(
+        r"keras_satkd\.models\.resnets:build@[0-9a-f]{12}", STUDENTS.pinned("keras_satkd.models.resnets:build")
+    )
+    with pytest.raises(UserError, match="there is no module absent: start in its folder"):
+        STUDENTS.pinned("absent:build")
