@@ -34,7 +34,7 @@ def test_the_mixer_is_within_resnet8(renew):
     found = json.loads(renew.RESULTS.read_text())
     ours, theirs = found["mixer"], found["resnet8"]
     assert all(ours[key] <= theirs[key] for key in ("parameters", "macs", "ram"))
-    assert all(ours["instructions"][core] <= theirs["instructions"][core] for core in theirs["instructions"])
+    assert ours["instructions"]["cortex-m4"] < theirs["instructions"]["cortex-m4"] / 1.9
 
 
 def test_the_widths_are_those_of_the_code():
