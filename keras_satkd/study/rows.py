@@ -36,8 +36,10 @@ STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
 
 
 def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
-    """The folder of a row's run."""
-    return workdir / f"{''.join(letter if letter.isalnum() else '-' for letter in row)}-{student}-{seed}"
+    """The folder of a row's run. Signs of paths and functions in the student's name become hyphens."""
+    row_name = "".join(letter if letter.isalnum() else "-" for letter in row)
+    student_name = "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in student)
+    return workdir / f"{row_name}-{student_name}-{seed}"
 
 
 def row_config(common: Config, row: str, student: str, seed: int) -> Config:

@@ -16,8 +16,8 @@ from keras_satkd.models import attention, student_registry
 PAGE = ROOT / "docs" / "own_student.md"
 DISTIL, EXPORT = commands(PAGE)
 MODULE, FROM_PYTHON = [fence.text for fence in fences(text(PAGE)) if fence.language == "python"]
-SHORT = ("--distillation.weighting.rule", "none", "--distillation.epochs", "1", "--quantization.epochs", "1")
-SMALL = ("--data.image-size", "16", "--firmware.verification-images", "8", "--quantization.calibration-images", "8")
+SHORT = ("--distillation.weighting.rule", "none", "--distillation.epochs", "6", "--quantization.epochs", "1")
+SMALL = ("--data.image-size", "16", "--distillation.batch-size", "32", "--quantization.calibration-images", "32")
 
 
 def table(heading):
@@ -39,7 +39,7 @@ def folder(tmp_path):
     random = np.random.default_rng(0)
     for name, channel in (("Forest", 1), ("Water", 2)):
         (tmp_path / "my_images" / name).mkdir(parents=True)
-        for i in range(24):
+        for i in range(170):
             pixels = random.integers(0, 120, (16, 16, 3), np.uint8)
             pixels[..., channel] += 120
             Image.fromarray(pixels).save(tmp_path / "my_images" / name / f"{i}.png")

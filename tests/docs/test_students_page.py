@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from firmware_export.common.errors import UserError
 from firmware_export.common.tables import with_measured
 from keras_satkd.config import Config
-from keras_satkd.models import mixer, student_registry, students
+from keras_satkd.models import mixer, students
 from keras_satkd.run.stages import TEST
 
 FOLDER = "students"
@@ -20,7 +20,7 @@ PAGE = text(ROOT / "docs" / "students.md")
 
 def test_the_page_has_what_was_measured(renew):
     found = json.loads(renew.RESULTS.read_text())
-    assert list(found) == list(student_registry.OURS)
+    assert tuple(found) == renew.STUDENTS
     assert with_measured(PAGE, renew.table(found)) == PAGE
 
 
@@ -34,7 +34,7 @@ def test_the_mixer_is_within_resnet8(renew):
     found = json.loads(renew.RESULTS.read_text())
     ours, theirs = found["mixer"], found["resnet8"]
     assert all(ours[key] <= theirs[key] for key in ("parameters", "macs", "ram"))
-    assert all(ours["instructions"][core] <= theirs["instructions"][core] for core in theirs["instructions"])
+    assert ours["instructions"]["cortex-m4"] < theirs["instructions"]["cortex-m4"] / 1.9
 
 
 def test_the_widths_are_those_of_the_code():

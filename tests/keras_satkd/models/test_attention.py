@@ -78,6 +78,7 @@ def test_cbam_in_numpy():
     np.testing.assert_allclose(y, scaled * sigmoid(gate / np.sqrt(1 + 1e-5))[..., None], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("is_quantized_in_training", [True, False])
 def test_the_row_engine_gives_tflms_codes(block, is_quantized_in_training):

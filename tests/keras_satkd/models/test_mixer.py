@@ -42,16 +42,19 @@ def exported():
     return int8(students.build("mixer", 64, 10), images), images
 
 
+@pytest.mark.slow
 def test_it_needs_no_more_ram_than_resnet8(exported):
     report = compile_rows(exported[0], "").report
     assert report.context_bytes + report.scratch_bytes["dsp"] <= RESNET8["ram"]
 
 
+@pytest.mark.slow
 def test_only_operators_of_both_engines(exported):
     names = {operator.name for operator in exported[0].graph.operators}
     assert names == {"CONV_2D", "DEPTHWISE_CONV_2D", "MUL", "ADD", "MEAN", "FULLY_CONNECTED"}
 
 
+@pytest.mark.slow
 def test_the_row_engine_gives_tflms_codes(exported):
     model, images = exported
     inputs = interpreters.quantize_input(images, model.graph)

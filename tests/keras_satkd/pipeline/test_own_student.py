@@ -7,6 +7,8 @@ from tf_keras import layers
 from firmware_export.common.errors import UserError
 from keras_satkd.pipeline import own_student
 
+pytestmark = pytest.mark.slow  # each test converts a network
+
 
 def with_layer(make):
     image = layers.Input((8, 8, 3))

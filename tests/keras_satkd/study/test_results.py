@@ -105,3 +105,10 @@ def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
     assert results.read_results(tmp_path / "results.json", common) == [kept]
     tiny_network(10, 16, 1).save(name)
     assert results.read_results(tmp_path / "results.json", common) == []
+
+
+def test_students_that_the_study_does_not_name_come_last(tmp_path):
+    found = [result("no teacher", 0, 0.9, student) | {"teachers": {}} for student in ("mixer", "my:build", "resnet8")]
+    results.write_results(tmp_path, Config(), found)
+    written = json.loads((tmp_path / results.RESULTS_FILE).read_text())["results"]
+    assert [each["student"] for each in written] == ["resnet8", "mixer", "my:build"]
