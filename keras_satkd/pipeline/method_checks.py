@@ -17,14 +17,14 @@ from keras_satkd.config_io import own_extensions
 from keras_satkd.data import augment
 from keras_satkd.losses import Loss, Seen, as_loss
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.weighting import Weights, make_rule
+from keras_satkd.weighting import Weights, make_rule, rule_type
 
 TRIED = 2
 """Images of a trial."""
 
 
 def check(config: Config, student: tf_keras.Model, teachers: int, *, lowers: bool = False) -> None:
-    """Check the method of a run whose rule uses teachers.
+    """Check the method of a run.
 
     Args:
         config: settings of the run.
@@ -37,6 +37,8 @@ def check(config: Config, student: tf_keras.Model, teachers: int, *, lowers: boo
     """
     _check_augmentations(config, student.input_shape)
     distillation, own = config.distillation, own_extensions(config)
+    if not rule_type(distillation.weighting.rule).uses_teachers:
+        return
     loss, factors = as_loss(distillation.loss)
     _check_needs(loss, config, student)
     logits = np.zeros((TRIED, teachers, student.output_shape[-1]), np.float32)

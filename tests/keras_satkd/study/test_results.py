@@ -105,3 +105,10 @@ def test_rows_of_teachers_that_were_trained_anew_are_left_out(tmp_path):
     assert results.read_results(tmp_path / "results.json", common) == [kept]
     tiny_network(10, 16, 1).save(name)
     assert results.read_results(tmp_path / "results.json", common) == []
+
+
+def test_rows_of_a_changed_extension(tmp_path):
+    kept = result("no teacher", 0, 0.9) | {"settings": rows.ROWS["no teacher"], "teachers": {}, "extensions": {}}
+    changed = kept | {"seed": 1, "extensions": {"distillation.loss.name": "my_method:squares@0123456789ab"}}
+    results.write_results(tmp_path, Config(), [changed, kept])
+    assert results.read_results(tmp_path / "results.json", Config()) == [kept]
