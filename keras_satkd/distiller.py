@@ -279,7 +279,7 @@ class Distiller(CheckedModel):
             {key: tuple(value) if isinstance(value, list) else value for key, value in config.pop(name).items()}
             for name in ("loss", "weighting")
         )
-        own = {"loss": LossConfig(**loss), "rule": None}
+        own: dict[str, Any] = {"loss": LossConfig(**loss), "rule": None}
         for setting, name, registry in (("loss", loss["name"], LOSSES), ("rule", weighting["rule"], WEIGHTING_RULES)):
             if not registry.is_own(name):
                 own[setting] = own_object(name, custom_objects)

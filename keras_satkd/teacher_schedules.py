@@ -5,6 +5,7 @@ gives factors [E, T], at least 0, of the teachers' weights; 0: not heard.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -58,7 +59,7 @@ def factors(schedule: str | TeacherSchedule, epochs: int, accuracies: Sequence[f
     Raises:
         UserError: the schedule is unknown, or its factors have another shape, or one is negative or not finite.
     """
-    function = TEACHER_SCHEDULES.load(schedule) if isinstance(schedule, str) else schedule
+    function: Any = TEACHER_SCHEDULES.load(schedule) if isinstance(schedule, str) else schedule
     if not callable(function):
         raise UserError(f"teacher schedule {schedule!r} is a {type(function).__name__}: give a function")
     found = np.asarray(function(epochs, tuple(accuracies)), np.float32)

@@ -74,7 +74,7 @@ def test_defaults_and_extensions_pass(own):
         ("loss", "tf.zeros_like(seen.teacher_logits[..., 0])", "3", "gives int for 2 images: give a tensor, float32"),
         ("rule", "logits[:, 0, 0]", "logits[:, 0]", r"share gives float32 \[2, 3\] for 2 images"),
         ("rule", "lambda logits", "lambda", r"rule 'own_checked:rule@\w+' fails on 2 blank images"),
-        ("schedule", "(epochs, ", "(epochs + 1, ", r"gives shape \(31, 2\)"),
+        ("schedule", "((epochs, ", "((epochs + 1, ", r"gives shape \(31, 2\)"),
         ("schedule", "np.ones", "np.nothing", "teacher schedule .* fails on 2 blank images"),
         ("views", "return images", "return images / 2", r"gives float\d+ \[2, 16, 16, 3\] .*give a tensor, uint8"),
     ],
