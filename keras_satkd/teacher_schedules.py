@@ -29,7 +29,8 @@ def weak_to_strong(epochs: int, accuracies: Sequence[float]) -> np.ndarray:
     Multi-teacher progressive distillation (Cao et al., ICML 2023, arXiv 2308.09105): the gap between a student and its
     next teacher stays small. With fewer epochs than teachers, the strongest are heard.
     """
-    return (_position(epochs, accuracies)[:, np.newaxis] == _ranks(accuracies)).astype(np.float32)
+    heard_alone: np.ndarray = _position(epochs, accuracies)[:, np.newaxis] == _ranks(accuracies)
+    return heard_alone.astype(np.float32)
 
 
 def growing(epochs: int, accuracies: Sequence[float]) -> np.ndarray:

@@ -77,7 +77,8 @@ class Teaching:
         self._weigh = make_rule(weighting, len(names), temperature, calibration, self.rule) if names else None
         self._heard = None if teacher_factors is None else tf.constant(teacher_factors, tf.float32)
         needs = self._loss.needs
-        observers.check(teachers, needs, "given" if callable(loss) else getattr(loss, "name", loss))
+        name = loss if isinstance(loss, str) else loss.name if isinstance(loss, LossConfig) else "given"
+        observers.check(teachers, needs, name)
         self._run_teachers = observers.teacher_observer(teachers, needs) if teachers else None
         self.student_view = observers.student_observer(student, normalize, needs) if names else None
         self.critics = self._make_critics(student, teachers)
