@@ -275,10 +275,11 @@ class Distiller(CheckedModel):
             ValueError: loss or rule are a user's own, and `custom_objects` does not have them by their names.
         """
         student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
-        loss, weighting = (
+        groups: list[dict[str, Any]] = [
             {key: tuple(value) if isinstance(value, list) else value for key, value in config.pop(name).items()}
             for name in ("loss", "weighting")
-        )
+        ]
+        loss, weighting = groups
         own: dict[str, Any] = {"loss": LossConfig(**loss), "rule": None}
         for setting, name, registry in (("loss", loss["name"], LOSSES), ("rule", weighting["rule"], WEIGHTING_RULES)):
             if not registry.is_own(name):
