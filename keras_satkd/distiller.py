@@ -15,7 +15,7 @@ from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.observers import StudentView, TeacherView, check_kinds
 from keras_satkd.registry import LOSSES, WEIGHTING_RULES, reference_of
-from keras_satkd.teaching import Teaching
+from keras_satkd.teaching import CountEpochs, Teaching, own_object
 from keras_satkd.weighting import PAPER_CASES, Maker, RuleType, Weights
 
 
@@ -153,6 +153,10 @@ class Distiller(CheckedModel):
             raise ValueError(f"loss is {loss!r}: omit it, because the distiller has its own loss")
         super().compile(optimizer, None, *arguments, **settings)
 
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, callbacks: Any = None, **settings: Any) -> Any:
+        """As for any Keras model. Images and labels in arrays are checked first, also those of `validation_data`."""
+        return super().fit(x, y, *arguments, callbacks=[CountEpochs(), *(callbacks or ())], **settings)
+
     def _steps_done(self) -> tf.Tensor:
         """Number of optimizer steps, int64, also of a training that was resumed."""
         return tf.constant(0, tf.int64) if self.optimizer is None else tf.cast(self.optimizer.iterations, tf.int64)
@@ -271,23 +275,16 @@ class Distiller(CheckedModel):
             ValueError: loss or rule are a user's own, and `custom_objects` does not have them by their names.
         """
         student = tf_keras.saving.deserialize_keras_object(config.pop("student"), custom_objects=custom_objects)
-        loss, weighting = (
+        groups: list[dict[str, Any]] = [
             {key: tuple(value) if isinstance(value, list) else value for key, value in config.pop(name).items()}
             for name in ("loss", "weighting")
-        )
-        own = {"loss": LossConfig(**loss), "rule": None}
+        ]
+        loss, weighting = groups
+        own: dict[str, Any] = {"loss": LossConfig(**loss), "rule": None}
         for setting, name, registry in (("loss", loss["name"], LOSSES), ("rule", weighting["rule"], WEIGHTING_RULES)):
             if not registry.is_own(name):
-                own[setting] = _given(name, custom_objects)
+                own[setting] = own_object(name, custom_objects)
         return cls(student, weighting=WeightingConfig(**weighting), **own, **config)
-
-
-def _given(name: str, custom_objects: Any) -> Any:
-    # A file must not choose what is imported.
-    found = tf_keras.saving.get_registered_object(name, custom_objects)
-    if found is None:
-        raise ValueError(f"{name!r} is not of this package: load the model with custom_objects={{{name!r}: ...}}")
-    return found
 
 
 def _state(value: Any) -> tf.Variable:

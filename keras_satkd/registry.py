@@ -161,7 +161,7 @@ def reference_of(extension: Any) -> str:
     """
     function = getattr(extension, "compute", None) or getattr(extension, "make", None) or extension
     module = sys.modules.get(getattr(function, "__module__", ""))
-    for name, value in vars(module).items() if module is not None else ():
+    for name, value in ({} if module is None else vars(module)).items():
         if value is extension:
             return f"{function.__module__}:{name}"
     raise ValueError(f"{extension!r} cannot be saved: give it a name in a module")

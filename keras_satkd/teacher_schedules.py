@@ -5,6 +5,7 @@ gives factors [E, T], at least 0, of the teachers' weights; 0: not heard.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +29,8 @@ def weak_to_strong(epochs: int, accuracies: Sequence[float]) -> np.ndarray:
     Multi-teacher progressive distillation (Cao et al., ICML 2023, arXiv 2308.09105): the gap between a student and its
     next teacher stays small. With fewer epochs than teachers, the strongest are heard.
     """
-    return (_position(epochs, accuracies)[:, np.newaxis] == _ranks(accuracies)).astype(np.float32)
+    heard_alone: np.ndarray = _position(epochs, accuracies)[:, np.newaxis] == _ranks(accuracies)
+    return heard_alone.astype(np.float32)
 
 
 def growing(epochs: int, accuracies: Sequence[float]) -> np.ndarray:
@@ -58,7 +60,7 @@ def factors(schedule: str | TeacherSchedule, epochs: int, accuracies: Sequence[f
     Raises:
         UserError: the schedule is unknown, or its factors have another shape, or one is negative or not finite.
     """
-    function = TEACHER_SCHEDULES.load(schedule) if isinstance(schedule, str) else schedule
+    function: Any = TEACHER_SCHEDULES.load(schedule) if isinstance(schedule, str) else schedule
     if not callable(function):
         raise UserError(f"teacher schedule {schedule!r} is a {type(function).__name__}: give a function")
     found = np.asarray(function(epochs, tuple(accuracies)), np.float32)

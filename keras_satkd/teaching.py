@@ -15,6 +15,33 @@ from keras_satkd.teacher_schedules import heard
 from keras_satkd.weighting import Maker, RuleType, Weights, make_rule, rule_type
 
 
+class CountEpochs(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
+    """Tells the batches and the schedule of teachers which epoch it is, by the model's variable `epoch`.
+
+    It stands before the callback that writes checkpoints, which hold the number of the next epoch.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called by Keras; a second call of `fit` counts anew."""
+        self.model.epoch.assign(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called by Keras. The next epoch's batches are made before it begins."""
+        self.model.epoch.assign(epoch + 1)
+
+
+def own_object(name: str, custom_objects: dict[str, Any] | None) -> Any:
+    """An extension of a user, for a distiller that is loaded: a file must not choose what is imported.
+
+    Raises:
+        ValueError: `custom_objects`, and those of the scope of `tf_keras`, do not have it.
+    """
+    found = tf_keras.saving.get_registered_object(name, custom_objects)
+    if found is None:
+        raise ValueError(f"{name!r} is not of this package: load the model with custom_objects={{{name!r}: ...}}")
+    return found
+
+
 class Teaching:
     """Loss, weighting rule and schedule of the teachers of one student. The arguments are those of `Distiller`.
 
@@ -50,7 +77,8 @@ class Teaching:
         self._weigh = make_rule(weighting, len(names), temperature, calibration, self.rule) if names else None
         self._heard = None if teacher_factors is None else tf.constant(teacher_factors, tf.float32)
         needs = self._loss.needs
-        observers.check(teachers, needs, "given" if callable(loss) else getattr(loss, "name", loss))
+        name = loss if isinstance(loss, str) else loss.name if isinstance(loss, LossConfig) else "given"
+        observers.check(teachers, needs, name)
         self._run_teachers = observers.teacher_observer(teachers, needs) if teachers else None
         self.student_view = observers.student_observer(student, normalize, needs) if names else None
         self.critics = self._make_critics(student, teachers)

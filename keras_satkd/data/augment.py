@@ -64,8 +64,9 @@ def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
     return maker(policy)(images, draws)
 
 
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # TensorFlow has no types
 def maker(policy: str) -> Policy:
-    """The function of a policy; to be called outside of compiled functions, since it imports.
+    """The function of a policy.
 
     Raises:
         UserError: the policy is unknown.

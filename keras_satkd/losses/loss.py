@@ -73,9 +73,9 @@ def as_loss(given: str | LossConfig | Loss | Callable[[Seen], tf.Tensor]) -> tup
     """
     settings = LossConfig(given) if isinstance(given, str) else given
     found: Any = LOSSES.load(settings.name) if isinstance(settings, LossConfig) else settings
-    loss = found if isinstance(found, Loss) else Loss(found)
-    if not callable(loss.compute):
+    if not isinstance(found, Loss) and not callable(found):
         raise UserError(f"loss {given!r} is a {type(found).__name__}: give a function, or a keras_satkd.losses.Loss")
+    loss = found if isinstance(found, Loss) else Loss(found)
     factors = settings.factors if isinstance(settings, LossConfig) else ()
     if factors and len(factors) != len(loss.factors):
         raise UserError(

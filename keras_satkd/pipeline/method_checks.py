@@ -4,6 +4,7 @@ A user's own extension is called once, on blank images, so that a mistake in it 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ from keras_satkd.config_io import own_extensions
 from keras_satkd.data import augment
 from keras_satkd.losses import Loss, Seen, as_loss
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.weighting import Weights, make_rule
+from keras_satkd.weighting import Weights, make_rule, rule_type
 
 TRIED = 2
 """Images of a trial."""
 
 
 def check(config: Config, student: tf_keras.Model, teachers: int, *, lowers: bool = False) -> None:
-    """Check the method of a run whose rule uses teachers.
+    """Check the method of a run.
 
     Args:
         config: settings of the run.
@@ -37,6 +38,8 @@ def check(config: Config, student: tf_keras.Model, teachers: int, *, lowers: boo
     """
     _check_augmentations(config, student.input_shape)
     distillation, own = config.distillation, own_extensions(config)
+    if not rule_type(distillation.weighting.rule).uses_teachers:
+        return
     loss, factors = as_loss(distillation.loss)
     _check_needs(loss, config, student)
     logits = np.zeros((TRIED, teachers, student.output_shape[-1]), np.float32)
@@ -98,10 +101,8 @@ def _check_augmentations(config: Config, shape: Sequence[int]) -> None:
         if f"{group}.augmentation" not in own_extensions(config):
             continue
         images = tf.zeros((TRIED, *shape[1:]), tf.uint8)
-        views = _tried(
-            f"augmentation {policy!r}",
-            lambda images=images, policy=policy: augment.augment(images, tf.zeros((TRIED, augment.DRAWS)), policy),
-        )
+        view = partial(augment.augment, images, tf.zeros((TRIED, augment.DRAWS)), policy)
+        views = _tried(f"augmentation {policy!r}", view)
         _check_shape(f"augmentation {policy!r}", views, tuple(images.shape), tf.uint8)
 
 
@@ -137,7 +138,10 @@ def _tried(what: str, work: Callable[[], Any]) -> Any:
 
 
 def _check_shape(what: str, found: Any, shape: tuple[int, ...], dtype: tf.DType = tf.float32) -> None:
-    given = (tuple(found.shape), found.dtype) if isinstance(found, tf.Tensor) else (type(found).__name__, None)
-    if given != (shape, dtype):
-        described = given[0] if given[1] is None else f"{given[1].name} {list(given[0])}"
-        raise UserError(f"{what} gives {described} for {TRIED} images: give a tensor, {dtype.name} {list(shape)}")
+    if not isinstance(found, tf.Tensor):
+        described = type(found).__name__
+    elif (tuple(found.shape), found.dtype) == (shape, dtype):
+        return
+    else:
+        described = f"{found.dtype.name} {list(found.shape)}"
+    raise UserError(f"{what} gives {described} for {TRIED} images: give a tensor, {dtype.name} {list(shape)}")

@@ -12,7 +12,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text, write_text
 from firmware_export.common.tables import markdown_table
 from keras_satkd.config import Config
-from keras_satkd.config_io import from_dict, to_dict
+from keras_satkd.config_io import from_dict, own_extensions, to_dict
 from keras_satkd.models import teachers
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.report.figures.study import rows as draw_rows
@@ -50,7 +50,7 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     """The results of earlier calls, on any machine.
 
-    Rows whose settings in `ROWS` or whose teachers have changed since are left out.
+    Rows whose settings in `ROWS`, whose teachers, or whose extensions (`registry`) have changed since are left out.
 
     Raises:
         UserError: the file cannot be read, is damaged, or belongs to another configuration.
@@ -67,9 +67,16 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     # Settings that did not exist when the file was written get their defaults, as in a run's folder.
     if to_dict(from_dict(found["config"], str(path))) != comparable(common):
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
-    results = [result for result in found["results"] if result["settings"] == ROWS.get(result["row"])]
+    results = [result for result in found["results"] if _has_settings_of(common, result)]
     present = _teacher_digests(common, {result["row"] for result in results})
     return [result for result in results if taught_by(result.get("teachers"), present)]
+
+
+def _has_settings_of(common: Config, result: dict[str, Any]) -> bool:
+    if result["settings"] != ROWS.get(result["row"]):
+        return False
+    config = row_config(common, result["row"], result["student"], result["seed"])
+    return bool(result.get("extensions", {}) == own_extensions(config))
 
 
 def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.config import Config, TeachersConfig
+from keras_satkd.config_io import own_extensions
 from keras_satkd.evaluation import classifier
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models import students, teachers
@@ -146,6 +147,7 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
         "student": run.config.student,
         "seed": run.config.seed,
         "settings": ROWS[row],
+        "extensions": own_extensions(run.config),
         **found.evaluation,
         "cases": _cases(epochs[-1]),
         "teachers": distilled.teachers,

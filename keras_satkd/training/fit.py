@@ -62,7 +62,6 @@ def fit(
         log,
         tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
         *([_ValidateAverage()] if distiller.average else []),
-        _CountEpochs(),
         # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
@@ -194,13 +193,6 @@ class _StopOnNaN(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFl
                 f"{self._phase}: the loss is {loss} at step {batch + 1}; the checkpoint of the last complete "
                 f"epoch is kept: try a learning rate below {self._learning_rate:g} in a new --workdir"
             )
-
-
-class _CountEpochs(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
-    """Tells the training batches which epoch comes next, before the checkpoint, which holds that number."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.model.epoch.assign(epoch + 1)
 
 
 class _ValidateAverage(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types

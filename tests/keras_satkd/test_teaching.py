@@ -7,10 +7,12 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 from tests_support import tiny_network
 
+from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.losses import Loss, divergence
 from keras_satkd.registry import LOSSES
+from keras_satkd.training.fit import precision
 from keras_satkd.weighting import Weights
 
 
@@ -27,7 +29,7 @@ def only_first(config, teachers, temperature, calibration):
 
 
 def history(distiller, images, epochs=1, **settings):
-    distiller.compile(optimizer=tf_keras.optimizers.SGD(0.01))
+    distiller.compile(optimizer=tf_keras.optimizers.Adam(3e-3))
     return distiller.fit(images.images, images.labels, batch_size=12, epochs=epochs, verbose=0, **settings).history
 
 
@@ -35,7 +37,7 @@ def history(distiller, images, epochs=1, **settings):
 def test_every_loss_teaches_under_confidence_weights(loss, image_set, teacher):
     student = tiny_network(seed=5)
     distiller = Distiller(student, (teacher("one", 1), teacher("two", 2)), loss=loss)
-    found = history(distiller, image_set(24), epochs=3)
+    found = history(distiller, image_set(12), epochs=6)
     assert found["distillation_loss"][0] > 0
     assert found["distillation_loss"][-1] < found["distillation_loss"][0]
     assert found["weight_one"][0] + found["weight_two"][0] == pytest.approx(1)
@@ -45,11 +47,11 @@ def test_every_loss_teaches_under_confidence_weights(loss, image_set, teacher):
 @pytest.mark.parametrize("loss", LOSSES.names())
 def test_every_loss_in_bfloat16(loss, image_set, teacher):
     teachers = (teacher("one", 1),)
-    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        student = tiny_network(seed=5)
-    finally:
-        tf_keras.mixed_precision.set_global_policy("float32")
+        with precision("on"):
+            student = tiny_network(seed=5)
+    except UserError as error:
+        pytest.skip(str(error))
     assert np.isfinite(history(Distiller(student, teachers, loss=loss), image_set(12))["loss"]).all()
 
 
@@ -78,7 +80,8 @@ def test_the_schedule_follows_the_epochs(image_set, teacher):
     both = teacher("one", 1), teacher("two", 2)
     distiller = Distiller(tiny_network(seed=5), both, teacher_factors=[[0, 1], [1, 0]])
     found = history(distiller, image_set(12), epochs=3)
-    assert (found["weight_one"], found["weight_two"]) == ([0, 1, 1], [1, 0, 0])
+    assert found["weight_one"] == pytest.approx([0, 1, 1])
+    assert found["weight_two"] == pytest.approx([1, 0, 0])
 
 
 def test_features_need_the_teachers_themselves(image_set):

@@ -112,3 +112,10 @@ def test_students_that_the_study_does_not_name_come_last(tmp_path):
     results.write_results(tmp_path, Config(), found)
     written = json.loads((tmp_path / results.RESULTS_FILE).read_text())["results"]
     assert [each["student"] for each in written] == ["resnet8", "mixer", "my:build"]
+
+
+def test_rows_of_a_changed_extension(tmp_path):
+    kept = result("no teacher", 0, 0.9) | {"settings": rows.ROWS["no teacher"], "teachers": {}, "extensions": {}}
+    changed = kept | {"seed": 1, "extensions": {"distillation.loss.name": "my_method:squares@0123456789ab"}}
+    results.write_results(tmp_path, Config(), [changed, kept])
+    assert results.read_results(tmp_path / "results.json", Config()) == [kept]

@@ -13,6 +13,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.evaluation.metrics import score
 from keras_satkd.models.students import normalize
 from keras_satkd.run import history
+from keras_satkd.teaching import CountEpochs
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import MONITORED, EpochLog, fit, precision
@@ -92,7 +93,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, image_set,
 
     whole = train(tmp_path / "whole", image_set, epochs=4, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr(training._CountEpochs, "on_train_batch_end", stop)
+        patch.setattr(CountEpochs, "on_train_batch_end", stop)
         with pytest.raises(_Interruption):
             train(tmp_path / "stopped", image_set, epochs=4, **settings)
     stopped = train(tmp_path / "stopped", image_set, epochs=4, **settings)
