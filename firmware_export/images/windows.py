@@ -74,12 +74,12 @@ def windows(file: BinaryIO, rows: int, reserve: Callable[[int], None]) -> Iterat
 
 
 def _is_large(pages: list[Any]) -> bool:
-    needed = sum(page.imagewidth * page.imagelength * page.samplesperpixel * page.dtype.itemsize for page in pages)
+    needed: int = sum(page.imagewidth * page.imagelength * page.samplesperpixel * page.dtype.itemsize for page in pages)
     return needed > limits.limit(limits.IMAGE) // _LARGE
 
 
 def _has_plain_samples(page: Any, first: Any) -> bool:
-    return (
+    return bool(
         page.shape == first.shape
         and page.dtype == first.dtype
         and int(page.photometric) in _PLAIN_COLORS

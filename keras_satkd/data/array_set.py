@@ -43,7 +43,7 @@ def open_array_set(path: Path, settings: DataConfig) -> FoundSet:
     names, labels = _classes(path, found["labels"], found.get("class_names"), images)
     split = None if settings.parts == "new" else found.get("split")
     own_groups = None if settings.group == NO_GROUPS else found.get("groups")
-    parts = [None] * images if split is None else _parts(path, _texts(path, "split", split, images))
+    parts: list[str | None] = [None] * images if split is None else _parts(path, _texts(path, "split", split, images))
     groups = None if own_groups is None else _texts(path, "groups", own_groups, images)
     files = [f"{at:0{len(str(images - 1))}}" for at in range(images)]
     used = np.unique(labels)
