@@ -30,8 +30,9 @@ class DataConfig(Strict):
     """The images and how they are split."""
 
     source: Annotated[str | tuple[str, ...], MayBePath, tyro.conf.arg(aliases=("--data",))] = "eurosat/rgb"
-    """A TFDS name, an image folder (one subfolder per class), a zip file of one, a manifest (CSV or Parquet), or
-    `synthetic`. Several folders, zips or manifests are merged: classes of the same name become one."""
+    """A TFDS name, an image folder (one subfolder per class), a zip file of one, a manifest (CSV or Parquet),
+    a `.npz` with the arrays images and labels, or `synthetic`. Several of them, but TFDS, are merged:
+    classes of the same name become one."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     classes: tuple[str, ...] = ()
     """The classes, in any order. If given, an image of another class is an error, and so is a class without images."""
@@ -72,10 +73,10 @@ class DataConfig(Strict):
     group: str | None = None
     """Keep the images of a group (a scene, a date) in one part: a column of the manifest; or a regular expression that
     finds the group in an image's name, as its parentheses or as the whole match. If not set, a manifest's column
-    `group` or `scene`; `none`: no groups."""
+    `group` or `scene`, or the tiles of an image; `none`: no groups."""
     block: Positive | None = None
-    """Keep the images of an area in one part: side of square blocks, in the unit of the manifest's x and y, or in
-    kilometers for longitude and latitude."""
+    """Keep the images of an area in one part: side of square blocks, in the unit of x and y in the manifest
+    or the GeoTIFFs, or in kilometers for longitude and latitude. Tiles without coordinates: in pixels."""
     block_gap: NonNegative | None = None
     """With `block`, images that are this near to another part are left out of training or validation. If not set,
     1.5 times the median distance between nearest images, so that no neighbors are in two parts."""

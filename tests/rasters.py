@@ -6,16 +6,28 @@ import numpy as np
 import tifffile
 
 
-def geotiff(pixels, names=(), nodata=None, **options):
+def coordinates(x, y, size=10.0, system=32632):
+    """Tags of a GeoTIFF whose upper left corner is at x and y; `system` None: in degrees, otherwise an EPSG code."""
+    model = (1, 2, 3072, system) if system else (2, 2, 2048, 4326)
+    keys = (1, 1, 0, 2, 1024, 0, 1, model[0], model[2], 0, 1, model[3])
+    return [
+        (33550, "d", 3, (size, size, 0.0), True),
+        (33922, "d", 6, (0.0, 0.0, 0.0, x, y, 0.0), True),
+        (34735, "H", len(keys), keys, True),
+    ]
+
+
+def geotiff(pixels, names=(), nodata=None, tags=(), **options):
     """The content of a TIFF.
 
     Args:
         pixels: [H, W, B] of any type.
         names: of the bands.
         nodata: value of samples that hold nothing.
+        tags: others, as `tifffile.imwrite` takes them, such as `coordinates`.
         options: of `tifffile.imwrite`.
     """
-    tags = []
+    tags = list(tags)
     if names:
         items = (
             f'<Item name="DESCRIPTION" sample="{at}" role="description">{name}</Item>' for at, name in enumerate(names)

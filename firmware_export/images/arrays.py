@@ -3,6 +3,7 @@
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,15 @@ def load_array(path: Path, shape: tuple[int, ...], scaling: Scaling | None = Non
     return images
 
 
-def _check_sizes(path: Path) -> None:
-    """Refuse arrays that need more memory than the limit, by their headers and by the sizes that the zip states."""
+def check_sizes(path: Path, names: Sequence[str]) -> None:
+    """Refuse arrays that need more memory than the limit, by their headers and by the sizes that the zip states.
+
+    Raises:
+        KeyError: the file has no array of one of the names.
+        ValueError: an array is too large, or its header is damaged.
+    """
     with zipfile.ZipFile(path) as archive:
-        for name in ("images.npy", "labels.npy"):
+        for name in (f"{each}.npy" for each in names):
             limits.check(limits.ARRAY, archive.getinfo(name).file_size, name)
             with archive.open(name) as file:
                 version = np.lib.format.read_magic(file)
@@ -75,7 +81,7 @@ def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"labelled images {str(path)!r} not found: give a folder of classes, a zip of one or a .npz file"
         )
     try:
-        _check_sizes(path)
+        check_sizes(path, ("images", "labels"))
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return saved["images"], saved["labels"].astype(np.int64, casting="same_kind")
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:

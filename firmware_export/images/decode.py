@@ -2,13 +2,15 @@
 
 import contextlib
 import functools
+import io
 import itertools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -18,8 +20,9 @@ from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images import samples as files
 from firmware_export.images.image_set import ImageSet
-from firmware_export.images.reading import Reading, whole_numbers
+from firmware_export.images.reading import EmptySamplesError, Reading, whole_numbers
 from firmware_export.images.samples import Samples
+from firmware_export.images.windows import Window, whole, windows
 
 # Pillow identifies these formats but needs external programs or handlers to decode them.
 _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -44,10 +47,12 @@ class FileReader:
     Attributes:
         size: bytes of the file, as the folder or zip states it.
         read_all: reads them.
+        path: the file, if it is not in a zip.
     """
 
     size: int
     read_all: Callable[[], bytes]
+    path: Path | None = None
 
     def __call__(self) -> bytes:
         """The file's bytes.
@@ -82,7 +87,7 @@ class Decoded:
 
     Attributes:
         image_set: the readable images.
-        unreadable: `file: reason` for every image that could not be decoded.
+        unreadable: `file: reason` for every image or tile that could not be decoded or holds nothing.
         sizes: number of images by size before resizing (width x height), such as `{"64x64": 24300}`.
         transparent: number of pictures with transparency, which was dropped.
     """
@@ -134,7 +139,8 @@ class _Found:
 
     def __init__(self, reading: Reading, total: int) -> None:
         self.bands, self.is_tiled = reading.bands, reading.tile is not None
-        self.pixels = empty_images(0 if self.is_tiled else total, reading.shape, reading.dtype)
+        self.shape, self.dtype = reading.shape, reading.dtype
+        self.pixels = empty_images(0 if self.is_tiled else total, self.shape, self.dtype)
         self.tiles: list[np.ndarray] = []
         self.readable: list[EncodedImage] = []
         self.unreadable: list[str] = []
@@ -145,6 +151,9 @@ class _Found:
         if isinstance(outcome, str):
             self.unreadable.append(f"{image.file}: {outcome}")
             return
+        self.unreadable += outcome.empty
+        if not outcome.arrays:
+            return
         for suffix, array in outcome.arrays:
             if self.is_tiled:
                 self.tiles.append(array)
@@ -154,8 +163,16 @@ class _Found:
         self.sizes[outcome.size] += 1
         self.transparent += outcome.is_transparent
 
+    def _tiles(self) -> np.ndarray:
+        """All tiles; each is freed when it is copied, so that they do not take their memory twice."""
+        found = empty_images(len(self.tiles), self.shape, self.dtype)
+        self.tiles.reverse()
+        for target in found:
+            target[:] = self.tiles.pop()
+        return found
+
     def decoded(self, class_names: tuple[str, ...]) -> Decoded:
-        pixels = np.stack(self.tiles) if self.tiles else self.pixels[: len(self.readable)]
+        pixels = self._tiles() if self.is_tiled else self.pixels[: len(self.readable)]
         image_set = ImageSet(
             whole_numbers(pixels),
             np.array([image.label for image in self.readable], np.int32),
@@ -200,6 +217,7 @@ class _Memory:
 @dataclass(frozen=True, eq=False)
 class _Outcome:
     arrays: list[tuple[str, np.ndarray]]
+    empty: list[str]
     size: str
     is_transparent: bool
 
@@ -219,23 +237,53 @@ def _attempt(image: EncodedImage, reading: Reading, memory: _Memory) -> _Outcome
 
 
 def _decoded(image: EncodedImage, reading: Reading, memory: limits.Budget) -> _Outcome:
-    content = image.read()
-    with contextlib.ExitStack() as reserved:
+    arrays: list[tuple[str, np.ndarray]] = []
+    empty: list[str] = []
+    size, is_transparent = "", False
+    with contextlib.ExitStack() as opened:
 
         def reserve(needed: int) -> None:
-            reserved.enter_context(memory.take(_COPIES * needed))
+            opened.enter_context(memory.take(_COPIES * needed))
 
-        found = content if isinstance(content, Samples) else files.read(content, reserve)
-        arrays = list(reading.arrays(found, image.file))
-        size = f"{found.pixels.shape[1]}x{found.pixels.shape[0]}"
-        is_transparent = reading.bands is None and found.bands in (2, 4) and bool((found.pixels[..., -1] < 255).any())
-        return _Outcome(arrays, size, is_transparent)
+        for window in _windows(image, reading.tile, opened, reserve):
+            for suffix, piece in reading.cut(window.samples, image.file, window.top):
+                try:
+                    arrays.append((suffix, reading.array(piece, image.file + suffix)))
+                except EmptySamplesError as error:
+                    empty.append(f"{image.file}{suffix}: {error}")
+            size, found = window.size, window.samples
+            has_alpha = reading.bands is None and found.bands in (2, 4)
+            is_transparent |= has_alpha and bool((found.pixels[..., -1] < 255).any())
+    return _Outcome(arrays, empty, size, is_transparent)
 
 
-def first_samples(images: Iterable[EncodedImage]) -> Samples | None:
-    """The samples of the first image that can be read; None if there is none."""
+def _windows(
+    image: EncodedImage, tile: int | None, opened: contextlib.ExitStack, reserve: Callable[[int], None]
+) -> Iterator[Window]:
+    """The samples of an image: all at once, or windows of a large raster that is to be cut into tiles.
+
+    Args:
+        image: the image.
+        tile: as `Reading.tile`.
+        opened: keeps the file open.
+        reserve: as in `samples.read`.
+    """
+    if tile is not None and isinstance(image.read, FileReader) and image.read.path is not None:
+        parts = windows(opened.enter_context(image.read.path.open("rb")), tile, reserve)
+        if parts is not None:
+            yield from parts
+            return
+    content = image.read()
+    if isinstance(content, Samples):
+        yield whole(content)
+        return
+    parts = None if tile is None else windows(io.BytesIO(content), tile, reserve)
+    yield from (whole(files.read(content, reserve)),) if parts is None else parts
+
+
+def first_samples(images: Iterable[EncodedImage], tile: int | None = None) -> Samples | None:
+    """The samples of the first image that can be read, or of its first window; None if there is none."""
     for image in images:
-        with contextlib.suppress(Exception):
-            content = image.read()
-            return content if isinstance(content, Samples) else files.read(content)
+        with contextlib.suppress(Exception), contextlib.ExitStack() as opened:
+            return next(_windows(image, tile, opened, lambda needed: None)).samples
     return None

@@ -114,17 +114,17 @@ def open_images(path: Path, least_classes: int = 2) -> ImageFiles:
         raise UserError(f"{path} has images of only one class ({class_names[0]!r}): {LAYOUT}, at least two")
     _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
     label = {name: position for position, name in enumerate(class_names)}
-    is_split = class_depth > wrapping
+    part_depth = _part_level([parts for _, parts in members], wrapping, class_depth)
     images = tuple(
         EncodedImage(
             "/".join(parts[wrapping:]),
             label[parts[class_depth]],
             found.readers[name],
-            part_of(parts[wrapping]) if is_split else None,
+            None if part_depth is None else part_of(parts[part_depth]),
         )
         for name, parts in members
     )
-    divided = sorted({parts[wrapping] for _, parts in members}) if is_split else ()
+    divided = () if part_depth is None else sorted({parts[part_depth] for _, parts in members})
     return ImageFiles(images, class_names, found.fingerprint, tuple(divided))
 
 
@@ -160,7 +160,7 @@ def _search_folder(root: Path) -> FoundImages:
             elif stat.S_ISREG(status.st_mode) and _has_image_ending(entry.name):
                 sizes_and_times[path.relative_to(root).as_posix()] = (status.st_size, status.st_mtime_ns)
     readers: dict[str, Callable[[], bytes]] = {
-        name: FileReader(size, (root / name).read_bytes) for name, (size, _) in sizes_and_times.items()
+        name: FileReader(size, (root / name).read_bytes, root / name) for name, (size, _) in sizes_and_times.items()
     }
     fingerprint = [[name, *sizes_and_times[name]] for name in sorted(sizes_and_times)]
     return FoundImages(readers, folders, fingerprint)
@@ -210,6 +210,8 @@ def _class_level(path: Path, names: list[str], least_classes: int) -> tuple[int,
         depth += 1
     if below:
         is_split = all(part_of(name) for name in below)
+        if not is_split:
+            _refuse_unknown_parts(path, folders, depth, below)
         return depth, depth + is_split
     if depth == 0:
         raise UserError(f"{path} has images but no class folders: {LAYOUT}")
@@ -217,6 +219,34 @@ def _class_level(path: Path, names: list[str], least_classes: int) -> tuple[int,
         return depth - 1, depth - 1
     deepest = max(folders, key=len)[-1]
     raise UserError(f"{path} has images of only one class ({deepest!r}): {LAYOUT}, at least two")
+
+
+def _part_level(members: list[list[str]], wrapping: int, class_depth: int) -> int | None:
+    """The depth of the folders that are the parts: above the class folders or below all of them; None without parts."""
+    if class_depth > wrapping:
+        return wrapping
+    if any(len(parts) < class_depth + 3 for parts in members):
+        return None
+    found = {part_of(parts[class_depth + 1]) for parts in members}
+    return class_depth + 1 if None not in found and len(found) > 1 else None
+
+
+def _refuse_unknown_parts(path: Path, folders: list[list[str]], depth: int, names: set[str]) -> None:
+    """Refuse parts beside a folder that is none (`train`, `val` and `holdout`): they would be taken for classes."""
+    classes: dict[str, set[str]] = {name: set() for name in names}
+    for parts in folders:
+        if len(parts) > depth:
+            classes[parts[depth]].add(parts[depth + 1] if len(parts) > depth + 1 else "")
+    known = [name for name in sorted(names) if part_of(name) and "" not in classes[name]]
+    others = sorted(names - set(known))
+    if not known:
+        return
+    have_classes = known if len(known) > 1 else [*known, *others]
+    if set.intersection(*(classes[name] for name in have_classes)):
+        raise UserError(
+            f"{path} has {', '.join(known)} like a data set that comes split, and {others[0]!r}, which is no part: "
+            "name the parts train, validation and test, or move it elsewhere"
+        )
 
 
 def _warn_of_empty(path: Path, folders: set[str], images: Iterable[list[str]], class_depth: int) -> None:

@@ -1,7 +1,8 @@
 """From an image's stored samples to an array of the wanted size: choice of bands, crop or squash, nodata, tiles."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ class Reading:
         dtype: of the arrays: `uint8`, `uint16` or `float32`.
         fit: what to do with an image of another aspect ratio.
         nodata: what to do with NaN, infinite and nodata samples: `refuse` the set, `skip` the image, or `fill` them
-            with the median of the image's other samples in the same band.
+            with the median of the image's other samples in the same band. With `tile`, a tile is an image.
         tile: cut each image into squares of this many pixels; None: an image is one array.
     """
 
@@ -50,46 +51,54 @@ class Reading:
         """Of one array."""
         return self.height, self.width, self.channels
 
-    def arrays(self, samples: Samples, file: str) -> Iterator[tuple[str, np.ndarray]]:
-        """The arrays of one image, each with what is added to the file's name: nothing, or a tile's place.
+    def cut(self, samples: Samples, file: str, top: int = 0) -> Iterator[tuple[str, Samples]]:
+        """The images in one file, each with what is added to the file's name: nothing, or a tile's place.
 
         Args:
             samples: as `samples.read` gives them.
             file: the image's name, for messages.
+            top: the row of the image where the samples begin.
 
-        Yields:
-            `dtype` [height, width, channels].
+        Raises:
+            UserError: the image is a raster and `tile` is not set, or is smaller than a tile.
+        """
+        size = _size(samples.pixels)
+        if self.tile is None:
+            if min(samples.pixels.shape[:2]) > LARGEST_SIDE:
+                raise UserError(
+                    f"{file} is a raster of {size} pixels, not an image of one scene: cut it into tiles with "
+                    f"--data.tile, such as --data.tile {self.height}"
+                )
+            yield "", samples
+            return
+        rows, columns = (side // self.tile for side in samples.pixels.shape[:2])
+        if not rows * columns:
+            raise UserError(
+                f"{file} is {size}, smaller than a tile of {self.tile}: give a smaller --data.tile, or leave it out"
+            )
+        for row in range(0, rows * self.tile, self.tile):
+            for column in range(0, columns * self.tile, self.tile):
+                pixels = samples.pixels[row : row + self.tile, column : column + self.tile]
+                yield f"#{top + row},{column}", replace(samples, pixels=pixels)
+
+    def array(self, samples: Samples, file: str) -> np.ndarray:
+        """The array of one image: `dtype` [height, width, channels].
+
+        Args:
+            samples: as `cut` gives them.
+            file: the image's name, for messages.
 
         Raises:
             UserError: the image has other bands or another type than the set, is not of the wanted aspect ratio and
-                `fit` is `refuse`, is a raster and `tile` is not set, or has nodata samples and `nodata` is `refuse`.
+                `fit` is `refuse`, or has nodata samples and `nodata` is `refuse`.
             EmptySamplesError: it has nodata samples that cannot be filled, or `nodata` is `skip`.
         """
         self._check(samples, file)
         pixels = _filled(samples, self.nodata, file)
         pixels = _as_picture(pixels, self.channels) if self.bands is None else pixels[..., list(self.bands.positions)]
-        pixels = pixels.astype(self.dtype, copy=False)
-        if self.tile is None:
-            yield "", self._resized(pixels, file)
-            return
-        rows, columns = (side // self.tile for side in pixels.shape[:2])
-        if not rows * columns:
-            raise UserError(
-                f"{file} is {_size(pixels)}, smaller than a tile of {self.tile}: give a smaller --data.tile, or leave "
-                "it out"
-            )
-        for row in range(0, rows * self.tile, self.tile):
-            for column in range(0, columns * self.tile, self.tile):
-                tile = pixels[row : row + self.tile, column : column + self.tile]
-                yield f"#{row},{column}", self._resized(tile, file)
+        return self._resized(pixels.astype(self.dtype, copy=False), file)
 
     def _check(self, samples: Samples, file: str) -> None:
-        size = _size(samples.pixels)
-        if self.tile is None and min(samples.pixels.shape[:2]) > LARGEST_SIDE:
-            raise UserError(
-                f"{file} is a raster of {size} pixels, not an image of one scene: cut it into tiles with --data.tile, "
-                f"such as --data.tile {self.height}"
-            )
         if self.bands is None and not samples.is_picture:
             raise UserError(
                 f"{file} has {_kind(samples)}, where the set's first image is an ordinary 8-bit picture: convert it, "
@@ -122,6 +131,12 @@ class Reading:
                 )
             pixels = _cropped(pixels, self.height, self.width)
         return _resized(pixels, self.height, self.width)
+
+
+def place_of_tile(name: str) -> tuple[str, int, int]:
+    """The file that a tile comes from, and row and column of its first pixel there; (name, 0, 0) of a whole image."""
+    found = re.search(r"#(\d+),(\d+)$", name)
+    return (name, 0, 0) if found is None else (name[: found.start()], int(found[1]), int(found[2]))
 
 
 def of_first(
@@ -238,7 +253,8 @@ def _filled(samples: Samples, nodata: NoData, file: str) -> np.ndarray:
     number = int(np.count_nonzero(empty))
     if not number:
         return samples.pixels
-    meaning = "NaN or infinite" if samples.nodata is None else f"NaN, infinite or nodata ({samples.nodata:g})"
+    stated = "-9999 or the lowest of their type" if samples.nodata is None else f"{samples.nodata:g}"
+    meaning = f"NaN, infinite or nodata ({stated})"
     if nodata == "refuse":
         raise UserError(
             f"{file} has {number} samples that are {meaning}: leave such images out with --data.nodata skip, or fill "

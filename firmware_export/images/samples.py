@@ -9,7 +9,7 @@ import logging
 import math
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,9 @@ _DESCRIPTION = re.compile(r'<Item(?=[^>]*\brole="description")[^>]*\bsample="(\d
 
 LARGEST_SIDE = 8192
 """Pixels: an image whose sides are both longer is a raster to be cut into tiles, not a picture to be shrunk."""
+
+USUAL_NODATA = (-9999.0, -32768.0, float(np.finfo(np.float32).min))
+"""Samples of these values hold nothing if the file does not state another value."""
 
 _KEPT = ("uint8", "uint16")
 """Types that stay as they are."""
@@ -61,7 +64,12 @@ class Samples:
     @property
     def is_empty(self) -> np.ndarray:
         """Where samples are NaN, infinite or nodata: bool [H, W, B]."""
-        empty = ~np.isfinite(self.pixels) if self.pixels.dtype == np.float32 else np.zeros(self.pixels.shape, bool)
+        if self.pixels.dtype != np.float32:
+            empty = np.zeros(self.pixels.shape, bool)
+        elif self.nodata is None:
+            empty = ~np.isfinite(self.pixels) | np.isin(self.pixels, USUAL_NODATA)
+        else:
+            empty = ~np.isfinite(self.pixels)
         return empty if self.nodata is None else empty | (self.pixels == np.float32(self.nodata))
 
 
@@ -83,7 +91,7 @@ def read(content: bytes, reserve: _Reserve = lambda needed: None) -> Samples:
         return of_array(_read_npy(io.BytesIO(content), reserve))
     if content.startswith(_ZIP):
         return of_array(_read_npz(content, reserve))
-    if content.startswith(_TIFF):
+    if is_tiff(content):
         return _read_tiff(content, reserve)
     if is_deep_png(content) or content.startswith(_JPEG_2000):
         return _read_with_imagecodecs(content, reserve)
@@ -134,8 +142,7 @@ def _read_tiff(content: bytes, reserve: _Reserve) -> Samples:
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it also raises what it logs
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        every: list[Any] = list(file.pages)
-        pages = [page for page in every if not (page.is_reduced or page.is_mask)]
+        pages = pages_of(file)
         if not pages:
             raise UnidentifiedImageError("a TIFF without an image")
         first = pages[0]
@@ -147,10 +154,30 @@ def _read_tiff(content: bytes, reserve: _Reserve) -> Samples:
         if any(page.shape != first.shape or page.dtype != first.dtype for page in pages):
             raise ValueError("its pages differ in size or type: save one image in a file", reserve)
         found = of_array(np.concatenate([_bands_last(page) for page in pages], axis=2), is_bands_last=True)
-        pixels = _oriented(found.pixels, _tag(first, _ORIENTATION, 1))
-        # An alpha channel that is declared as such is no band, in an ordinary picture.
-        is_picture = found.pixels.dtype == np.uint8 and len(pages) == 1 and (found.bands in (1, 3) or _has_alpha(first))
-        return Samples(pixels, is_picture, _band_names(first, found.bands), _nodata(first))
+        return described(pages, _oriented(found.pixels, orientation_of(first)))
+
+
+def is_tiff(content: bytes) -> bool:
+    """Whether content begins as a TIFF does."""
+    return content.startswith(_TIFF)
+
+
+def pages_of(file: Any) -> list[Any]:
+    """The pages of a `tifffile.TiffFile` that are the image, without overviews and masks."""
+    return [page for page in file.pages if not (page.is_reduced or page.is_mask)]
+
+
+def orientation_of(page: Any) -> int:
+    """The value of a page's tag `Orientation` (TIFF 6.0); 1: upright."""
+    return int(_tag(page, _ORIENTATION, 1))
+
+
+def described(pages: Sequence[Any], pixels: np.ndarray) -> Samples:
+    """Samples [H, W, B] of a TIFF's pages with what its tags say of them."""
+    first, bands = pages[0], pixels.shape[2]
+    # An alpha channel that is declared as such is no band, in an ordinary picture.
+    is_picture = pixels.dtype == np.uint8 and len(pages) == 1 and (bands in (1, 3) or _has_alpha(first))
+    return Samples(pixels, is_picture, _band_names(first, bands), _nodata(first))
 
 
 def _is_for_pillow(page: Any) -> bool:

@@ -1,7 +1,6 @@
 """The image files of one or several folders, zips or manifests, not yet read."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,11 +82,6 @@ def _tell_absent_classes(found: Mapping[Path, FoundSet], class_names: Sequence[s
         if absent:
             shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
             logger.warning("%s has no images of %d of %d classes: %s", path, len(absent), len(class_names), shown)
-
-
-def file_of(name: str) -> str:
-    """The name of the file that an image comes from: a tile's name has its place at the end (`scene.tif#0,64`)."""
-    return re.sub(r"#\d+,\d+$", "", name)
 
 
 def check_classes(found: Sequence[str], given: Sequence[str], source: str) -> None:

@@ -136,7 +136,7 @@ def _refuse_twice(table: Table, names: Sequence[str]) -> None:
 
 
 def _reader(path: Path, size: int) -> FileReader:
-    return FileReader(size, path.read_bytes)
+    return FileReader(size, path.read_bytes, path)
 
 
 def _groups(table: Table, settings: DataConfig) -> list[str] | None:
@@ -152,7 +152,7 @@ def _groups(table: Table, settings: DataConfig) -> list[str] | None:
 
 
 def _places(table: Table, settings: DataConfig) -> np.ndarray | None:
-    """The place of each image, as in `ImageSet.positions`; None if the settings do not ask for blocks.
+    """The place of each image, as in `ImageSet.positions`; None if there are no such columns, or no blocks.
 
     Raises:
         UserError: a column is missing, or a value is no number or out of range.
@@ -162,10 +162,12 @@ def _places(table: Table, settings: DataConfig) -> np.ndarray | None:
     given = {"x": settings.columns.x, "y": settings.columns.y}
     names = {axis: table.find(f"--data.columns.{axis}", name, _PLACES[axis]) for axis, name in given.items()}
     x, y = names["x"], names["y"]
+    if x is None and y is None:
+        return None
     if x is None or y is None:
         raise UserError(
-            f"{table.path} has no coordinates, which --data.block needs: call their columns x and y, or lon and lat, "
-            "or name them with --data.columns.x and --data.columns.y"
+            f"{table.path} has only one coordinate ({x or y!r}), --data.block needs two: call their columns x and y, "
+            "or lon and lat, or name them with --data.columns.x and --data.columns.y"
         )
     if not _is_in_degrees(x):
         return np.stack([_numbers(table, name, math.inf) for name in (x, y)], axis=1)

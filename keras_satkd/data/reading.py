@@ -23,7 +23,7 @@ def choose(images: Iterable[EncodedImage], settings: DataConfig, names: tuple[st
     Raises:
         UserError: the settings name bands that do not exist.
     """
-    first = first_samples(images)
+    first = first_samples(images, settings.tile)
     size = (settings.image_size, settings.image_size)
     if first is None:  # decoding says why
         return Reading(*size, 3)

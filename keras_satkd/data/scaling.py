@@ -25,6 +25,10 @@ FEWEST_CODES = 32
 
 _MIDDLE = (1.0, 99.0)
 
+_LEAST_BANDS = 2
+_MANY_ZEROS = 0.01
+"""From this part of the pixels on, zeros in all bands are told."""
+
 
 def load_split(settings: DataConfig, kept: Scaling | None = None) -> tuple[Split, Scaling]:
     """The images of a run, split and as 8-bit codes.
@@ -110,6 +114,7 @@ def decide(train: ImageSet, settings: DataConfig) -> Scaling:
         _warn_of_dark(train.images)
     else:
         _tell(train.images, scaling)
+        _warn_of_zeros(train.images)
     return scaling
 
 
@@ -224,6 +229,20 @@ def _tell(images: np.ndarray, scaling: Scaling) -> None:
         below,
         above,
     )
+
+
+def _warn_of_zeros(images: np.ndarray) -> None:
+    """Sensors seldom give 0 in all bands; rasters often do where they hold nothing."""
+    if images.shape[-1] < _LEAST_BANDS:
+        return
+    zeros = sum(np.count_nonzero((image == 0).all(axis=-1)) for image in images)
+    share = zeros / max(1, images[..., 0].size)
+    if share >= _MANY_ZEROS:
+        logger.warning(
+            "%.1f %% of the training pixels are 0 in all bands: if they hold nothing, state nodata in the files "
+            "(gdal_edit.py -a_nodata 0), and choose with --data.nodata",
+            100 * share,
+        )
 
 
 def _beyond(images: np.ndarray, scaling: Scaling) -> tuple[float, float]:

@@ -150,7 +150,7 @@ def _groups(image_set: ImageSet, settings: DataConfig) -> np.ndarray | None:
         if image_set.positions is None:
             raise UserError(
                 f"--data.block {settings.block:g} needs the places of the images, which {settings.name} does not tell: "
-                "give a manifest with columns x and y, or lon and lat"
+                "give GeoTIFFs with coordinates, or a manifest with columns x and y, or lon and lat"
             )
         keys.append([f"{x} {y}" for x, y in grouping.blocks(image_set.positions, settings.block)])
     return grouping.joined(*keys) if keys else None
@@ -173,7 +173,7 @@ def _check_number_of_groups(counts: np.ndarray, class_names: Sequence[str], part
         if groups < parts:
             raise UserError(
                 f"class {name!r} is in {groups} group{'' if groups == 1 else 's'} to split; at least {parts} are "
-                "needed, one for each part: use smaller groups or blocks, or remove the class"
+                "needed, one for each part: use smaller groups or blocks (--data.block), or remove the class"
             )
 
 

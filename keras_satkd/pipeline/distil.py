@@ -4,6 +4,8 @@ from pathlib import Path
 
 import tf_keras
 
+from firmware_export.common import digests
+from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.data.splits import Split
@@ -13,13 +15,19 @@ from keras_satkd.pipeline import pseudo_labels
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.pipeline.teach import teach
 from keras_satkd.run.artifacts import STUDENT_FILE
-from keras_satkd.run.folder import Run
+from keras_satkd.run.folder import CHECKPOINTS, Run
 from keras_satkd.run.results import DistillationResult
+from keras_satkd.run.results_file import read_json
 from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
 from keras_satkd.weighting import rule_type
+
+_PHASE = "distillation"
+
+TEACHERS_FILE = "teachers.json"
+"""In the folder of the checkpoints: the SHA-256 of each teacher by name. It covers the order of its classes."""
 
 
 def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
@@ -43,9 +51,31 @@ def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
 
 
 def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:
-    """The run's float student; it is trained if it is not yet."""
+    """The run's float student; it is trained if it is not yet.
+
+    Raises:
+        UserError: its training has begun under teachers that have changed since, such as in the order of their classes.
+    """
+    _check_teachers(run, targets)
     run.step(DISTILLATION, lambda: _distil(run, split, targets))
     return load_keras(run.path(STUDENT_FILE))
+
+
+def _check_teachers(run: Run, targets: TeacherTargets) -> None:
+    """Compare the teachers with those of the first epoch, and keep their digests before it."""
+    path, now = run.path(CHECKPOINTS, _PHASE, TEACHERS_FILE), teachers.digests(targets.teachers)
+    is_trained = DISTILLATION in run.results
+    before = run.results[DISTILLATION].teachers if is_trained else read_json(path)
+    if before is None and now and not is_trained:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digests.write_json(path, now)
+    before = before or {}
+    changed = [name for name, digest in now.items() if before.get(name, digest) != digest]
+    if changed:
+        raise UserError(
+            f"{run.workdir} was trained under teachers that have changed since: remove this folder, or restore "
+            f"{changed[0]} with its settings"
+        )
 
 
 def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResult:
@@ -65,7 +95,7 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         config,
         loss=config,
         seed=run.config.seed,
-        phase="distillation",
+        phase=_PHASE,
         workdir=run.workdir,
         lowers=run.lowers,
         sensor_noise=config.sensor_noise,

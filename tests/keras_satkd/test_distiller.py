@@ -216,6 +216,7 @@ def test_a_rule_that_does_not_fit_the_teachers(student, teacher):
 
 
 def test_a_column_of_labels_is_taken_as_a_list(student, image_set):
+    # The shared case labels_column.
     images = image_set(6)
     distiller = compiled(student)
     column = images.labels[:, np.newaxis]

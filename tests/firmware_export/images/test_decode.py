@@ -32,8 +32,7 @@ def encode(image, kind="PNG", **options):
 def decode(content, shape):
     """One image as an array, and its size before resizing."""
     found = samples.read(content)
-    ((_, array),) = Reading(*shape).arrays(found, "image")
-    return array, f"{found.pixels.shape[1]}x{found.pixels.shape[0]}"
+    return Reading(*shape).array(found, "image"), f"{found.pixels.shape[1]}x{found.pixels.shape[0]}"
 
 
 PLAIN = Image.fromarray(np.full((6, 6, 3), (200, 100, 50), np.uint8))
@@ -156,21 +155,21 @@ def test_a_file_that_is_too_large_is_not_read(monkeypatch):
 def test_threads_together_decode_no_more_than_twice_the_limit(monkeypatch, mebibytes, most):
     # One image counts 2 MiB, and as much for its copy in color.
     content, now, seen, lock = encode(Image.new("RGB", (724, 724))), 0, [], threading.Lock()
-    honest = Reading.arrays
+    honest = Reading.array
 
-    def arrays(*given):
+    def array(*given):
         nonlocal now
         with lock:
             now += 1
             seen.append(now)
         time.sleep(0.05)
         try:
-            return list(honest(*given))
+            return honest(*given)
         finally:
             with lock:
                 now -= 1
 
-    monkeypatch.setattr(Reading, "arrays", arrays)
+    monkeypatch.setattr(Reading, "array", array)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)  # the threads of the pool are four more
     monkeypatch.setenv(limits.IMAGE, mebibytes)
     images = [EncodedImage(f"{at}.png", 0, FileReader(len(content), lambda: content)) for at in range(12)]

@@ -131,6 +131,23 @@ def test_names_of_parts(name, part):
     assert part_of(name) == part
 
 
+def test_parts_below_the_class_folders(make):
+    found = open_images(make({f"{name}/{part}/1.png": 1 for name in ("a", "b") for part in ("train", "test")}))
+    assert found.class_names == ("a", "b")
+    assert {image.file: image.part for image in found.images}["a/test/1.png"] == "test"
+    some = open_images(make({"a/train/1.png": 1, "b/1.png": 1}, "some.zip"))
+    assert some.parts == ()
+
+
+@pytest.mark.parametrize("other", ["holdout/a/1.png", "unlabelled/1.png"])
+def test_parts_beside_a_folder_that_is_none(make, other):
+    files = [f"{part}/{name}/1.png" for part in ("train", "val") for name in ("a", "b")]
+    with pytest.raises(UserError, match=r"has train, val like a data set that comes split, and '(holdout|unlabelled)'"):
+        open_images(make({file: 1 for file in (*files, other)}))
+    with pytest.raises(UserError, match="has train like a data set that comes split, and 'extra'"):
+        open_images(make({f"{part}/{name}/1.png": 1 for part in ("train", "extra") for name in ("a", "b")}, "two.zip"))
+
+
 def test_a_class_beside_names_of_parts_is_a_class(make):
     found = open_images(make({"train/1.png": 1, "tram/1.png": 2}))
     assert found.class_names == ("train", "tram")

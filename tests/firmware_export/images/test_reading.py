@@ -15,7 +15,7 @@ def raster(*shape, dtype=np.uint16, **others):
 
 
 def arrays(how, found, file="a.tif"):
-    return dict(how.arrays(found, file))
+    return {suffix: how.array(piece, file) for suffix, piece in how.cut(found, file)}
 
 
 def test_bands_are_chosen_by_name_or_number_in_their_order():
@@ -128,6 +128,16 @@ def test_samples_that_hold_nothing_are_refused_skipped_or_filled():
     nothing = Samples(np.full((4, 4, 1), np.nan, np.float32))
     with pytest.raises(EmptySamplesError):
         arrays(Reading(4, 4, 1, bands, "float32", nodata="fill"), nothing)
+
+
+@pytest.mark.parametrize("value", [-9999, -32768, np.finfo(np.float32).min])
+def test_usual_values_of_nodata_need_not_be_stated(value):
+    pixels = np.arange(16, dtype=np.float32).reshape(4, 4, 1)
+    pixels[0, 0] = value
+    with pytest.raises(UserError, match=r"has 1 samples that are NaN, infinite or nodata \(-9999 or the lowest"):
+        arrays(Reading(4, 4, 1, Bands(("1",), (0,), 1), "float32"), Samples(pixels))
+    pixels[0, 0] = -1
+    arrays(Reading(4, 4, 1, Bands(("1",), (0,), 1), "float32"), Samples(pixels))
 
 
 def test_nodata_of_a_picture_is_seen_too():

@@ -4,7 +4,7 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
-from keras_satkd.data.found import check_classes, file_of
+from keras_satkd.data.found import check_classes
 from keras_satkd.data_config import DataConfig
 
 
@@ -72,8 +72,3 @@ def test_classes_that_were_asked_for(image_folder, load):
 def test_names_that_differ_only_in_case(caplog):
     check_classes(("Forest", "River", "forest"), (), "list.csv")
     assert "classes 'Forest' and 'forest' differ only in upper and lower case" in caplog.text
-
-
-def test_a_tile_belongs_to_its_file():
-    assert file_of("Forest/a#1.tif#0,64") == "Forest/a#1.tif"
-    assert file_of("Forest/a#1.tif") == "Forest/a#1.tif"

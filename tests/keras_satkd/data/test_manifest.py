@@ -94,7 +94,7 @@ def test_files_elsewhere_have_names_that_do_not_depend_on_it(image_folder, tmp_p
         (lines("file,label,split", "A,train", "B,"), {}, "parts that are not known"),
         (lines("file,label,group", "A,one", "B,"), {}, "has images without a group"),
         ("file,label\n1.png,A\n./1.png,B", {}, r"lists 1\.png in line 2 and in line 3: keep one"),
-        (lines("file,label", "A", "B"), {"block": 5.0}, r"has no coordinates, which --data\.block needs"),
+        (lines("file,label,x", "A,1", "B,1"), {"block": 5.0}, r"has only one coordinate \('x'\), --data\.block needs"),
         (lines("file,label,x,y", "A,1,2", "B,1,far"), {"block": 5.0}, r"has no number in column 'y' \('far' in line 3"),
         (lines("file,label,lon,lat", "A,1,2", "B,1,91"), {"block": 5.0}, "no number from -90 to 90 in column 'lat'"),
         (lines("file,label,x,y", "A,1,2", "B,nan,2"), {"block": 5.0}, "has no number in column 'x'"),

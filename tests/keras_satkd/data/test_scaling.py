@@ -114,6 +114,15 @@ def test_scalings_that_do_not_serve(given, message):
         decide(uniform(0, 4000), *given)
 
 
+def test_zeros_in_all_bands_are_told(caplog):
+    pixels = uniform(1, 4096, np.uint16, 4)
+    decide(pixels)
+    assert "are 0 in all bands" not in caplog.text
+    pixels[:, 0] = 0
+    decide(pixels)
+    assert f"{100 / pixels.shape[1]:.1f} % of the training pixels are 0 in all bands" in caplog.text
+
+
 def test_float_samples_have_no_full_range():
     with pytest.raises(UserError, match="give LOW:HIGH"):
         decide(uniform(0, 1, np.float32), "full")

@@ -62,6 +62,20 @@ def test_case_train_dev_test(settings):
     assert all(file.startswith("dev/") for file in sources.split(image_set, settings("")).validation.files)
 
 
+@pytest.mark.parametrize("name", ["all.npy", "set.tar.gz", "list.json"])
+def test_files_of_other_kinds(settings, tmp_path, name):
+    (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(UserError, match=r"is no zip, no manifest \(\.csv, \.parquet\) and no data set of arrays"):
+        sources.load(settings(tmp_path / name))
+
+
+@pytest.mark.parametrize("pattern", ["{name}/1/{band}.png", "{name}/T32_{band}.png", "{name}/T32_{band}_10m.png"])
+def test_single_bands_are_no_images(image_folder, settings, pattern):
+    files = {pattern.format(name=name, band=band): 1 for name in "xy" for band in ("B02", "B8A", "B12")}
+    with pytest.raises(UserError, match=r"the files are single bands \(B02, B12, B8A\), such as x/"):
+        sources.load(settings(image_folder(files)))
+
+
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK")
 
 

@@ -71,3 +71,26 @@ def test_the_student_has_the_class_weights_of_distillation(tmp_path, split, monk
     )
     with pytest.raises(_Trains, match="balanced"):
         distil.distil_student(run, split, TeacherTargets((), "none"))
+
+
+def test_a_run_goes_on_under_the_same_teachers_only(tmp_path, split, teacher, monkeypatch):
+    def train(*arguments, **settings):
+        raise _Trains
+
+    reordered = dataclasses.replace(teacher("one", 1), order=(1, 0, 2))
+    first, other = (
+        distil.teacher_targets(run_of(tmp_path / each.name, "confidence"), Inputs(split, {each.name: each}, []))
+        for each in (teacher("one", 1), teacher("two", 1))
+    )
+    changed = dataclasses.replace(first, teachers=(reordered,))
+    run = run_of(tmp_path, "confidence")
+    with monkeypatch.context() as patched:
+        patched.setattr(distil, "train", train)
+        for targets in (first, first, other):
+            with pytest.raises(_Trains):
+                distil.distil_student(run, split, targets)
+        with pytest.raises(UserError, match=r"teachers that have changed since: .* restore one with its settings"):
+            distil.distil_student(run, split, changed)
+    distil.distil_student(run, split, first)
+    with pytest.raises(UserError, match="teachers that have changed since"):
+        distil.distil_student(run, split, changed)

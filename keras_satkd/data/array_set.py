@@ -1,0 +1,150 @@
+"""A whole data set in one `.npz` file: the arrays `images` and `labels`, and optionally names, parts and groups."""
+
+import functools
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export.common.errors import UserError
+from firmware_export.images.arrays import check_sizes
+from firmware_export.images.decode import EncodedImage
+from firmware_export.images.folders import part_of
+from firmware_export.images.samples import Samples, of_array
+from keras_satkd.data.found import FoundSet
+from keras_satkd.data.manifest import NO_GROUPS
+from keras_satkd.data_config import DataConfig
+
+_OPTIONAL = ("class_names", "split", "groups")
+_COLORS = (1, 3)
+
+
+def is_array_set(path: Path) -> bool:
+    """Whether a path is one of a `.npz` file."""
+    return path.suffix.lower() == ".npz" and path.is_file()
+
+
+def open_array_set(path: Path, settings: DataConfig) -> FoundSet:
+    """The images of a `.npz` file. Their names are their numbers, such as `00012`.
+
+    Args:
+        path: a file with `images` [N, H, W], [N, H, W, B] or [N, B, H, W] of whole or real numbers, and `labels`: [N]
+            or [N, 1] positions in `class_names` or names, or [N, C] of one 1 a row. Optional: `class_names`, C texts;
+            without them, the classes are called by their numbers. `split` and `groups`, N texts or whole numbers.
+        settings: whether the set's own parts and groups are used.
+
+    Raises:
+        UserError: the file is damaged, lacks an array, or has one of another shape, length or kind.
+    """
+    found = _loaded(path)
+    images = _number_of_images(path, found["images"])
+    names, labels = _classes(path, found["labels"], found.get("class_names"), images)
+    split = None if settings.parts == "new" else found.get("split")
+    own_groups = None if settings.group == NO_GROUPS else found.get("groups")
+    parts: list[str | None] = [None] * images if split is None else _parts(path, _texts(path, "split", split, images))
+    groups = None if own_groups is None else _texts(path, "groups", own_groups, images)
+    files = [f"{at:0{len(str(images - 1))}}" for at in range(images)]
+    used = np.unique(labels)
+    position = {int(label): at for at, label in enumerate(sorted(used, key=lambda label: names[label]))}
+    status = path.stat()
+    return FoundSet(
+        tuple(
+            EncodedImage(file, position[int(label)], functools.partial(_image, found["images"][at]), part)
+            for at, (file, label, part) in enumerate(zip(files, labels, parts, strict=True))
+        ),
+        tuple(sorted(names[label] for label in used)),
+        [status.st_size, status.st_mtime_ns, settings.parts == "new"],
+        has_parts=split is not None,
+        groups={} if groups is None else dict(zip(files, groups, strict=True)),
+    )
+
+
+def _loaded(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            missing = [name for name in ("images", "labels") if name not in saved]
+            if missing:
+                listed = ", ".join(saved.files[:5]) or "none"
+                raise UserError(
+                    f"{path} has no array {missing[0]!r} (found: {listed}): save a data set with "
+                    "numpy.savez(path, images=…, labels=…), or single images as .npy in class folders"
+                )
+            names = ["images", "labels", *(name for name in _OPTIONAL if name in saved)]
+            check_sizes(path, names)
+            return {name: saved[name] for name in names}
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is not a readable .npz file ({error}): save it again with numpy.savez") from None
+
+
+def _number_of_images(path: Path, images: np.ndarray) -> int:
+    if images.ndim not in (3, 4) or images.dtype.kind not in "uif" or not images.size:
+        raise UserError(
+            f"{path}: images are {images.dtype} {list(images.shape)}, numbers [N, height, width, bands] expected: save "
+            "them so"
+        )
+    return len(images)
+
+
+def _image(array: np.ndarray) -> Samples:
+    found = of_array(array)
+    is_picture = found.pixels.dtype == np.uint8 and found.bands in _COLORS
+    return Samples(found.pixels, is_picture)
+
+
+def _classes(
+    path: Path, labels: np.ndarray, class_names: np.ndarray | None, images: int
+) -> tuple[list[str], np.ndarray]:
+    """All names of classes, and the position of each image's class among them."""
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "buif":
+        is_one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()
+        if not is_one_hot:
+            raise UserError(f"{path}: labels are {list(labels.shape)} but not one 1 in each row: give one label each")
+        labels = labels.argmax(axis=1)
+    if labels.shape == (images, 1):
+        labels = labels[:, 0]
+    if labels.shape != (images,):
+        raise UserError(f"{path} has {images} images and labels {list(labels.shape)}: give one label for each image")
+    if labels.dtype.kind in "SU":
+        texts = _texts(path, "labels", labels, images)
+        names = sorted(set(texts)) if class_names is None else _names(path, class_names)
+        unknown = [text for text in texts if text not in names]
+        if unknown:
+            raise UserError(f"{path}: label {unknown[0]!r} is not among its class_names: correct one of both")
+        return names, np.array([names.index(text) for text in texts], np.intp)
+    if labels.dtype.kind not in "buif" or (labels != np.floor(labels)).any() or labels.min() < 0:
+        wrong = next((label for label in labels.tolist() if label != label or label < 0 or label % 1), labels.dtype)
+        raise UserError(f"{path}: label {wrong} found, whole numbers from 0 or names expected: correct the labels")
+    whole, largest = labels.astype(np.intp), int(labels.max())
+    if class_names is None:
+        return [f"{label:0{len(str(largest))}}" for label in range(largest + 1)], whole
+    names = _names(path, class_names)
+    if largest >= len(names):
+        raise UserError(f"{path}: label {largest} found, but it has {len(names)} class_names: labels count from 0")
+    return names, whole
+
+
+def _names(path: Path, class_names: np.ndarray) -> list[str]:
+    names = _texts(path, "class_names", class_names, class_names.size)
+    if len(set(names)) < len(names) or not all(names):
+        raise UserError(f"{path}: class_names has an empty name or one twice: give each class a name of its own")
+    return names
+
+
+def _texts(path: Path, name: str, values: np.ndarray, number: int) -> list[str]:
+    """Texts or whole numbers as texts."""
+    if values.shape != (number,) or values.dtype.kind not in "SUbiu":
+        raise UserError(
+            f"{path}: {name} is {values.dtype} {list(values.shape)}, texts [{number}] expected: save an array of str"
+        )
+    return [value.decode() if isinstance(value, bytes) else str(value).strip() for value in values.tolist()]
+
+
+def _parts(path: Path, names: Sequence[str]) -> list[str | None]:
+    unknown = [name for name in names if part_of(name) is None]
+    if unknown:
+        raise UserError(
+            f"{path}: split has {unknown[0]!r}, which is no part: use train, validation and test, or --data.parts new"
+        )
+    return [part_of(name) for name in names]

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from firmware_export.common.errors import UserError
+from keras_satkd.data import sources
+from keras_satkd.data.array_set import open_array_set
+from keras_satkd.data_config import DataConfig
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+LABELS = np.arange(12) % 2
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_(arrays, **settings):
+        np.savez_compressed(tmp_path / "set.npz", **arrays)
+        settings = {"image_size": 8, "cache_dir": str(tmp_path / "cache"), **settings}
+        return sources.load(DataConfig(source=str(tmp_path / "set.npz"), **settings))
+
+    return load_
+
+
+def test_pictures_with_labels_parts_and_groups(load):
+    split = np.array(["train", "val", "test"] * 4)
+    arrays = {"images": IMAGES, "labels": LABELS, "class_names": ["River", "Forest"], "split": split}
+    found = load({**arrays, "groups": np.arange(12) % 3})
+    np.testing.assert_array_equal(found.images, IMAGES)
+    assert found.channel_names == ("red", "green", "blue")
+    assert found.class_names == ("Forest", "River")
+    np.testing.assert_array_equal(found.labels, 1 - LABELS)
+    assert found.parts == ("train", "validation", "test") * 4
+    assert found.groups[:4] == ("0", "1", "2", "0")
+    assert found.files[-1] == "11"
+    again = load({**arrays, "groups": np.arange(12) % 3}, parts="new", group="none")
+    assert again.parts == again.groups == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (LABELS[:, np.newaxis], ("0", "1")),
+        (np.eye(2)[LABELS], ("0", "1")),
+        (LABELS.astype(np.float32), ("0", "1")),
+        (np.array(["a", "b"])[LABELS], ("a", "b")),
+        (np.array([b"a", b"b"])[LABELS], ("a", "b")),
+        (9 + LABELS, ("09", "10")),
+    ],
+    ids=["column", "one-hot", "float", "texts", "bytes", "two digits"],
+)
+def test_labels_of_any_usual_form(load, labels, names):
+    found = load({"images": IMAGES, "labels": labels})
+    assert found.class_names == names
+    np.testing.assert_array_equal(found.labels, LABELS)
+
+
+def test_bands_of_16_bits_first_or_last(load):
+    images = np.random.default_rng(0).integers(0, 4096, (12, 4, 8, 8), np.uint16)
+    found = load({"images": images, "labels": LABELS}, bands=("4", "1"))
+    np.testing.assert_array_equal(found.images, images.transpose(0, 2, 3, 1)[..., [3, 0]])
+    last = load({"images": images.transpose(0, 2, 3, 1), "labels": LABELS})
+    np.testing.assert_array_equal(last.images, images.transpose(0, 2, 3, 1))
+
+
+def test_gray_images(load):
+    found = load({"images": IMAGES[..., 0], "labels": LABELS})
+    np.testing.assert_array_equal(found.images, np.repeat(IMAGES[..., :1], 3, axis=-1))
+
+
+def test_it_is_merged_with_others(load, tmp_path, image_folder):
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array(["Forest"] * 12))
+    sources_ = (str(image_folder({"River/1.png": 1})), str(tmp_path / "a.npz"))
+    found = sources.load(DataConfig(source=sources_, image_size=8, cache_dir=str(tmp_path / "cache")))
+    assert found.class_names == ("Forest", "River")
+    assert found.files[-1] == "a.npz/11"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"labels": None}, r"has no array 'labels' \(found: images\)"),
+        ({"labels": LABELS[:5]}, r"has 12 images and labels \[5\]"),
+        ({"labels": LABELS - 1}, "label -1 found"),
+        ({"labels": LABELS + 0.5}, r"label 0\.5 found"),
+        ({"labels": np.where(LABELS, np.nan, 0)}, "label nan found"),
+        ({"labels": np.ones((12, 2))}, "not one 1 in each row"),
+        ({"class_names": ["a"]}, "label 1 found, but it has 1 class_names"),
+        ({"class_names": ["a", "a"]}, "or one twice"),
+        ({"labels": np.array(["a", "b"])[LABELS], "class_names": ["a", "c"]}, "label 'b' is not among"),
+        ({"split": ["fold"] * 12}, "split has 'fold'"),
+        ({"groups": np.zeros(3, int)}, r"groups is int64 \[3\], texts \[12\] expected"),
+        ({"images": IMAGES[0, 0]}, r"images are uint8 \[8, 3\], numbers"),
+        ({"images": IMAGES.astype("U3")}, "numbers"),
+        ({"labels": np.array([{}] * 12)}, "is not a readable .npz file"),
+    ],
+)
+def test_what_is_wrong_is_one_line(load, changed, message):
+    arrays = {"images": IMAGES, "labels": LABELS, **changed}
+    with pytest.raises(UserError, match=message) as raised:
+        load({name: value for name, value in arrays.items() if value is not None})
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_file(tmp_path):
+    (tmp_path / "set.npz").write_bytes(b"PK\3\4 no zip")
+    with pytest.raises(UserError, match=r"is not a readable \.npz file"):
+        open_array_set(tmp_path / "set.npz", DataConfig())
