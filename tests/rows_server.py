@@ -1,5 +1,6 @@
 """Run many models in one compiled row engine: a model is given as bytes, so only the engine is compiled."""
 
+import itertools
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,8 @@ import rows_runner
 
 from firmware_export.common.harden import Harden
 from firmware_export.rows import check_plan, emit, engine
+from firmware_export.rows.arrange import plan_memory
 from firmware_export.rows.lower import lower
-from firmware_export.rows.plan import plan
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model
 
@@ -63,14 +64,18 @@ def compiled(folder: Path) -> Path:
 
 
 def run(
-    program: Path, models: Sequence[Model], inputs: Sequence[np.ndarray], harden: Harden = Harden.DETECT
+    program: Path, models: Sequence[Model], inputs: Sequence[np.ndarray], harden: Harden | None = None
 ) -> list[np.ndarray]:
-    """The outputs of models, each int8 [N, outputs]; `inputs` are int8 or uint8 [N, …], as `satkd_run` takes them."""
+    """The outputs of models, each int8 [N, outputs]; `inputs` are int8 or uint8 [N, …], as `satkd_run` takes them.
+
+    By default every other model has rings that share memory, and the others have checks.
+    """
     given, sizes = b"", []
-    for model, images in zip(models, inputs, strict=True):
-        planned = plan(lower(model))
-        check_plan.check(planned)
-        image = emit.image(planned, "satkd", harden)
+    levels = itertools.cycle([Harden.CONTROL, Harden.DETECT] if harden is None else [harden])
+    for model, images, level in zip(models, inputs, levels, strict=False):
+        planned = plan_memory(lower(model), shares=not level.has_data_checks)
+        image = emit.image(planned, "satkd", level)
+        check_plan.check(planned, image.context.arrangement)
         outputs = model.graph.outputs[0].size
         header = [len(image.content), image.context.bytes, len(images), images[0].size, outputs]
         given += np.array(header, "<u4").tobytes() + image.content + images.tobytes()

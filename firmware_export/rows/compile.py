@@ -12,11 +12,12 @@ from firmware_export.common.steps import step
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
 from firmware_export.rows import engine
+from firmware_export.rows.arrange import plan_memory
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
 from firmware_export.rows.layers import Convolution, Layer, Tensor
 from firmware_export.rows.lower import lower
-from firmware_export.rows.plan import Ring, plan
+from firmware_export.rows.ring import Ring
 from firmware_export.tflite.graph import Graph
 from firmware_export.tflite.model import Model
 
@@ -120,9 +121,9 @@ def compile_rows(
             identifier.
     """
     check_prefix(prefix)
-    planned = plan(lower(model, dense_scale))
-    check(planned)
+    planned = plan_memory(lower(model, dense_scale), shares=not harden.has_data_checks)
     compiled = image(planned, prefix, harden)
+    check(planned, compiled.context.arrangement)
     values = {
         **provenance(model, command),
         **_template_values(compiled, model.graph, prefix),

@@ -1,10 +1,12 @@
 """The layout of the context: counters, sums, rings, and the kernels' scratch memory at its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from firmware_export.rows import engine, fast_kernels
-from firmware_export.rows.layers import Convolution, Layer, Tensor
+from firmware_export.rows import engine
+from firmware_export.rows.arrange import Arrangement, arrange, sums_name
+from firmware_export.rows.layers import Tensor
 from firmware_export.rows.plan import Plan
 
 _WORD = 4
@@ -46,25 +48,43 @@ class Context:
     has_checks: bool = False
 
     @cached_property
+    def arrangement(self) -> Arrangement:
+        """Where all but the counters lies. With checks nothing shares memory: a check covers a ring to the end."""
+        return arrange(self.plan, shares=not self.has_checks)
+
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """The members after `state`, without the scratch memory."""
-        layers = self.plan.network.layers
-        steps = len(layers) + 1
+        steps = len(self.plan.network.layers) + 1
         steps += steps % 2
         comment = "/* done: rows of the image, then steps of each layer */"
         members = [Member("steps", f"uint16_t steps[{steps}]; {comment}", 2 * steps)]
-        for position, layer in enumerate(layers, start=1):
-            if layer.sums:
-                name = sums_name(position)
-                members.append(Member(name, f"int32_t {name}[{layer.sums}];", _WORD * layer.sums))
         if self.has_checks:
             number = len(self._checked)
             declaration = f"satkd_engine_check checks[{number}]; /* of the sums and of every row */"
             members.append(Member("checks", declaration, engine.CHECK_BYTES * number))
-        for i, ring in enumerate(self.plan.rings):
-            name, held = f"rows_{i}", f"{ring.depth} of {ring.tensor.height} rows of {ring.row_bytes} bytes"
-            members.append(Member(name, f"int8_t {name}[{ring.bytes}]; /* {held} */", ring.bytes))
-        return tuple(members)
+        return (*members, *(self._member(group) for group in self.arrangement.groups))
+
+    def _member(self, group: Sequence[int]) -> Member:
+        """The member of blocks that share memory, or of one block."""
+        found = self.arrangement
+        blocks = [found.blocks[i] for i in group]
+        size = max(found.starts[i] + found.blocks[i].bytes for i in group) - found.starts[group[0]]
+        name = self._group_name(group)
+        if len(group) > 1:
+            names = ", ".join(sorted((block.name for block in blocks), key=lambda name: int(name.rpartition("_")[2])))
+            return Member(name, f"int8_t {name}[{size}]; /* {names} */", size)
+        if name.startswith("sums"):
+            return Member(name, f"int32_t {name}[{size // _WORD}];", size)
+        ring = self.plan.rings[int(name.rpartition("_")[2])]
+        held = f"{ring.depth} of {ring.tensor.height} rows of {ring.row_bytes} bytes"
+        return Member(name, f"int8_t {name}[{size}]; /* {held} */", size)
+
+    def _group_name(self, group: Sequence[int]) -> str:
+        if len(group) == 1:
+            return self.arrangement.blocks[group[0]].name
+        shared = [each for each in self.arrangement.groups if len(each) > 1]
+        return f"shared_{shared.index(tuple(group))}"
 
     @property
     def bytes(self) -> int:
@@ -73,29 +93,39 @@ class Context:
 
     @cached_property
     def scratch_bytes(self) -> dict[str, int]:
-        """The size of the scratch memory, by kernels."""
-        sizes = [
-            fast_kernels.conv_scratch_bytes(
-                layer.window.kernel_height, layer.window.kernel_width, layer.inputs[0].channels, layer.output.channels
-            )
-            for layer in self.plan.network.layers
-            if has_fast_kernel(layer) and isinstance(layer, Convolution)
-        ]
-        return {kernels: max((size[kernels] for size in sizes), default=0) for kernels in engine.KERNELS}
+        """The size of the scratch memory beyond `bytes`, by kernels."""
+        return {kernels: self.arrangement.scratch_bytes(kernels) for kernels in engine.KERNELS}
 
-    @property
-    def scratch(self) -> Place:
-        """Where the scratch memory begins."""
-        return Place(self.bytes, f"offsetof({self.type_name}, scratch)")
+    def scratch(self, position: int) -> Place:
+        """Where the scratch memory of a layer begins: above all that is needed while it runs."""
+        before_end = self.arrangement.bytes - self.arrangement.scratch_starts[position - 1]
+        start = self.bytes - before_end
+        return Place(start, f"{start}u" if before_end else f"offsetof({self.type_name}, scratch)")
+
+    def is_shared(self, name: str) -> bool:
+        """Whether a ring or sums lie where others do at other times."""
+        return len(self._group_of(name)) > 1
+
+    def _group_of(self, name: str) -> tuple[int, ...]:
+        names = [block.name for block in self.arrangement.blocks]
+        if name not in names:
+            raise KeyError(name)
+        return next(group for group in self.arrangement.groups if names.index(name) in group)
 
     def place(self, name: str) -> Place:
-        """Where a member begins."""
+        """Where a ring, sums or another member begins."""
+        own = {member.name for member in self.members}
+        within, member_name = 0, name
+        if name not in own:
+            group, starts = self._group_of(name), self.arrangement.starts
+            position = next(i for i in group if self.arrangement.blocks[i].name == name)
+            within, member_name = starts[position] - starts[group[0]], self._group_name(group)
         start = engine.STATE_BYTES
         for member in self.members:
-            if member.name == name:
-                return Place(start, f"offsetof({self.type_name}, {name})")
+            if member.name == member_name:
+                break
             start += member.bytes
-        raise KeyError(name)
+        return Place(start, f"offsetof({self.type_name}, {member_name})").plus(within)
 
     @cached_property
     def _checked(self) -> list[str]:
@@ -120,23 +150,3 @@ class Context:
     def bytes_before(self, tensor: Tensor, *, pads: int = 0) -> int:
         """Bytes of a slot before the first pixel, or before `pads` pixels of padding in front of it."""
         return (self.plan.ring_of[tensor].pad_left - pads) * tensor.channels
-
-
-def sums_name(position: int) -> str:
-    """The member with the sums of a layer.
-
-    >>> sums_name(13)
-    'sums_13'
-    """
-    return f"sums_{position}"
-
-
-def has_fast_kernel(layer: Layer) -> bool:
-    """Whether a core-specific kernel can run a layer: a convolution whose sums it computes exactly."""
-    return (
-        isinstance(layer, Convolution)
-        and layer.depth_multiplier is None
-        and layer.window.kernel_height <= engine.MOST_KERNEL_ROWS
-        and layer.window.dilation_width == 1
-        and fast_kernels.fits_fast_sums(layer.weights, layer.bias)
-    )

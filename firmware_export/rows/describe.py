@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
 from firmware_export.rows import engine
+from firmware_export.rows.arrange import sums_name
 from firmware_export.rows.constants import Constants, outside_name
-from firmware_export.rows.context import Context, Place, has_fast_kernel, sums_name
+from firmware_export.rows.context import Context, Place
 from firmware_export.rows.describe_structure import structure_words
+from firmware_export.rows.fast_kernels import fast_sums, has_fast_kernel
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -51,7 +53,7 @@ def describe(layer: Layer, position: int, context: Context, constants: Constants
     if len(layer.inputs) > 1:
         words |= rows("other", layer.inputs[1], context)
     if has_fast_kernel(layer):
-        words["scratch"] = context.scratch
+        words["scratch"] = context.scratch(position)
     if output in context.plan.network.outputs:
         words["result"] = 1 + context.plan.network.first_code(output)
     if layer.sums:
@@ -127,7 +129,7 @@ def _(layer: Convolution) -> Words:
         "zero_point_out": layer.output.zero_point,
         "lowest": layer.lowest,
         "highest": layer.highest,
-        "has_fast_sums": int(has_fast_kernel(layer)),
+        "has_fast_sums": fast_sums(layer),
         "has_right_shifts": int(bool((layer.shift < 0).all())),
     }
 

@@ -12,6 +12,7 @@ from firmware_export.rows.constants import Constants
 from firmware_export.rows.context import Context, Place
 from firmware_export.rows.describe import Words, check, describe, rows
 from firmware_export.rows.plan import Plan
+from firmware_export.rows.ring import Ring
 
 _WORD = 4
 _SIGNED = (
@@ -95,10 +96,18 @@ class Image:
                 words: Mapping[str, int | Place] = {
                     "start": self.context.place(f"rows_{i}"),
                     "words": ring.bytes // _WORD,
+                    "layer": self._sets_padding(ring, f"rows_{i}"),
                     "codes": int.from_bytes(bytes([ring.tensor.zero_point & 0xFF] * _WORD), "little", signed=True),
                 }
                 found.append(Structure(engine.FILL, words))
         return tuple(found)
+
+    def _sets_padding(self, ring: Ring, name: str) -> int:
+        """The layer before whose first step a ring's padding is set; 0: when an image begins."""
+        layers = enumerate(self.plan.network.layers, start=1)
+        writers = [i for i, layer in layers if layer.output in ring.tensors]
+        is_input = self.plan.network.input in ring.tensors
+        return writers[0] if self.context.is_shared(name) and not is_input else 0
 
     @cached_property
     def model(self) -> Structure:

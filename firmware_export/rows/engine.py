@@ -54,7 +54,7 @@ LAYER = (
 )
 """The words of `satkd_engine_layer`."""
 
-FILL = ("start", "words", "codes")
+FILL = ("start", "words", "layer", "codes")
 """The words of `satkd_engine_fill`."""
 
 MODEL = (

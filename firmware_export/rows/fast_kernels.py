@@ -8,13 +8,46 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from firmware_export.rows import engine
+from firmware_export.rows.layers import Convolution, Layer
+
 _WHOLE_PATCHES_BYTES = 2560
 """`SATKD_WHOLE_PATCHES_BYTES` in satkd_engine_dsp.h."""
+
+_PIXEL_INPUTS = 1024
+"""`SATKD_PIXEL_INPUTS` in satkd_engine_dsp_pixel.h."""
 
 _LARGEST_FAST_SUM = 1 << 30
 
 
-def conv_scratch_bytes(kernel_height: int, kernel_width: int, channels_in: int, channels_out: int) -> Mapping[str, int]:
+def fast_sums(layer: Convolution) -> int:
+    """`has_fast_sums`: 0 if the fast kernels cannot run a layer, 2 if they must requantize any sum, else 1."""
+    is_depthwise = layer.depth_multiplier is not None
+    is_tall = layer.window.kernel_height > engine.MOST_KERNEL_ROWS
+    if layer.window.dilation_width != 1 or (is_tall and not is_depthwise):
+        return 0
+    by_channel = np.moveaxis(layer.weights, -1, 0) if is_depthwise else layer.weights
+    return 1 if fits_fast_sums(by_channel, layer.bias) else 2
+
+
+def has_fast_kernel(layer: Layer) -> bool:
+    """Whether a core-specific kernel of convolutions can run a layer; a depthwise convolution has one of its own."""
+    return isinstance(layer, Convolution) and layer.depth_multiplier is None and fast_sums(layer) != 0
+
+
+def scratch_bytes(layer: Layer) -> Mapping[str, int]:
+    """The size of the scratch memory of a layer, by kernels, in bytes; multiples of 4."""
+    if not has_fast_kernel(layer) or not isinstance(layer, Convolution):
+        return dict.fromkeys(engine.KERNELS, 0)
+    window, output = layer.window, layer.output
+    return conv_scratch_bytes(
+        window.kernel_height, window.kernel_width, layer.inputs[0].channels, output.channels, output.width
+    )
+
+
+def conv_scratch_bytes(
+    kernel_height: int, kernel_width: int, channels_in: int, channels_out: int, width_out: int
+) -> Mapping[str, int]:
     """The size of the scratch memory that `satkd_conv_row` gets as its last argument, in bytes, aligned to 4.
 
     Returns:
@@ -24,18 +57,20 @@ def conv_scratch_bytes(kernel_height: int, kernel_width: int, channels_in: int, 
     depth = kernel_height * row_bytes
     return {
         "portable": 0,
-        "dsp": _dsp_scratch_bytes(row_bytes, depth, channels_out),
+        "dsp": _dsp_scratch_bytes(row_bytes, depth, channels_out, width_out),
         "mve": 2 * _round_up(depth, 16) + (_round_up(depth, 4) if row_bytes % 16 else 0),
     }
 
 
-def _dsp_scratch_bytes(row_bytes: int, depth: int, channels_out: int) -> int:
-    """Four pixels, widened to int16: their whole patches, or one kernel row of each and int32 sums."""
+def _dsp_scratch_bytes(row_bytes: int, depth: int, channels_out: int, width_out: int) -> int:
+    """Pixels, widened to int16: their whole patches, or a part of each and int32 sums."""
     if row_bytes % 4:
-        return (4 * 2 + 4) * _round_up(depth, 4)  # plus the patch, assembled before it is widened
-    if 4 * 2 * depth > _WHOLE_PATCHES_BYTES:
-        return 4 * 2 * row_bytes + 4 * 4 * channels_out
-    return 4 * 2 * depth
+        return (4 * 2 + 4) * _round_up(depth, 4)  # of four pixels, plus the patch, assembled before it is widened
+    one = 2 * depth if depth <= _PIXEL_INPUTS else 2 * min(row_bytes, _PIXEL_INPUTS) + 4 * channels_out
+    if width_out < 4:
+        return one
+    four = 4 * 2 * row_bytes + 4 * 4 * channels_out if 4 * 2 * depth > _WHOLE_PATCHES_BYTES else 4 * 2 * depth
+    return max(one, four)
 
 
 def _round_up(number: int, multiple: int) -> int:
@@ -43,9 +78,9 @@ def _round_up(number: int, multiple: int) -> int:
 
 
 def fits_fast_sums(weights: np.ndarray, bias: np.ndarray) -> bool:
-    """Whether the DSP kernels compute a layer exactly: every sum of products lies within ±2³⁰.
+    """Whether the DSP kernels may requantize a layer in the fast way: every sum of products lies within ±2³⁰.
 
-    Otherwise, which occurs for a large bias of a channel with nearly zero weights, the layer uses the portable kernel.
+    Otherwise, which occurs for a large bias of a channel with nearly zero weights, they requantize as the portable one.
     The Helium kernels are exact for every sum within int32.
 
     Args:

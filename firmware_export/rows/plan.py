@@ -7,6 +7,9 @@ connected by rings form a Kahn process network). The planner therefore simulates
 depths, and records the order as a table.
 
 An elementwise layer may overwrite the row that it reads; its input then shares the ring of its output.
+
+Where it saves memory, the network is divided into stages (`stages`), and rings that are never needed at the same time
+share memory (`arrange`).
 """
 
 import heapq
@@ -14,44 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from firmware_export.rows import stages
 from firmware_export.rows.layers import Layer, Network, Tensor
+from firmware_export.rows.ring import Ring
 
 SOURCE = 0
 """Schedule entry for the next row of the image; the entry of layer i is i + 1."""
-_ALIGNMENT = 4
-
-
-@dataclass(frozen=True)
-class Ring:
-    """Memory for `depth` rows, shared by tensors of the same shape, each of which overwrites the previous one."""
-
-    tensors: tuple[Tensor, ...]
-    depth: int
-    pad_left: int
-    """Zero-point pixels before each row: the most that any reader needs."""
-    pad_right: int
-
-    @property
-    def tensor(self) -> Tensor:
-        """The last of the tensors, which other layers read."""
-        return self.tensors[-1]
-
-    @property
-    def row_bytes(self) -> int:
-        """The distance between rows, a multiple of 4."""
-        tensor = self.tensor
-        codes = (self.pad_left + tensor.width + self.pad_right) * tensor.channels
-        return -(-codes // _ALIGNMENT) * _ALIGNMENT
-
-    @property
-    def bytes(self) -> int:
-        """The size of all rows."""
-        return self.depth * self.row_bytes
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it holds all rows of a tensor with several rows."""
-        return self.depth == self.tensor.height > 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +51,7 @@ class Plan:
 
 
 def plan(network: Network) -> Plan:
-    """Search for the smallest rings, and their schedule. The search is deterministic.
+    """Search for the smallest rings, and their schedule, without stages. The search is deterministic.
 
     An elementwise layer overwrites the input that saves the most memory. The search starts from sufficient depths and
     shortens each ring row by row, longest rows first, as long as the network still runs.
@@ -94,6 +65,12 @@ def plan(network: Network) -> Plan:
                 best, chosen = tried, tensor
                 shared = {**shared, position: chosen}
     return best
+
+
+def in_stages(planned: Plan) -> Plan:
+    """The same network in the stages that save the most memory; the plan itself if there is but one."""
+    cuts = stages.divide(planned.network, planned.rings)
+    return _search(planned.network, planned.rings, cuts) if cuts else planned
 
 
 def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
@@ -114,8 +91,12 @@ def _readers(network: Network, tensor: Tensor) -> list[int]:
 
 
 def _plan(network: Network, shared: dict[int, Tensor]) -> Plan:
-    rings = _rings(network, shared)
-    traffic = _Traffic(network, rings)
+    return _search(network, _rings(network, shared))
+
+
+def _search(network: Network, rings: Sequence[Ring], cuts: Sequence[int] = ()) -> Plan:
+    """The smallest depths, whatever those of `rings` are."""
+    traffic = _Traffic(network, rings, cuts)
     schedule, depths = traffic.run([None] * len(rings))
     assert schedule is not None  # every network runs without limits
     order = sorted(range(len(rings)), key=lambda i: -rings[i].row_bytes)
@@ -144,15 +125,19 @@ def _rings(network: Network, shared: dict[int, Tensor]) -> list[Ring]:
 
 
 class _Traffic:
-    """A simulation of the network on row numbers, to try many sets of depths."""
+    """A simulation of the network on row numbers, to try many sets of depths.
 
-    def __init__(self, network: Network, rings: Sequence[Ring]) -> None:
+    `cuts` are the first layers of all stages but the first, counted from 1.
+    """
+
+    def __init__(self, network: Network, rings: Sequence[Ring], cuts: Sequence[int] = ()) -> None:
         layers = network.layers
         index_of = {tensor: i for i, ring in enumerate(rings) for tensor in ring.tensors}
         writer_of = {network.input: SOURCE, **{layer.output: i for i, layer in enumerate(layers, start=1)}}
         height = network.input.height
         # Lists over the source and the layers; inner lists are by step, some with an entry for a layer that is done.
         self.steps = [height, *(layer.steps for layer in layers)]
+        self.ends = [*cuts, len(self.steps)]
         self.begun = [list(range(1, height + 1)), *([layer.begun(s) for s in range(layer.steps)] for layer in layers)]
         self.finished = [
             [0, *range(1, height + 1)],
@@ -192,19 +177,29 @@ class _Traffic:
         step = [0] * len(self.steps)
         most = [0] * len(depths)
         schedule: list[int] = []
-        waiting = [-i for i in range(len(step))]
-        heapq.heapify(waiting)
-        queued = [True] * len(step)
-        while waiting:
+        ends = iter(self.ends)
+        end, left = 0, 0  # the layers of the stage, and how many of its steps are left
+        waiting: list[int] = []
+        queued = [False] * len(step)
+        while waiting or left == 0:
+            if left == 0:
+                start, end = end, next(ends, 0)
+                if not end:
+                    break
+                left = sum(self.steps[start:end])
+                waiting = [-i for i in range(start, end)]
+                heapq.heapify(waiting)
+                queued = [start <= i < end for i in range(len(step))]
             i = -heapq.heappop(waiting)
             queued[i] = False
             if step[i] == self.steps[i] or not self._can_run(i, step, depths, most):
                 continue
             step[i] += 1
             schedule.append(i)
+            left -= 1
             freed = [w for writer in set(self.inputs[i]) for w in self.writers[self.ring[writer]]]
             for j in (i, *self.readers[i], *freed):
-                if not queued[j]:
+                if j < end and not queued[j]:
                     queued[j] = True
                     heapq.heappush(waiting, -j)
         return (schedule if step == self.steps else None), most

@@ -18,7 +18,13 @@ _STEMS = {
         **dict.fromkeys(("model", "layers", "fills"), "layer descriptors"),
         "schedule": "schedule",
     },
-    CONTEXT: {"state": "control state", "steps": "control state", "rows": "activations", "sums": "sums"},
+    CONTEXT: {
+        "state": "control state",
+        "steps": "control state",
+        "rows": "activations",
+        "shared": "activations",
+        "sums": "sums",
+    },
 }
 """The region of a member, by the beginning of its name."""
 _REST = {CONSTANTS: "other constants", CONTEXT: "other state"}

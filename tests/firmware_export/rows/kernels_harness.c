@@ -100,6 +100,12 @@ static int count_conv_mismatches(int number) {
       shift[c] = (int8_t)between(-3, is_plain ? -1 : 2);
     }
   }
+  const int has_large_sums = is_plain && draw(5) == 0;
+  if (has_large_sums) {
+    for (int c = 0; c < channels_out; ++c) {
+      if (draw(4) == 0) bias[c] = (draw(2) ? 1 : -1) * (INT32_MAX - 16384 * depth);
+    }
+  }
   uint32_t has_right_shifts = 1;
   for (int c = 0; c < channels_out; ++c) has_right_shifts = has_right_shifts && shift[c] < 0;
   for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
@@ -115,6 +121,7 @@ static int count_conv_mismatches(int number) {
       .lowest = lowest,
       .highest = highest,
       .has_right_shifts = has_right_shifts,
+      .has_fast_sums = has_large_sums ? SATKD_ENGINE_SOME_FAST_SUMS : 1u,
   };
   const satkd_weights constants = {weights, bias, multiplier, shift};
   satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height, 1};
@@ -136,6 +143,68 @@ static int count_conv_mismatches(int number) {
   }
   for (int i = 0; i < GUARD; ++i) mismatches += out[i] != 99 || out[GUARD + width_out * channels_out + i] != 99;
   for (int i = scratch_words; i < scratch_words + GUARD; ++i) mismatches += scratch[i] != 0x5a5a5a5a;
+  return mismatches;
+}
+
+static int count_depthwise_mismatches(int number) {
+  const int kernel_height = layers[number].kernel_height, kernel_width = layers[number].kernel_width;
+  const int channels = layers[number].channels_in < CHANNELS ? layers[number].channels_in : CHANNELS;
+  const int stride = layers[number].stride, width_out = layers[number].width_out;
+  const int taps = kernel_height * kernel_width, columns = (width_out - 1) * stride + kernel_width;
+  const int32_t zero_point = between(-128, 127);
+  const int is_plain = draw(2) != 0;
+  int32_t lowest = -128, highest = 127;
+  if (!is_plain) draw_range(&lowest, &highest);
+  satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height, 1};
+  for (int ky = 0; ky < kernel_height; ++ky) {
+    int8_t *row = inputs[ky] + ROW - columns * channels;
+    fill(row, columns * channels, -128);
+    window.rows[ky] = row;
+  }
+  fill(weights, taps * channels, -127);
+  const int has_large_sums = draw(5) == 0;
+  uint32_t has_right_shifts = 1;
+  for (int c = 0; c < channels; ++c) {
+    bias[c] = between(-100000, 100000) * (draw(10) == 0 ? 1000 : 1);
+    draw_multiplier(&multiplier[c], &shift[c], -16);
+    if (shift[c] >= 0) { /* a sum so small that a multiplier near one does not saturate */
+      for (int i = 0; i < taps; ++i) weights[i * channels + c] = 0;
+      bias[c] = between(-300, 300);
+      shift[c] = (int8_t)(is_plain ? -1 : between(0, 2));
+    }
+    if (has_large_sums && draw(4) == 0 && shift[c] < 0) bias[c] = (draw(2) ? 1 : -1) * (INT32_MAX - 16384 * taps);
+    has_right_shifts = has_right_shifts && shift[c] < 0;
+  }
+  for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
+  const satkd_engine_layer layer = {
+      .channels_in = channels,
+      .width_out = width_out,
+      .channels_out = channels,
+      .kernel_height = kernel_height,
+      .kernel_width = kernel_width,
+      .stride_width = stride,
+      .zero_point_out = zero_point,
+      .lowest = lowest,
+      .highest = highest,
+      .has_right_shifts = has_right_shifts,
+      .has_fast_sums = has_large_sums ? SATKD_ENGINE_SOME_FAST_SUMS : (draw(8) != 0),
+  };
+  const satkd_weights constants = {weights, bias, multiplier, shift};
+  satkd_depthwise_row(&layer, &constants, &window, out + GUARD);
+  int mismatches = 0;
+  for (int x = 0; x < width_out; ++x) {
+    for (int c = 0; c < channels; ++c) {
+      int64_t sum = bias[c];
+      for (int ky = 0; ky < kernel_height; ++ky) {
+        for (int i = 0; i < kernel_width; ++i) {
+          sum += window.rows[ky][(x * stride + i) * channels + c] * weights[(ky * kernel_width + i) * channels + c];
+        }
+      }
+      const int8_t expected = clamp(requantize(sum, multiplier[c], shift[c]) + zero_point, lowest, highest);
+      mismatches += out[GUARD + x * channels + c] != expected;
+    }
+  }
+  for (int i = 0; i < GUARD; ++i) mismatches += out[i] != 99 || out[GUARD + width_out * channels + i] != 99;
   return mismatches;
 }
 
@@ -187,6 +256,7 @@ static void check(const char *name, int (*count_mismatches)(int), int count) {
 
 int main(void) {
   check("convolution rows", count_conv_mismatches, LAYERS);
+  check("depthwise rows", count_depthwise_mismatches, LAYERS);
   check("addition rows", count_add_mismatches, ADDITIONS);
   return failures != 0;
 }

@@ -81,8 +81,8 @@ def test_rows_begin_with_the_padding_that_a_layer_reads():
     first, _ = _words(build, position=0)
     second, _ = _words(build, position=1)
     assert first["kind"] == "SATKD_ENGINE_DEPTHWISE_CONVOLUTION"
-    assert (first["in.start"], first["pad_left"]) == ("offsetof(satkd_context, rows_0)", 1)
-    assert (second["in.start"], second["pad_left"]) == ("offsetof(satkd_context, rows_0) + 4u", 0)
+    assert (first["in.start"], first["pad_left"]) == ("offsetof(satkd_context, shared_0)", 1)
+    assert (second["in.start"], second["pad_left"]) == ("offsetof(satkd_context, shared_0) + 4u", 0)
     assert (first["in.before"], second["in.before"]) == (0, 4)
 
 

@@ -5,6 +5,7 @@ import ctypes
 import row_models
 
 from firmware_export.rows import emit, engine
+from firmware_export.rows.arrange import plan_memory
 from firmware_export.rows.context import Place
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
@@ -32,7 +33,8 @@ def test_padded_rings_are_filled():
     assert padded
     for fill, (i, ring) in zip(image.fills, padded, strict=True):
         code = ring.tensor.zero_point & 0xFF
-        assert fill.values[1:] == (ring.bytes // 4, ctypes.c_int32(code * 0x01010101).value)
+        assert (fill.values[1], fill.values[3]) == (ring.bytes // 4, ctypes.c_int32(code * 0x01010101).value)
+        assert bool(fill.values[2]) == (i > 0 and image.context.is_shared(f"rows_{i}"))
         assert fill.words["start"] == image.context.place(f"rows_{i}")
 
 
@@ -40,4 +42,4 @@ def test_the_bytes_are_those_that_the_compiler_lays_out(compiled, library):
     size = compiled.report.constants_bytes
     library.satkd_constants_start.restype = ctypes.c_void_p
     found = ctypes.string_at(library.satkd_constants_start(), size)
-    assert found == emit.image(plan(lower(row_models.every_layer())), "satkd").content
+    assert found == emit.image(plan_memory(lower(row_models.every_layer())), "satkd").content

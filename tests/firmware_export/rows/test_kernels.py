@@ -36,6 +36,10 @@ KNOWN = [
     (5, 3, 1, 16, 8, 11),
     (1, 3, 1, 16, 20, 6),
     (1, 4, 1, 1, 3, 5),
+    (1, 1, 1, 1200, 7, 1),
+    (1, 1, 1, 1028, 8, 2),
+    (3, 3, 1, 128, 9, 3),
+    (3, 3, 2, 8, 12, 6),
 ]
 
 
@@ -58,7 +62,7 @@ def random_layers(number, seed):
 
 def layer_table(layers, kernels):
     """`layers.h` for the harness: each layer with the scratch memory that `packing` promises to be enough."""
-    scratch = [fast_kernels.conv_scratch_bytes(layer[0], layer[1], layer[3], layer[4])[kernels] for layer in layers]
+    scratch = [fast_kernels.conv_scratch_bytes(*layer[:2], *layer[3:])[kernels] for layer in layers]
     lines = [f"  {{{', '.join(map(str, (*layer, size)))}}}," for layer, size in zip(layers, scratch, strict=True)]
     fields = "kernel_height, kernel_width, stride, channels_in, channels_out, width_out, scratch_bytes"
     sizes = {"LAYERS": len(layers), "ROW": ROW, "WEIGHTS": WEIGHTS, "CHANNELS": CHANNELS, "SCRATCH": max(scratch)}
@@ -85,7 +89,11 @@ def checked(machine, folder, *, seed=1, flags=(), edit=lambda text: text):
 )
 @pytest.mark.parametrize("machine", sorted(KERNELS))
 def test_kernels_match_plain_arithmetic(machine, flags, tmp_path):
-    assert checked(machine, tmp_path, flags=flags) == ["ok convolution rows", "ok addition rows"]
+    assert checked(machine, tmp_path, flags=flags) == [
+        "ok convolution rows",
+        "ok depthwise rows",
+        "ok addition rows",
+    ]
 
 
 DEFECTS = {
@@ -100,6 +108,9 @@ DEFECTS = {
     "channels of a pair apart wrongly": ("mps2-an386", "ldr r12, [r8, #1152]", "ldr r12, [r8, #1148]"),
     "a tap at the wrong column": ("mps2-an386", "smlad r6, lr, r0, r6", "smlad r6, lr, r1, r6"),
     "sums of the kernel rows before forgotten": ("mps2-an386", "(y == 0) ? NULL : sums", "NULL"),
+    "a channel of a pixel twice": ("mps2-an386", "out[other] = satkd_code_of(b", "out[other] = satkd_code_of(a"),
+    "parts of a pixel apart wrongly": ("mps2-an386", "depth - channels.depth;", "0;"),
+    "large sums forgotten": ("mps2-an386", "== 1u) ? 22u : 0u", "== 1u) ? 22u : 22u"),
     "halves of negatives up": ("mps3-an547", "vand q4, q1, q3", "vmov.i32 q4, #0"),
     "the same where all shift right": ("mps3-an547", "vshr.s32 q4, q1, #31", "vmov.i32 q4, #0"),
     "fixed where nothing is shifted": ("mps3-an547", "vand q4, q1, q3", "vmov q4, q1"),
@@ -107,6 +118,21 @@ DEFECTS = {
     "a step too few": ("mps3-an547", "between % 3", "between % 2"),
     "weights behind the rest": ("mps3-an547", '"add r9, r9, r11\\n\\t"', '""'),
 }
+
+
+DEPTHWISE_DEFECTS = {
+    "channels exchanged": ("mps2-an386", "smlabb %[a1], r4, r6", "smlabb %[a1], r4, r5"),
+    "channels that overlap": ("mps2-an386", "? (count - 4) : next", "? (count - 3) : next"),
+    "a pixel twice": ("mps3-an547", "satkd_codes(second, multipliers", "satkd_codes(first, multipliers"),
+    "channels behind the last": ("mps3-an547", "vctp32q((uint32_t)(count - c))", "vctp32q(4u)"),
+}
+
+
+@needs_emulator
+@pytest.mark.parametrize("defect", DEPTHWISE_DEFECTS)
+def test_a_defect_of_depthwise_rows_is_seen(defect, tmp_path):
+    machine, old, new = DEPTHWISE_DEFECTS[defect]
+    assert "FAILED depthwise rows" in checked(machine, tmp_path, edit=lambda text: text.replace(old, new))
 
 
 @needs_emulator

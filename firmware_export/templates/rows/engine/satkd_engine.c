@@ -102,6 +102,27 @@ static int satkd_engine_take(const satkd_engine_call *call, void *context, const
   return status;
 }
 
+/* Sets the padding of the rings of a layer, or with 0 of those that nothing else writes over. */
+static bool satkd_engine_set_padding(const satkd_engine_call *call, void *context, uint32_t layer) {
+  bool is_intact = true;
+  for (uint32_t i = 0; i < call->head.fills; ++i) {
+    const volatile satkd_engine_fill *fill = &satkd_engine_fills(call)[i];
+    if (fill->layer == layer) {
+      const uint32_t start = fill->start;
+      const uint32_t count = fill->words;
+      if (satkd_engine_is_inside(start, count, call->head.context_bytes)) {
+        int32_t *words = satkd_engine_words(context, start);
+        for (uint32_t j = 0; j < count; ++j) {
+          words[j] = fill->codes;
+        }
+      } else {
+        is_intact = false; /* changed since it was checked */
+      }
+    }
+  }
+  return is_intact;
+}
+
 /* The next step of a layer, or SATKD_IN_PROGRESS if the schedule asks for a row of the image or has ended. */
 static int satkd_engine_step(const satkd_engine_call *call, void *context) {
   const satkd_engine_state *state = (const satkd_engine_state *)context;
@@ -120,6 +141,8 @@ static int satkd_engine_step(const satkd_engine_call *call, void *context) {
         status = SATKD_CORRUPT;
       } else if (step >= layer.steps) {
         status = SATKD_UPSET;
+      } else if ((step == 0u) && !satkd_engine_set_padding(call, context, entry)) {
+        status = SATKD_CORRUPT;
       } else {
         satkd_engine_feed_watchdog();
         status = satkd_engine_open_step(call->model, context, &layer, step);
@@ -141,40 +164,6 @@ static int satkd_engine_step(const satkd_engine_call *call, void *context) {
 }
 
 /* ---- Functions ---- */
-
-/* Sets the padding of rings, which nothing writes over. */
-static bool satkd_engine_set_padding(const satkd_engine_call *call, void *context) {
-  bool is_intact = true;
-  for (uint32_t i = 0; i < call->head.fills; ++i) {
-    const volatile satkd_engine_fill *fill = &satkd_engine_fills(call)[i];
-    const uint32_t start = fill->start;
-    const uint32_t count = fill->words;
-    if (satkd_engine_is_inside(start, count, call->head.context_bytes)) {
-      int32_t *words = satkd_engine_words(context, start);
-      for (uint32_t j = 0; j < count; ++j) {
-        words[j] = fill->codes;
-      }
-    } else {
-      is_intact = false; /* changed since it was checked */
-    }
-  }
-  return is_intact;
-}
-
-/* Computes the checks of all rows and sums. */
-static bool satkd_engine_seal_all(const satkd_engine_call *call, void *context) {
-  bool is_intact = true;
-  satkd_engine_seal_ring(context, &call->head.input);
-  for (uint32_t i = 0; (i < call->head.layers) && is_intact; ++i) {
-    satkd_engine_layer layer;
-    is_intact = satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[i]);
-    if (is_intact) {
-      satkd_engine_seal_ring(context, &layer.out);
-      satkd_engine_seal_sums(context, &layer);
-    }
-  }
-  return is_intact;
-}
 
 int satkd_engine_begin(const satkd_engine_model *model, void *context, size_t context_bytes) {
   satkd_engine_call call;
@@ -198,7 +187,7 @@ int satkd_engine_begin(const satkd_engine_model *model, void *context, size_t co
   for (uint32_t i = 0; i <= call.head.layers; ++i) {
     satkd_engine_steps(context)[i] = 0;
   }
-  if (!satkd_engine_set_padding(&call, context) || !satkd_engine_seal_all(&call, context)) {
+  if (!satkd_engine_set_padding(&call, context, 0) || !satkd_engine_seal_all(&call, context)) {
     return SATKD_CORRUPT;
   }
   state->begun = satkd_engine_begun(&call);

@@ -18,9 +18,9 @@
 extern "C" {
 #endif
 
-#define SATKD_ENGINE_VERSION 3
+#define SATKD_ENGINE_VERSION 4
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "91e8ed72af686ff6b3ff630cbd923ad47ab1f83d259aabea3fa843e8e55c0769"
+#define SATKD_ENGINE_SHA256 "1da48fce6d43e801e44b24638e52ec752ece4bc47e4fbec31f5f4509fdca3ba8"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -141,7 +141,7 @@ typedef struct satkd_engine_layer {
   satkd_engine_scale scale_in;
   satkd_engine_scale scale_other;
   satkd_engine_scale scale_out;
-  uint32_t has_fast_sums;    /* every sum is within +-2^30 and the kernel has at most 8 rows: any kernels may run it */
+  uint32_t has_fast_sums;    /* not 0: any kernels may run it; SATKD_ENGINE_SOME_FAST_SUMS: but sums may be beyond +-2^30 */
   uint32_t has_right_shifts; /* every shift is from -31 to -1 */
   uint32_t weights;       /* int8_t [out][height][width][in], depthwise [height][width][out] */
   uint32_t bias;          /* int32_t [out], with the input's zero point folded in, so that raw codes are multiplied */
@@ -161,10 +161,11 @@ typedef struct satkd_engine_layer {
   satkd_engine_check check; /* of the words above */
 } satkd_engine_layer;
 
-/* Words of the context that are set when an image begins: rows with padding. */
+/* Words of the context that are set: rows with padding. */
 typedef struct satkd_engine_fill {
   uint32_t start; /* offset, a multiple of 4 */
   uint32_t words; /* number */
+  uint32_t layer; /* before the first step of which layer, from 1: its rows lie where others were; 0: when an image begins */
   int32_t codes;  /* four times the same code */
 } satkd_engine_fill;
 
@@ -188,6 +189,7 @@ typedef struct satkd_engine_model {
 } satkd_engine_model;
 
 #define SATKD_ENGINE_ROW_OF_IMAGE 0u
+#define SATKD_ENGINE_SOME_FAST_SUMS 2u
 
 /* Functions for satkd_model.c. `model` is the address of a model, `context` that of its context, aligned to 4 bytes. */
 

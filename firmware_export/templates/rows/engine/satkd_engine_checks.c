@@ -184,6 +184,20 @@ void satkd_engine_seal_sums(void *context, const satkd_engine_layer *layer) {
   }
 }
 
+bool satkd_engine_seal_all(const satkd_engine_call *call, void *context) {
+  bool is_intact = true;
+  satkd_engine_seal_ring(context, &call->head.input);
+  for (uint32_t i = 0; (i < call->head.layers) && is_intact; ++i) {
+    satkd_engine_layer layer;
+    is_intact = satkd_engine_copy_layer(&layer, &satkd_engine_layers(call->model)[i]);
+    if (is_intact) {
+      satkd_engine_seal_ring(context, &layer.out);
+      satkd_engine_seal_sums(context, &layer);
+    }
+  }
+  return is_intact;
+}
+
 /* ---- A step ---- */
 
 int satkd_engine_open_step(const satkd_engine_model *model, void *context, const satkd_engine_layer *layer, uint32_t step) {

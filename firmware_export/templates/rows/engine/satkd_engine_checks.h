@@ -82,6 +82,9 @@ bool satkd_engine_is_ring_intact(void *context, const satkd_engine_rows *rows);
 /* The sums of a layer. */
 void satkd_engine_seal_sums(void *context, const satkd_engine_layer *layer);
 
+/* All rows and sums. Returns whether every layer is intact. */
+bool satkd_engine_seal_all(const satkd_engine_call *call, void *context);
+
 /* Before a step, what it writes over; and after it, what it has written. Every flip of a row is found: whatever a layer has read
    stays in its slot until it is written over, or to the end. Constants are checked before a layer's first step and after its
    last. Both return SATKD_OK, SATKD_UPSET or SATKD_CORRUPT. */

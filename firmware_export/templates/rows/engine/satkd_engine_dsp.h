@@ -3,30 +3,14 @@
 #ifndef SATKD_ENGINE_DSP_H
 #define SATKD_ENGINE_DSP_H
 
-#include "satkd_engine_dsp_columns.h"
+#include "satkd_engine_dsp_depthwise.h"
 
 /* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
 #define SATKD_WHOLE_PATCHES_BYTES 2560
 
-SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, const satkd_weights *constants,
-                                              int32_t depth, int32_t skip) {
-  const satkd_channels channels = {
-      .count = layer->channels_out,
-      .depth = depth,
-      .skip = skip,
-      .multiplier = constants->multipliers,
-      .shift = constants->shifts,
-      .out_step = (layer->width_out < 4) ? 0 : layer->channels_out,
-      .output_zero_point = layer->zero_point_out,
-      .lowest = layer->lowest,
-      .highest = layer->highest,
-  };
-  return channels;
-}
-
 /* Whether satkd_six can write all channels. */
 SATKD_INLINE bool satkd_has_plain_outputs(const satkd_channels *channels) {
-  bool is_plain = (channels->lowest == -128) && (channels->highest == 127);
+  bool is_plain = (channels->rights != 0u) && (channels->lowest == -128) && (channels->highest == 127);
   for (int32_t c = 0; is_plain && (c < channels->count); ++c) {
     is_plain = (channels->shift[c] <= -1) && (channels->shift[c] >= -22);
   }
@@ -89,7 +73,8 @@ SATKD_INLINE int32_t satkd_begin_of(const satkd_engine_layer *layer, int32_t nex
   return ((next + count) > layer->width_out) ? (layer->width_out - count) : next;
 }
 
-/* The last four pixels may overlap those before; a narrow row has each of its pixels computed four times. */
+/* The last four pixels may overlap those before; each pixel of a narrow row whose patches are no whole number of words is computed
+   four times. */
 SATKD_INLINE int32_t satkd_begin_of_4(const satkd_engine_layer *layer, int32_t next) {
   return (layer->width_out < 4) ? (next / 4) : satkd_begin_of(layer, next, 4);
 }
@@ -98,9 +83,24 @@ SATKD_INLINE int32_t satkd_end_of_row(const satkd_engine_layer *layer) {
   return (layer->width_out < 4) ? (4 * layer->width_out) : layer->width_out;
 }
 
-/* A kernel row at a time, with the sums in memory. */
-SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const satkd_weights *constants,
-                                         const int8_t *const *rows, int8_t *out, int32_t *scratch) {
+/* Whether the pixels of a row from `next` on are few enough to be computed one by one. */
+SATKD_INLINE bool satkd_is_few(const satkd_engine_layer *layer, int32_t next) {
+  const bool has_words = ((layer->kernel_width * layer->channels_in) % 4) == 0;
+  return has_words && ((layer->width_out < 4) || ((layer->width_out - next) < 3));
+}
+
+SATKD_SHARED void satkd_convolve_few(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                     const int8_t *const *rows, int32_t next, int8_t *out, int32_t *scratch) {
+  const satkd_channels channels = satkd_channels_of(layer, constants, 0, 0);
+  for (int32_t x = next; x < layer->width_out; ++x) {
+    satkd_convolve_pixel(layer, constants, channels, rows, x * layer->stride_width * layer->channels_in,
+                         out + (x * layer->channels_out), scratch);
+  }
+}
+
+/* A kernel row at a time, with the sums in memory. Returns the first of the pixels that are left to satkd_convolve_few. */
+SATKD_SHARED int32_t satkd_convolve_by_rows(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                            const int8_t *const *rows, int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t last = layer->kernel_height - 1;
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
@@ -122,7 +122,7 @@ SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const 
     }
   }
   int32_t *const sums = scratch + (2 * row_bytes);
-  for (; next < satkd_end_of_row(layer); next += 4) {
+  for (; (next < satkd_end_of_row(layer)) && !satkd_is_few(layer, next); next += 4) {
     const int32_t x = satkd_begin_of_4(layer, next);
     for (int32_t y = 0; y <= last; ++y) {
       satkd_widen_4(rows[y] + (x * pixel_bytes), (layer->width_out < 4) ? 0 : pixel_bytes, row_bytes, scratch);
@@ -131,10 +131,12 @@ SATKD_SHARED void satkd_convolve_by_rows(const satkd_engine_layer *layer, const 
                        out + (x * layer->channels_out));
     }
   }
+  return next;
 }
 
-SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const satkd_weights *constants,
-                                       const int8_t *const *rows, int8_t *out, int32_t *scratch) {
+/* Whole patches, likewise. */
+SATKD_SHARED int32_t satkd_convolve_whole(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                          const int8_t *const *rows, int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t depth = layer->kernel_height * row_bytes;
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
@@ -169,7 +171,7 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
       satkd_pairs_3(&six, distance);
     }
   }
-  for (; next < satkd_end_of_row(layer); next += 4) {
+  for (; (next < satkd_end_of_row(layer)) && !satkd_is_few(layer, next); next += 4) {
     const int32_t x = satkd_begin_of_4(layer, next);
     if ((row_bytes % 4) == 0) {
       satkd_widen_patches_4(layer, rows, x * pixel_bytes, step, scratch);
@@ -179,18 +181,22 @@ SATKD_SHARED void satkd_convolve_whole(const satkd_engine_layer *layer, const sa
     satkd_channels_4(&channels, scratch, constants->weights, constants->bias, 0, 1, NULL,
                      out + (x * layer->channels_out));
   }
+  return next;
 }
 
-/* reference/integer_ops/conv.h. Exact where no sum is beyond +-2^30 (fits_fast_sums in rows/fast_kernels.py).
+/* reference/integer_ops/conv.h. If a sum may be beyond +-2^30 (fits_fast_sums in rows/fast_kernels.py), all are requantized as in the
+   portable kernel.
      scratch: conv_scratch_bytes in rows/fast_kernels.py. */
 void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
                     int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
+  int32_t next;
   if (((row_bytes % 4) == 0) && ((8 * layer->kernel_height * row_bytes) > SATKD_WHOLE_PATCHES_BYTES)) {
-    satkd_convolve_by_rows(layer, constants, window->rows, out, scratch);
+    next = satkd_convolve_by_rows(layer, constants, window->rows, out, scratch);
   } else {
-    satkd_convolve_whole(layer, constants, window->rows, out, scratch);
+    next = satkd_convolve_whole(layer, constants, window->rows, out, scratch);
   }
+  satkd_convolve_few(layer, constants, window->rows, next, out, scratch);
 }
 
 #endif /* SATKD_ENGINE_DSP_H */

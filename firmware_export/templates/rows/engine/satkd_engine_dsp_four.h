@@ -44,7 +44,25 @@ typedef struct satkd_channels {
   int32_t output_zero_point;
   int32_t lowest;
   int32_t highest;
+  uint32_t rights; /* number of right shifts, from 1, of sums that are within +-2^30; 0 if one may be beyond */
 } satkd_channels;
+
+SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                              int32_t depth, int32_t skip) {
+  const satkd_channels channels = {
+      .count = layer->channels_out,
+      .depth = depth,
+      .skip = skip,
+      .multiplier = constants->multipliers,
+      .shift = constants->shifts,
+      .out_step = (layer->width_out < 4) ? 0 : layer->channels_out,
+      .output_zero_point = layer->zero_point_out,
+      .lowest = layer->lowest,
+      .highest = layer->highest,
+      .rights = (layer->has_fast_sums == 1u) ? 22u : 0u, /* so that the zero point can be added before the shift */
+  };
+  return channels;
+}
 
 /* Requantizes with any shift: too rare for room in the loop. */
 SATKD_SHARED int32_t satkd_requantize_any(int32_t value, const satkd_channels *channels, int32_t c) {
@@ -142,7 +160,7 @@ SATKD_SHARED void satkd_channels_4(const satkd_channels *channels, const int32_t
       const int32_t multiplier = channels->multiplier[c];
       const int32_t zero_point = channels->output_zero_point;
       const uint32_t right = (uint32_t)(-(int32_t)channels->shift[c]);
-      if ((right - 1u) < 22u) { /* so that the zero point can be added before the shift */
+      if ((right - 1u) < channels->rights) {
         const int32_t addend = satkd_addend(zero_point, right);
         a0 = satkd_requantize_right(a0, multiplier, addend, right);
         a1 = satkd_requantize_right(a1, multiplier, addend, right);

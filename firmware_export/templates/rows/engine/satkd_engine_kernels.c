@@ -56,6 +56,11 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
 void satkd_add_row(const satkd_engine_layer *layer, const int8_t *a, const int8_t *b, int8_t *out) {
   satkd_add_row_portable(layer, a, b, out);
 }
+
+void satkd_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                         int8_t *out) {
+  satkd_depthwise_row_portable(layer, constants, window, out);
+}
 #else
 #error "SATKD_ENGINE_KERNELS is not SATKD_ENGINE_PORTABLE, SATKD_ENGINE_DSP or SATKD_ENGINE_MVE"
 #endif
@@ -67,28 +72,6 @@ int satkd_engine_kernels(void) {
 void satkd_conv_row_with_any_sums(const satkd_engine_layer *layer, const satkd_weights *constants,
                                   const satkd_window *window, int8_t *out) {
   satkd_conv_row_portable(layer, constants, window, out);
-}
-
-/* reference/integer_ops/depthwise_conv.h */
-void satkd_depthwise_row(const satkd_engine_layer *layer, const satkd_weights *constants,
-                         const satkd_window *window, int8_t *out) {
-  const int32_t channels = layer->channels_out;
-  const int32_t times = channels / layer->channels_in;
-  for (int32_t x = 0; x < layer->width_out; ++x) {
-    for (int32_t channel = 0; channel < channels; ++channel) {
-      const int32_t channel_in = (times == 1) ? channel : (channel / times);
-      int32_t sum = constants->bias[channel];
-      for (int32_t y = 0; y < layer->kernel_height; ++y) {
-        const int8_t *row = satkd_row(window, y);
-        const int8_t *in = &row[(x * layer->stride_width * layer->channels_in) + channel_in];
-        const int8_t *weights = &constants->weights[(y * layer->kernel_width * channels) + channel];
-        for (int32_t i = 0; i < layer->kernel_width; ++i) {
-          sum = satkd_add(sum, (int32_t)in[i * layer->channels_in] * weights[i * channels]);
-        }
-      }
-      out[(x * channels) + channel] = satkd_output(layer, constants, channel, sum);
-    }
-  }
 }
 
 /* `out` may be `in`. */

@@ -82,7 +82,7 @@ typedef struct satkd_engine_written {
 
 satkd_engine_written satkd_engine_rows_written(const satkd_engine_layer *layer, uint32_t step);
 
-/* A convolution or dense layer whose has_fast_sums is set, and any other. */
+/* A convolution or dense layer whose has_fast_sums is not 0, and any other. */
 void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
                     int8_t *out, int32_t *scratch);
 void satkd_conv_row_with_any_sums(const satkd_engine_layer *layer, const satkd_weights *constants,

@@ -3,7 +3,7 @@
 #ifndef SATKD_ENGINE_MVE_H
 #define SATKD_ENGINE_MVE_H
 
-#include "satkd_engine_mve_add.h"
+#include "satkd_engine_mve_depthwise.h"
 
 /* Sixteen weights of four channels (at r3, r5, r7, r9) by two pixels' inputs (at r1), added to eight sums in the even
    registers, the only ones that VMLADAVA takes. */

@@ -24,6 +24,28 @@ static void satkd_conv_row_portable(const satkd_engine_layer *layer, const satkd
   }
 }
 
+/* reference/integer_ops/depthwise_conv.h */
+static void satkd_depthwise_row_portable(const satkd_engine_layer *layer, const satkd_weights *constants,
+                                         const satkd_window *window, int8_t *out) {
+  const int32_t channels = layer->channels_out;
+  const int32_t times = channels / layer->channels_in;
+  for (int32_t x = 0; x < layer->width_out; ++x) {
+    for (int32_t channel = 0; channel < channels; ++channel) {
+      const int32_t channel_in = (times == 1) ? channel : (channel / times);
+      int32_t sum = constants->bias[channel];
+      for (int32_t y = 0; y < layer->kernel_height; ++y) {
+        const int8_t *row = satkd_row(window, y);
+        const int8_t *in = &row[(x * layer->stride_width * layer->channels_in) + channel_in];
+        const int8_t *weights = &constants->weights[(y * layer->kernel_width * channels) + channel];
+        for (int32_t i = 0; i < layer->kernel_width; ++i) {
+          sum = satkd_add(sum, (int32_t)in[i * layer->channels_in] * weights[i * channels]);
+        }
+      }
+      out[(x * channels) + channel] = satkd_output(layer, constants, channel, sum);
+    }
+  }
+}
+
 static int32_t satkd_scale_term(int8_t code, int32_t zero_point, satkd_engine_scale scale) {
   return satkd_requantize(((int32_t)code - zero_point) * 1048576, scale.multiplier, scale.shift);
 }
