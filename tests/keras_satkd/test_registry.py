@@ -28,7 +28,7 @@ def registry():
     return Registry("loss", "keras_satkd.test_group", {"kl": "keras_satkd.losses.kl:KL"})
 
 
-@pytest.mark.parametrize("registry", set(SETTINGS.values()), ids=lambda registry: registry.kind)
+@pytest.mark.parametrize("registry", dict.fromkeys(SETTINGS.values()), ids=lambda registry: registry.kind)
 def test_every_name_of_this_package_can_be_loaded(registry):
     for name in registry.names():
         assert registry.load(name) is not None
