@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from firmware_export.common.errors import UserError
 from firmware_export.common.steps import step
 from firmware_export.memory import offline_plan
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator
 from firmware_export.tflite.model import Model
+
+_STEP = interpreters.ARENA_STEP
 
 BOOKKEEPING_BYTES = 64
 """Allowance for each operator: TFLM's structures differ between versions."""
@@ -59,9 +62,9 @@ def find(model: Model) -> Arena:
     Raises:
         UserError: TFLM refuses the model with an arena of any size.
     """
-    given = interpreters.least_arena(model)
+    given = least_bytes(model)
     planned = offline_plan.with_offline_plan(model)
-    least = interpreters.least_arena(planned)
+    least = least_bytes(planned)
     if least >= given:
         planned, least = model, given
     return Arena(planned, least, given, margin(model.graph))
@@ -103,4 +106,52 @@ def _sums_bytes(operator: Operator) -> int:
 
 
 def _aligned(bytes_: int) -> int:
-    return -(-bytes_ // interpreters.ARENA_STEP) * interpreters.ARENA_STEP
+    return -(-bytes_ // _STEP) * _STEP
+
+
+def least_bytes(model: Model) -> int:
+    """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
+
+    The search starts at what TFLM's recording API counts, which usually is the result. It may omit memory that kernels
+    allocate only while they are prepared, so neighbouring sizes are tried, then sizes between by bisection. The host's
+    pointers have 64 bits; a 32-bit part needs slightly less (201,796 instead of 203,396 bytes for a ResNet8).
+
+    Raises:
+        UserError: TFLM refuses the model with an arena of any size.
+    """
+    too_small, enough = _bracket(model, interpreters.TflmInterpreter(model).recorded_bytes())
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        if _fits(model, middle * _STEP):
+            enough = middle
+        else:
+            too_small = middle
+    return enough * _STEP
+
+
+def _bracket(model: Model, recorded: int | None) -> tuple[int, int]:
+    """An arena that is too small, and one that is enough, in steps; the search goes away from `recorded`, doubling."""
+    lowest, highest = interpreters.LEAST_ARENA // _STEP, interpreters.LARGEST_ARENA // _STEP
+    if recorded is None:
+        return lowest - 1, highest
+    start = min(max(-(-recorded // _STEP), lowest), highest)
+    distance = 1
+    if _fits(model, start * _STEP):
+        enough = start
+        while enough - distance >= lowest and _fits(model, (enough - distance) * _STEP):
+            enough -= distance
+            distance *= 2
+        return max(enough - distance, lowest - 1), enough
+    too_small = start
+    while too_small + distance < highest and not _fits(model, (too_small + distance) * _STEP):
+        too_small += distance
+        distance *= 2
+    return too_small, min(too_small + distance, highest)
+
+
+def _fits(model: Model, arena_size: int) -> bool:
+    try:
+        interpreters.TflmInterpreter(model, arena_size)
+    except UserError:
+        return False
+    return True

@@ -21,8 +21,10 @@ from firmware_export.tflite.model import Model
 
 ARENA_STEP = 16
 """Bytes: TFLM aligns the arena, and every buffer in it, to this."""
-_LEAST_ARENA_TRIED = 1024  # TFLM's allocator writes about 450 bytes unchecked: a smaller arena crashes the process
-_LARGEST_ARENA_TRIED = 1 << 26  # no microcontroller has more
+LEAST_ARENA = 1024
+"""Bytes. TFLM's allocator writes about 450 bytes unchecked: a smaller arena crashes the process."""
+LARGEST_ARENA = 1 << 26
+"""Bytes; no microcontroller has more."""
 _RECORDED = re.compile(r"Arena allocation total (\d+) bytes")
 
 Progress = Callable[[int, int], None]
@@ -51,7 +53,7 @@ class TflmInterpreter:
             try:
                 self._interpreter = runtime.Interpreter.from_bytes(
                     model.content,
-                    arena_size=max(arena_size or _LARGEST_ARENA_TRIED, _LEAST_ARENA_TRIED),
+                    arena_size=max(arena_size or LARGEST_ARENA, LEAST_ARENA),
                     intrepreter_config=configs.kPreserveAllTensors if keeps_tensors else configs.kAllocationRecording,
                 )
             except RuntimeError as error:
@@ -105,54 +107,6 @@ def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None)
     """
     interpreter = TflmInterpreter(model)
     return _for_each(interpreter.invoke, images_int8, progress)
-
-
-def least_arena(model: Model) -> int:
-    """The smallest arena, in bytes and a multiple of 16, with which TFLM's `AllocateTensors` succeeds on this host.
-
-    The search starts at what TFLM's recording API counts, which usually is the result. It may omit memory that kernels
-    allocate only while they are prepared, so neighbouring sizes are tried, then sizes between by bisection. The host's
-    pointers have 64 bits; a 32-bit part needs slightly less (201,796 instead of 203,396 bytes for a ResNet8).
-
-    Raises:
-        UserError: TFLM refuses the model with an arena of any size.
-    """
-    too_small, enough = _bracket(model, TflmInterpreter(model).recorded_bytes())
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
-        if _fits(model, middle * ARENA_STEP):
-            enough = middle
-        else:
-            too_small = middle
-    return enough * ARENA_STEP
-
-
-def _bracket(model: Model, recorded: int | None) -> tuple[int, int]:
-    """An arena that is too small, and one that is enough, in steps; the search goes away from `recorded`, doubling."""
-    lowest, highest = _LEAST_ARENA_TRIED // ARENA_STEP, _LARGEST_ARENA_TRIED // ARENA_STEP
-    if recorded is None:
-        return lowest - 1, highest
-    start = min(max(-(-recorded // ARENA_STEP), lowest), highest)
-    distance = 1
-    if _fits(model, start * ARENA_STEP):
-        enough = start
-        while enough - distance >= lowest and _fits(model, (enough - distance) * ARENA_STEP):
-            enough -= distance
-            distance *= 2
-        return max(enough - distance, lowest - 1), enough
-    too_small = start
-    while too_small + distance < highest and not _fits(model, (too_small + distance) * ARENA_STEP):
-        too_small += distance
-        distance *= 2
-    return too_small, min(too_small + distance, highest)
-
-
-def _fits(model: Model, arena_size: int) -> bool:
-    try:
-        TflmInterpreter(model, arena_size)
-    except UserError:
-        return False
-    return True
 
 
 class TfliteInterpreter:

@@ -104,6 +104,7 @@ def examine(content: bytes, name: str, *, needs_rows: bool = False) -> None:
     import numpy as np
 
     from firmware_export.images.generated import generated_images
+    from firmware_export.memory.arena import least_bytes
     from firmware_export.rows.lower import lower
     from firmware_export.tflite import interpreters, offline_metadata, reader, sanity
     from firmware_export.verify import kernel_parity
@@ -124,7 +125,7 @@ def examine(content: bytes, name: str, *, needs_rows: bool = False) -> None:
         sanity.check_shapes(graph, lambda index: reference.tensor(index).shape)
         print("TensorFlow Lite Micro", flush=True)
         outputs = interpreters.run(model, codes)
-        arena = interpreters.least_arena(model)
+        arena = least_bytes(model)
         kernel_parity.check_least_arena(model, arena, codes, outputs)
         print("the comparison of TFLite and TensorFlow Lite Micro", flush=True)
         kernel_parity.check_kernels(offline_metadata.without_plan(model), codes)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import firmware_export
+from firmware_export.memory import arena
 from firmware_export.output import build_systems
-from firmware_export.tflite import interpreters
 from firmware_export.tflm import read_back
 
 EXPECTED = Path(__file__).parent / "golden_text"
@@ -26,7 +26,7 @@ def generated(one_convolution, tmp_path, monkeypatch):
     """The text files by name; what depends on the machine or on a release is replaced."""
     monkeypatch.setattr(firmware_export, "__version__", "1.2.3")
     monkeypatch.setattr(read_back, "check_array", lambda *_: "a C++ compiler")
-    monkeypatch.setattr(interpreters, "least_arena", lambda _: 4096)
+    monkeypatch.setattr(arena, "least_bytes", lambda _: 4096)
     exporting.export(
         one_convolution,
         tmp_path / "firmware",

@@ -1,9 +1,12 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
+from firmware_export.common.errors import UserError
 from firmware_export.images.generated import generated_images
 from firmware_export.memory import arena, offline_plan
+from firmware_export.memory.arena import least_bytes
 from firmware_export.tflite import convert, interpreters, reader
 
 PIXELS = 16 * 16
@@ -12,7 +15,7 @@ PIXELS = 16 * 16
 def test_a_chain_gains_nothing_and_stays_as_it_is(autoencoder_model):
     found = arena.find(autoencoder_model)
     assert found.model is autoencoder_model
-    assert found.least_bytes == found.given_bytes == interpreters.least_arena(autoencoder_model)
+    assert found.least_bytes == found.given_bytes == least_bytes(autoencoder_model)
     assert not found.has_our_plan
     assert found.bytes_with_margin == found.least_bytes + found.margin_bytes
 
@@ -22,7 +25,7 @@ def test_a_gap_in_tflms_plan_is_closed(skipping_model):
     assert found.has_our_plan
     assert found.model.content == offline_plan.with_offline_plan(skipping_model).content
     assert found.given_bytes - found.least_bytes == PIXELS * 8
-    assert found.least_bytes == interpreters.least_arena(found.model)
+    assert found.least_bytes == least_bytes(found.model)
 
 
 def test_a_plan_already_there_is_not_counted_as_ours(skipping_model):
@@ -60,3 +63,39 @@ def test_what_the_students_gain(name, saved):
     content = convert.float_to_int8(students.build(name, 64, 10), generated_images((64, 64, 3), 16))
     found = arena.find(reader.read(content))
     assert found.given_bytes - found.least_bytes == saved
+
+
+def test_least_size_is_least(qat_model, codes):
+    arena = least_bytes(qat_model)
+    assert arena % 16 == 0
+    roomy = interpreters.run(qat_model, codes[:1])
+    assert np.array_equal(interpreters.TflmInterpreter(qat_model, arena).invoke(codes[:1]), roomy)
+    with pytest.raises(UserError, match=r"TensorFlow Lite Micro refuses the model: .*[Aa]llocate"):
+        interpreters.TflmInterpreter(qat_model, arena - 16)
+
+
+def test_least_size_takes_few_runs(qat_model, monkeypatch):
+    made = []
+    prepare = interpreters.TflmInterpreter.__init__
+
+    def counted(self, *arguments, **named):
+        made.append(arguments)
+        prepare(self, *arguments, **named)
+
+    monkeypatch.setattr(interpreters.TflmInterpreter, "__init__", counted)
+    least_bytes(qat_model)
+    assert len(made) <= 4
+
+
+@pytest.mark.parametrize("off_by", [None, -(1 << 30), -4000, -16, -1, 1, 16, 4000, 1 << 30])
+def test_least_size_is_the_same_wherever_the_search_starts(qat_model, monkeypatch, off_by):
+    least = least_bytes(qat_model)
+    started = None if off_by is None else least + off_by
+    monkeypatch.setattr(interpreters.TflmInterpreter, "recorded_bytes", lambda self: started)
+    assert least_bytes(qat_model) == least
+
+
+def test_least_size_holds_the_largest_pair_of_tensors(qat_model, qat_graph):
+    # An ADD needs both its inputs and its output at once.
+    add = next(operator for operator in qat_graph.operators if operator.name == "ADD")
+    assert least_bytes(qat_model) > sum(tensor.size for tensor in (*add.inputs, *add.outputs)) // 2

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from firmware_export.memory import offline_plan
+from firmware_export.memory.arena import least_bytes
 from firmware_export.memory.offline_plan import Block
 from firmware_export.tflite import interpreters, offline_metadata
 
@@ -110,7 +111,7 @@ def test_lifetimes_are_those_of_tflm(qat_graph):
 
 def test_tflm_follows_the_plan_and_answers_the_same(qat_model, codes):
     planned = offline_plan.with_offline_plan(qat_model)
-    least = interpreters.TflmInterpreter(planned, interpreters.least_arena(planned))
+    least = interpreters.TflmInterpreter(planned, least_bytes(planned))
     answers = np.concatenate([least.invoke(image[np.newaxis]) for image in codes[:8]])
     assert np.array_equal(answers, interpreters.run(qat_model, codes[:8]))
 
@@ -125,7 +126,7 @@ def test_tflm_reads_the_plan(qat_model):
         words[3:][words[3:] >= 0] += 1 << 16
         buffer.data = np.frombuffer(words.tobytes(), np.uint8)
 
-    assert interpreters.least_arena(planned.edited(move_out)) == interpreters.least_arena(planned) + (1 << 16)
+    assert least_bytes(planned.edited(move_out)) == least_bytes(planned) + (1 << 16)
 
 
 def test_tflm_cannot_keep_every_tensor_of_a_planned_model(qat_model):
@@ -159,5 +160,5 @@ def test_a_better_plan_saves_arena_and_changes_no_answer(skipping_model, codes):
     plan = offline_plan.plan(skipping_model)
     assert plan.peak_bytes == plan.lower_bound_bytes == 3 * SIZE * SIZE * 8
     assert better.content == offline_metadata.with_offsets(skipping_model, plan.offsets).content
-    assert interpreters.least_arena(skipping_model) - interpreters.least_arena(better) == SIZE * SIZE * 8
+    assert least_bytes(skipping_model) - least_bytes(better) == SIZE * SIZE * 8
     assert np.array_equal(interpreters.run(better, codes), interpreters.run(skipping_model, codes))

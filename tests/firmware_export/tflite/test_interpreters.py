@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
+from firmware_export.memory.arena import least_bytes
 from firmware_export.tflite import input_range, interpreters
 from firmware_export.tflite.model import parse
 
@@ -100,44 +101,8 @@ def test_fast_kernels_are_close_but_no_oracle(qat_model, photos, codes):
     assert np.abs(fast.astype(int) - micro.astype(int)).max() <= 4
 
 
-def test_least_arena_is_least(qat_model, codes):
-    arena = interpreters.least_arena(qat_model)
-    assert arena % 16 == 0
-    roomy = interpreters.run(qat_model, codes[:1])
-    assert np.array_equal(interpreters.TflmInterpreter(qat_model, arena).invoke(codes[:1]), roomy)
-    with pytest.raises(UserError, match=r"TensorFlow Lite Micro refuses the model: .*[Aa]llocate"):
-        interpreters.TflmInterpreter(qat_model, arena - 16)
-
-
-def test_least_arena_takes_few_runs(qat_model, monkeypatch):
-    made = []
-    prepare = interpreters.TflmInterpreter.__init__
-
-    def counted(self, *arguments, **named):
-        made.append(arguments)
-        prepare(self, *arguments, **named)
-
-    monkeypatch.setattr(interpreters.TflmInterpreter, "__init__", counted)
-    interpreters.least_arena(qat_model)
-    assert len(made) <= 4
-
-
-@pytest.mark.parametrize("off_by", [None, -(1 << 30), -4000, -16, -1, 1, 16, 4000, 1 << 30])
-def test_least_arena_is_the_same_wherever_the_search_starts(qat_model, monkeypatch, off_by):
-    least = interpreters.least_arena(qat_model)
-    started = None if off_by is None else least + off_by
-    monkeypatch.setattr(interpreters.TflmInterpreter, "recorded_bytes", lambda self: started)
-    assert interpreters.least_arena(qat_model) == least
-
-
-def test_least_arena_holds_the_largest_pair_of_tensors(qat_model, qat_graph):
-    # An ADD needs both its inputs and its output at once.
-    add = next(operator for operator in qat_graph.operators if operator.name == "ADD")
-    assert interpreters.least_arena(qat_model) > sum(tensor.size for tensor in (*add.inputs, *add.outputs)) // 2
-
-
 def test_tflm_is_silent(qat_model, capfd):
-    interpreters.least_arena(qat_model)
+    least_bytes(qat_model)
     assert capfd.readouterr().err == ""
 
 
@@ -154,5 +119,5 @@ def test_what_tflm_refuses_is_told_in_its_own_words(qat_model, edit_model):
         content.subgraphs[0].tensors[content.subgraphs[0].operators[0].outputs[0]].type = 3  # uint8
 
     with pytest.raises(UserError, match="refuses the model") as caught:
-        interpreters.least_arena(parse(edit_model(qat_model, reshape_bias), "model"))
+        least_bytes(parse(edit_model(qat_model, reshape_bias), "model"))
     assert "\n" not in str(caught.value)
