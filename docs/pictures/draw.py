@@ -101,7 +101,7 @@ def path_of_an_image() -> Picture:
         "teachers": (345, 255, "teachers", "resize, normalize → logits", BLUE),
         "rule": (345, 165, "weighting", "logits → one weight per teacher", BLUE),
         "student": (345, 345, "students", "x / 255 → logits", GREEN),
-        "loss": (660, 165, "losses, distiller", "(1−s)·CE + s·Σ w·τ²·KL", GREEN),
+        "loss": (660, 165, "blend, distiller", "(1−s)·CE + s·Σ w·τ²·KL", GREEN),
         "int8": (660, 255, "qat_ranges, convert", "QAT with the same loss → int8", ORANGE),
         "export": (660, 345, "firmware_export", "verified C, reports", ORANGE),
     }

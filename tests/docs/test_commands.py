@@ -40,7 +40,8 @@ def is_run(command: Command) -> bool:
 
 @pytest.mark.parametrize("command", [each for each in ALL if "--help" not in each.words], ids=str)
 def test_it_is_accepted(command, monkeypatch, tmp_path):
-    (tmp_path / "my_method.py").touch()  # extending.md: a command looks for the file, and runs it later
+    for module in ("my_method.py", "my_students.py"):  # a command looks for the file, and runs it later
+        (tmp_path / module).touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     check(command, monkeypatch)
 
