@@ -71,7 +71,8 @@ def test_commands_that_need_keras_refuse_keras_3_in_one_line(module, tmp_path):
         f"sys.argv = ['x', *{COMMANDS[module].split()}]; run_module({module!r}, run_name='__main__', alter_sys=True)"
     )
     done = imported(code, TF_USE_LEGACY_KERAS="0")
-    assert (done.returncode, done.stderr.splitlines()) == (2, [f"error: {REFUSED}"])
+    told = [line for line in done.stderr.splitlines() if " s so far" not in line]  # of a busy machine
+    assert (done.returncode, told) == (2, [f"error: {REFUSED}"])
     assert not list(tmp_path.iterdir())
 
 

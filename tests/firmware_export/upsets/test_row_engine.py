@@ -65,7 +65,7 @@ def test_flips_at_every_moment(exported, harness, tmp_path):
     """A flip of a byte that is about to be read changes the outputs; the same flip after the last layer does not."""
     layout, _ = harness
     last = len(layout.steps) - 1
-    output = max(layout.outputs)
+    output = layout.outputs[-1]
     names = [f"r{layout.rows}", f"s{last}"]
     drawn = [Injection(f"0 {name} x {output} 7", "activations", "", "") for name in names]
     at_end, before_last_layer = _inject(exported, harness, drawn, tmp_path)
