@@ -216,7 +216,7 @@ AUGMENTATIONS = Registry(
     },
 )
 
-STUDENTS = References("student", "keras_satkd.students", {})
+STUDENTS = References("student", "", {})
 
 SETTINGS = {
     "student": STUDENTS,
