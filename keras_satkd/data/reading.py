@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images import reading
 from firmware_export.images.decode import Decoded, EncodedImage, first_samples
@@ -39,9 +40,12 @@ def choose(images: Iterable[EncodedImage], settings: DataConfig, names: tuple[st
 
 
 def key(settings: DataConfig) -> dict[str, Any]:
-    """The settings that decoded images depend on, for the cache."""
+    """The settings and limits that decoded images depend on, for the cache."""
     names = ("image_size", "fit", "tile", "bands", "band_names", "nodata")
-    return {name: getattr(settings, name) for name in names}
+    found = {name: getattr(settings, name) for name in names}
+    if not limits.is_default(limits.IMAGE):  # it decides which images are readable
+        found["largest_image"] = limits.limit(limits.IMAGE)
+    return found
 
 
 def changed_sizes(decoded: Decoded, settings: DataConfig) -> str | None:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import looks_like_path
 from firmware_export.images import folders
@@ -107,8 +106,6 @@ def _load_files(settings: DataConfig) -> Decoded:
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     sources = [os.path.realpath(os.path.expanduser(source)) for source in settings.sources]
     key = {"source": sources, "fingerprint": fingerprint, **reading.key(settings)}
-    if not limits.is_default(limits.IMAGE):  # it decides which images are readable
-        key["largest_image"] = limits.limit(limits.IMAGE)
 
     def decode() -> Decoded:
         how = reading.choose(found.images, settings)

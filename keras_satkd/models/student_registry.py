@@ -11,6 +11,7 @@ from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.common.templating import one_line
 from firmware_export.tflite.convert import is_quantization_aware, load_keras
 from keras_satkd.models import mixer, pretrained, resnets
+from keras_satkd.models.formats.files import KERAS_SUFFIXES
 from keras_satkd.registry import STUDENTS, is_reference
 
 Builder = Callable[[int, int, int], tf_keras.Model]
@@ -23,7 +24,6 @@ OURS: dict[str, Builder] = {
 }
 """The students of this package."""
 
-_SUFFIXES = (".keras", ".h5", ".hdf5")
 _REGISTERED: dict[str, Builder] = {}
 
 
@@ -75,7 +75,7 @@ def file_of(specification: str) -> Path | None:
         UserError: no shipped model has the name after `shipped:`.
     """
     path = pretrained.path(specification)
-    return path if path.suffix in _SUFFIXES else None
+    return path if path.suffix in KERAS_SUFFIXES else None
 
 
 def is_own(specification: str) -> bool:

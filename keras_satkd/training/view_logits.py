@@ -103,7 +103,7 @@ def compute_view_logits(
             logits[:, :, position] = logits_of_views(teacher, files, policy, is_dihedral)
             continue
         if store is not None:
-            wanted = store_recipe(teacher, images, policy, views, seed, camera, mixing)
+            wanted = store_recipe(teacher, len(images), pixels, policy, views, seed, camera, mixing)
             logits[:, :, position] = LogitsStore.open(store, wanted).read(views)
             continue
         logits_of = asked.of(teacher, batch_size)
@@ -121,7 +121,8 @@ def compute_view_logits(
 
 def store_recipe(
     teacher: Teacher,
-    images: np.ndarray,
+    images: int,
+    pixels: str,
     policy: str,
     views: int,
     seed: int,
@@ -129,10 +130,13 @@ def store_recipe(
     mixing: MixingConfig | None = None,
     shards: int = 1,
 ) -> Recipe:
-    """What the logits of a teacher in a store depend on; arguments as of `compute_view_logits`."""
+    """What the logits of a teacher for N `images` in a store depend on; `pixels` is their `pixels_sha256`.
+
+    The other arguments are as of `compute_view_logits`.
+    """
     disturbance = " ".join(str(part) for part in (camera, mixing) if part is not None)
     return Recipe(
-        *(teacher.name, teacher.digest(), len(images), pixels_sha256(images), teacher.classes),
+        *(teacher.name, teacher.digest(), images, pixels, teacher.classes),
         *(policy, seed, disturbance, views, shards),
     )
 
@@ -172,7 +176,9 @@ def ask_shard(
     Raises:
         UserError: the store has these logits in another layout, or cannot be written.
     """
-    held = LogitsStore.create(store, store_recipe(teacher, images, policy, views, seed, camera, mixing, shards))
+    pixels = pixels_sha256(images)
+    recipe = store_recipe(teacher, len(images), pixels, policy, views, seed, camera, mixing, shards)
+    held = LogitsStore.create(store, recipe)
     asked = _Views.draw(images, policy, views, seed, camera, mixing)
     return held.path(shard), held.compute(shard, asked.of(teacher, batch_size))
 
