@@ -79,7 +79,7 @@ def test_a_run_goes_on_under_the_same_teachers_only(tmp_path, split, teacher, mo
 
     reordered = dataclasses.replace(teacher("one", 1), order=(1, 0, 2))
     first, other = (
-        distil.teacher_targets(run_of(tmp_path / each.name, "confidence"), Inputs(split, {each.name: each}, []))
+        distil.taught(run_of(tmp_path / each.name, "confidence"), Inputs(split, {each.name: each}, []))[1]
         for each in (teacher("one", 1), teacher("two", 1))
     )
     changed = dataclasses.replace(first, teachers=(reordered,))
