@@ -37,8 +37,9 @@ class Arguments:
     """Output folder. Files of an earlier export are replaced or removed; all other files stay."""
 
     images: Path | None = None
-    """Real images to verify on, at least 256: a folder (searched recursively, images are resized), a zip of one, or a
-    .npy, uint8 [N, H, W, C]. By default 256 generated images are used, and every file says so."""
+    """Real images to verify on, at least 256: a folder (searched recursively, images are resized), a zip of one, a
+    .npy, uint8 [N, H, W, C], or a .npz with such images. By default 256 generated images are used, and every file says
+    so."""
 
     validation: Path | None = None
     """Labelled images that were not used for training, to choose the classifier's abstention threshold and the drift

@@ -14,7 +14,7 @@ from firmware_export.images.scaling import Scaling
 
 
 def load_array(path: Path, shape: tuple[int, ...], scaling: Scaling | None = None) -> np.ndarray:
-    """Read the images of a `.npy` file.
+    """Read the images of a `.npy` file, or the array `images` of a `.npz` file.
 
     Args:
         path: the file.
@@ -22,17 +22,24 @@ def load_array(path: Path, shape: tuple[int, ...], scaling: Scaling | None = Non
         scaling: if given, the array may hold samples of its type, with the channels or all bands of the files.
 
     Returns:
-        uint8 (or int8: the model's codes), or samples for `scaling`, [N, …shape], N ≥ 1, as a read-only memory map.
+        uint8 (or int8: the model's codes), or samples for `scaling`, [N, …shape], N ≥ 1; that of a `.npy` is a
+        read-only memory map.
 
     Raises:
         UserError: the file does not exist, is damaged, or contains an array of another type or shape.
     """
+    if path.suffix.lower() == ".npz":
+        return _of_shape(_load_npz(path, "images")["images"], path, shape, scaling)
     if not path.is_file():
-        raise UserError(f"images {str(path)!r} not found: give a folder of images, a zip of one or a .npy file")
+        raise UserError(f"images {str(path)!r} not found: give a folder of images, a zip of one, a .npy or .npz file")
     try:
         images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise UserError(f"images {str(path)!r} is truncated or not a .npy array ({error}): save it again") from error
+    return _of_shape(images, path, shape, scaling)
+
+
+def _of_shape(images: np.ndarray, path: Path, shape: tuple[int, ...], scaling: Scaling | None) -> np.ndarray:
     if (
         scaling is not None
         and images.dtype == scaling.samples != "uint8"
@@ -67,24 +74,45 @@ def check_sizes(path: Path, names: Sequence[str]) -> None:
             limits.check(limits.ARRAY, math.prod(shape) * dtype.itemsize, name)
 
 
-def load_labelled_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def load_labelled_arrays(
+    path: Path, shape: tuple[int, ...], scaling: Scaling | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Read the arrays `images` and `labels` of a `.npz` file.
 
+    Args:
+        path: the file; its labels are [N] or [N, 1].
+        shape: one image, without the batch.
+        scaling: as of `load_array`.
+
     Returns:
-        The images as saved, and the labels, int64 [N].
+        The images as by `load_array`, and the labels, int64 [N].
 
     Raises:
-        UserError: the file does not exist, is damaged, or lacks one of the arrays; or the labels are not integers.
+        UserError: the file does not exist, is damaged, or lacks one of the arrays; the images have another type or
+            shape; or the labels are not integers.
     """
-    if not path.is_file():
+    saved = _load_npz(path, "images", "labels")
+    labels = saved["labels"]
+    if labels.dtype.kind not in "iu" or labels.shape[1:] not in ((), (1,)):
         raise UserError(
-            f"labelled images {str(path)!r} not found: give a folder of classes, a zip of one or a .npz file"
+            f"labels of {str(path)!r} are {labels.dtype} {list(labels.shape)}, whole numbers [N] expected: save the "
+            "position of each image's class"
         )
+    return _of_shape(saved["images"], path, shape, scaling), labels.reshape(-1).astype(np.int64)
+
+
+def _load_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Some arrays of a `.npz` file."""
+    listed = " and ".join(names)
+    if not path.is_file():
+        raise UserError(f"images {str(path)!r} not found: give a folder of images, a zip of one, or a .npz file")
     try:
-        check_sizes(path, ("images", "labels"))
+        check_sizes(path, names)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            return saved["images"], saved["labels"].astype(np.int64, casting="same_kind")
+            return {name: saved[name] for name in names}
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        plural = "s" if len(names) > 1 else ""
         raise UserError(
-            f"labelled images {str(path)!r} lack the arrays images and labels ({error}): save both with numpy.savez"
+            f"{str(path)!r} lacks the array{plural} {listed} ({error}): save {'both' if plural else 'it'} with "
+            "numpy.savez"
         ) from error

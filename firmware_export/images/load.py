@@ -40,8 +40,8 @@ def load_images_and_labels(
     An unreadable image is replaced by another one; a warning states how many.
 
     Args:
-        path: a `.npy` with uint8 [N, …shape] (or int8: the model's codes; or samples for `scaling`), or a folder,
-            searched recursively, or a zip of one.
+        path: a `.npy`, or a `.npz` with `images`: uint8 [N, …shape] (or int8: the model's codes; or samples for
+            `scaling`); or a folder, searched recursively, or a zip of one.
         shape: one image, without the batch: height, width, channels.
         count: maximum number of images, evenly spread in the order of the file or of the sorted names.
         class_names: in output order; may be empty.
@@ -57,15 +57,17 @@ def load_images_and_labels(
             images are readable because some are damaged.
     """
     if not folders.is_folder_or_zip(path):
-        if path.suffix.lower() != ".npy":
-            raise UserError(f"images {str(path)!r} is not a folder, a zip or a .npy file: give one of the three")
+        if path.suffix.lower() not in (".npy", ".npz"):
+            raise UserError(f"images {str(path)!r} is not a folder, a zip, a .npy or a .npz file: give one of these")
         saved = arrays.load_array(path, shape, scaling)
         chosen = np.array(saved[_spread(len(saved), count)])
         return _codes_of_array(chosen, scaling), None
     _check_shape(shape)
     found = folders.find_images(path)
     if not found.readers:
-        raise UserError(f"{path} contains no images: give a folder of JPEG, PNG or TIFF files, a zip of one or a .npy")
+        raise UserError(
+            f"{path} contains no images: give a folder of JPEG, PNG or TIFF files, a zip of one, a .npy or a .npz"
+        )
     label_of = _labels(sorted(found.readers), class_names, outputs)
     images = [EncodedImage(name, label_of.get(name, 0), found.readers[name]) for name in sorted(found.readers)]
     spread = _spread(len(images), count).tolist()
@@ -114,7 +116,7 @@ def load_labelled(
             raise UserError(
                 f"labelled images {str(path)!r} is not a folder, a zip or a .npz file: give one of the three"
             )
-        images, labels = arrays.load_labelled_arrays(path)
+        images, labels = arrays.load_labelled_arrays(path, shape, scaling)
         return _codes_of_array(images, scaling), labels
     _check_shape(shape)
     found = folders.open_images(path)

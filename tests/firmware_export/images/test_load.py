@@ -106,10 +106,10 @@ def test_images_of_the_wrong_kind_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.zip").write_bytes(b"PK")
     zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
-    np.savez(tmp_path / "labelled.npz", images=np.zeros((1, 8, 8, 3), np.uint8))
+    np.savez(tmp_path / "labels.npz", labels=np.zeros(1, int))
     for name, words in (
-        ("images.txt", "not a folder, a zip or a .npy"),
-        ("labelled.npz", "not a folder, a zip or a .npy"),
+        ("images.txt", "not a folder, a zip, a .npy or a .npz"),
+        ("labels.npz", "lacks the array images"),
         ("empty", "contains no images"),
         ("empty.zip", "contains no images"),
         ("cut.zip", "not a complete zip"),
