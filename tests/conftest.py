@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +19,12 @@ import keras_satkd  # noqa: F401  (selects legacy Keras before TensorFlow is imp
 from firmware_export.common import steps
 from firmware_export.common.command_line import OURS
 from firmware_export.common.errors import exit_on_user_error
+
+# The same examples in every run; a slow machine fails no test.
+hypothesis.settings.register_profile(
+    "ours", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -42,13 +42,16 @@ def test_too_late_is_said_clearly(code, said):
 REFUSED = "TF_USE_LEGACY_KERAS is '0', '1' expected: unset TF_USE_LEGACY_KERAS or set it to 1"
 
 
-@pytest.mark.parametrize(
-    "module", ["keras_satkd.distiller", "keras_satkd.models.students", "keras_satkd.models.teachers"]
-)
-def test_keras_3_in_the_environment_is_refused_where_keras_is_needed(module):
-    done = imported(f"import firmware_export, keras_satkd; import {module}", TF_USE_LEGACY_KERAS="0")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"ImportError: {REFUSED}"
+def test_keras_3_in_the_environment_is_refused_where_keras_is_needed():
+    code = (
+        "import firmware_export, keras_satkd, importlib\n"
+        "for module in ('distiller', 'models.students', 'models.teachers'):\n"
+        "    try:\n"
+        "        importlib.import_module(f'keras_satkd.{module}')\n"
+        "    except ImportError as error:\n"
+        "        print(error)"
+    )
+    assert imported(code, TF_USE_LEGACY_KERAS="0").stdout.splitlines() == [REFUSED] * 3
 
 
 COMMANDS = {
@@ -86,7 +89,7 @@ def test_a_tflite_file_is_read_whatever_the_environment_selects():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", ["keras_satkd", "tensorflow", "keras", "tf_keras", "keras_cv_attention_models"])
+@pytest.mark.parametrize("first", ["tensorflow", "keras", "keras_cv_attention_models"])
 def test_networks_are_legacy_keras_whatever_was_imported_first(first):
     done = imported(
         f"import {first}, keras_satkd, tf_keras\n"

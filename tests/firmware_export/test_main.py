@@ -2,7 +2,6 @@ import functools
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -30,16 +29,13 @@ def files(tmp_path_factory, qat_model, qat_keras, float_keras, photos):
     return folder
 
 
-def test_help_is_quick_and_shows_defaults():
-    start = time.perf_counter()
+def test_help_shows_defaults():
     done = subprocess.run(
         [sys.executable, "-m", "firmware_export", "--help"], capture_output=True, text=True, check=True
     )
-    elapsed = time.perf_counter() - start
     assert defaults.SYMBOL in done.stdout
     for option in ("--out", "--images", "--class-names", "--symbol", "--keras"):
         assert option in done.stdout
-    assert elapsed < 5  # 0.3 s on an idle machine; TensorFlow alone would take as much
 
 
 def test_help_imports_nothing_heavy():
