@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
@@ -163,7 +163,7 @@ def _bounds(sums: np.ndarray, window: int, rate: float) -> tuple[np.ndarray, np.
     normal distribution: images whose statistic is constant say nothing of how much it may vary.
     """
     ordered = np.sort(sums, axis=1)
-    least = math.ceil(STEPS * math.sqrt(window) * norm.isf(rate / (2 * sums.shape[2])))
+    least = math.ceil(STEPS * math.sqrt(window) * -ndtri(rate / (2 * sums.shape[2])))
 
     def leaving_out(count: int) -> tuple[np.ndarray, np.ndarray]:
         lower, upper = ordered[:, count].min(axis=0), ordered[:, -1 - count].max(axis=0)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 CONFIDENCE = 0.95
 """Confidence with which the error rate among the answers stays below the bound."""
@@ -87,7 +87,7 @@ def risk_coverage(outputs: np.ndarray, labels: np.ndarray) -> RiskCoverage:
     answered = len(labels) - first
     errors = np.cumsum(wrong[order][::-1])[::-1][first]
     right = answered - errors
-    bound = np.where(right > 0, beta.ppf(CONFIDENCE, errors + 1, np.maximum(right, 1)), 1.0)
+    bound = np.where(right > 0, betaincinv(errors + 1, np.maximum(right, 1), CONFIDENCE), 1.0)
     return RiskCoverage(found, answered / len(labels), errors / answered, bound)
 
 

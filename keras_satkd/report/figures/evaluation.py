@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import Reliability
@@ -104,8 +104,8 @@ def reliability(figure: Figure, found: Reliability) -> None:
     some = found.images > 0
     images, correct = found.images[some], found.correct[some]
     confidence, share = 100 * found.confidence[some] / images, 100 * correct / images
-    lower = np.where(correct > 0, 100 * beta.ppf(0.025, np.maximum(correct, 1), images - correct + 1), 0)
-    upper = np.where(correct < images, 100 * beta.ppf(0.975, correct + 1, np.maximum(images - correct, 1)), 100)
+    lower = np.where(correct > 0, 100 * betaincinv(np.maximum(correct, 1), images - correct + 1, 0.025), 0)
+    upper = np.where(correct < images, 100 * betaincinv(correct + 1, np.maximum(images - correct, 1), 0.975), 100)
     panel.plot((0, 100), (0, 100), color="#777777", linestyle="--", linewidth=1, label="calibrated")
     panel.errorbar(
         confidence, share, (share - lower, upper - share), fmt="o", color=COLOURS[0], capsize=2, label="model"
