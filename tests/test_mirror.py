@@ -17,6 +17,7 @@ WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "keras_satkd/data_config.py": SETTINGS,
     "keras_satkd/firmware_config.py": SETTINGS,
     "keras_satkd/lower.py": COMMAND,
+    "keras_satkd/method_config.py": SETTINGS,
     "keras_satkd/quantize.py": COMMAND,
     "keras_satkd/run/artifacts.py": "constants only",
     "keras_satkd/setting_types.py": SETTINGS,
