@@ -22,6 +22,7 @@ WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "keras_satkd/run/artifacts.py": "constants only",
     "keras_satkd/setting_types.py": SETTINGS,
     "keras_satkd/teach.py": COMMAND,
+    "keras_satkd/training/method.py": "a record without code, which tests/keras_satkd/pipeline/test_methods.py fills",
     "keras_satkd/training/run_offloaded.py": "tests/keras_satkd/training/test_offload.py runs it as a program",
 }
 """Modules whose test module is not at the mirrored path, and the reason."""

@@ -84,13 +84,14 @@ def of(seen: Seen) -> tf.Tensor:
     regions: up to `REGIONS`² of them, and beside `T_p` no more rows and columns than either map has.
     """
     terms = []
+    assert seen.student_map is not None
     for critic, teacher_map in zip(seen.critics, seen.teacher_maps, strict=True):
         maps, all_cells = (seen.student_map, teacher_map), (REGIONS, REGIONS)
         shared = tuple(min(REGIONS, *sizes) for sizes in zip(*(each.shape[1:3] for each in maps), strict=True))
         whole, teacher = critic(maps, (1, 1))
         local, _ = critic(maps, all_cells)
-        parts = mutual_information(whole, teacher), mutual_information(local, teacher)
-        parts = *parts, mutual_information(*critic(maps, shared))
+        pairs = (whole, teacher), (local, teacher), critic(maps, shared)
+        parts = [mutual_information(*pair) for pair in pairs]
         terms.append(tf.add_n([factor * part for factor, part in zip(seen.factors[1:], parts, strict=True)]))
     return seen.factors[0] * kl.of(seen) + tf.stack(terms, axis=1)
 

@@ -74,7 +74,8 @@ def groups_of(network: tf_keras.Model) -> tuple[dict[str, Group], dict[str, tupl
             found = [each for each in inputs if each is not None]
             for each in found:
                 joined[each] = found[0]
-            ends[layer.name] = (found or [None])[0], (found or [None])[0]
+            first = found[0] if found else None
+            ends[layer.name] = first, first
         elif isinstance(layer, _layers.Dense):
             ends[layer.name] = given, None
         else:
@@ -180,10 +181,12 @@ def narrow(wide: tf_keras.Model, student: tf_keras.Model) -> None:
 
 def _part(layer: Any, weights: np.ndarray, given: Any, made: Any) -> np.ndarray:
     if weights.ndim == 1:
-        return weights[made]
-    if isinstance(layer, _layers.DepthwiseConv2D):
-        return weights[:, :, made]
-    return weights[..., given, :][..., made]
+        part: np.ndarray = weights[made]
+    elif isinstance(layer, _layers.DepthwiseConv2D):
+        part = weights[:, :, made]
+    else:
+        part = weights[..., given, :][..., made]
+    return part
 
 
 def channels_kept(widest: int, least: int, step: int, steps: int) -> int:

@@ -83,7 +83,7 @@ def _check_needs(loss: Loss, config: Config, student: tf_keras.Model) -> None:
         )
     if loss.needs == "gradients" and config.quantization.epochs:
         raise UserError(
-            f"loss {name!r} needs gradients of gradients, which fake quantization does not have: use "
+            f"loss {name!r} needs gradients of gradients, which end at fake quantization: use "
             "--quantization.epochs 0, which quantizes after training"
         )
     if loss.needs == "features":

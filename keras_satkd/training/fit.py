@@ -70,7 +70,7 @@ def fit(
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
-        callbacks.insert(-1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
+        callbacks.insert(1 + len(method.callbacks), _Plateau(history.of_phases(workdir / history.FILE, [phase])))
     remedy = f"restore a copy, or train {phase} again in a new --workdir"
     digests.check(best, remedy)
     if log.epochs() and not best.exists():

@@ -71,7 +71,7 @@ def train(
         return
     distiller = method.distiller(
         network,
-        targets.running,
+        teachers=targets.running,
         teacher_names=[teacher.name for teacher in targets.teachers],
         temperature=loss.temperature,
         loss=loss.loss,

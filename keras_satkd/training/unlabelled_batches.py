@@ -1,6 +1,8 @@
 """Batches of labelled images beside weak and strong views of unlabelled ones, for `fixmatch.FixMatch`."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
@@ -8,7 +10,7 @@ from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import TeachersConfig
 from keras_satkd.fixmatch import STRONG, WEAK, FixMatch
-from keras_satkd.training.batches import MakeBatch, batch_maker, choices
+from keras_satkd.training.batches import batch_maker, choices
 from keras_satkd.training.method import Method
 
 
@@ -77,7 +79,13 @@ def batches(
 
 
 def _repeated(
-    make: MakeBatch, images: int, batch: int, *, steps: int, seed: int, epoch: int | tf.Variable
+    make: Callable[[tf.Tensor, tf.Tensor], Any],
+    images: int,
+    batch: int,
+    *,
+    steps: int,
+    seed: int,
+    epoch: int | tf.Variable,
 ) -> tf.data.Dataset:
     """Batches of images, repeated until an epoch has so many steps. How often images come differs by one at most."""
 

@@ -77,7 +77,6 @@ def test_it_teaches_a_student(command, folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(inputs.own_student, "check", lambda *arguments, **settings: None)  # quantizes, for seconds
     monkeypatch.setattr(teach.teachers, "build", small_teacher)
-    monkeypatch.setattr(teach.teachers, "load", lambda path: small_teacher("", 3))
     student_registry.register("small-of-the-page", build)
     name = preset(command)
     config, workdir, _ = cli.parse(command.module, "", [*command.words[3:], *QUICK, *OWN[name]])
