@@ -36,7 +36,17 @@ add_module_names = False
 python_maximum_signature_line_length = 100
 
 _PAGES = (
-    *("results", "distillation_study", "method", "extending", "your_data", "four_bands", "manifest", "groups"),
+    *(
+        "results",
+        "distillation_study",
+        "method",
+        "teaching",
+        "extending",
+        "your_data",
+        "four_bands",
+        "manifest",
+        "groups",
+    ),
     *("imbalance", "unlabelled", "teachers", "own_teachers", "students", "own_student", "camera", "drift", "gpu"),
     *(
         "many_machines",

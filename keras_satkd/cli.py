@@ -51,8 +51,8 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
 
         Args:
             settings: all settings of the preset.
-            config: a preset (eurosat, eurosat_camera, eurosat_long, demo, paper, study) or a TOML file; the flags below
-                override it.
+            config: a preset (eurosat, eurosat_camera, eurosat_long, progressive, capacity, born_again, concurrent,
+                few_labels, demo, paper, study) or a TOML file; the flags below override it.
             workdir: the run's folder. Repeat the command to resume an interrupted run.
             verbosity: how much is logged.
         """

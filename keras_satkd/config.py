@@ -15,6 +15,7 @@ from pydantic import Field
 from firmware_export.common.command_line import MayBePath
 from keras_satkd.data_config import DataConfig
 from keras_satkd.firmware_config import FirmwareConfig
+from keras_satkd.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
 from keras_satkd.setting_types import (
     ClassWeights,
     Count,
@@ -135,9 +136,11 @@ class TeachersConfig(TrainingConfig):
     augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
+    `strong`: larger changes, and a grey square;
     `randaugment`: RandAugment of KerasCV; `none`;
     or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
+    fixmatch: FixMatchConfig = field(default_factory=FixMatchConfig)
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ class DistillationConfig(TrainingConfig):
     augmentation: str = "satellite"
     """`dihedral`: flips and quarter turns;
     `satellite`: also shifts and changes of brightness and color;
+    `strong`: larger changes, and a grey square;
     `randaugment`: RandAugment of KerasCV; `none`;
     or a function of yours, `package.module:name`."""
     mixing: MixingConfig = field(default_factory=MixingConfig)
@@ -215,6 +219,11 @@ class DistillationConfig(TrainingConfig):
     """Teachers that are heard in each epoch. `all`: all of them; `weak-to-strong`: one after the other, by accuracy on
     the validation images; `growing`: the weakest first, the others join one by one; or a function of yours,
     `package.module:name`. QAT hears those of the last epoch."""
+    rounds: Count = 1
+    """Rounds of self-distillation. The student of a round is the only teacher of the next one, with the share
+    `weighting.distillation_share` of the loss; the first round has the teachers. The last student is exported."""
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    capacity: CapacityConfig = field(default_factory=CapacityConfig)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def from_dict(values: dict[str, Any], origin: str) -> Config:
         raise _not_repeatable(origin, "distillation.augmentation")
     if config.teachers.taught_by and config.teachers.augmentation == "randaugment" and not is_in_loop:
         raise _not_repeatable(origin, "teachers.augmentation")
+    if config.teachers.fixmatch.strong == "randaugment":
+        raise UserError(f"{origin}: teachers.fixmatch.strong 'randaugment' cannot be repeated: use 'strong'")
     if config.distillation.teacher_logits == "averaged":
         _check_unmixed(config.distillation.mixing, origin, "distillation")
         if config.teachers.taught_by:
@@ -184,7 +186,7 @@ def command(config: Config, program: str) -> str:
 def load(name: str) -> Config:
     """The configuration of a preset or of a TOML file.
 
-    The presets are `eurosat`, `eurosat_camera`, `eurosat_long`, `demo`, `paper` and `study`.
+    The presets are the files of `PRESETS`.
 
     Raises:
         UserError: neither exists, the file is not valid TOML, or it contains an unknown setting.

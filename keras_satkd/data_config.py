@@ -43,6 +43,9 @@ class DataConfig(Strict):
     unlabelled: Annotated[str | None, MayBePath] = None
     """A folder or zip of images without labels, in any subfolders. The teachers label them; those that they are sure of
     (`distillation.pseudo_label_confidence`) become training images of the student."""
+    labels_per_class: Count | None = None
+    """Use the labels of at most this many training images of each class. The others become unlabelled images, as if
+    they were in `unlabelled`. More labels contain fewer ones. If not set, all labels are used."""
     image_size: Count = 64
     """Height and width of the images in pixels. Images of other sizes are resized when they are decoded."""
     fit: Literal["refuse", "crop", "squash"] = "refuse"

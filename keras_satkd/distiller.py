@@ -15,8 +15,8 @@ from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.observers import StudentView, TeacherView, check_kinds
 from keras_satkd.registry import LOSSES, WEIGHTING_RULES, reference_of
-from keras_satkd.teaching import CountEpochs, Teaching, own_object
-from keras_satkd.weighting import PAPER_CASES, Maker, RuleType, Weights
+from keras_satkd.teaching import CountEpochs, Teaching, own_object, parts
+from keras_satkd.weighting import PAPER_CASES, Maker, RuleType
 
 
 @tf_keras.saving.register_keras_serializable("keras_satkd")
@@ -168,19 +168,29 @@ class Distiller(CheckedModel):
         teachers = self._teaching.teacher_view(inputs, classes)
         with tf.GradientTape() as tape:
             student = self._student_view(inputs, classes)
-            loss = self._loss(classes, student, teachers, sample_weight)
+            loss = self._with_others(self._loss(classes, student, teachers, sample_weight), inputs, classes, student)
             # The optimizer sums gradients over replicas, and each holds the mean of its own part of the batch.
             objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        weights = [*self.student.trainable_variables, *self._teaching.critic_weights]
+        weights = self._trained_weights()
         # Gradients of gathered weights (a transformer's position biases) are sparse, so the optimizer would sort them.
         gradients = [
             gradient if gradient is None else tf.convert_to_tensor(gradient)
             for gradient in tape.gradient(objective, weights)
         ]
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self._after_step()
+        return self._results(classes, student.logits, sample_weight)
+
+    def _with_others(self, loss: tf.Tensor, inputs: Any, labels: tf.Tensor, student: StudentView) -> tf.Tensor:
+        """The loss of a step, with what a subclass adds to the student's own."""
+        return loss
+
+    def _trained_weights(self) -> list[tf.Variable]:
+        return [*self.student.trainable_variables, *self._teaching.critic_weights]
+
+    def _after_step(self) -> None:
         if self.average:
             self._update_average()
-        return self._results(classes, student.logits, sample_weight)
 
     def _student_view(self, inputs: Any, labels: tf.Tensor) -> StudentView:
         observe = self._teaching.student_view
@@ -220,27 +230,13 @@ class Distiller(CheckedModel):
         judged = self._teaching.judge(labels, student, teachers, self.epoch)
         if judged is not None:
             distillation, weights = judged
-            self._update_teacher_metrics(losses, distillation, weights, sample_weight)
+            for name, values in parts(losses, distillation, weights, self.teacher_names).items():
+                self._means[name].update_state(values, sample_weight)
             losses = blend(losses, distillation, weights.teachers, weights.share)
         self._means["loss"].update_state(losses, sample_weight)
         if sample_weight is not None:
             losses *= tf.cast(sample_weight, losses.dtype)
         return tf.reduce_mean(losses)
-
-    def _update_teacher_metrics(
-        self, ground_truth: tf.Tensor, distillation: tf.Tensor, weights: Weights, sample_weight: Any
-    ) -> None:
-        parts = {
-            "ground_truth_loss": ground_truth,
-            "distillation_loss": tf.reduce_sum(weights.teachers * distillation, axis=1),
-        }
-        for position, name in enumerate(self.teacher_names):
-            parts[f"weight_{name}"] = weights.teachers[:, position]
-        if weights.case is not None:
-            for position, case in enumerate(PAPER_CASES):
-                parts[f"case_{case}"] = tf.cast(weights.case == position, tf.float32)
-        for name, values in parts.items():
-            self._means[name].update_state(values, sample_weight)
 
     def _results(self, labels: tf.Tensor, student_logits: tf.Tensor, sample_weight: Any) -> dict[str, tf.Tensor]:
         correct = tf.argmax(labels, axis=-1) == tf.argmax(student_logits, axis=-1)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from firmware_export.images.image_set import ImageSet
     from keras_satkd.camera.sensor import Sensor
     from keras_satkd.evaluation.classifier import Classifier
+    from keras_satkd.pgd import Attack
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ class Arguments:
     guide: Annotated[str | None, MayBePath] = None
     """A model on the ground, such as a teacher: also show the accuracy if the model answers the images that it is sure
     of, and this one the others, over the share of images sent to the ground."""
+
+    pgd: float | None = None
+    """Also score images that an attack (PGD) has changed by at most so many levels of 255, for a float Keras model."""
+
+    pgd_steps: int = 20
+    """Steps of the attack."""
+
+    pgd_step_size: float | None = None
+    """Levels of 255 in a step of the attack. If not set, 2.5 · pgd / steps."""
 
     drift: bool = False
     """Evaluate the drift monitor that the export would write for this int8 model: its false alarms, and the windows in
@@ -145,6 +155,7 @@ def _result(arguments: Arguments) -> dict[str, Any]:
     )
     part = _images(arguments, classifier)
     classifier = classifier.for_bands(part.channel_names, rgb_of(part.channel_names, arguments.data))
+    attack = _attack(arguments, classifier)
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     guidance = {} if arguments.guide is None else {"guidance": _guidance(arguments, classifier, part, labels)}
     if classifier.class_names is None:
@@ -158,10 +169,20 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "model": classifier.name,
         "data": source,
         "split": arguments.split,
-        **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor),
+        **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor, attack),
         **guidance,
         **({"drift": _drift(arguments, classifier, part, labels, sensor)} if arguments.drift else {}),
     }
+
+
+def _attack(arguments: Arguments, classifier: "Classifier") -> "Attack | None":
+    from keras_satkd import pgd
+
+    if arguments.pgd is None:
+        return None
+    if classifier.differentiable is None:
+        raise UserError(f"--pgd needs gradients, and {arguments.model!r} has none: give a float Keras model")
+    return pgd.attack_of(arguments.pgd, arguments.pgd_steps, arguments.pgd_step_size)
 
 
 def _guidance(arguments: Arguments, student: "Classifier", part: "ImageSet", labels: "np.ndarray") -> dict[str, Any]:
@@ -229,59 +250,12 @@ def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":
 
 def _print_tables(result: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
-    from firmware_export.common.tables import terminal_table
+    from keras_satkd.evaluation import score_tables
 
-    def percent(*values: float) -> list[str]:
-        return [f"{100 * value:.2f}" for value in values]
-
-    def mean(kind: str) -> list[str]:
-        return percent(*(result[f"{kind}_{score}"] for score in ("precision", "recall", "f1")))
-
-    tables = [
-        terminal_table(
-            [f"{result['split']} %", "accuracy", "precision", "recall", "F1", "ECE"],
-            [
-                ["macro", *percent(result["accuracy"]), *mean("macro"), *percent(result["ece"])],
-                ["weighted", "", *mean("weighted"), ""],
-            ],
-        ),
-        terminal_table(
-            ["class", "images", "recall %"],
-            [
-                [escape(name), f"{found['images']:,}", *percent(found["recall"])]
-                for name, found in result["per_class"].items()
-            ],
-        ),
-    ]
-    if "corruptions" in result:
-        rows = [[name.replace("_", " "), *percent(*scores)] for name, scores in result["corruptions"].items()]
-        tables.append(terminal_table(["accuracy %, severity", "1", "2", "3", "4", "5"], rows))
-    if "camera" in result:
-        from keras_satkd.evaluation import camera
-
-        tables.append(terminal_table(*camera.table(result["camera"])))
-    if "drift" in result:
-        from keras_satkd.evaluation import drift
-
-        tables.append(terminal_table(*drift.table(result["drift"])))
-    if "behind" in result:
-        found = result["behind"]
-        rows = [["clean", *percent(found["clean"])], *([name, *percent(part)] for name, part in found["parts"].items())]
-        heading = f"behind the sensor {found['sensor']}"
-        tables.append(terminal_table([heading, "accuracy %"], [*rows, ["all parts", *percent(found["all"])]]))
-    if "guidance" in result:
-        from keras_satkd.evaluation import guidance
-
-        tables.append(terminal_table(*guidance.table(result["guidance"])))
-    if "risk" in result:
-        from keras_satkd.evaluation import risk
-
-        tables.append(terminal_table(*risk.table(result["risk"])))
     console = Console(highlight=False)
     console.print(f"{result['model']} on {result['images']:,} images of {result['data']}", markup=False, soft_wrap=True)
-    for table in tables:
+    for table in score_tables.tables(result):
         console.print(table)
 
 

@@ -212,6 +212,7 @@ AUGMENTATIONS = Registry(
         "none": "keras_satkd.data.augment:unchanged",
         "dihedral": "keras_satkd.data.augment:dihedral",
         "satellite": "keras_satkd.data.augment:satellite",
+        "strong": "keras_satkd.data.strong:strong",
         "randaugment": "keras_satkd.data.augment:randaugment",
     },
 )
@@ -225,5 +226,6 @@ SETTINGS = {
     "distillation.teacher_schedule": TEACHER_SCHEDULES,
     "distillation.augmentation": AUGMENTATIONS,
     "teachers.augmentation": AUGMENTATIONS,
+    "teachers.fixmatch.strong": AUGMENTATIONS,
 }
 """The settings that name extensions."""

@@ -12,7 +12,7 @@ from keras_satkd.losses.loss import Loss, Seen, as_loss
 from keras_satkd.models.teacher import Teacher
 from keras_satkd.observers import StudentView, TeacherView
 from keras_satkd.teacher_schedules import heard
-from keras_satkd.weighting import Maker, RuleType, Weights, make_rule, rule_type
+from keras_satkd.weighting import PAPER_CASES, Maker, RuleType, Weights, make_rule, rule_type
 
 
 class CountEpochs(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
@@ -133,3 +133,24 @@ class Teaching:
         if self._heard is not None:
             weights = heard(weights, self._heard[tf.minimum(epoch, len(self._heard) - 1)])
         return distances, weights
+
+
+def parts(
+    ground_truth: tf.Tensor, distillation: tf.Tensor, weights: Weights, names: Sequence[str]
+) -> dict[str, tf.Tensor]:
+    """What a training reports of its teachers, each float32 [B], by the names of the metrics.
+
+    Args:
+        ground_truth: float32 [B].
+        distillation: float32 [B, T].
+        weights: of the teachers.
+        names: T names.
+    """
+    found = {
+        "ground_truth_loss": ground_truth,
+        "distillation_loss": tf.reduce_sum(weights.teachers * distillation, axis=1),
+    }
+    found |= {f"weight_{name}": weights.teachers[:, position] for position, name in enumerate(names)}
+    if weights.case is not None:
+        found |= {f"case_{case}": tf.cast(weights.case == at, tf.float32) for at, case in enumerate(PAPER_CASES)}
+    return found

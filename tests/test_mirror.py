@@ -17,10 +17,12 @@ WITHOUT_TESTS_OF_ITS_OWN: dict[str, str] = {
     "keras_satkd/data_config.py": SETTINGS,
     "keras_satkd/firmware_config.py": SETTINGS,
     "keras_satkd/lower.py": COMMAND,
+    "keras_satkd/method_config.py": SETTINGS,
     "keras_satkd/quantize.py": COMMAND,
     "keras_satkd/run/artifacts.py": "constants only",
     "keras_satkd/setting_types.py": SETTINGS,
     "keras_satkd/teach.py": COMMAND,
+    "keras_satkd/training/method.py": "a record without code, which tests/keras_satkd/pipeline/test_methods.py fills",
     "keras_satkd/training/run_offloaded.py": "tests/keras_satkd/training/test_offload.py runs it as a program",
 }
 """Modules whose test module is not at the mirrored path, and the reason."""

@@ -8,6 +8,7 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import RGB, Bands, ImageSet
 from firmware_export.images.scaling import LARGEST, LEVELS, Scaling, full_range
+from keras_satkd.data import few_labels
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.data_config import DataConfig
@@ -48,7 +49,10 @@ def split_scaled(images: ImageSet, settings: DataConfig, kept: Scaling | None = 
     divided = split(images, settings)
     scaling = kept or decide(divided.train, settings)
     train, validation, test = (scaled(part, scaling) for part in (divided.train, divided.validation, divided.test))
-    return replace(divided, train=train, validation=validation, test=test), scaling
+    hidden = None
+    if settings.labels_per_class is not None:
+        train, hidden = few_labels.divide(train, settings.labels_per_class)
+    return replace(divided, train=train, validation=validation, test=test, hidden=hidden), scaling
 
 
 def is_plain(scaling: Scaling) -> bool:

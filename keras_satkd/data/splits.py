@@ -39,6 +39,7 @@ class Split:
         is_own: whether the image set came split.
         groups: number of groups in training, validation and test; empty without groups.
         left_out: number of images in no part, because they are near another part.
+        hidden: training images whose labels are not used (`few_labels`); None if all are.
     """
 
     train: ImageSet
@@ -48,6 +49,7 @@ class Split:
     is_own: bool = False
     groups: tuple[int, ...] = ()
     left_out: int = 0
+    hidden: ImageSet | None = None
 
     def summary(self) -> str:
         """What a run logs: `10 classes; images: 17010 train, 2430 validation, 4860 test`."""
@@ -56,7 +58,8 @@ class Split:
         held = ", ".join(f"{number} {part}" for part, number in zip(PARTS, self.groups, strict=False))
         grouped = f"; groups: {held}" if self.groups else ""
         left = f"; {self.left_out} left out beside other parts" if self.left_out else ""
-        return f"{len(self.train.class_names)} classes; images: {sizes}{kept}{grouped}{left}"
+        hidden = "" if self.hidden is None else f"; the labels of {len(self.hidden)} more are not used"
+        return f"{len(self.train.class_names)} classes; images: {sizes}{kept}{grouped}{left}{hidden}"
 
     def classes(self) -> list[str]:
         """Lines of a class each: `Forest: 2100 train, 300 validation, 600 test`; of many classes, the smallest."""
@@ -68,8 +71,9 @@ class Split:
         return lines + ([f"… and {len(names) - MOST_LINES} larger classes"] if len(names) > MOST_LINES else [])
 
     def file_list(self) -> dict[str, list[str]]:
-        """The sorted file names of every part, as in a run's `split.json`."""
-        return {part: sorted(getattr(self, part).files) for part in PARTS}
+        """The sorted file names of every part, and of `hidden` images, as in a run's `split.json`."""
+        found = {part: sorted(getattr(self, part).files) for part in PARTS}
+        return found if self.hidden is None else {**found, "hidden": sorted(self.hidden.files)}
 
 
 def split(image_set: ImageSet, settings: DataConfig) -> Split:

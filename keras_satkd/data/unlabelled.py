@@ -10,12 +10,24 @@ from firmware_export.images.decode import Decoded, EncodedImage, count_unreadabl
 from firmware_export.images.folders import find_images, is_folder_or_zip
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.scaling import Scaling
-from keras_satkd.data import duplicates, reading, scaling
+from keras_satkd.data import duplicates, few_labels, reading, scaling
 from keras_satkd.data.cache import cached
+from keras_satkd.data.few_labels import CLASS
+from keras_satkd.data.splits import Split
 from keras_satkd.data_config import DataConfig
 
-CLASS = "unlabelled"
-"""The only class of such an image set, and the first part of its images' names."""
+
+def of_run(settings: DataConfig, divided: Split, scales: Scaling) -> ImageSet | None:
+    """The training images whose labels are not used, and those of `data.unlabelled`; None without any.
+
+    Raises:
+        UserError: see `load` and `check_apart`.
+    """
+    if settings.unlabelled is None:
+        return divided.hidden
+    found = load(settings.unlabelled, settings, scales)
+    check_apart(found, [divided.validation, divided.test])
+    return few_labels.joined(divided.hidden, found)
 
 
 def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
@@ -48,6 +49,8 @@ class Classifier:
         threshold: abstention threshold in output codes; None if none was chosen for this model.
         channels: of the images.
         scaling: how samples become the images that it was trained on; None if its files do not say.
+        differentiable: float32 [N, image_size, image_size, channels] in 0..255 → logits, through which gradients flow;
+            None if the model has none.
         teacher: the model, if it chooses its own channels of the images; None if it takes them as they are.
     """
 
@@ -60,6 +63,7 @@ class Classifier:
     threshold: int | None = None
     channels: int = 3
     scaling: Scaling | None = None
+    differentiable: Callable[[tf.Tensor], tf.Tensor] | None = None
     teacher: Teacher | None = None
 
     @property
@@ -84,7 +88,8 @@ class Classifier:
         if self.teacher is not None:
             teacher = bands.select(self.teacher, names, rgb)
             assert isinstance(teacher, Teacher)
-            return replace(self, logits=_teacher_logits(teacher), channels=len(names))
+            logits, gradients = _teacher_logits(teacher), _differentiable(teacher)
+            return replace(self, logits=logits, differentiable=gradients, channels=len(names))
         if self.channels != len(names):
             raise UserError(
                 f"model {self.name} takes images of {self.channels} channels, these have {len(names)} "
@@ -143,6 +148,7 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         _teacher_logits(teacher),
         channels=teacher.channels,
         scaling=scaling,
+        differentiable=_differentiable(teacher),
         teacher=None if _may_be_student(file) else teacher,
     )
     if scaling is None or not is_folder:
@@ -158,6 +164,10 @@ def _may_be_student(file: Path) -> bool:
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:
     network = tf.function(teacher.logits, reduce_retracing=True)
     return lambda images: predict(network, images, teacher.name)
+
+
+def _differentiable(teacher: Teacher) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    return teacher.differentiable_logits if isinstance(teacher.network, tf_keras.Model) else None
 
 
 def _load_float(file: Path, path: str, input_range: str | None, trust: bool) -> Teacher:

@@ -1,5 +1,6 @@
 """Scoring of a model on labeled images."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from keras_satkd.data.corruptions import SEVERITIES, accuracies
 from keras_satkd.evaluation import camera, risk
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.evaluation.metrics import score
+from keras_satkd.pgd import Attack, robust_accuracy
 
 
 def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: Classifier) -> np.ndarray:
@@ -49,6 +51,7 @@ def evaluate(
     corruptions: bool = False,
     camera_suite: bool = False,
     sensor: Sensor | None = None,
+    attack: Attack | None = None,
 ) -> dict[str, Any]:
     """A model's scores, each in [0, 1], as plain values for JSON.
 
@@ -59,11 +62,13 @@ def evaluate(
         corruptions: also score corrupted images.
         camera_suite: also score the images under every disturbance of a camera.
         sensor: also score the images as this sensor captures them.
+        attack: also score the images after this attack on the model, which must be `differentiable`.
 
     Returns:
         `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in
         `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
-        in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `camera_suite`, also the result of
+        in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `attack`, also in `pgd` its numbers
+        and the `accuracy` after it. With `camera_suite`, also the result of
         `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`; with either of them, that of
         `risk.curves` in `risk`: for `camera_suite` with the example sensors, for `sensor` with the sensor.
     """
@@ -80,6 +85,10 @@ def evaluate(
         model = {classifier.name: classifier.logits}
         result["corruptions"] = accuracies(model, images, labels)[classifier.name]
         result["corruption_severities"] = {name: list(strengths) for name, strengths in SEVERITIES.items()}
+    if attack is not None:
+        assert classifier.differentiable is not None
+        accuracy = robust_accuracy(classifier.differentiable, images, labels, attack)
+        result["pgd"] = {**dataclasses.asdict(attack), "accuracy": accuracy}
     if camera_suite:
         result["camera"] = camera.suite(classifier.logits, images, labels)
     if sensor is not None:

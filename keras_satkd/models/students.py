@@ -16,6 +16,9 @@ from keras_satkd.models.student_registry import register as register
 
 require_legacy_keras()
 
+INPUT_RANGE = "0..1"
+"""What `normalize` gives, as one of `input_range.INPUT_RANGES`."""
+
 
 def normalize(images: tf.Tensor) -> tf.Tensor:
     """Input of a student: `x / 255`, uint8 [B, H, W, C] in 0..255 → float32 in [0, 1].

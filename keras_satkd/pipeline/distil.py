@@ -1,5 +1,6 @@
 """Distillation: training of the student on labels and teacher logits."""
 
+from functools import partial
 from pathlib import Path
 
 import tf_keras
@@ -9,16 +10,17 @@ from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.data.splits import Split
-from keras_satkd.models import provenance, students, teachers
+from keras_satkd.evaluation.metrics import predict, score
+from keras_satkd.models import provenance, students, teachers, width
 from keras_satkd.models.student_registry import file_of
-from keras_satkd.pipeline import pseudo_labels
+from keras_satkd.pipeline import methods, pseudo_labels, rounds
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.pipeline.teach import teach
 from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import CHECKPOINTS, Run
-from keras_satkd.run.results import DistillationResult
+from keras_satkd.run.results import DistillationResult, RoundResult
 from keras_satkd.run.results_file import read_json
-from keras_satkd.run.stages import DISTILLATION
+from keras_satkd.run.stages import DISTILLATION, earlier_round
 from keras_satkd.training.fit import precision
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
@@ -51,12 +53,14 @@ def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
 
 
 def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:
-    """The run's float student; it is trained if it is not yet.
+    """The run's float student, of the last round; it is trained if it is not yet, and so are those of earlier rounds.
 
     Raises:
         UserError: its training has begun under teachers that have changed since, such as in the order of their classes.
     """
     _check_teachers(run, targets)
+    for number in range(1, run.config.distillation.rounds):
+        run.step(earlier_round(number), partial(_distil_earlier, run, split, targets, number))
     run.step(DISTILLATION, lambda: _distil(run, split, targets))
     return load_keras(run.path(STUDENT_FILE))
 
@@ -78,33 +82,20 @@ def _check_teachers(run: Run, targets: TeacherTargets) -> None:
         )
 
 
+def _distil_earlier(run: Run, split: Split, targets: TeacherTargets, number: int) -> RoundResult:
+    step = earlier_round(number)
+    assert step.phase is not None
+    student = _trained(run, split, targets, number, step.phase, step.files[0])
+    logits = predict(students.logits_of(student), split.validation.images, step.name)
+    return RoundResult(step.files[0], score(logits, split.validation.labels))
+
+
 def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResult:
     config = run.config.distillation
-    tf_keras.utils.set_random_seed(run.config.seed)
-    architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
-    channels = split.train.images.shape[-1]
-    with precision(config.mixed_precision):
-        student = students.build(*architecture, config.initial_weights, channels=channels)
     # Recorded before the training, because the file may be replaced during it.
     began_from = config.initial_weights or (run.config.student if file_of(run.config.student) else None)
     initial_weights = None if began_from is None else provenance.describe(began_from)
-    train(
-        student,
-        split,
-        targets,
-        config,
-        loss=config,
-        seed=run.config.seed,
-        phase=_PHASE,
-        workdir=run.workdir,
-        lowers=run.lowers,
-        sensor_noise=config.sensor_noise,
-        class_weights=config.class_weights,
-    )
-    # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
-    finished = students.build(*architecture, channels=channels)
-    finished.set_weights(student.get_weights())
-    write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
+    finished = _trained(run, split, targets, config.rounds, _PHASE, STUDENT_FILE)
     return DistillationResult(
         STUDENT_FILE,
         students.trainable_parameters(finished),
@@ -112,5 +103,44 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
         teachers.digests(targets.teachers),
         dict(zip((teacher.name for teacher in targets.teachers), targets.calibration, strict=True)),
         initial_weights,
-        None if run.config.data.unlabelled is None else pseudo_labels.counts(split.train),
+        pseudo_labels.counts(split.train)
+        if targets.teachers and pseudo_labels.are_asked_for(run.config.data)
+        else None,
     )
+
+
+def _trained(run: Run, split: Split, targets: TeacherTargets, number: int, phase: str, file: str) -> tf_keras.Model:
+    """Train the student of a round and write it into a file of the run."""
+    settings, taught_by = rounds.taught(run, split, targets, number)
+    # Another seed for each round: a student with the first weights of its teacher would repeat it.
+    seed = run.config.seed + number - 1
+    tf_keras.utils.set_random_seed(seed)
+    architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
+    channels = split.train.images.shape[-1]
+    initial_weights = settings.initial_weights if number == 1 else None
+    with precision(settings.mixed_precision):
+        student, method = methods.of_student(
+            settings, lambda: students.build(*architecture, initial_weights, channels=channels)
+        )
+    train(
+        student,
+        split,
+        taught_by,
+        settings,
+        loss=settings,
+        seed=seed,
+        phase=phase,
+        workdir=run.workdir,
+        lowers=run.lowers,
+        sensor_noise=settings.sensor_noise,
+        class_weights=settings.class_weights,
+        method=method,
+    )
+    # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
+    finished = students.build(*architecture, channels=channels)
+    if settings.capacity.widest > 1:
+        width.narrow(student, finished)
+    else:
+        finished.set_weights(student.get_weights())
+    write_with(run.path(file), lambda path: finished.save(path))
+    return finished

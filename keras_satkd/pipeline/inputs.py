@@ -24,7 +24,7 @@ from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, student_registry, students, teacher_zoo, teachers
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.pipeline import method_checks, own_student, run_sensor
+from keras_satkd.pipeline import method_checks, methods, own_student, run_sensor
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SCALING_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
@@ -102,6 +102,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     names = config.teachers.names or pretrained.teacher_names(images.class_names)
     uses_teachers = fine_tunes_only or weighting.rule_type(config.distillation.weighting.rule).uses_teachers
     method_checks.check(config, student, len(names), lowers=run.lowers)
+    methods.check(config, student, lowers=run.lowers)
     weighting.make_rule(config.distillation.weighting, len(names), config.distillation.temperature)
 
     def trained(name: str, training: DistillationConfig | TeachersConfig) -> AnyTeacher:
@@ -115,12 +116,11 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         sensor,
         None if scaling.is_plain(scaled) else scaled,
         rgb,
-        None if config.data.unlabelled is None else unlabelled.load(config.data.unlabelled, config.data, scaled),
+        unlabelled.of_run(config.data, divided, scaled) if uses_teachers else None,
     )
-    if inputs.unlabelled is not None:
-        teaching = inputs.teachers.values() if uses_teachers else ()
-        stored_teachers.check_can_label(list(teaching))
-        unlabelled.check_apart(inputs.unlabelled, [divided.validation, divided.test])
+    if inputs.unlabelled is not None or config.data.unlabelled is not None:
+        stored_teachers.check_can_label(list(inputs.teachers.values()) if uses_teachers else [])
+    methods.check_fixmatch(config, inputs.unlabelled)
     logger.info("%s: %s", config.data.name, inputs.split.summary())
     for line in inputs.split.classes():
         logger.info("  %s", line)
@@ -208,7 +208,9 @@ def _check_exportable(run: Run, missing: Sequence[str]) -> None:
         (stages.teacher(name), config.teachers, config.teachers.augmentation, bool(config.teachers.taught_by))
         for name in missing
     ]
-    trainings.append((DISTILLATION, student, student.augmentation, has_teachers))
+    steps: list[Step[Any]] = [*map(stages.earlier_round, range(1, student.rounds)), DISTILLATION]
+    trainings += [(each, student, student.augmentation, has_teachers or at > 0) for at, each in enumerate(steps)]
+    has_teachers |= student.rounds > 1
     if config.quantization.epochs:
         trainings.append((QUANTIZATION, config.quantization, student.augmentation, has_teachers))
     for step, training, augmentation, is_taught in trainings:

@@ -38,7 +38,7 @@ def check(config: Config, student: tf_keras.Model, teachers: int, *, lowers: boo
     """
     _check_augmentations(config, student.input_shape)
     distillation, own = config.distillation, own_extensions(config)
-    if not rule_type(distillation.weighting.rule).uses_teachers:
+    if not rule_type(distillation.weighting.rule).uses_teachers and distillation.rounds == 1:
         return
     loss, factors = as_loss(distillation.loss)
     _check_needs(loss, config, student)
@@ -83,7 +83,7 @@ def _check_needs(loss: Loss, config: Config, student: tf_keras.Model) -> None:
         )
     if loss.needs == "gradients" and config.quantization.epochs:
         raise UserError(
-            f"loss {name!r} needs gradients of gradients, which fake quantization does not have: use "
+            f"loss {name!r} needs gradients of gradients, which end at fake quantization: use "
             "--quantization.epochs 0, which quantizes after training"
         )
     if loss.needs == "features":
@@ -97,8 +97,10 @@ def _check_augmentations(config: Config, shape: Sequence[int]) -> None:
     for group, policy in (
         ("distillation", config.distillation.augmentation),
         ("teachers", config.teachers.augmentation),
+        ("teachers.fixmatch", config.teachers.fixmatch.strong),
     ):
-        if f"{group}.augmentation" not in own_extensions(config):
+        setting = f"{group}.strong" if group.endswith("fixmatch") else f"{group}.augmentation"
+        if setting not in own_extensions(config):
             continue
         images = tf.zeros((TRIED, *shape[1:]), tf.uint8)
         view = partial(augment.augment, images, tf.zeros((TRIED, augment.DRAWS)), policy)

@@ -15,9 +15,10 @@ import numpy as np
 from scipy.special import softmax
 
 from firmware_export.images.image_set import ImageSet
-from keras_satkd.data import unlabelled
+from keras_satkd.data import few_labels
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import hash_order
+from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.pipeline.inputs import Inputs
@@ -56,9 +57,14 @@ def added(run: Run, inputs: Inputs, teachers: Sequence[AnyTeacher]) -> Inputs:
     return replace(inputs, split=replace(inputs.split, train=train))
 
 
+def are_asked_for(settings: DataConfig) -> bool:
+    """Whether a run has unlabelled images, if it has teachers."""
+    return settings.unlabelled is not None or settings.labels_per_class is not None
+
+
 def counts(train: ImageSet) -> dict[str, int]:
     """Number of training images that the teachers labelled, by class."""
-    is_ours = np.array([file.startswith(f"{unlabelled.CLASS}/") for file in train.files])
+    is_ours = np.array([file.startswith(f"{few_labels.CLASS}/") for file in train.files])
     found = np.bincount(train.labels[is_ours], minlength=len(train.class_names))
     return dict(zip(train.class_names, found.tolist(), strict=True))
 

@@ -8,6 +8,7 @@ import tf_keras
 from firmware_export.common.files import write_bytes, write_with
 from firmware_export.tflite.convert import float_to_int8, load_keras, quantized_aware_to_int8
 from keras_satkd.camera.training import view_seeds
+from keras_satkd.pipeline import methods, rounds
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_STUDENT_FILE
 from keras_satkd.run.folder import Run
@@ -28,6 +29,7 @@ def quantize(run: Run, inputs: Inputs, student: tf_keras.Model, targets: Teacher
 
 
 def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
+    loss, targets = rounds.taught(run, inputs.split, targets, run.config.distillation.rounds)
     # Without it, the order of the images would depend on what this process computed before.
     tf_keras.utils.set_random_seed(run.config.seed)
     quantized = quantization_aware(student)
@@ -37,13 +39,14 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
         inputs.split,
         targets,
         run.config.quantization,
-        loss=run.config.distillation,
+        loss=loss,
         seed=run.config.seed,
         phase="quantization",
         workdir=run.workdir,
         lowers=run.lowers,
-        sensor_noise=run.config.distillation.sensor_noise,
-        class_weights=run.config.distillation.class_weights,
+        sensor_noise=loss.sensor_noise,
+        class_weights=loss.class_weights,
+        method=methods.of_quantization(loss),
     )
     with warnings.catch_warnings():
         # Keras warns that HDF5 is outdated, but it cannot load a `.keras` file of a model that tfmot 0.8 quantized.

@@ -1,5 +1,6 @@
 """Evaluation on the test images: once, after all choices are made."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import tf_keras
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import read
+from keras_satkd import pgd
 from keras_satkd.camera.sensor import captured, examples
 from keras_satkd.data import corruptions
 from keras_satkd.evaluation import camera, drift, guidance, precision_recall, predictions, risk
@@ -19,9 +21,11 @@ from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.evaluation.model_facts import abstention_threshold
 from keras_satkd.firmware_config import FirmwareConfig
+from keras_satkd.method_config import AdversarialConfig
 from keras_satkd.models import students
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import AnyTeacher
+from keras_satkd.pipeline import rounds
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
@@ -52,8 +56,9 @@ def score_models(
         else:
             networks[name] = teacher.network, tf.function(teacher.logits)
             models[name] = _predictor(name, networks[name][1])
-    networks["float"] = student, students.logits_of(student)
-    models["float"] = _predictor("float", networks["float"][1])
+    for name, network in {**rounds.earlier_students(run), "float": student}.items():
+        networks[name] = network, students.logits_of(network)
+        models[name] = _predictor(name, networks[name][1])
     models["ptq"] = lambda images: int8_logits(post_training, images)
     if quantized is not None:
         models["qat"] = _predictor("qat", students.logits_of(quantized))
@@ -85,7 +90,24 @@ def score_models(
         guidance=_guidance(
             run, inputs, exported, {teacher.name: logits[teacher_model(teacher.name)] for teacher in teachers}
         ),
+        pgd=_under_attack(run.config.distillation.adversarial, student, chosen, true),
     )
+
+
+def _under_attack(
+    settings: AdversarialConfig, student: tf_keras.Model, images: np.ndarray, labels: np.ndarray
+) -> dict[str, Any] | None:
+    """Accuracy of the float student after PGD of more steps than in training; None without adversarial training."""
+    if not settings.epsilon:
+        return None
+    attack = pgd.attack_of(settings.epsilon, pgd.EVALUATION_STEPS)
+    logits = students.logits_of(student)
+    return {
+        "images": len(labels),
+        **dataclasses.asdict(attack),
+        "clean": float(np.mean(predict(logits, images, "float").argmax(axis=1) == labels)),
+        "accuracy": pgd.robust_accuracy(logits, images, labels, attack),
+    }
 
 
 def _behind_camera(

@@ -13,7 +13,9 @@ from keras_satkd.run import stages
 from keras_satkd.run.artifacts import TEACHERS_FOLDER
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import TeacherResult
+from keras_satkd.training import unlabelled_batches
 from keras_satkd.training.fit import precision
+from keras_satkd.training.method import PLAIN
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
@@ -43,6 +45,10 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         config.mixing,
         accepts_weak=config.accept_weak,
     )
+    method = PLAIN
+    if config.fixmatch.weight:
+        assert inputs.unlabelled is not None
+        method = unlabelled_batches.method(split.train, inputs.unlabelled, config, run.config.seed, inputs.camera)
     tf_keras.utils.set_random_seed(run.config.seed)
     with precision(config.mixed_precision):
         built = teachers.build(specification, len(split.train.class_names), config.initial_weights)
@@ -62,6 +68,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         lowers=run.lowers,
         normalize=teacher.normalize,
         class_weights=config.class_weights,
+        method=method,
     )
     scores = validation_scores(teacher, split)
     teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path(TEACHERS_FOLDER, specification))

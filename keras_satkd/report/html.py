@@ -83,6 +83,7 @@ def render(run: Run) -> str:
             "corruptions": summary.corruptions(run),
             "parts": parts.table(run),
             "steps": summary.steps(run),
+            "pgd": summary.pgd(run),
             "camera": summary.camera(run),
             "risk": summary.risk(run),
             "drift": summary.drift(run),

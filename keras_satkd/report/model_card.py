@@ -20,7 +20,7 @@ def render(run: Run) -> str:
         "costs": summary.costs(run),
         "parts": parts.table(run),
     }
-    optional = {"camera": summary.camera(run), "risk": summary.risk(run), "drift": summary.drift(run)}
+    optional = {each.__name__: each(run) for each in (summary.pgd, summary.camera, summary.risk, summary.drift)}
     tables |= {name: table for name, table in optional.items() if table is not None}
     context = {
         "title": summary.title(run),

@@ -14,6 +14,7 @@ from keras_satkd.evaluation.drift import table as drift_table
 from keras_satkd.evaluation.guidance import table as guidance_table
 from keras_satkd.evaluation.precision_recall import table as precision_recall_table
 from keras_satkd.evaluation.risk import table as risk_table
+from keras_satkd.pgd import table as pgd_table
 from keras_satkd.run.artifacts import FIRMWARE_FOLDER, SCALING_FILE, SENSOR_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, FIRMWARE, REPORT, TEST, teacher_model
@@ -89,10 +90,11 @@ def scores(run: Run) -> Table:
     """Test scores of every model."""
     keys = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "ece")
     test, images = run.results[TEST], run.results[DATA].test
-    models = [*map(teacher_model, test.teachers), *(name for name in MODELS if name in test.scores)]
+    models = [*map(teacher_model, test.teachers), *test.rounds, *(name for name in MODELS if name in test.scores)]
+    taught = " Rounds are those of self-distillation; float is the student of the last one." if test.rounds else ""
     return Table(
         f"Scores on the {images:,} test images. Precision, recall and F1 are macro means; ECE is the expected "
-        "calibration error, in 15 bins.",
+        f"calibration error, in 15 bins.{taught}",
         ["test %", "accuracy", "precision", "recall", "F1", "ECE"],
         [[MODELS.get(name, name), *(f"{100 * test.scores[name][key]:.2f}" for key in keys)] for name in models],
     )
@@ -142,6 +144,18 @@ def corruptions(run: Run) -> Table:
         f"1 to 5; without corruption, {100 * clean[1]:.1f} %.",
         ["accuracy %, severity", "1", "2", "3", "4", "5"],
         [[name.replace("_", " "), *(f"{100 * value:.1f}" for value in values)] for name, values in corrupted],
+    )
+
+
+def pgd(run: Run) -> Table | None:
+    """Accuracy of the float student after an attack; None if the run has no adversarial training."""
+    found = run.results[TEST].pgd
+    if found is None:
+        return None
+    return Table(
+        f"Accuracy of the float student on the first {found['images']:,} test images after an attack on it (PGD, which "
+        f"needs gradients, so that it is not made on the int8 model); without it, {100 * found['clean']:.1f} %.",
+        *pgd_table(found),
     )
 
 

@@ -24,6 +24,9 @@ STUDENT_FILE = "student.keras"
 TEACHERS_FOLDER = "teachers"
 
 
+ROUNDS_FOLDER = "rounds"
+
+
 TEACHER_WEIGHTS_FILE = "teacher.weights.h5"
 
 

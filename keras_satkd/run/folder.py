@@ -189,7 +189,8 @@ class Run:
             for phase in phases:
                 shutil.rmtree(self.path(folder, phase), ignore_errors=True)
         # Also of a step that failed after it had written some of them.
-        for step in steps_from(stage):
+        rounds = [step for step in dropped.steps() if step.stage is Stage.DISTILLATION >= stage]
+        for step in [*steps_from(stage), *rounds]:
             for file in step.files:
                 digests.remove(self.path(file))
             if step.export is not None:

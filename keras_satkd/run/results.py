@@ -15,6 +15,9 @@ Scores = dict[str, float]
 TEACHER = "teacher "
 """Prefix of a teacher's name among all models of a run and among its steps."""
 
+ROUND = "round "
+"""Prefix of the number of a round before the last, of whose student it is the name among all models and steps."""
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -106,6 +109,19 @@ class DistillationResult(StepResult):
 
 
 @dataclass(frozen=True)
+class RoundResult(StepResult):
+    """The float student of a round of self-distillation before the last.
+
+    Attributes:
+        file: its name in the run's folder.
+        validation: scores on the validation images, undisturbed.
+    """
+
+    file: str
+    validation: Scores = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class QuantizationResult(StepResult):
     """The student after quantization-aware training.
 
@@ -149,7 +165,8 @@ class TestResult(StepResult):
     """Test scores of every model.
 
     Attributes:
-        scores: by model: teachers by `teacher_model`, then `float`, `ptq`, `qat` (if it was trained), `int8`.
+        scores: by model: teachers by `teacher_model`, students of earlier rounds (`round 1`), then `float`, `ptq`,
+            `qat` (if it was trained), `int8`.
         confusion: [C][C] number of images by true and predicted class, of the int8 model.
         corruptions: `images`, the number of corrupted images, and for `float` and `int8` the accuracy by corruption.
         cost: `costs.network_cost` of the models.
@@ -159,6 +176,8 @@ class TestResult(StepResult):
         drift: what `evaluation.drift.evaluate` returns. None in runs without a camera, or with too few images.
         precision_recall: what `evaluation.precision_recall.evaluate` returns for the int8 model; None if there are not
             two classes, or an older version did not record it.
+        pgd: `images`, the number of attacked images, the numbers of the attack (`pgd.Attack`), and of the float student
+            the accuracy without it, `clean`, and after it, `accuracy`. None in runs without adversarial training.
         guidance: `evaluation.guidance.curves` of the int8 model with the run's teachers; None without teachers, or if
             an older version did not record it.
     """
@@ -175,6 +194,7 @@ class TestResult(StepResult):
     drift: dict[str, Any] | None = None
     precision_recall: dict[str, Any] | None = None
     guidance: dict[str, Any] | None = None
+    pgd: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -192,6 +212,11 @@ class TestResult(StepResult):
     def teachers(self) -> list[str]:
         """Names of the teachers among the models."""
         return [name.removeprefix(TEACHER) for name in self.scores if name.startswith(TEACHER)]
+
+    @property
+    def rounds(self) -> list[str]:
+        """Names of the students of earlier rounds among the models."""
+        return [name for name in self.scores if name.startswith(ROUND)]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from keras_satkd.run.artifacts import (
     PREDICTIONS_FILE,
     QUANTIZED_STUDENT_FILE,
     REPORT_FILE,
+    ROUNDS_FOLDER,
     SCALING_FILE,
     SENSOR_FILE,
     SPLIT_FILE,
@@ -28,6 +29,7 @@ from keras_satkd.run.artifacts import (
     VERIFICATION_FILE,
 )
 from keras_satkd.run.results import (
+    ROUND,
     TEACHER,
     DataResult,
     DistillationResult,
@@ -35,6 +37,7 @@ from keras_satkd.run.results import (
     Int8Result,
     QuantizationResult,
     ReportResult,
+    RoundResult,
     StepResult,
     StudyResult,
     TeacherResult,
@@ -103,6 +106,12 @@ def teacher(specification: str) -> Step[TeacherResult]:
     return Step(teacher_model(specification), Stage.TEACHERS, TeacherResult, f"teacher-{specification}", files)
 
 
+def earlier_round(number: int) -> Step[RoundResult]:
+    """The step that trains the student of a round, counted from 1, of self-distillation before the last."""
+    files = (f"{ROUNDS_FOLDER}/{number}.keras",)
+    return Step(f"{ROUND}{number}", Stage.DISTILLATION, RoundResult, f"{DISTILLATION.phase}-{number}", files)
+
+
 def teacher_model(name: str) -> str:
     """The name of a teacher among all models of a run."""
     return TEACHER + name
@@ -111,16 +120,19 @@ def teacher_model(name: str) -> str:
 def stage_of_phase(phase: str) -> Stage:
     """The stage that a phase of `metrics.csv` belongs to."""
     stages = {step.phase: step.stage for step in _STEPS.values() if step.phase}
-    return stages.get(phase, Stage.TEACHERS)
+    is_round = phase.startswith(f"{DISTILLATION.phase}-")
+    return Stage.DISTILLATION if is_round else stages.get(phase, Stage.TEACHERS)
 
 
 def steps_from(stage: Stage) -> list[Step[Any]]:
-    """The steps of this stage and later ones, without those of teachers."""
+    """The steps of this stage and later ones, without those of teachers and of rounds before the last."""
     return [step for step in _STEPS.values() if step.stage >= stage]
 
 
 def step_of(name: str) -> Step[Any] | None:
     """The step of a key in `metrics.json`; None if the key is unknown."""
+    if name.startswith(ROUND):
+        return earlier_round(int(name.removeprefix(ROUND)))
     return teacher(name.removeprefix(TEACHER)) if name.startswith(TEACHER) else _STEPS.get(name)
 
 

@@ -21,6 +21,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
 from keras_satkd.setting_types import MixedPrecision
+from keras_satkd.training.method import PLAIN, Method
 
 WARM_UP = 0.05
 MONITORED = {"accuracy": "val_accuracy", "macro-f1": "val_macro_f1"}
@@ -35,6 +36,7 @@ def fit(
     *,
     phase: str,
     workdir: Path,
+    method: Method = PLAIN,
 ) -> None:
     """Train `distiller.student`, then load the weights with the best validation score into it.
 
@@ -48,6 +50,7 @@ def fit(
         config: optimizer, schedule, the score of the best epoch, patience.
         phase: name of this training in the run, as in `metrics.csv`.
         workdir: the run's folder.
+        method: its callbacks, and the first epoch that may be the best.
 
     Raises:
         UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept. Or the
@@ -56,8 +59,9 @@ def fit(
     compile_for(config, distiller, len(training))
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select])
+    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select], method.first_epoch)
     callbacks = [
+        *method.callbacks,
         _StopOnNaN(phase, config),
         log,
         tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
@@ -66,7 +70,7 @@ def fit(
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
-        callbacks.insert(1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
+        callbacks.insert(1 + len(method.callbacks), _Plateau(history.of_phases(workdir / history.FILE, [phase])))
     remedy = f"restore a copy, or train {phase} again in a new --workdir"
     digests.check(best, remedy)
     if log.epochs() and not best.exists():
@@ -237,11 +241,15 @@ class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # T
 class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
     """Writes `metrics.csv` of a run, one row per epoch; saves the best weights and stops when patience runs out.
 
-    All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one.
+    All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one. Epochs before
+    `first` are never the best, nor does patience run out in them.
     """
 
-    def __init__(self, path: Path, phase: str, best: Path, patience: int | None, monitored: str) -> None:
+    def __init__(
+        self, path: Path, phase: str, best: Path, patience: int | None, monitored: str, first: int = 0
+    ) -> None:
         super().__init__()
+        self._first = first
         self._path, self._phase, self._best, self._patience = path, phase, best, patience
         self._monitored = monitored
         self._rows = history.read(path)
@@ -278,7 +286,9 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         return len(self._scores())
 
     def _scores(self) -> list[float]:
-        return [float(row[self._monitored]) for row in self._rows if row["phase"] == self._phase]
+        scores = [float(row[self._monitored]) for row in self._rows if row["phase"] == self._phase]
+        # Each of the early epochs is better than the one before and worse than any later one; scores are in [0, 1].
+        return [score if at >= self._first else float(at - self._first) for at, score in enumerate(scores)]
 
     def _epochs_since_best(self) -> int:
         scores = self._scores()

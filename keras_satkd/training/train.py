@@ -14,7 +14,6 @@ import tf_keras
 from firmware_export.common.errors import UserError
 from keras_satkd.config import DistillationConfig, QuantizationConfig, TrainingConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.distiller import Distiller
 from keras_satkd.losses import balanced_weights
 from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
@@ -22,6 +21,7 @@ from keras_satkd.setting_types import ClassWeights
 from keras_satkd.teacher_schedules import factors
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
+from keras_satkd.training.method import PLAIN, Method
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 from keras_satkd.training.teacher_logits import TeacherTargets
@@ -41,6 +41,7 @@ def train(
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
     class_weights: ClassWeights = "none",
+    method: Method = PLAIN,
 ) -> None:
     """Train `network` with the distillation loss, then load its best weights.
 
@@ -58,6 +59,7 @@ def train(
         normalize: images in 0..255 → the network's input.
         sensor_noise: as in `Distiller`.
         class_weights: `balanced`: weights of the ground-truth loss by the number of training images in each class.
+        method: what a way of teaching changes; only the plain one can be written as a program.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -67,9 +69,9 @@ def train(
     if (folder / TRAINED_FILE).exists():
         import_result(network, folder, phase, workdir)
         return
-    distiller = Distiller(
+    distiller = method.distiller(
         network,
-        targets.running,
+        teachers=targets.running,
         teacher_names=[teacher.name for teacher in targets.teachers],
         temperature=loss.temperature,
         loss=loss.loss,
@@ -89,19 +91,23 @@ def train(
         logits = targets.training, targets.validation
         export_training(distiller, split, logits, config, targets.augmentation, seed, folder, targets.mixing)
         raise TrainingExported(folder)
-    training = training_batches(
-        split.train,
-        batch_size=config.batch_size,
-        augmentation=targets.augmentation,
-        seed=seed,
-        view_logits=targets.training,
-        camera=targets.camera,
-        mixing=targets.mixing,
-        keeps_clean=targets.runs_on_clean_views,
-        epoch=distiller.epoch,
+    training = (
+        method.batches(distiller.epoch)
+        if method.batches is not None
+        else training_batches(
+            split.train,
+            batch_size=config.batch_size,
+            augmentation=targets.augmentation,
+            seed=seed,
+            view_logits=targets.training,
+            camera=targets.camera,
+            mixing=targets.mixing,
+            keeps_clean=targets.runs_on_clean_views,
+            epoch=distiller.epoch,
+        )
     )
     validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
-    fit(distiller, training, validation, config, phase=phase, workdir=workdir)
+    fit(distiller, training, validation, config, phase=phase, workdir=workdir, method=method)
 
 
 def _class_weights(split: Split, kind: ClassWeights) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ ALL = [command for page in PAGES for command in commands(page)]
 QUICK = ("keras_satkd.evaluate", "keras_satkd.redraw", "firmware_export.run")
 """Commands that are done in seconds; an export is one too where its model ships."""
 IMAGES_A_CLASS = 5
-HAS_TESTS_OF_ITS_OWN = {"four_bands.md", "many_machines.md", "unlabelled.md"}
+HAS_TESTS_OF_ITS_OWN = {"four_bands.md", "many_machines.md", "teaching.md", "unlabelled.md"}
 """Pages whose commands another test runs, on images that it makes."""
 
 

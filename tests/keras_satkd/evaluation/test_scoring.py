@@ -3,12 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor
 from keras_satkd.data.corruptions import CORRUPTIONS, SEVERITIES
 from keras_satkd.evaluation import risk, scoring
 from keras_satkd.evaluation.classifier import Classifier
+from keras_satkd.pgd import Attack
 
 COLOURS = ("Blue", "Green", "Red")
 SIZE = 16
@@ -85,3 +87,19 @@ def test_risk_behind_sensors(image_set):
     int8 = replace(by_colour(), codes=lambda _images: codes, threshold=1)
     result = scoring.evaluate(int8, images.images, images.labels, sensor=poor)
     assert result["risk"] == risk.curves(lambda _images: codes, images.images, images.labels, [poor], 1)
+
+
+def test_accuracy_after_an_attack(image_set):
+    """Classes lie about 120 levels apart: an attack of 100 exchanges them, one of 4 does not."""
+
+    def brightest(images):
+        return tf.reduce_mean(tf.cast(images, tf.float32), axis=(1, 2)) / 255
+
+    images, model = image_set(30), replace(by_colour(), differentiable=brightest)
+    accuracies = {}
+    for epsilon in (4.0, 100.0):
+        attack = Attack(epsilon, 20, epsilon / 8)
+        found = scoring.evaluate(model, images.images, images.labels, attack=attack)["pgd"]
+        accuracies[epsilon] = found.pop("accuracy")
+        assert found == {"epsilon": epsilon, "steps": 20, "step_size": epsilon / 8}
+    assert accuracies == {4.0: 1.0, 100.0: 0.0}

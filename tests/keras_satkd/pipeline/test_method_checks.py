@@ -90,7 +90,10 @@ def test_losses_that_need_more_than_logits(own):
         check({"distillation.loss.name": "at"})
     in_loop = {"distillation.teacher_logits": "in-loop"}
     check(in_loop | {"distillation.loss.name": "mimkd"})
-    with pytest.raises(UserError, match=r"loss 'kdiga' needs gradients of gradients.*--quantization.epochs 0"):
+    with pytest.raises(
+        UserError,
+        match=r"loss 'kdiga' needs gradients of gradients, which end at fake quantization.*--quantization.epochs 0",
+    ):
         check(in_loop | {"distillation.loss.name": "kdiga"})
     check(in_loop | {"distillation.loss.name": "kdiga", "quantization.epochs": 0})
     with pytest.raises(UserError, match=r"only logits are stored"):

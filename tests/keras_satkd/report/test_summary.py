@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import made_up_run
 import pytest
 
-from keras_satkd.report import summary
+from keras_satkd.report import model_card, summary
 from keras_satkd.run.folder import Run
+from keras_satkd.run.stages import TEST
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,26 @@ def test_the_report_is_no_step_of_its_own_table(run):
     steps = [row[0] for row in summary.steps(run).rows]
     assert steps[0] == "data"
     assert "report" not in steps
+
+
+def test_rounds_and_robust_accuracy_are_told(run, monkeypatch):
+    found = run.results[TEST]
+    attacked = {"images": 200, "clean": 0.9, "epsilon": 4.0, "steps": 20, "step_size": 0.5, "accuracy": 0.25}
+    scores = {**found.scores, "round 1": found.scores["float"]}
+    monkeypatch.setitem(run.results._values, TEST.name, replace(found, scores=scores, pgd=attacked).to_json())
+    table = summary.scores(run)
+    names = [row[0] for row in table.rows]
+    assert names == [*(f"teacher {name}" for name in made_up_run.TEACHERS), "round 1", *summary.MODELS.values()]
+    assert "Rounds are those of self-distillation" in table.caption
+    robust = summary.pgd(run)
+    assert "first 200 test images" in robust.caption
+    assert "without it, 90.0 %" in robust.caption
+    assert robust.rows == [["", "4", "20", "0.5", "25.00"]]
+    card = model_card.render(run)
+    assert "after an attack on it" in card
+    assert "25.00" in card
+
+
+def test_without_them_nothing_is_said(run):
+    assert summary.pgd(run) is None
+    assert "Rounds" not in summary.scores(run).caption

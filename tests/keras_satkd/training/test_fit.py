@@ -313,3 +313,18 @@ def test_patience_follows_the_selected_score(tmp_path):
         for name in ("accuracy", "macro-f1")
     ]
     assert [log.is_finished(9) for log in logs] == [False, True]
+
+
+def test_an_epoch_before_the_first_candidate_is_never_the_best_and_costs_no_patience(tmp_path):
+    def log(scores):
+        rows = [
+            {"phase": "p", "epoch": str(at), "val_accuracy": str(score)} for at, score in enumerate(scores, start=1)
+        ]
+        history.write(tmp_path / "metrics.csv", rows)
+        return EpochLog(tmp_path / "metrics.csv", "p", tmp_path / "best", 2, MONITORED["accuracy"], first=4)
+
+    assert not log([0.9, 0.8, 0.7, 0.6]).is_finished(9)
+    assert log([0.9, 0.8, 0.7, 0.6])._epochs_since_best() == 0  # kept, so that a resumed training finds weights
+    assert log([0.9, 0.8, 0.7, 0.6, 0.0])._epochs_since_best() == 0
+    assert log([0.9, 0.8, 0.7, 0.6, 0.2, 0.1])._epochs_since_best() == 1
+    assert log([0.9, 0.8, 0.7, 0.6, 0.2, 0.1, 0.1]).is_finished(9)
