@@ -20,6 +20,7 @@ from keras_satkd.run.results import DistillationResult
 from keras_satkd.run.results_file import read_json
 from keras_satkd.run.stages import DISTILLATION
 from keras_satkd.training.fit import precision
+from keras_satkd.training.parallel import ONE
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
 from keras_satkd.weighting import rule_type
@@ -67,8 +68,9 @@ def _check_teachers(run: Run, targets: TeacherTargets) -> None:
     is_trained = DISTILLATION in run.results
     before = run.results[DISTILLATION].teachers if is_trained else read_json(path)
     if before is None and now and not is_trained:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digests.write_json(path, now)
+        if run.is_chief:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digests.write_json(path, now)
     before = before or {}
     changed = [name for name, digest in now.items() if before.get(name, digest) != digest]
     if changed:
@@ -83,28 +85,37 @@ def _distil(run: Run, split: Split, targets: TeacherTargets) -> DistillationResu
     tf_keras.utils.set_random_seed(run.config.seed)
     architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
     channels = split.train.images.shape[-1]
-    with precision(config.mixed_precision):
-        student = students.build(*architecture, config.initial_weights, channels=channels)
+
+    def build() -> tf_keras.Model:
+        with precision(config.mixed_precision):
+            return students.build(*architecture, config.initial_weights, channels=channels)
+
     # Recorded before the training, because the file may be replaced during it.
     began_from = config.initial_weights or (run.config.student if file_of(run.config.student) else None)
     initial_weights = None if began_from is None else provenance.describe(began_from)
-    train(
-        student,
-        split,
-        targets,
-        config,
-        loss=config,
-        seed=run.config.seed,
-        phase=_PHASE,
-        workdir=run.workdir,
-        lowers=run.lowers,
-        sensor_noise=config.sensor_noise,
-        class_weights=config.class_weights,
+    parallel = run.parallel or ONE
+    student = parallel.trained(
+        build,
+        lambda network: train(
+            network,
+            split,
+            targets,
+            config,
+            loss=config,
+            seed=run.config.seed,
+            phase=_PHASE,
+            workdir=run.workdir,
+            lowers=run.lowers,
+            sensor_noise=config.sensor_noise,
+            class_weights=config.class_weights,
+            parallel=parallel,
+        ),
     )
     # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
     finished = students.build(*architecture, channels=channels)
     finished.set_weights(student.get_weights())
-    write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
+    if run.is_chief:
+        write_with(run.path(STUDENT_FILE), lambda path: finished.save(path))
     return DistillationResult(
         STUDENT_FILE,
         students.trainable_parameters(finished),

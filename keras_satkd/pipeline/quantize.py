@@ -13,6 +13,7 @@ from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_S
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import Int8Result, QuantizationResult
 from keras_satkd.run.stages import INT8, QUANTIZATION
+from keras_satkd.training.parallel import ONE
 from keras_satkd.training.qat_model import quantization_aware
 from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import TeacherTargets
@@ -30,21 +31,32 @@ def quantize(run: Run, inputs: Inputs, student: tf_keras.Model, targets: Teacher
 def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets: TeacherTargets) -> QuantizationResult:
     # Without it, the order of the images would depend on what this process computed before.
     tf_keras.utils.set_random_seed(run.config.seed)
-    quantized = quantization_aware(student)
-    fix_ranges(quantized, student, calibration_images(run, inputs))
-    train(
-        quantized,
-        inputs.split,
-        targets,
-        run.config.quantization,
-        loss=run.config.distillation,
-        seed=run.config.seed,
-        phase="quantization",
-        workdir=run.workdir,
-        lowers=run.lowers,
-        sensor_noise=run.config.distillation.sensor_noise,
-        class_weights=run.config.distillation.class_weights,
+
+    def build() -> tf_keras.Model:
+        quantized = quantization_aware(student)
+        fix_ranges(quantized, student, calibration_images(run, inputs))
+        return quantized
+
+    parallel = run.parallel or ONE
+    quantized = parallel.trained(
+        build,
+        lambda network: train(
+            network,
+            inputs.split,
+            targets,
+            run.config.quantization,
+            loss=run.config.distillation,
+            seed=run.config.seed,
+            phase="quantization",
+            workdir=run.workdir,
+            lowers=run.lowers,
+            sensor_noise=run.config.distillation.sensor_noise,
+            class_weights=run.config.distillation.class_weights,
+            parallel=parallel,
+        ),
     )
+    if not run.is_chief:
+        return QuantizationResult(QUANTIZED_STUDENT_FILE)
     with warnings.catch_warnings():
         # Keras warns that HDF5 is outdated, but it cannot load a `.keras` file of a model that tfmot 0.8 quantized.
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")

@@ -5,6 +5,7 @@ import functools
 import logging
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ def fit(
     *,
     phase: str,
     workdir: Path,
+    steps: tuple[int, int] | None = None,
+    is_chief: bool = True,
 ) -> None:
     """Train `distiller.student`, then load the weights with the best validation score into it.
 
@@ -48,19 +51,22 @@ def fit(
         config: optimizer, schedule, the score of the best epoch, patience.
         phase: name of this training in the run, as in `metrics.csv`.
         workdir: the run's folder.
+        steps: batches of training and of validation in an epoch, if they are distributed over devices.
+        is_chief: whether this process writes the folder. If not, it trains with the one that does.
 
     Raises:
         UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept. Or the
             best weights of earlier epochs are missing or damaged.
     """
-    compile_for(config, distiller, len(training))
+    with distiller.distribute_strategy.scope():
+        compile_for(config, distiller, len(training) if steps is None else steps[0])
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select])
+    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select], is_chief=is_chief)
     callbacks = [
         _StopOnNaN(phase, config),
         log,
-        tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
+        *([tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0)] if is_chief else []),
         *([_ValidateAverage()] if distiller.average else []),
         # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
         tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
@@ -81,7 +87,8 @@ def fit(
                 validation_data=validation,
                 epochs=config.epochs,
                 callbacks=callbacks,
-                verbose=_keras_verbosity(),
+                verbose=_keras_verbosity() if is_chief else 0,
+                **({} if steps is None else {"steps_per_epoch": steps[0], "validation_steps": steps[1]}),
             )
         except Exception as error:
             # TensorFlow raises many kinds of errors for a damaged checkpoint. It is read before the first epoch begins.
@@ -240,8 +247,11 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
     All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one.
     """
 
-    def __init__(self, path: Path, phase: str, best: Path, patience: int | None, monitored: str) -> None:
+    def __init__(
+        self, path: Path, phase: str, best: Path, patience: int | None, monitored: str, *, is_chief: bool = True
+    ) -> None:
         super().__init__()
+        self._is_chief = is_chief
         self._path, self._phase, self._best, self._patience = path, phase, best, patience
         self._monitored = monitored
         self._rows = history.read(path)
@@ -260,9 +270,19 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         row |= {"learning_rate": float(rate), **{name: float(value) for name, value in (logs or {}).items()}}
         self._rows = [*kept, {name: str(value) for name, value in row.items()}]
         if self._epochs_since_best() == 0:
-            digests.write_with(self._best, lambda path: self.model.student.save_weights(path))
-        history.write(self._path, self._rows)
+            self._keep_best()
+        if self._is_chief:
+            history.write(self._path, self._rows)
         self.model.stop_training = self._out_of_patience()
+
+    def _keep_best(self) -> None:
+        save = self.model.student.save_weights
+        if self._is_chief:
+            digests.write_with(self._best, save)
+            return
+        # Statistics of batch norms are read on all devices at once, so every process must save them.
+        with tempfile.TemporaryDirectory() as folder:
+            save(Path(folder) / self._best.name)
 
     def is_finished(self, epochs: int) -> bool:
         """Whether all epochs are done or patience has run out."""
