@@ -67,10 +67,9 @@ def _check_teachers(run: Run, targets: TeacherTargets) -> None:
     path, now = run.path(CHECKPOINTS, _PHASE, TEACHERS_FILE), teachers.digests(targets.teachers)
     is_trained = DISTILLATION in run.results
     before = run.results[DISTILLATION].teachers if is_trained else read_json(path)
-    if before is None and now and not is_trained:
-        if run.is_chief:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            digests.write_json(path, now)
+    if before is None and now and not is_trained and run.is_chief:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digests.write_json(path, now)
     before = before or {}
     changed = [name for name, digest in now.items() if before.get(name, digest) != digest]
     if changed:

@@ -95,13 +95,13 @@ def _check_job(kind: str, addresses: Any) -> None:
         raise UserError(f"{VARIABLE}: cluster.{kind} is {addresses!r}: give a list of host:port")
     for address in addresses:
         host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
-        if not host or not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        if not host or not host.isprintable() or not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
             raise UserError(f"{VARIABLE}: cluster.{kind} has {address!r}: give host:port")
 
 
 def _position(task: dict[str, Any], jobs: dict[str, list[str]], members: list[tuple[str, int]]) -> int:
     kind, index = task.get("type"), task.get("index")
-    if kind not in jobs:
+    if not isinstance(kind, str) or kind not in jobs:
         raise UserError(f"{VARIABLE}: task.type is {kind!r}: give one of the cluster, {' or '.join(jobs)}")
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(jobs[kind]):
         raise UserError(f"{VARIABLE}: task.index is {index!r}: give 0 to {len(jobs[kind]) - 1} for {kind}")

@@ -6,7 +6,6 @@ import logging
 import math
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
 from keras_satkd.setting_types import MixedPrecision
+from keras_satkd.training.epoch_log import EpochLog
 
 WARM_UP = 0.05
 MONITORED = {"accuracy": "val_accuracy", "macro-f1": "val_macro_f1"}
@@ -68,8 +68,6 @@ def fit(
         log,
         *([tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0)] if is_chief else []),
         *([_ValidateAverage()] if distiller.average else []),
-        # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
-        tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
         callbacks.insert(1, _Plateau(history.of_phases(workdir / history.FILE, [phase])))
@@ -82,14 +80,17 @@ def fit(
         if not _has_checkpoint(checkpoint / "last" / "chief", is_needed=log.epochs() > 1):
             raise UserError(f"{checkpoint / 'last'} contains no readable checkpoint: {remedy}")
         try:
-            distiller.fit(
-                training,
-                validation_data=validation,
-                epochs=config.epochs,
-                callbacks=callbacks,
-                verbose=_keras_verbosity() if is_chief else 0,
-                **({} if steps is None else {"steps_per_epoch": steps[0], "validation_steps": steps[1]}),
-            )
+            with _checkpoints(checkpoint / "last", is_chief=is_chief) as folder:
+                # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
+                callbacks.append(tf_keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False))
+                distiller.fit(
+                    training,
+                    validation_data=validation,
+                    epochs=config.epochs,
+                    callbacks=callbacks,
+                    verbose=_keras_verbosity() if is_chief else 0,
+                    **({} if steps is None else {"steps_per_epoch": steps[0], "validation_steps": steps[1]}),
+                )
         except Exception as error:
             # TensorFlow raises many kinds of errors for a damaged checkpoint. It is read before the first epoch begins.
             if log.has_begun or not log.epochs() or isinstance(error, UserError | OSError):
@@ -99,6 +100,21 @@ def fit(
     if best.exists():
         digests.check(best, remedy)
         distiller.student.load_weights(best)
+
+
+@contextlib.contextmanager
+def _checkpoints(folder: Path, *, is_chief: bool) -> Iterator[Path]:
+    """The folder that Keras restores a training from and writes it to.
+
+    Every process must save a checkpoint, because some variables are read on all devices at once. Those of a process
+    that is not the chief go to a temporary folder, where it finds the chief's too.
+    """
+    if is_chief:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        (Path(temporary) / "chief").symlink_to(folder.absolute() / "chief")
+        yield Path(temporary)
 
 
 def _has_checkpoint(folder: Path, *, is_needed: bool) -> bool:
@@ -239,70 +255,3 @@ class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # T
             self.best = loss if is_better else self.best
             # The learning rate itself is in the checkpoint.
             self.wait = 0 if is_better else (self.wait + 1) % self.patience
-
-
-class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
-    """Writes `metrics.csv` of a run, one row per epoch; saves the best weights and stops when patience runs out.
-
-    All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one.
-    """
-
-    def __init__(
-        self, path: Path, phase: str, best: Path, patience: int | None, monitored: str, *, is_chief: bool = True
-    ) -> None:
-        super().__init__()
-        self._is_chief = is_chief
-        self._path, self._phase, self._best, self._patience = path, phase, best, patience
-        self._monitored = monitored
-        self._rows = history.read(path)
-        self._began = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called by Keras."""
-        self._began = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called by Keras with the epoch's metrics."""
-        # If the run was killed between this row and the checkpoint, the epoch is repeated and its row replaced.
-        kept = [row for row in self._rows if row["phase"] != self._phase or int(row["epoch"]) <= epoch]
-        rate = self.model.optimizer.learning_rate
-        row = {"phase": self._phase, "epoch": epoch + 1, "seconds": round(time.monotonic() - self._began, 2)}
-        row |= {"learning_rate": float(rate), **{name: float(value) for name, value in (logs or {}).items()}}
-        self._rows = [*kept, {name: str(value) for name, value in row.items()}]
-        if self._epochs_since_best() == 0:
-            self._keep_best()
-        if self._is_chief:
-            history.write(self._path, self._rows)
-        self.model.stop_training = self._out_of_patience()
-
-    def _keep_best(self) -> None:
-        save = self.model.student.save_weights
-        if self._is_chief:
-            digests.write_with(self._best, save)
-            return
-        # Statistics of batch norms are read on all devices at once, so every process must save them.
-        with tempfile.TemporaryDirectory() as folder:
-            save(Path(folder) / self._best.name)
-
-    def is_finished(self, epochs: int) -> bool:
-        """Whether all epochs are done or patience has run out."""
-        return self.epochs() >= epochs or self._out_of_patience()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether an epoch has begun in this process."""
-        return self._began > 0
-
-    def epochs(self) -> int:
-        """Number of epochs that are done."""
-        return len(self._scores())
-
-    def _scores(self) -> list[float]:
-        return [float(row[self._monitored]) for row in self._rows if row["phase"] == self._phase]
-
-    def _epochs_since_best(self) -> int:
-        scores = self._scores()
-        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
-
-    def _out_of_patience(self) -> bool:
-        return self._patience is not None and self._epochs_since_best() >= self._patience

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 Built = TypeVar("Built")
 
+_BATCH_NORM = tf_keras.layers.BatchNormalization
+
 
 @dataclass(frozen=True)
 class Parallel:
@@ -114,8 +116,8 @@ def _connected(meeting: Meeting) -> tf.distribute.Strategy:
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         address = meeting.cluster.addresses[meeting.cluster.position]
         raise UserError(
-            f"the processes in TF_CONFIG cannot be connected ({one_line(str(error))[:200]}): check that {address} is an "
-            "address of this machine, that its port is free, and that the others can reach it"
+            f"the processes in TF_CONFIG cannot be connected ({one_line(str(error))[:200]}): check that {address} is "
+            "an address of this machine, that its port is free, and that the others can reach it"
         ) from error
 
 
@@ -135,18 +137,29 @@ def _aggregated() -> Iterator[None]:
 def synchronize(network: tf_keras.Model) -> None:
     """Let the batch norms of a network take the statistics of the whole batch, not of a device's part.
 
-    The layers of Keras that do so estimate the variance without Bessel's correction, so they would not train the network
-    that one device trains.
+    The layers of Keras that do so estimate the variance without Bessel's correction, so they would not train the
+    network that one device trains.
+    """
+    for layer in _batch_norms(network):
+        layer.call = _whole_batch(layer, layer.call)
+
+
+def check_batch_norms(network: tf_keras.Model) -> None:
+    """Check that `synchronize` knows all batch norms of a network.
 
     Raises:
-        UserError: a batch norm is of a kind that cannot do so.
+        UserError: one is of another kind.
     """
-    for layer in network._flatten_layers():
-        if not isinstance(layer, tf_keras.layers.BatchNormalization):
-            continue
-        if layer.renorm or getattr(layer, "virtual_batch_size", None):
-            raise UserError(f"{network.name}: {layer.name!r} has renorm or virtual batches: train with --strategy one")
-        layer.call = _whole_batch(layer, layer.call)
+    for layer in _batch_norms(network):
+        if type(layer) is not _BATCH_NORM or getattr(layer, "virtual_batch_size", None):
+            raise UserError(
+                f"{network.name}: layer {layer.name!r} is a {type(layer).__name__} that cannot be divided among "
+                "devices: use a plain BatchNormalization, or --strategy one"
+            )
+
+
+def _batch_norms(network: tf_keras.Model) -> list[tf_keras.layers.BatchNormalization]:
+    return [layer for layer in network._flatten_layers() if isinstance(layer, _BATCH_NORM)]
 
 
 def _whole_batch(layer: tf_keras.layers.BatchNormalization, call: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:

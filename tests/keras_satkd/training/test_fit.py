@@ -16,7 +16,8 @@ from keras_satkd.run import history
 from keras_satkd.teaching import CountEpochs
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
-from keras_satkd.training.fit import MONITORED, EpochLog, fit, precision
+from keras_satkd.training.epoch_log import EpochLog
+from keras_satkd.training.fit import MONITORED, fit, precision
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, sensor_noise=0.0, **settings):
