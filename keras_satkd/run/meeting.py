@@ -145,6 +145,10 @@ class Meeting:
         # The others have at least the time limit to read it.
         self._close("")
 
+    def hold(self) -> None:
+        """Give the thread the time to tell why TensorFlow failed, if it failed because another process is lost."""
+        time.sleep(self._timeout + 3 * _SECONDS)
+
     def leave(self, reason: str) -> None:
         """Tell the others that this process ends before its work is done, and why."""
         if not self._is_over.is_set():
@@ -245,6 +249,8 @@ def leaves(meeting: Meeting | None) -> Iterator[None]:
         yield
     except BaseException as error:
         if meeting is not None:
+            if type(error).__module__.startswith("tensorflow"):
+                meeting.hold()
             with contextlib.suppress(OSError):
                 is_interrupt = isinstance(error, KeyboardInterrupt)
                 meeting.leave("it was interrupted" if is_interrupt else one_line(str(error) or repr(error))[:300])

@@ -36,7 +36,10 @@ class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow
         kept = [row for row in self._rows if row["phase"] != self._phase or int(row["epoch"]) <= epoch]
         rate = self.model.optimizer.learning_rate
         row = {"phase": self._phase, "epoch": epoch + 1, "seconds": round(time.monotonic() - self._began, 2)}
-        row |= {"learning_rate": float(tf_keras.backend.get_value(rate)), **{name: float(value) for name, value in (logs or {}).items()}}
+        row |= {
+            "learning_rate": float(tf_keras.backend.get_value(rate)),
+            **{name: float(value) for name, value in (logs or {}).items()},
+        }
         self._rows = [*kept, {name: str(value) for name, value in row.items()}]
         if self._epochs_since_best() == 0:
             self._keep_best()

@@ -151,10 +151,10 @@ def check_batch_norms(network: tf_keras.Model) -> None:
         UserError: one is of another kind.
     """
     for layer in _batch_norms(network):
-        if type(layer) is not _BATCH_NORM or getattr(layer, "virtual_batch_size", None):
+        if type(layer) is not _BATCH_NORM or layer.renorm or layer.virtual_batch_size:
             raise UserError(
-                f"{network.name}: layer {layer.name!r} is a {type(layer).__name__} that cannot be divided among "
-                "devices: use a plain BatchNormalization, or --strategy one"
+                f"{network.name}: layer {layer.name!r} is no plain BatchNormalization, so its batches cannot be "
+                "divided among devices: use one, or --strategy one"
             )
 
 

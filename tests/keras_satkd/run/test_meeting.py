@@ -130,3 +130,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_an_exception_without_others():
     with pytest.raises(ValueError, match="x"), leaves(None):
         raise ValueError("x")
+
+
+def test_an_error_of_tensorflow_waits_for_its_reason(tmp_path):
+    members = [Member(tmp_path, position, timeout=0.5) for position in (0, 1)]
+    both(*(lambda each=each: each.meeting.join({}) for each in members))
+    members[1].meeting._is_over.set()
+    failure = type("UnavailableError", (Exception,), {"__module__": "tensorflow.python.framework.errors_impl"})
+    with pytest.raises(failure), leaves(members[0].meeting):
+        raise failure("Connection reset by peer")
+    assert "is not heard for 0.5 s" in members[0].reason

@@ -121,6 +121,6 @@ def test_a_batch_norm_that_cannot_be_divided():
     layers = tf_keras.layers
     image = layers.Input((8, 8, 3))
     network = tf_keras.Model(image, layers.BatchNormalization(renorm=True)(image), name="mine")
-    with pytest.raises(UserError, match=r"mine: layer 'batch_normalization.*' is a .* use a plain BatchNormalization"):
+    with pytest.raises(UserError, match=r"mine: layer 'batch_norm.*' is no plain BatchNormalization"):
         parallel.check_batch_norms(network)
     parallel.check_batch_norms(build())
