@@ -139,11 +139,9 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
         bands.check(channels, rgb, config.teachers.bands, missing)
-    replicas = 1 if run.parallel is None else run.parallel.replicas
     is_taught = uses_teachers and (bool(config.teachers.taught_by) or not fine_tunes_only)
-    parallel_checks.check(config, replicas, len(inputs.split.train), student, missing, is_taught=is_taught)
-    trained_teachers = [teacher for teacher in inputs.teachers.values() if teacher is not None]
-    parallel_checks.check_same_data(run.meeting, inputs.split, teachers.digests(trained_teachers))
+    parallel_checks.check(config, run.parallel, len(inputs.split.train), student, missing, is_taught=is_taught)
+    parallel_checks.check_same_data(run.meeting, inputs.split, inputs.teachers)
     begin(run, inputs.split, missing, inputs.scaling)
     if run.is_chief:
         run_sensor.keep(run, sensor)

@@ -1,6 +1,6 @@
 """Whether the trainings of a run can be divided among several devices, found out before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tf_keras
 
@@ -8,19 +8,27 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.losses import as_loss
+from keras_satkd.models import teachers
+from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.run.meeting import Meeting
-from keras_satkd.training.parallel import check_batch_norms
+from keras_satkd.training.parallel import Parallel, check_batch_norms
 from keras_satkd.training.view_logits import pixels_sha256
 
 
 def check(
-    config: Config, replicas: int, images: int, student: tf_keras.Model, missing: Sequence[str], *, is_taught: bool
+    config: Config,
+    parallel: Parallel | None,
+    images: int,
+    student: tf_keras.Model,
+    missing: Sequence[str],
+    *,
+    is_taught: bool,
 ) -> None:
     """Check that every training of a run can be divided.
 
     Args:
         config: settings of the run.
-        replicas: number of devices in all processes; one can train everything.
+        parallel: the devices; one, or None, can train everything.
         images: number of training images.
         student: before its training.
         missing: names of the teachers that must be fine-tuned.
@@ -29,6 +37,7 @@ def check(
     Raises:
         UserError: a batch cannot be divided into equal parts, or a loss compares the images of a batch.
     """
+    replicas = 1 if parallel is None else parallel.replicas
     if replicas < 2:
         return
     trainings: list[tuple[str, TrainingConfig]] = [("teachers", config.teachers)] if missing else []
@@ -55,13 +64,13 @@ def _check_batch(group: str, batch_size: int, images: int, replicas: int) -> Non
         )
 
 
-def check_same_data(meeting: Meeting | None, divided: Split, teachers: dict[str, str]) -> None:
+def check_same_data(meeting: Meeting | None, divided: Split, trained: Mapping[str, AnyTeacher | None]) -> None:
     """Check that all processes that train together have the same images and trained teachers.
 
     Args:
         meeting: the processes; None if this is the only one.
         divided: the images.
-        teachers: digests of the trained teachers by name.
+        trained: the teachers by name; None for those that must be fine-tuned.
 
     Raises:
         UserError: they differ.
@@ -69,4 +78,5 @@ def check_same_data(meeting: Meeting | None, divided: Split, teachers: dict[str,
     if meeting is not None:
         parts = {name: getattr(divided, name) for name in ("train", "validation", "test")}
         data = {name: pixels_sha256(part.images)[:16] for name, part in parts.items()} | {"split": divided.sha256[:16]}
-        meeting.agree({"data": data, "set of teachers": teachers})
+        digests = teachers.digests([teacher for teacher in trained.values() if teacher is not None])
+        meeting.agree({"data": data, "set of teachers": digests})

@@ -34,6 +34,9 @@ _SECONDS = 1.0
 
 _REPEAT = "repeat the command of every process to resume"
 
+_CUT_OFF = ("AbortedError", "CancelledError", "DeadlineExceededError", "UnavailableError")
+"""TensorFlow's errors of operations that wait for other processes."""
+
 
 def _exit(message: str) -> None:
     """End the process from a thread: the others may block the main thread in an operation that never ends."""
@@ -254,4 +257,7 @@ def leaves(meeting: Meeting | None) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 is_interrupt = isinstance(error, KeyboardInterrupt)
                 meeting.leave("it was interrupted" if is_interrupt else one_line(str(error) or repr(error))[:300])
+            if type(error).__name__ in _CUT_OFF:
+                reason = one_line(str(error))[:200]
+                raise UserError(f"the connection to the other processes broke ({reason}): {_REPEAT}") from error
         raise

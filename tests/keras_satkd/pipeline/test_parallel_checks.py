@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import tf_keras
 from tests_support import tiny_network
@@ -7,6 +9,7 @@ from keras_satkd.config import Config, DistillationConfig, LossConfig, Quantizat
 from keras_satkd.data.splits import Split
 from keras_satkd.pipeline.parallel_checks import check, check_same_data
 
+TWO = SimpleNamespace(replicas=2)
 CONFIG = Config(distillation=DistillationConfig(batch_size=33, loss=LossConfig("dist")))
 
 
@@ -27,15 +30,15 @@ CONFIG = Config(distillation=DistillationConfig(batch_size=33, loss=LossConfig("
     ],
 )
 def test_what_two_devices_cannot_train(config, images, missing, said):
-    check(config, 1, images, tiny_network(), missing, is_taught=True)
+    check(config, None, images, tiny_network(), missing, is_taught=True)
     with pytest.raises(UserError, match=said):
-        check(config, 2, images, tiny_network(), missing, is_taught=True)
+        check(config, TWO, images, tiny_network(), missing, is_taught=True)
 
 
 def test_what_two_devices_can_train():
-    check(Config(teachers=TeachersConfig(batch_size=9)), 2, 400, tiny_network(), [], is_taught=True)
+    check(Config(teachers=TeachersConfig(batch_size=9)), TWO, 400, tiny_network(), [], is_taught=True)
     dist = DistillationConfig(loss=LossConfig("dist"))
-    check(Config(distillation=dist), 2, 400, tiny_network(), [], is_taught=False)
+    check(Config(distillation=dist), TWO, 400, tiny_network(), [], is_taught=False)
 
 
 def test_a_layer_that_two_devices_cannot_train():
@@ -43,10 +46,10 @@ def test_a_layer_that_two_devices_cannot_train():
     image = layers.Input((8, 8, 3))
     student = tf_keras.Model(image, layers.BatchNormalization(virtual_batch_size=2)(image))
     with pytest.raises(UserError, match="use one, or --strategy one"):
-        check(Config(), 2, 400, student, [], is_taught=True)
+        check(Config(), TWO, 400, student, [], is_taught=True)
 
 
-def test_the_data_that_is_compared(image_set):
+def test_the_data_that_is_compared(image_set, teacher):
     divided = Split(image_set(9), image_set(3), image_set(3, seed=1), "7" * 64)
     told = []
 
@@ -56,7 +59,7 @@ def test_the_data_that_is_compared(image_set):
 
     check_same_data(None, divided, {})
     for each in (divided, Split(image_set(9, seed=3), divided.validation, divided.test, "7" * 64)):
-        check_same_data(Meeting(), each, {"one": "1"})
+        check_same_data(Meeting(), each, {"one": None, "two": teacher()})
     one, other = (facts["data"] for facts in told)
     assert [name for name in one if one[name] != other[name]] == ["train"]
-    assert told[0]["set of teachers"] == {"one": "1"}
+    assert list(told[0]["set of teachers"]) == ["tiny"]

@@ -137,6 +137,7 @@ def test_an_error_of_tensorflow_waits_for_its_reason(tmp_path):
     both(*(lambda each=each: each.meeting.join({}) for each in members))
     members[1].meeting._is_over.set()
     failure = type("UnavailableError", (Exception,), {"__module__": "tensorflow.python.framework.errors_impl"})
-    with pytest.raises(failure), leaves(members[0].meeting):
+    said = r"connection to the other processes broke \(Connection reset by peer\): repeat the command"
+    with pytest.raises(UserError, match=said), leaves(members[0].meeting):
         raise failure("Connection reset by peer")
     assert "is not heard for 0.5 s" in members[0].reason

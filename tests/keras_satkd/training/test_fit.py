@@ -16,8 +16,7 @@ from keras_satkd.run import history
 from keras_satkd.teaching import CountEpochs
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
-from keras_satkd.training.epoch_log import EpochLog
-from keras_satkd.training.fit import MONITORED, fit, precision
+from keras_satkd.training.fit import fit, precision
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, sensor_noise=0.0, **settings):
@@ -304,13 +303,3 @@ def test_the_epoch_with_the_best_macro_f1_is_left(tmp_path, image_set):
     images = image_set(12, seed=1)
     logits = distiller.predict(images.images, verbose=0)
     assert score(logits, images.labels)["macro_f1"] == pytest.approx(max(scores), abs=1e-5)
-
-
-def test_patience_follows_the_selected_score(tmp_path):
-    rows = [{"phase": "p", "epoch": str(at), "val_accuracy": str(at), "val_macro_f1": str(-at)} for at in range(1, 5)]
-    history.write(tmp_path / "metrics.csv", rows)
-    logs = [
-        EpochLog(tmp_path / "metrics.csv", "p", tmp_path / "best", 3, MONITORED[name])
-        for name in ("accuracy", "macro-f1")
-    ]
-    assert [log.is_finished(9) for log in logs] == [False, True]
