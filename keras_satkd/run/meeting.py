@@ -40,8 +40,10 @@ _CUT_OFF = ("AbortedError", "CancelledError", "DeadlineExceededError", "Unavaila
 
 def _exit(message: str) -> None:
     """End the process from a thread: the others may block the main thread in an operation that never ends."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    os._exit(2)
+    try:
+        print(f"error: {message}", file=sys.stderr, flush=True)
+    finally:  # also if nobody reads it
+        os._exit(2)
 
 
 class Meeting:

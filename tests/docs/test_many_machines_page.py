@@ -13,7 +13,7 @@ import tomli_w
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
 from PIL import Image
-from tests_support import by_colour
+from tests_support import by_colour, tiny_network
 
 from firmware_export.tflite.convert import load_keras
 from keras_satkd import config_io
@@ -79,7 +79,8 @@ TINY = {
     "student": "tiny_student:build",
     "worker_timeout": 10.0,
     "data": {"source": "synthetic", "synthetic_images": 80, "image_size": 16},
-    "distillation": {"epochs": 2, "batch_size": 16, "mixed_precision": "off", "weighting": {"rule": "none"}},
+    "teachers": {"names": ["tiny.keras"], "accept_weak": True},
+    "distillation": {"epochs": 2, "batch_size": 16, "mixed_precision": "off", "views": 2},
     "quantization": {"epochs": 1, "batch_size": 16, "calibration_images": 16},
 }
 
@@ -88,6 +89,7 @@ TINY = {
 def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypatch):
     (tmp_path / "tiny_student.py").write_text(TINY_STUDENT)
     (tmp_path / "my.toml").write_text(tomli_w.dumps(TINY))
+    tiny_network(10, 16).save(tmp_path / "tiny.keras")
     block = next(fence.text for fence in fences(text(PAGE)) if "TF_CONFIG" in fence.text)
     for documented, here in (
         ("host0:2222", f"127.0.0.1:{free_port()}"),
