@@ -114,9 +114,15 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
     assert chief.returncode == 2, said
     assert "error: worker 1 (127.0.0.1:" in said.splitlines()[-1]
     assert said.splitlines()[-1].endswith(": repeat the command of every process to resume")
-    for process in [start(0), start(1)]:
-        said = process.communicate(timeout=LIMIT)[1].decode()
-        assert process.returncode == 0, said
+    again = [start(0), start(1)]
+    try:
+        for process in again:
+            said = process.communicate(timeout=LIMIT)[1].decode()
+            assert process.returncode == 0, said
+    finally:
+        for process in again:
+            process.kill()
+            process.communicate()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     one = Run(tmp_path / "one", config_io.load("my.toml"))
