@@ -1,22 +1,27 @@
 """Command-line parsing: the preset, the settings that override it, and the run folder. It imports no TensorFlow."""
 
 import contextlib
+import importlib.metadata
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import tyro
 
+from firmware_export import __version__
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.common.usage_errors import one_line_usage_errors
 from keras_satkd.config import Config
-from keras_satkd.config_io import load, validated
+from keras_satkd.config_io import flatten, load, to_dict, validated
+from keras_satkd.run.cluster import find
 from keras_satkd.run.folder import Run
+from keras_satkd.run.meeting import Meeting, leaves
+from keras_satkd.run.stages import NO_STAGE
 
 
 @dataclass(frozen=True)
@@ -61,21 +66,43 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
     return read(command, module, arguments, description=description)
 
 
-def main(module: str, description: str, work_on: Callable[[Run], None]) -> NoReturn:
+def main(module: str, description: str, work_on: Callable[[Run], None], *, trains: bool = True) -> NoReturn:
     """Run the steps that the command line describes, then exit.
 
     Args:
         module: the program, such as `keras_satkd.distill`.
         description: what it does, for the help text.
         work_on: runs the steps.
+        trains: whether it trains, on the devices of `--strategy`; otherwise `TF_CONFIG` is ignored.
     """
 
     def work() -> None:
         config, workdir, level = parse(module, description)
         show_log(level)
-        work_on(Run(workdir, config))
+        cluster = find(config.strategy) if trains else None
+        run = Run(workdir, config)
+        if cluster is not None:
+            run.meeting = Meeting(workdir, cluster, config.worker_timeout)
+        with leaves(run.meeting):
+            if run.meeting is not None:
+                run.meeting.join(facts(config))
+            if trains:
+                with quiet_imports():
+                    from keras_satkd.training.parallel import begin
+
+                    run.parallel = begin(config.strategy, run.meeting)
+            work_on(run)
 
     exit_on_user_error(work, is_resumable=True)
+
+
+def facts(config: Config) -> dict[str, Any]:
+    """What processes that train together must have in common."""
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "tf-keras")}
+    settings = {name: value for name, value in flatten(to_dict(config)).items() if name not in NO_STAGE}
+    # The images themselves are compared later; their place may differ.
+    del settings["data.source"]
+    return {"version": {"keras_satkd": __version__} | versions, "configuration": settings}
 
 
 @contextlib.contextmanager

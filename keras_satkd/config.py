@@ -29,6 +29,7 @@ from keras_satkd.setting_types import (
     Schedule,
     Score,
     Seed,
+    Strategy,
     Strict,
     Threshold,
 )
@@ -254,6 +255,12 @@ class Config(Strict):
     firmware: FirmwareConfig = field(default_factory=FirmwareConfig)
     seed: Seed = 0
     """Seed of the initial weights and the order of the images."""
+    strategy: Strategy = "auto"
+    """Devices that train, each on a part of every batch. `one`: one device; `mirrored`: all GPUs of this machine;
+    `multi-worker`: all processes that the environment variable TF_CONFIG names; `auto`: the last of these that there
+    is."""
+    worker_timeout: Positive = 120.0
+    """Seconds after which a process of `multi-worker` that is not heard counts as lost, and the others end."""
 
     @property
     def student_name(self) -> str:

@@ -145,7 +145,11 @@ class Distiller(CheckedModel):
 
     def _noisy(self, inputs: Any) -> tf.Tensor:
         images = _images(inputs)
-        return augment.sensor_noise(images, self.sensor_noise, self._steps_done()) if self.sensor_noise else images
+        if not self.sensor_noise:
+            return images
+        context = tf.distribute.get_replica_context()
+        part = (0, 1) if context is None else (context.replica_id_in_sync_group, context.num_replicas_in_sync)
+        return augment.sensor_noise(images, self.sensor_noise, self._steps_done(), *part)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *arguments: Any, **settings: Any) -> None:
         """As for any Keras model, but without a loss: the distiller has its own."""

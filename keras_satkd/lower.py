@@ -17,7 +17,12 @@ from keras_satkd.run.folder import Run
 
 def main() -> NoReturn:
     """The command line."""
-    cli.main("keras_satkd.lower", "Write a run's next training as a program that runs with JAX alone.", _work_on)
+    cli.main(
+        "keras_satkd.lower",
+        "Write a run's next training as a program that runs with JAX alone.",
+        _work_on,
+        trains=False,
+    )
 
 
 def _work_on(run: Run) -> None:

@@ -25,6 +25,7 @@ InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
 """The names of `input_range.INPUT_RANGES`."""
 ClassWeights = Literal["none", "balanced"]
 Score = Literal["accuracy", "macro-f1"]
+Strategy = Literal["auto", "one", "mirrored", "multi-worker"]
 Uncertainty = Literal["margin", "entropy", "confidence"]
 """The names of `evaluation.ranking.MEASURES`."""
 

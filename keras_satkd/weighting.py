@@ -81,11 +81,19 @@ def _paper_rule(config: WeightingConfig, teachers: int, temperature: float, over
     def weigh(teacher_logits: tf.Tensor) -> Weights:
         confidences = confidence(teacher_logits, temperature)
         if over_batch:
-            mean = tf.reduce_mean(confidences, axis=0, keepdims=True)
+            mean = _over_devices(tf.reduce_mean(confidences, axis=0, keepdims=True))
             confidences = tf.broadcast_to(mean, tf.shape(confidences))
         return paper(confidences, config.confidence_threshold, config.confidence_floor, config.minimum_weight)
 
     return weigh
+
+
+def _over_devices(mean: tf.Tensor) -> tf.Tensor:
+    """The mean over the whole batch, of which each device of a `tf.distribute` strategy sees an equal part."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return mean
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
 
 
 def _proportional(scores: tf.Tensor, share: float) -> Weights:

@@ -131,21 +131,27 @@ def relight(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor) -> 
     return tf.saturate_cast(tf.round(pixels), tf.uint8)
 
 
-def sensor_noise(images: tf.Tensor, largest: float, seed: tf.Tensor | int) -> tf.Tensor:
+def sensor_noise(
+    images: tf.Tensor, largest: float, seed: tf.Tensor | int, part: tf.Tensor | int = 0, parts: int = 1
+) -> tf.Tensor:
     """Add independent normal noise to every pixel and channel, with a random strength per image.
 
     Args:
         images: uint8 [B, H, W, 3], or float in 0..255.
         largest: standard deviations are uniform between 0 and this fraction of full range.
         seed: int64; the same seed gives the same noise.
+        part: which of the equal parts of a batch the images are, from 0.
+        parts: number of parts; together they get the noise of the whole batch.
 
     Returns:
         float32 [B, H, W, 3] in 0..255.
     """
     images = tf.cast(images, tf.float32)
     key = tf.stack([tf.cast(seed, tf.int64), 0])
-    deviations = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), key, maxval=255 * largest)
-    noise = tf.random.stateless_normal(tf.shape(images), tf.random.fold_in(key, 1))
+    rows, shape = tf.shape(images)[0], tf.shape(images)[1:]
+    deviations = tf.random.stateless_uniform((rows * parts, 1, 1, 1), key, maxval=255 * largest)
+    noise = tf.random.stateless_normal(tf.concat([[rows * parts], shape], axis=0), tf.random.fold_in(key, 1))
+    deviations, noise = (values[rows * part : rows * (part + 1)] for values in (deviations, noise))
     return tf.clip_by_value(images + deviations * noise, 0.0, 255.0)
 
 

@@ -42,4 +42,4 @@ def of(seen: Seen) -> tf.Tensor:
     return seen.factors[0] * inter + seen.factors[1] * intra
 
 
-DIST = Loss(of, factors=(1.0, 1.0))
+DIST = Loss(of, factors=(1.0, 1.0), compares_images=True)

@@ -54,12 +54,15 @@ class Loss:
         factors: default factors of its terms.
         critic: channels of the student's and of a teacher's map → a Keras layer that is trained with the student, one
             for each teacher; None if it trains nothing else.
+        compares_images: whether an image's distance depends on the other images of the batch. Such a batch cannot be
+            divided among devices.
     """
 
     compute: Callable[[Seen], tf.Tensor]
     needs: Needs = "logits"
     factors: tuple[float, ...] = ()
     critic: Callable[[int, int], tf_keras.layers.Layer] | None = None
+    compares_images: bool = False
 
 
 def as_loss(given: str | LossConfig | Loss | Callable[[Seen], tf.Tensor]) -> tuple[Loss, tuple[float, ...]]:

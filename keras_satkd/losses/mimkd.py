@@ -96,4 +96,4 @@ def of(seen: Seen) -> tf.Tensor:
     return seen.factors[0] * kl.of(seen) + tf.stack(terms, axis=1)
 
 
-MIMKD = Loss(of, needs="features", factors=(1.0, 1.0, 1.0, 1.0), critic=Critic)
+MIMKD = Loss(of, needs="features", factors=(1.0, 1.0, 1.0, 1.0), critic=Critic, compares_images=True)

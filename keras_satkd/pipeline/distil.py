@@ -22,6 +22,8 @@ from keras_satkd.run.results import DistillationResult, RoundResult
 from keras_satkd.run.results_file import read_json
 from keras_satkd.run.stages import DISTILLATION, earlier_round
 from keras_satkd.training.fit import precision
+from keras_satkd.training.method import Method
+from keras_satkd.training.parallel import ONE
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
 from keras_satkd.weighting import rule_type
@@ -70,7 +72,7 @@ def _check_teachers(run: Run, targets: TeacherTargets) -> None:
     path, now = run.path(CHECKPOINTS, _PHASE, TEACHERS_FILE), teachers.digests(targets.teachers)
     is_trained = DISTILLATION in run.results
     before = run.results[DISTILLATION].teachers if is_trained else read_json(path)
-    if before is None and now and not is_trained:
+    if before is None and now and not is_trained and run.is_chief:
         path.parent.mkdir(parents=True, exist_ok=True)
         digests.write_json(path, now)
     before = before or {}
@@ -118,23 +120,32 @@ def _trained(run: Run, split: Split, targets: TeacherTargets, number: int, phase
     architecture = (run.config.student, run.config.data.image_size, len(split.train.class_names))
     channels = split.train.images.shape[-1]
     initial_weights = settings.initial_weights if number == 1 else None
-    with precision(settings.mixed_precision):
-        student, method = methods.of_student(
-            settings, lambda: students.build(*architecture, initial_weights, channels=channels)
-        )
-    train(
-        student,
-        split,
-        taught_by,
-        settings,
-        loss=settings,
-        seed=seed,
-        phase=phase,
-        workdir=run.workdir,
-        lowers=run.lowers,
-        sensor_noise=settings.sensor_noise,
-        class_weights=settings.class_weights,
-        method=method,
+
+    def build() -> tuple[tf_keras.Model, Method]:
+        with precision(settings.mixed_precision):
+            return methods.of_student(
+                settings, lambda: students.build(*architecture, initial_weights, channels=channels)
+            )
+
+    parallel = run.parallel or ONE
+    student, _ = parallel.trained(
+        build,
+        lambda built: train(
+            built[0],
+            split,
+            taught_by,
+            settings,
+            loss=settings,
+            seed=seed,
+            phase=phase,
+            workdir=run.workdir,
+            lowers=run.lowers,
+            sensor_noise=settings.sensor_noise,
+            class_weights=settings.class_weights,
+            method=built[1],
+            parallel=parallel,
+        ),
+        lambda built: built[0],
     )
     # The student is saved in float32: quantization starts from it, and tfmot does not support bfloat16.
     finished = students.build(*architecture, channels=channels)
@@ -142,5 +153,6 @@ def _trained(run: Run, split: Split, targets: TeacherTargets, number: int, phase
         width.narrow(student, finished)
     else:
         finished.set_weights(student.get_weights())
-    write_with(run.path(file), lambda path: finished.save(path))
+    if run.is_chief:
+        write_with(run.path(file), lambda path: finished.save(path))
     return finished

@@ -24,7 +24,7 @@ from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, student_registry, students, teacher_zoo, teachers
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.pipeline import method_checks, methods, own_student, run_sensor
+from keras_satkd.pipeline import method_checks, methods, own_student, parallel_checks, run_sensor
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SCALING_FILE, SPLIT_FILE
 from keras_satkd.run.folder import LOWERED, Run, describe_changes
@@ -139,8 +139,12 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
         bands.check(channels, rgb, config.teachers.bands, missing)
+    is_taught = uses_teachers and (bool(config.teachers.taught_by) or not fine_tunes_only)
+    parallel_checks.check(config, run.parallel, len(inputs.split.train), student, missing, is_taught=is_taught)
+    parallel_checks.check_same_data(run.meeting, inputs.split, inputs.teachers)
     begin(run, inputs.split, missing, inputs.scaling)
-    run_sensor.keep(run, sensor)
+    if run.is_chief:
+        run_sensor.keep(run, sensor)
     return inputs
 
 
@@ -264,7 +268,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
     run.step(DATA, record)
     for file in (SPLIT_FILE, SCALING_FILE):
         kept = (run.results[DATA].sha256 or {}).get(file)
-        if kept is not None and (not run.path(file).exists() or digests.of(run.path(file)) != kept):
+        if run.is_chief and kept is not None and (not run.path(file).exists() or digests.of(run.path(file)) != kept):
             logger.warning("%s is damaged or missing: it is written again", run.path(file))
             write_split()
 

@@ -50,6 +50,17 @@ def of_quantization(settings: DistillationConfig) -> Method:
     return Method(partial(Concurrent, attack=attack(adversarial))) if adversarial.epsilon else PLAIN
 
 
+def asked_for(config: Config) -> list[str]:
+    """The options of the ways of teaching that a run's settings ask for, as on the command line."""
+    distillation = config.distillation
+    asked = {
+        "--distillation.adversarial.epsilon": distillation.adversarial.epsilon > 0,
+        "--distillation.capacity.widest": distillation.capacity.widest > 1,
+        "--teachers.fixmatch.weight": config.teachers.fixmatch.weight > 0,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 def check(config: Config, student: tf_keras.Model, *, lowers: bool) -> None:
     """Check the ways of teaching of a student, before anything is trained.
 
@@ -62,12 +73,7 @@ def check(config: Config, student: tf_keras.Model, *, lowers: bool) -> None:
         UserError: they cannot be combined, with each other or with other settings.
     """
     settings = config.distillation
-    asked = {
-        "--distillation.adversarial.epsilon": settings.adversarial.epsilon > 0,
-        "--distillation.capacity.widest": settings.capacity.widest > 1,
-        "--teachers.fixmatch.weight": config.teachers.fixmatch.weight > 0,
-    }
-    names = [name for name, is_asked in asked.items() if is_asked]
+    names = asked_for(config)
     if lowers and names:
         raise UserError(f"{names[0]} cannot be lowered: leave it out, or train here")
     if len(names) > 1 and names[1] == "--distillation.capacity.widest":

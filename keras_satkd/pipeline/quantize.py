@@ -14,6 +14,7 @@ from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_S
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import Int8Result, QuantizationResult
 from keras_satkd.run.stages import INT8, QUANTIZATION
+from keras_satkd.training.parallel import ONE
 from keras_satkd.training.qat_model import quantization_aware
 from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import TeacherTargets
@@ -32,22 +33,33 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
     loss, targets = rounds.taught(run, inputs.split, targets, run.config.distillation.rounds)
     # Without it, the order of the images would depend on what this process computed before.
     tf_keras.utils.set_random_seed(run.config.seed)
-    quantized = quantization_aware(student)
-    fix_ranges(quantized, student, calibration_images(run, inputs))
-    train(
-        quantized,
-        inputs.split,
-        targets,
-        run.config.quantization,
-        loss=loss,
-        seed=run.config.seed,
-        phase="quantization",
-        workdir=run.workdir,
-        lowers=run.lowers,
-        sensor_noise=loss.sensor_noise,
-        class_weights=loss.class_weights,
-        method=methods.of_quantization(loss),
+
+    def build() -> tf_keras.Model:
+        quantized = quantization_aware(student)
+        fix_ranges(quantized, student, calibration_images(run, inputs))
+        return quantized
+
+    parallel = run.parallel or ONE
+    quantized = parallel.trained(
+        build,
+        lambda network: train(
+            network,
+            inputs.split,
+            targets,
+            run.config.quantization,
+            loss=loss,
+            seed=run.config.seed,
+            phase="quantization",
+            workdir=run.workdir,
+            lowers=run.lowers,
+            sensor_noise=loss.sensor_noise,
+            class_weights=loss.class_weights,
+            method=methods.of_quantization(loss),
+            parallel=parallel,
+        ),
     )
+    if not run.is_chief:
+        return QuantizationResult(QUANTIZED_STUDENT_FILE)
     with warnings.catch_warnings():
         # Keras warns that HDF5 is outdated, but it cannot load a `.keras` file of a model that tfmot 0.8 quantized.
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")

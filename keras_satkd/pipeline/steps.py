@@ -27,13 +27,23 @@ def distil(run: Run) -> None:
     if REPORT not in run.results:
         inputs, student, targets = distilled_student(run, run.config.firmware.verification_images)
         quantized = quantize(run, inputs, student, targets)
+        if not _remains(run):
+            return
         to_int8(run, inputs, student, quantized)
         run.step(FIRMWARE, lambda: _export(run, inputs, student, quantized))
         run.step(TEST, lambda: score_models(run, inputs, student, quantized, targets.teachers))
         run.step(REPORT, lambda: report(run))
     else:
         run_sensor.of(run)  # a changed sensor is an error after the last step, too
-    print_table(run)
+    if run.is_chief:
+        print_table(run)
+
+
+def _remains(run: Run) -> bool:
+    """Whether this process goes on after the trainings, as the chief does; it waits for the others' last step."""
+    if run.meeting is not None:
+        run.meeting.part()
+    return run.is_chief
 
 
 def _export(run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras.Model | None) -> FirmwareResult:
@@ -44,6 +54,8 @@ def _export(run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_ker
 def teach_only(run: Run) -> None:
     """Data → teachers."""
     teach(run, prepare(run, fine_tunes_only=True))
+    if not _remains(run):
+        return
     for name, found in run.results.teachers().items():
         print(f"teacher {name}: validation accuracy {found.validation['accuracy']:.4f}, {found.seconds:.0f} s")
 
@@ -51,7 +63,10 @@ def teach_only(run: Run) -> None:
 def quantize_only(run: Run) -> None:
     """Data → teachers → distillation → QAT → int8."""
     inputs, student, targets = distilled_student(run)
-    to_int8(run, inputs, student, quantize(run, inputs, student, targets))
+    quantized = quantize(run, inputs, student, targets)
+    if not _remains(run):
+        return
+    to_int8(run, inputs, student, quantized)
     print(f"{run.path(INT8_FILE)}: {run.results[INT8].bytes} bytes")
     print_steps(run)
 

@@ -16,6 +16,7 @@ from keras_satkd.run.results import TeacherResult
 from keras_satkd.training import unlabelled_batches
 from keras_satkd.training.fit import precision
 from keras_satkd.training.method import PLAIN
+from keras_satkd.training.parallel import ONE
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
@@ -50,28 +51,39 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
         assert inputs.unlabelled is not None
         method = unlabelled_batches.method(split.train, inputs.unlabelled, config, run.config.seed, inputs.camera)
     tf_keras.utils.set_random_seed(run.config.seed)
-    with precision(config.mixed_precision):
-        built = teachers.build(specification, len(split.train.class_names), config.initial_weights)
-        teacher = bands.for_fine_tuning(built, specification, split.train.channel_names, inputs.rgb, config.bands)
+
+    def build() -> Teacher:
+        with precision(config.mixed_precision):
+            built = teachers.build(specification, len(split.train.class_names), config.initial_weights)
+            return bands.for_fine_tuning(built, specification, split.train.channel_names, inputs.rgb, config.bands)
+
     # Recorded before the training, because the file may be replaced during it.
     is_continued = teachers.is_trained(config.initial_weights)
     initial_weights = provenance.describe(config.initial_weights) if is_continued else None
-    train(
-        teacher.network,
-        split,
-        targets,
-        config,
-        loss=run.config.distillation,
-        seed=run.config.seed,
-        phase=phase,
-        workdir=run.workdir,
-        lowers=run.lowers,
-        normalize=teacher.normalize,
-        class_weights=config.class_weights,
-        method=method,
+    parallel = run.parallel or ONE
+    teacher = parallel.trained(
+        build,
+        lambda teacher: train(
+            teacher.network,
+            split,
+            targets,
+            config,
+            loss=run.config.distillation,
+            seed=run.config.seed,
+            phase=phase,
+            workdir=run.workdir,
+            lowers=run.lowers,
+            normalize=teacher.normalize,
+            class_weights=config.class_weights,
+            method=method,
+            parallel=parallel,
+        ),
+        lambda teacher: teacher.network,
     )
     scores = validation_scores(teacher, split)
-    teachers.save(teacher, split.train.class_names, {"validation": scores}, run.path(TEACHERS_FOLDER, specification))
+    if run.is_chief:
+        folder = run.path(TEACHERS_FOLDER, specification)
+        teachers.save(teacher, split.train.class_names, {"validation": scores}, folder)
     return TeacherResult(scores, initial_weights)
 
 

@@ -1,11 +1,13 @@
 """The folder of a run: its configuration, the results of its finished steps, and the paths of its files."""
 
+import contextlib
 import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import BaseFileLock, Timeout
 
@@ -17,8 +19,9 @@ from firmware_export.output.folder import read_report
 from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
-from keras_satkd.run import history, results_file
+from keras_satkd.run import history, meeting, results_file
 from keras_satkd.run.locks import OWNER_SUFFIX, lock
+from keras_satkd.run.meeting import Meeting
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import (
@@ -32,6 +35,9 @@ from keras_satkd.run.stages import (
     stage_of_phase,
     steps_from,
 )
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from keras_satkd.training.parallel import Parallel
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +64,8 @@ class Run:
 
     Attributes:
         lowers: whether the next training is written as a program (`training.offload.export_training`) and not run.
+        meeting: the processes that train together; None if this is the only one.
+        parallel: the devices that train (`training.parallel.Parallel`); None: the only one.
         results: results of the finished steps, without those that a changed configuration affects.
 
     Raises:
@@ -67,6 +75,8 @@ class Run:
     def __init__(self, workdir: Path, config: Config) -> None:
         self.workdir, self.config = workdir, config
         self.lowers = False
+        self.meeting: Meeting | None = None
+        self.parallel: Parallel | None = None
         if workdir.exists() and not workdir.is_dir():
             raise UserError(f"--workdir {workdir} is a file: give a folder")
         found = _config_in(workdir)
@@ -102,10 +112,20 @@ class Run:
         It is called after the inputs are checked, so a run that cannot begin changes nothing. Steps that a changed
         configuration affects are deleted. The folder stays reserved as long as this object exists.
 
+        Of processes that train together, the chief does this, and the others wait for it.
+
         Raises:
             InUse: another running process has claimed the folder.
             UserError: the folder cannot be written.
         """
+        if self.is_chief:
+            self._claim()
+        if self.meeting is not None:
+            self.meeting.agree({"run": "claimed"})
+        if not self.is_chief:
+            self.results = Results.read(self.path(RESULTS_FILE))
+
+    def _claim(self) -> None:
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
             self._lock = lock(self.path(LOCK_FILE), waits=False)
@@ -123,6 +143,11 @@ class Run:
             ) from None
         except OSError as error:
             raise UserError(f"--workdir {self.workdir} cannot be written: {error.strerror}") from error
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run's folder; it does not if it only trains with the one that does."""
+        return self.meeting is None or self.meeting.is_chief
 
     def _unaffected(self, before: Config) -> tuple[Results, Stage | None]:
         """The results that are valid for this configuration, and the first stage that it changes."""
@@ -207,8 +232,13 @@ class Run:
 
         Args:
             step: the step.
-            work: writes the step's files, then returns its result. It is called only if the step is not finished.
+            work: writes the step's files, then returns its result. It is called only if the step is not finished. In
+                a process that is not the chief, it is called for trainings only, and must write nothing.
         """
+        if step not in self.results and not self.is_chief:
+            if step.phase is not None:
+                work()
+            self._await(step)
         if step not in self.results:
             logger.info("%s", step.name)
             began = time.monotonic()
@@ -219,10 +249,21 @@ class Run:
             self.results.write(self.path(RESULTS_FILE))
         return self.results[step]
 
+    def _await(self, step: Step[Found]) -> None:
+        """Wait until the chief has finished a step."""
+        assert self.meeting is not None
+
+        def is_done() -> bool:
+            with contextlib.suppress(UserError):  # the chief writes them at this moment
+                self.results = Results.read(self.path(RESULTS_FILE))
+            return step in self.results
+
+        self.meeting.wait(step.name, is_done)
+
 
 def _is_left_by_kill(path: Path) -> bool:
     """Whether a run that is killed before its configuration is written can leave this file."""
-    is_lock = path.name in (LOCK_FILE, LOCK_FILE + OWNER_SUFFIX)
+    is_lock = path.name in (LOCK_FILE, LOCK_FILE + OWNER_SUFFIX, meeting.FOLDER)
     return is_lock or path.name == digests.FOLDER or path.name.startswith(f".{CONFIG_FILE}-")
 
 

@@ -145,8 +145,16 @@ SETTINGS: dict[Stage, tuple[str, ...]] = {
 }
 """Settings, or groups of them, and the first stage that reads them."""
 
-NO_STAGE = ("data.cache_dir", "data.data_dir", "data.strict", "teachers.trust_models", "distillation.logits_store")
-"""Settings that change no result: where the images are kept, and what stops the run."""
+NO_STAGE = (
+    "data.cache_dir",
+    "data.data_dir",
+    "data.strict",
+    "teachers.trust_models",
+    "distillation.logits_store",
+    "strategy",
+    "worker_timeout",
+)
+"""Settings that change no result: where the images are kept, which devices train, and what stops the run."""
 
 LOSS_OF_TAUGHT_TEACHERS = (
     "distillation.temperature",

@@ -1,5 +1,6 @@
 """`results.json` of a study, and its tables and figure."""
 
+import functools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,6 +48,14 @@ def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict
     return results
 
 
+def current_results(folder: Path, common: Config) -> list[dict[str, Any]]:
+    """`read_results` of a folder's file, while no other process writes it."""
+    if not folder.is_dir():
+        return []
+    with lock(folder / LOCK_FILE, waits=True):
+        return read_results(folder / RESULTS_FILE, common)
+
+
 def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     """The results of earlier calls, on any machine.
 
@@ -83,8 +92,14 @@ def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
     """Digests of the rows' teachers that are already trained, by name."""
     named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
     kind, trust = common.teachers.saved_model_input, common.teachers.trust_models
-    trained = [teachers.load(name, kind, trust=trust) for name in named if teachers.is_trained(name)]
-    return teachers.digests(trained)
+    return {name: digest for each in sorted(named) for name, digest in _digests_of(each, kind, trust)}
+
+
+@functools.cache
+def _digests_of(name: str, kind: str, trust: bool) -> tuple[tuple[str, str], ...]:
+    """Name and digest of a teacher, if it is trained. It takes seconds, and results are read often."""
+    trained = [teachers.load(name, kind, trust=trust)] if teachers.is_trained(name) else []
+    return tuple(teachers.digests(trained).items())
 
 
 def taught_by(found: dict[str, str] | None, present: dict[str, str]) -> bool:
@@ -97,7 +112,8 @@ def comparable(common: Config) -> dict[str, Any]:
     values = to_dict(common)
     sources = " + ".join(Path(source).name for source in common.data.sources)
     values["data"] |= {"source": sources, "data_dir": None, "cache_dir": None}
-    return values
+    defaults = to_dict(Config())
+    return values | {name: defaults[name] for name in ("strategy", "worker_timeout")}
 
 
 def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -> None:

@@ -18,10 +18,10 @@ from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import InUse, Run
 from keras_satkd.run.results import StudyResult
 from keras_satkd.run.stages import DATA, DISTILLATION, STUDY
+from keras_satkd.study.claims import claimed
 from keras_satkd.study.results import (
-    RESULTS_FILE,
     add_result,
-    read_results,
+    current_results,
     taught_by,
 )
 from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config, run_folder
@@ -51,6 +51,9 @@ def study(
 ) -> None:
     """Train and score what is missing. Results, table and figure are updated after every row.
 
+    Any number of processes can do this at once: each takes trainings that no other has claimed. At last, those are
+    taken whose process has died since. Trainings that others still work on are told.
+
     Args:
         common: the settings of all rows.
         workdir: folder with one run per row, student and seed.
@@ -74,24 +77,45 @@ def study(
         check_jax()
     results: list[dict[str, Any]] = []
     shared: Shared = {}
-    for training in _trainings(rows, chosen_students, seeds):
-        if not _holds(results, training):
-            results = read_results(folder / RESULTS_FILE, common)
-        if _holds(results, training):
-            continue
-        row, student, seed = training
-        logger.info("%s, %s, seed %d", row, student, seed)
-        run = Run(run_folder(workdir, *training), row_config(common, *training))
-        run.lowers = lowers
-        try:
-            found = train_row(run, row, shared)
-        except InUse:
-            logger.info("skipped: another process is training it")
-            continue
-        except TrainingExported as exported:
-            print(exported)
-            continue
-        results = add_result(folder, common, found)
+    missing = _trainings(rows, chosen_students, seeds)
+    while True:
+        of_others: dict[Training, str] = {}
+        for training in missing:
+            if _holds(results, training):
+                continue
+            with claimed(workdir, run_folder(workdir, *training).name) as owner:
+                # Read after the claim: its last owner may just have added the result.
+                results = current_results(folder, common)
+                if _holds(results, training):
+                    continue
+                owner = owner or _train(common, workdir, folder, training, shared, lowers=lowers)
+            if owner is not None:
+                of_others[training] = owner
+        if len(of_others) in (0, len(missing)):
+            break
+        missing = list(of_others)
+    for (row, student, seed), owner in of_others.items():
+        logger.warning(
+            "%s, %s, seed %d: left to %s; if that ends without a result, repeat this command",
+            *(row, student, seed, owner),
+        )
+
+
+def _train(
+    common: Config, workdir: Path, folder: Path, training: Training, shared: Shared, *, lowers: bool
+) -> str | None:
+    """Train a row and add its result, or write it as a program; returns who else uses its folder, if anybody does."""
+    row, student, seed = training
+    logger.info("%s, %s, seed %d", row, student, seed)
+    run = Run(run_folder(workdir, *training), row_config(common, *training))
+    run.lowers = lowers
+    try:
+        add_result(folder, common, train_row(run, row, shared))
+    except InUse:
+        return "a process that is no study"
+    except TrainingExported as exported:
+        print(exported)
+    return None
 
 
 def _trainings(rows: Sequence[str], chosen_students: Sequence[str], seeds: int) -> list[Training]:

@@ -5,6 +5,9 @@ part of a training step (`make bench` measures it).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,10 +18,39 @@ from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
 from keras_satkd.training.view_logits import ViewLogits
 
-MakeBatch = Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
+MakeBatch = Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]
+"""Indices and seeds of one of the `choices`, and the number of the part if the batch is divided → inputs, labels."""
 
 STORED = ("draws", "camera_seeds", "mixing_draws")
 """Random numbers that `ViewLogits` may have for its views."""
+
+_Rows = Callable[[tf.Tensor], tf.Tensor]
+"""The rows of one part of a batch."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of every batch that the devices of one process train on.
+
+    Attributes:
+        first: number of the first, from 0.
+        count: number of these parts.
+        of: number of parts of a batch.
+    """
+
+    first: int
+    count: int
+    of: int
+
+    def each(self, *batch: tf.Tensor) -> tf.data.Dataset:
+        """A batch with the number of each part, int64."""
+        numbers = tf.data.Dataset.range(self.first, self.first + self.count)
+        return numbers.map(lambda part: (*batch, part))
+
+    def rows(self, values: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
+        """The rows of one part of a batch; parts of a batch that they do not divide differ by one row."""
+        rows = tf.shape(values, tf.int64)[0]
+        return values[rows * part // self.of : rows * (part + 1) // self.of]
 
 
 def training_batches(
@@ -32,6 +64,7 @@ def training_batches(
     mixing: MixingConfig | None = None,
     keeps_clean: bool = False,
     epoch: int | tf.Variable = 0,
+    parts: Parts | None = None,
 ) -> tf.data.Dataset:
     """Batches `({"image": uint8 [B, S, S, 3]}, int32 [B])` of one epoch.
 
@@ -44,6 +77,9 @@ def training_batches(
     With `view_logits` the inputs contain `teacher_logits`, float32 [B, T, C]. If `view_logits` has draws, each image is
     replaced with one of those views, chosen at random every epoch, with the logits of that view. With `keeps_clean`,
     they contain `teacher_image`: the images without the camera's disturbance.
+
+    With `parts`, these parts of each batch follow one after the other, with the same views as in the whole batch. They
+    go on with the batches of the next epochs, without end: Keras does not begin anew with distributed batches.
     """
     make = batch_maker(
         tf.constant(images.images),
@@ -54,13 +90,18 @@ def training_batches(
         mixing=mixing,
         classes=len(images.class_names),
         keeps_clean=keeps_clean,
+        parts=parts,
         **{name: tf.constant(values) for name, values in known(view_logits).items()},
     )
-    chosen = choices(len(images), batch_size, seed, epoch)
+    chosen = choices(len(images), batch_size, seed, epoch, is_endless=parts is not None)
+    if parts is not None:
+        chosen = chosen.flat_map(parts.each)
     return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-def choices(images: int, batch_size: int, seed: int, epoch: int | tf.Variable) -> tf.data.Dataset:
+def choices(
+    images: int, batch_size: int, seed: int, epoch: int | tf.Variable, *, is_endless: bool = False
+) -> tf.data.Dataset:
     """The images in each batch of an epoch, int64 [B], and the two seeds of their views, int64 [2].
 
     A smaller last batch is dropped unless it is the only one: its statistics would disturb the batch norms.
@@ -70,16 +111,21 @@ def choices(images: int, batch_size: int, seed: int, epoch: int | tf.Variable) -
         batch_size: B, or more than `images`.
         seed: another seed gives other batches in every epoch.
         epoch: number of the epoch from 0; a variable is read by each iteration.
+        is_endless: go on with the next epochs.
     """
     batch = min(images, batch_size)
     steps = images // batch
 
-    def of_epoch(_: tf.Tensor) -> tf.data.Dataset:
-        key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    def of_epoch(later: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), later if is_endless else tf.cast(epoch, tf.int64)])
         order = tf.random.experimental.stateless_shuffle(tf.range(images, dtype=tf.int64), key)
         seeds = tf.random.stateless_uniform((steps, 2), tf.random.fold_in(key, 1), None, None, tf.int64)
         return tf.data.Dataset.from_tensor_slices((tf.reshape(order[: steps * batch], (steps, batch)), seeds))
 
+    if is_endless:
+        # The variable counts on while batches are made in advance, so it is read once.
+        first = tf.data.Dataset.range(1).map(lambda _: tf.cast(epoch, tf.int64))
+        return first.flat_map(tf.data.Dataset.counter).flat_map(of_epoch)
     return tf.data.Dataset.range(1).flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(steps))
 
 
@@ -105,6 +151,7 @@ def batch_maker(
     mixing: MixingConfig | None = None,
     classes: int = 0,
     keeps_clean: bool = False,
+    parts: Parts | None = None,
 ) -> MakeBatch:
     """A function that makes a batch from one of the `choices`.
 
@@ -121,6 +168,7 @@ def batch_maker(
         mixing: mixes the views before the camera sees them; labels are then float32 [B, C].
         classes: C, for `mixing`.
         keeps_clean: the batch also has the views before the camera, as `teacher_image`.
+        parts: the batch is divided; random numbers are drawn for the whole.
     """
     pipeline = augment.randaugment(seed) if augmentation == augment.RANDAUGMENT else None
     view_of = augment.maker(augmentation)
@@ -130,44 +178,47 @@ def batch_maker(
             return tf.random.stateless_uniform((tf.shape(chosen)[0], width), seeds)
         return tf.gather_nd(stored, chosen)
 
-    def views_of(chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        batch = tf.gather(pixels, chosen[:, 0])
+    def views_of(chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows) -> tf.Tensor:
+        batch = tf.gather(pixels, own(chosen)[:, 0])
         if pipeline is not None:
             return pipeline(batch)
-        return view_of(batch, numbers_of(draws, augment.DRAWS, chosen, seeds))
+        return view_of(batch, own(numbers_of(draws, augment.DRAWS, chosen, seeds)))
 
     def mixed(
-        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, mixing: MixingConfig
+        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows, mixing: MixingConfig
     ) -> tuple[tf.Tensor, tf.Tensor]:
         indices, view = tf.unstack(chosen, axis=1)
         # With `seeds` themselves, the mix would depend on the augmentation.
         numbers = numbers_of(mixing_draws, mix.DRAWS, chosen, tf.random.fold_in(seeds, 1))
         partners = mix.partners(indices, numbers, pixels.shape[0])
-        others = views_of(tf.stack([partners, view], axis=1), tf.random.fold_in(seeds, 2))
-        batch, parts = mix.mix_images(batch, others, numbers, mixing)
-        return batch, mix.mix_labels(tf.gather(labels, indices), tf.gather(labels, partners), parts, classes)
+        others = views_of(tf.stack([partners, view], axis=1), tf.random.fold_in(seeds, 2), own)
+        batch, parts = mix.mix_images(batch, others, own(numbers), mixing)
+        return batch, mix.mix_labels(tf.gather(labels, own(indices)), tf.gather(labels, own(partners)), parts, classes)
 
-    def disturbed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def disturbed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows) -> tf.Tensor:
         if camera is None:
             return batch
         if camera_seeds is not None:
-            return camera.in_graph(batch, tf.gather_nd(camera_seeds, chosen))
-        drawn = tf.random.stateless_uniform(tf.shape(batch)[:1], seeds, 0, tf.int64.max, tf.int64)
-        return camera.in_graph(batch, drawn)
+            return camera.in_graph(batch, own(tf.gather_nd(camera_seeds, chosen)))
+        drawn = tf.random.stateless_uniform(tf.shape(chosen)[:1], seeds, 0, tf.int64.max, tf.int64)
+        return camera.in_graph(batch, own(drawn))
 
-    def make(indices: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def make(
+        indices: tf.Tensor, seeds: tf.Tensor, part: tf.Tensor | None = None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        own = _whole if parts is None else partial(parts.rows, part=part)
         view = tf.zeros_like(indices)
         if draws is not None:
             view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
         chosen = tf.stack([indices, view], axis=1)
-        batch, targets = views_of(chosen, seeds), tf.gather(labels, indices)
+        batch, targets = views_of(chosen, seeds, own), tf.gather(labels, own(indices))
         if mixing is not None:
-            batch, targets = mixed(batch, chosen, seeds, mixing)
-        inputs = {"image": disturbed(batch, chosen, seeds)}
+            batch, targets = mixed(batch, chosen, seeds, own, mixing)
+        inputs = {"image": disturbed(batch, chosen, seeds, own)}
         if keeps_clean:
             inputs["teacher_image"] = batch
         if teacher_logits is not None:
-            inputs["teacher_logits"] = tf.cast(tf.gather_nd(teacher_logits, chosen), tf.float32)
+            inputs["teacher_logits"] = tf.cast(tf.gather_nd(teacher_logits, own(chosen)), tf.float32)
         return inputs, targets
 
     return make
@@ -179,10 +230,12 @@ def evaluation_batches(
     view_logits: ViewLogits | None = None,
     camera: Mixture | None = None,
     camera_seed: int = 0,
+    parts: Parts | None = None,
 ) -> tf.data.Dataset:
     """All images in order, without augmentation; with the teacher logits of the first view if given.
 
     A camera always disturbs them in the same way: with the seeds of the first view, or with those of `camera_seed`.
+    With `parts`, these parts of each batch follow one after the other.
     """
     pixels = images.images
     if camera is not None:
@@ -191,4 +244,15 @@ def evaluation_batches(
     inputs = {"image": tf.constant(pixels)}
     if view_logits is not None:
         inputs["teacher_logits"] = tf.constant(view_logits.logits[:, 0], tf.float32)
-    return tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size)
+    if parts is not None:
+        batches = batches.flat_map(parts.each).map(partial(_part_of, parts))
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _part_of(parts: Parts, inputs: dict[str, tf.Tensor], labels: tf.Tensor, part: tf.Tensor) -> Any:
+    return tf.nest.map_structure(partial(parts.rows, part=part), (inputs, labels))
+
+
+def _whole(values: tf.Tensor) -> tf.Tensor:
+    return values

@@ -5,7 +5,7 @@ import functools
 import logging
 import math
 import sys
-import time
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
 from keras_satkd.setting_types import MixedPrecision
+from keras_satkd.training.epoch_log import EpochLog
 from keras_satkd.training.method import PLAIN, Method
 
 WARM_UP = 0.05
@@ -37,6 +38,8 @@ def fit(
     phase: str,
     workdir: Path,
     method: Method = PLAIN,
+    steps: tuple[int, int] | None = None,
+    is_chief: bool = True,
 ) -> None:
     """Train `distiller.student`, then load the weights with the best validation score into it.
 
@@ -51,23 +54,32 @@ def fit(
         phase: name of this training in the run, as in `metrics.csv`.
         workdir: the run's folder.
         method: its callbacks, and the first epoch that may be the best.
+        steps: batches of training and of validation in an epoch, if they are distributed over devices.
+        is_chief: whether this process writes the folder. If not, it trains with the one that does.
 
     Raises:
         UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept. Or the
             best weights of earlier epochs are missing or damaged.
     """
-    compile_for(config, distiller, len(training))
+    with distiller.distribute_strategy.scope():
+        compile_for(config, distiller, len(training) if steps is None else steps[0])
     checkpoint = workdir / "checkpoints" / phase
     best = checkpoint / "best.weights.h5"
-    log = EpochLog(workdir / history.FILE, phase, best, config.patience, MONITORED[config.select], method.first_epoch)
+    log = EpochLog(
+        workdir / history.FILE,
+        phase,
+        best,
+        config.patience,
+        MONITORED[config.select],
+        method.first_epoch,
+        is_chief=is_chief,
+    )
     callbacks = [
         *method.callbacks,
         _StopOnNaN(phase, config),
         log,
-        tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0),
+        *([tf_keras.callbacks.TensorBoard(workdir / "tensorboard" / phase, profile_batch=0)] if is_chief else []),
         *([_ValidateAverage()] if distiller.average else []),
-        # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
-        tf_keras.callbacks.BackupAndRestore(checkpoint / "last", delete_checkpoint=False),
     ]
     if config.schedule == "plateau":
         callbacks.insert(1 + len(method.callbacks), _Plateau(history.of_phases(workdir / history.FILE, [phase])))
@@ -80,13 +92,17 @@ def fit(
         if not _has_checkpoint(checkpoint / "last" / "chief", is_needed=log.epochs() > 1):
             raise UserError(f"{checkpoint / 'last'} contains no readable checkpoint: {remedy}")
         try:
-            distiller.fit(
-                training,
-                validation_data=validation,
-                epochs=config.epochs,
-                callbacks=callbacks,
-                verbose=_keras_verbosity(),
-            )
+            with _checkpoints(checkpoint / "last", is_chief=is_chief) as folder:
+                # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
+                callbacks.append(tf_keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False))
+                distiller.fit(
+                    training,
+                    validation_data=validation,
+                    epochs=config.epochs,
+                    callbacks=callbacks,
+                    verbose=_keras_verbosity() if is_chief else 0,
+                    **({} if steps is None else {"steps_per_epoch": steps[0], "validation_steps": steps[1]}),
+                )
         except Exception as error:
             # TensorFlow raises many kinds of errors for a damaged checkpoint. It is read before the first epoch begins.
             if log.has_begun or not log.epochs() or isinstance(error, UserError | OSError):
@@ -96,6 +112,21 @@ def fit(
     if best.exists():
         digests.check(best, remedy)
         distiller.student.load_weights(best)
+
+
+@contextlib.contextmanager
+def _checkpoints(folder: Path, *, is_chief: bool) -> Iterator[Path]:
+    """The folder that Keras restores a training from and writes it to.
+
+    Every process must save a checkpoint, because some variables are read on all devices at once. Those of a process
+    that is not the chief go to a temporary folder, where it finds the chief's too.
+    """
+    if is_chief:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        (Path(temporary) / "chief").symlink_to(folder.absolute() / "chief")
+        yield Path(temporary)
 
 
 def _has_checkpoint(folder: Path, *, is_needed: bool) -> bool:
@@ -236,63 +267,3 @@ class _Plateau(tf_keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # T
             self.best = loss if is_better else self.best
             # The learning rate itself is in the checkpoint.
             self.wait = 0 if is_better else (self.wait + 1) % self.patience
-
-
-class EpochLog(tf_keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow has no types
-    """Writes `metrics.csv` of a run, one row per epoch; saves the best weights and stops when patience runs out.
-
-    All its state is in the file, so a resumed training stops at the same epoch as an uninterrupted one. Epochs before
-    `first` are never the best, nor does patience run out in them.
-    """
-
-    def __init__(
-        self, path: Path, phase: str, best: Path, patience: int | None, monitored: str, first: int = 0
-    ) -> None:
-        super().__init__()
-        self._first = first
-        self._path, self._phase, self._best, self._patience = path, phase, best, patience
-        self._monitored = monitored
-        self._rows = history.read(path)
-        self._began = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called by Keras."""
-        self._began = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called by Keras with the epoch's metrics."""
-        # If the run was killed between this row and the checkpoint, the epoch is repeated and its row replaced.
-        kept = [row for row in self._rows if row["phase"] != self._phase or int(row["epoch"]) <= epoch]
-        rate = self.model.optimizer.learning_rate
-        row = {"phase": self._phase, "epoch": epoch + 1, "seconds": round(time.monotonic() - self._began, 2)}
-        row |= {"learning_rate": float(rate), **{name: float(value) for name, value in (logs or {}).items()}}
-        self._rows = [*kept, {name: str(value) for name, value in row.items()}]
-        if self._epochs_since_best() == 0:
-            digests.write_with(self._best, lambda path: self.model.student.save_weights(path))
-        history.write(self._path, self._rows)
-        self.model.stop_training = self._out_of_patience()
-
-    def is_finished(self, epochs: int) -> bool:
-        """Whether all epochs are done or patience has run out."""
-        return self.epochs() >= epochs or self._out_of_patience()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether an epoch has begun in this process."""
-        return self._began > 0
-
-    def epochs(self) -> int:
-        """Number of epochs that are done."""
-        return len(self._scores())
-
-    def _scores(self) -> list[float]:
-        scores = [float(row[self._monitored]) for row in self._rows if row["phase"] == self._phase]
-        # Each of the early epochs is better than the one before and worse than any later one; scores are in [0, 1].
-        return [score if at >= self._first else float(at - self._first) for at, score in enumerate(scores)]
-
-    def _epochs_since_best(self) -> int:
-        scores = self._scores()
-        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
-
-    def _out_of_patience(self) -> bool:
-        return self._patience is not None and self._epochs_since_best() >= self._patience

@@ -123,7 +123,7 @@ def export_training(
     )
 
 
-def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Path) -> None:
+def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Path, *, writes: bool = True) -> None:
     """Load the best weights from `run_offloaded.py` into `network`, and add its epochs to the run's metrics.
 
     Args:
@@ -131,6 +131,7 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
         folder: the folder that `export_training` wrote.
         phase: name of the training in the run.
         workdir: the run's folder.
+        writes: whether the metrics are written.
 
     Raises:
         UserError: the file is damaged, or belongs to another network.
@@ -162,6 +163,8 @@ def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Pa
             f"{path} is not the result of this training ({error}): run {Path(run_offloaded.__file__).name} on {folder} "
             "again"
         ) from None
+    if not writes:
+        return
     others = [row for row in history.read(workdir / history.FILE) if row["phase"] != phase]
     epochs = [{"phase": phase, "hardware": hardware, **{key: str(row[key]) for key in row}} for row in rows]
     history.write(workdir / history.FILE, [*others, *epochs])

@@ -5,6 +5,7 @@ supervised training.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
 from keras_satkd.setting_types import ClassWeights
 from keras_satkd.teacher_schedules import factors
-from keras_satkd.training.batches import evaluation_batches, training_batches
+from keras_satkd.training.batches import Parts, evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.method import PLAIN, Method
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
+from keras_satkd.training.parallel import ONE, Parallel
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 from keras_satkd.training.teacher_logits import TeacherTargets
 
@@ -42,11 +44,12 @@ def train(
     sensor_noise: float = 0.0,
     class_weights: ClassWeights = "none",
     method: Method = PLAIN,
+    parallel: Parallel = ONE,
 ) -> None:
     """Train `network` with the distillation loss, then load its best weights.
 
     Args:
-        network: images → logits.
+        network: images → logits; made in `parallel.scope()`.
         split: training images, and validation images that select the best epoch.
         targets: the teacher logits for these images.
         config: optimizer, schedule, average of the weights, patience.
@@ -60,6 +63,7 @@ def train(
         sensor_noise: as in `Distiller`.
         class_weights: `balanced`: weights of the ground-truth loss by the number of training images in each class.
         method: what a way of teaching changes; only the plain one can be written as a program.
+        parallel: the devices that train.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -67,22 +71,23 @@ def train(
     """
     folder = workdir / LOWERED / phase
     if (folder / TRAINED_FILE).exists():
-        import_result(network, folder, phase, workdir)
+        import_result(network, folder, phase, workdir, writes=parallel.is_chief)
         return
-    distiller = method.distiller(
-        network,
-        teachers=targets.running,
-        teacher_names=[teacher.name for teacher in targets.teachers],
-        temperature=loss.temperature,
-        loss=loss.loss,
-        weighting=loss.weighting,
-        teacher_factors=_teacher_factors(loss, config, targets.accuracies),
-        calibration=targets.calibration,
-        normalize=normalize,
-        sensor_noise=sensor_noise,
-        average=config.average,
-        class_weights=_class_weights(split, class_weights),
-    )
+    with parallel.scope():
+        distiller = method.distiller(
+            network,
+            teachers=targets.running,
+            teacher_names=[teacher.name for teacher in targets.teachers],
+            temperature=loss.temperature,
+            loss=loss.loss,
+            weighting=loss.weighting,
+            teacher_factors=_teacher_factors(loss, config, targets.accuracies),
+            calibration=targets.calibration,
+            normalize=normalize,
+            sensor_noise=sensor_noise,
+            average=config.average,
+            class_weights=_class_weights(split, class_weights),
+        )
     if lowers:
         if targets.camera is not None:
             raise UserError("--camera.sensor cannot be lowered: JPEG is no part of an XLA program; train here")
@@ -91,10 +96,11 @@ def train(
         logits = targets.training, targets.validation
         export_training(distiller, split, logits, config, targets.augmentation, seed, folder, targets.mixing)
         raise TrainingExported(folder)
-    training = (
-        method.batches(distiller.epoch)
-        if method.batches is not None
-        else training_batches(
+
+    def training(parts: Parts | None) -> tf.data.Dataset:
+        if method.batches is not None:
+            return method.batches(distiller.epoch)
+        return training_batches(
             split.train,
             batch_size=config.batch_size,
             augmentation=targets.augmentation,
@@ -104,10 +110,27 @@ def train(
             mixing=targets.mixing,
             keeps_clean=targets.runs_on_clean_views,
             epoch=distiller.epoch,
+            parts=parts,
         )
+
+    validation = partial(evaluation_batches, split.validation, config.batch_size, targets.validation, targets.camera)
+    fit(
+        distiller,
+        parallel.batches(training),
+        parallel.batches(lambda parts: validation(parts=parts)),
+        config,
+        phase=phase,
+        workdir=workdir,
+        method=method,
+        steps=None if parallel.strategy is None else _steps(split, config),
+        is_chief=parallel.is_chief,
     )
-    validation = evaluation_batches(split.validation, config.batch_size, targets.validation, targets.camera)
-    fit(distiller, training, validation, config, phase=phase, workdir=workdir, method=method)
+
+
+def _steps(split: Split, config: TrainingConfig) -> tuple[int, int]:
+    """Batches of training and of validation in an epoch."""
+    images = len(split.train)
+    return images // min(images, config.batch_size), -(-len(split.validation) // config.batch_size)
 
 
 def _class_weights(split: Split, kind: ClassWeights) -> tuple[float, ...]:

@@ -2,18 +2,30 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import tomli_w
 from documented_commands import commands
-from markdown_text import ROOT
+from markdown_text import ROOT, fences, text
 from PIL import Image
-from tests_support import by_colour
+from tests_support import by_colour, tiny_network
 
+from firmware_export.tflite.convert import load_keras
+from keras_satkd import config_io
+from keras_satkd.pipeline.steps import quantize_only
+from keras_satkd.run import history, meeting
+from keras_satkd.run.artifacts import STUDENT_FILE
+from keras_satkd.run.folder import Run
+
+PAGE = ROOT / "docs" / "many_machines.md"
 SIZE = 64
+LIMIT = 300
+"""Seconds for a process on a busy machine."""
 
 
 @pytest.mark.slow
@@ -34,7 +46,7 @@ def test_the_page(tmp_path):
         words = [sys.executable, *command.words[1:], "--config", "quick.toml"]
         return subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    first, second, train = commands(ROOT / "docs" / "many_machines.md")[:3]
+    first, second, train = commands(PAGE)[:3]
     process = start(train)
     said = process.communicate()[1].decode()
     assert process.returncode == 2
@@ -50,3 +62,84 @@ def test_the_page(tmp_path):
     [store] = tmp_path.glob("store/*/store.json")
     assert json.loads(store.read_text())["shards"] == 2
     assert (tmp_path / "runs" / "quick" / "report.html").exists()
+
+
+TINY_STUDENT = """
+import tf_keras
+
+def build(size, classes, channels):
+    layers = tf_keras.layers
+    image = layers.Input((size, size, channels))
+    features = layers.BatchNormalization(momentum=0.8)(layers.Conv2D(4, 3, 4, use_bias=False)(image))
+    features = layers.GlobalAveragePooling2D()(layers.ReLU()(features))
+    return tf_keras.Model(image, layers.Dense(classes)(features))
+"""
+
+TINY = {
+    "student": "tiny_student:build",
+    "worker_timeout": 10.0,
+    "data": {"source": "synthetic", "synthetic_images": 80, "image_size": 16},
+    "teachers": {"names": ["tiny.keras"], "accept_weak": True},
+    "distillation": {"epochs": 2, "batch_size": 16, "mixed_precision": "off", "views": 2},
+    "quantization": {"epochs": 1, "batch_size": 16, "calibration_images": 16},
+}
+
+
+@pytest.mark.slow
+def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypatch):
+    (tmp_path / "tiny_student.py").write_text(TINY_STUDENT)
+    (tmp_path / "my.toml").write_text(tomli_w.dumps(TINY))
+    tiny_network(10, 16).save(tmp_path / "tiny.keras")
+    block = next(fence.text for fence in fences(text(PAGE)) if "TF_CONFIG" in fence.text)
+    for documented, here in (
+        ("host0:2222", f"127.0.0.1:{free_port()}"),
+        ("host1:2222", f"127.0.0.1:{free_port()}"),
+        ("/shared/run", str(tmp_path / "run")),
+        ("python -m keras_satkd.distill", f"exec {sys.executable} -m keras_satkd.quantize"),
+    ):
+        assert documented in block
+        block = block.replace(documented, here)
+
+    def start(index):
+        words = ["bash", "-c", block.replace('"index": 0', f'"index": {index}')]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        return subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    chief, worker = start(0), start(1)
+    metrics = tmp_path / "run" / history.FILE
+    while not metrics.exists() and chief.poll() is None:
+        time.sleep(0.05)
+    worker.kill()
+    said = chief.communicate(timeout=LIMIT)[1].decode()
+    assert chief.returncode == 2, said
+    assert "error: worker 1 (127.0.0.1:" in said.splitlines()[-1]
+    assert said.splitlines()[-1].endswith(": repeat the command of every process to resume")
+    again = [start(0), start(1)]
+    try:
+        for process in again:
+            said = process.communicate(timeout=LIMIT)[1].decode()
+            assert process.returncode == 0, said
+    finally:
+        for process in again:
+            process.kill()
+            process.communicate()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    one = Run(tmp_path / "one", config_io.load("my.toml"))
+    quantize_only(one)
+    rows = [history.read(folder / history.FILE) for folder in (tmp_path / "one", tmp_path / "run")]
+    assert [(row["phase"], row["epoch"]) for row in rows[0]] == [(row["phase"], row["epoch"]) for row in rows[1]]
+    for first, second in zip(*rows, strict=True):
+        for name in ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"):
+            assert float(second[name]) == pytest.approx(float(first[name]), abs=1e-3), name
+    students = [load_keras(folder / STUDENT_FILE).get_weights() for folder in (tmp_path / "one", tmp_path / "run")]
+    for first, second in zip(*students, strict=True):
+        np.testing.assert_allclose(second, first, atol=1e-3)
+    written = {path.name for path in (tmp_path / "run").rglob("*worker*")}
+    assert written == {meeting.FOLDER}
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

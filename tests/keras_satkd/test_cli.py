@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from firmware_export.common.errors import UserError
-from keras_satkd.cli import parse
+from keras_satkd import distill
+from keras_satkd.cli import facts, parse
 from keras_satkd.config_io import load
 
 
@@ -30,6 +31,29 @@ def test_flags_go_over_the_preset():
 def test_short_names_of_the_data():
     config, *_ = parsed("--data", "images.zip", "--data-dir", "there", "--strict")
     assert (config.data.source, config.data.data_dir, config.data.strict) == ("images.zip", "there", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "said"),
+    [
+        ([], "{", "error: TF_CONFIG is not JSON ("),
+        (["--strategy", "multi-worker"], "", "error: --strategy multi-worker needs the environment variable TF_CONFIG"),
+        (["--strategy", "two"], "", "error: "),
+        (["--worker-timeout", "0"], "", "error: command line: worker_timeout is 0.0: "),
+    ],
+)
+def test_processes_that_cannot_train_together(call_in_process, monkeypatch, tmp_path, words, variable, said):
+    monkeypatch.setenv("TF_CONFIG", variable)
+    code, _, error = call_in_process(distill.main, "distill", "--workdir", tmp_path / "run", *words)
+    assert (code, error.startswith(said), error.count("\n")) == (2, True, 1), error
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_processes_have_in_common():
+    one, other = (facts(parsed(*words)[0]) for words in ([], ["--strategy", "one", "--data", "elsewhere.zip"]))
+    assert one == other
+    assert set(one["version"]) == {"keras_satkd", "tensorflow", "tf-keras"}
+    assert facts(parsed("--seed", "1")[0])["configuration"] != one["configuration"]
 
 
 def test_ranges_hold_on_the_command_line_too():

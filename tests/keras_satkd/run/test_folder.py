@@ -83,6 +83,34 @@ def test_a_folder_that_another_process_works_in(tmp_path):
     assert run.results[REPORT].file == "report.html"
 
 
+class ChiefElsewhere:
+    """A meeting of a process that is not the chief; the chief does its work when this one waits for it."""
+
+    is_chief = False
+
+    def __init__(self, chief):
+        self.chief = chief
+
+    def agree(self, facts):
+        self.chief.claim()
+
+    def wait(self, step, is_done):
+        assert not is_done()
+        work = {"int8": Int8Result("student_int8.tflite", 5), "quantization": QuantizationResult("student_qat.h5")}
+        self.chief.step(next(each for each in (INT8, QUANTIZATION) if each.name == step), lambda: work[step])
+        assert is_done()
+
+
+def test_a_process_that_is_not_the_chief_trains_and_writes_nothing(tmp_path):
+    run, called = Run(tmp_path / "run", Config()), []
+    run.meeting = ChiefElsewhere(Run(tmp_path / "run", Config()))
+    run.claim()
+    assert not run.is_chief
+    assert run.step(QUANTIZATION, lambda: called.append("train")).file == "student_qat.h5"
+    assert run.step(INT8, lambda: called.append("convert")).bytes == 5
+    assert called == ["train"]
+
+
 def test_a_run_from_before_a_setting_was_there_is_gone_on_with(tmp_path):
     claimed(tmp_path)
     values = json.loads((tmp_path / "config.json").read_text())

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 
@@ -60,13 +61,38 @@ def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
     assert results.read_results(tmp_path / "results.json", load("study")) == [found(mine), found(finished_meanwhile)]
 
 
+def test_a_row_whose_process_died_is_taken_at_last(tmp_path, monkeypatch, caplog):
+    def found(row: str) -> dict:
+        return result(row, 0, 0.9) | {"settings": rows.ROWS[row], "teachers": {}}
+
+    dying, mine, busy = names = ("no teacher", "EfficientViT alone", "MobileViT alone")
+    trained = []
+
+    @contextlib.contextmanager
+    def claimed(workdir, name):
+        is_free = name.startswith("EfficientViT") or (name.startswith("no-teacher") and trained)
+        yield None if is_free else "process 7 on there"
+
+    def train_row(run, row, gathered):
+        trained.append(row)
+        return found(row)
+
+    monkeypatch.setattr(trainings, "claimed", claimed)
+    monkeypatch.setattr(trainings, "train_row", train_row)
+    trainings.study(load("study"), tmp_path, tmp_path, rows=names, chosen_students=("resnet8",), seeds=1)
+    assert trained == [mine, dying]
+    assert caplog.messages[-1] == (
+        f"{busy}, resnet8, seed 0: left to process 7 on there; if that ends without a result, repeat this command"
+    )
+
+
 def test_results_of_other_settings_and_changed_rows(tmp_path):
     path = tmp_path / "results.json"
     kept = result("no teacher", 0, 0.9) | {"settings": rows.ROWS["no teacher"], "teachers": {}}
     changed = result("MobileViT alone", 0, 0.9) | {"settings": {}, "teachers": {}}
     results.write_results(tmp_path, Config(), [changed, kept])
     assert results.read_results(path, Config()) == [kept]
-    elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"))
+    elsewhere = Config(data=DataConfig(source="elsewhere/rgb", cache_dir="cache"), strategy="one")
     with pytest.raises(UserError, match="other settings"):
         results.read_results(path, dataclasses.replace(Config(), seed=1))
     assert results.comparable(elsewhere)["data"]["source"] == "rgb"

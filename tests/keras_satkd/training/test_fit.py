@@ -16,7 +16,7 @@ from keras_satkd.run import history
 from keras_satkd.teaching import CountEpochs
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
-from keras_satkd.training.fit import MONITORED, EpochLog, fit, precision
+from keras_satkd.training.fit import fit, precision
 
 
 def train(workdir, image_set, *, preprocess=normalize, phase="distillation", average=0.0, sensor_noise=0.0, **settings):
@@ -303,28 +303,3 @@ def test_the_epoch_with_the_best_macro_f1_is_left(tmp_path, image_set):
     images = image_set(12, seed=1)
     logits = distiller.predict(images.images, verbose=0)
     assert score(logits, images.labels)["macro_f1"] == pytest.approx(max(scores), abs=1e-5)
-
-
-def test_patience_follows_the_selected_score(tmp_path):
-    rows = [{"phase": "p", "epoch": str(at), "val_accuracy": str(at), "val_macro_f1": str(-at)} for at in range(1, 5)]
-    history.write(tmp_path / "metrics.csv", rows)
-    logs = [
-        EpochLog(tmp_path / "metrics.csv", "p", tmp_path / "best", 3, MONITORED[name])
-        for name in ("accuracy", "macro-f1")
-    ]
-    assert [log.is_finished(9) for log in logs] == [False, True]
-
-
-def test_an_epoch_before_the_first_candidate_is_never_the_best_and_costs_no_patience(tmp_path):
-    def log(scores):
-        rows = [
-            {"phase": "p", "epoch": str(at), "val_accuracy": str(score)} for at, score in enumerate(scores, start=1)
-        ]
-        history.write(tmp_path / "metrics.csv", rows)
-        return EpochLog(tmp_path / "metrics.csv", "p", tmp_path / "best", 2, MONITORED["accuracy"], first=4)
-
-    assert not log([0.9, 0.8, 0.7, 0.6]).is_finished(9)
-    assert log([0.9, 0.8, 0.7, 0.6])._epochs_since_best() == 0  # kept, so that a resumed training finds weights
-    assert log([0.9, 0.8, 0.7, 0.6, 0.0])._epochs_since_best() == 0
-    assert log([0.9, 0.8, 0.7, 0.6, 0.2, 0.1])._epochs_since_best() == 1
-    assert log([0.9, 0.8, 0.7, 0.6, 0.2, 0.1, 0.1]).is_finished(9)

@@ -1,0 +1,126 @@
+"""Two devices train what one trains: in this process, on two logical processors."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from firmware_export.common.errors import UserError
+from keras_satkd.config import DistillationConfig, MixingConfig, QuantizationConfig, WeightingConfig
+from keras_satkd.data import augment
+from keras_satkd.data.splits import Split
+from keras_satkd.models.stored_logits import StoredLogits
+from keras_satkd.run import history
+from keras_satkd.training import parallel
+from keras_satkd.training.batches import Parts, evaluation_batches, training_batches
+from keras_satkd.training.parallel import ONE, Parallel
+from keras_satkd.training.qat_model import quantization_aware
+from keras_satkd.training.qat_ranges import fix_ranges
+from keras_satkd.training.teacher_logits import TeacherTargets
+from keras_satkd.training.train import train
+from keras_satkd.training.view_logits import ViewLogits
+
+CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def two():
+    processors = [device.name for device in tf.config.list_logical_devices("CPU")]
+    assert len(processors) == 2
+    return Parallel(tf.distribute.MirroredStrategy(processors, tf.distribute.HierarchicalCopyAllReduce()))
+
+
+def build():
+    """With batch norms behind a convolution, which Keras fuses, and behind a dense layer, which it does not."""
+    tf_keras.utils.set_random_seed(0)
+    layers = tf_keras.layers
+    image = layers.Input((16, 16, 3))
+    features = layers.BatchNormalization(momentum=0.8)(layers.Conv2D(4, 3, 4, use_bias=False)(image))
+    features = layers.GlobalAveragePooling2D()(layers.ReLU()(features))
+    return tf_keras.Model(image, layers.Dense(CLASSES)(features))
+
+
+@pytest.fixture
+def split(image_set):
+    return Split(image_set(26), image_set(11, seed=1), image_set(3, seed=2), "0" * 64)
+
+
+def of_teachers():
+    """Stored logits of two teachers for two views of each image."""
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(26, 2, 2, CLASSES)).astype(np.float16)
+    views = ViewLogits(random.uniform(size=(26, 2, augment.DRAWS)).astype(np.float32), logits)
+    teachers = tuple(StoredLogits(name, (), np.zeros((1, 1, CLASSES)), "0" * 64) for name in ("one", "two"))
+    return TeacherTargets(teachers, "satellite", (1.0, 1.0), None, views)
+
+
+QAT = TeacherTargets((), "satellite", mixing=MixingConfig("mixup"))
+TAUGHT = DistillationConfig(weighting=WeightingConfig("paper-batch"), temperature=2.0)
+
+
+@pytest.mark.parametrize(
+    ("config", "targets", "noise"),
+    [
+        (DistillationConfig(epochs=2, batch_size=8, average=0.9), of_teachers(), 0.2),
+        (QuantizationConfig(epochs=1, batch_size=8), QAT, 0.0),
+    ],
+    ids=["distillation", "quantization"],
+)
+def test_two_devices_train_what_one_trains(tmp_path, split, two, config, targets, noise):
+    def make():
+        network = build()
+        if isinstance(config, QuantizationConfig):
+            quantized = quantization_aware(network)
+            fix_ranges(quantized, network, split.train.images)
+            return quantized
+        return network
+
+    trained = []
+    for name, devices in (("one", ONE), ("two", two)):
+
+        def work(network, name=name, devices=devices):
+            settings = {"loss": TAUGHT, "seed": 0, "phase": "a", "workdir": tmp_path / name}
+            train(network, split, targets, config, **settings, sensor_noise=noise, parallel=devices)
+
+        trained.append(devices.trained(make, work))
+    one, two_of = (network.get_weights() for network in trained)
+    for first, second in zip(one, two_of, strict=True):
+        np.testing.assert_allclose(second, first, atol=2e-4)
+    rows = [history.read(tmp_path / name / history.FILE) for name in ("one", "two")]
+    for first, second in zip(*rows, strict=True):
+        for name in first.keys() - {"phase", "seconds"}:
+            assert float(second[name]) == pytest.approx(float(first[name]), abs=2e-4), name
+
+
+def test_the_parts_of_a_batch_are_its_rows(image_set):
+    images, settings = image_set(13), {"augmentation": "satellite", "seed": 3, "mixing": MixingConfig("both")}
+    whole = [list(training_batches(images, batch_size=6, epoch=epoch, **settings)) for epoch in (1, 2)]
+    parts = [training_batches(images, batch_size=6, epoch=1, parts=Parts(at, 1, 2), **settings) for at in (0, 1)]
+    # Each goes on with the next epoch.
+    halves = zip(*(part.take(4).as_numpy_iterator() for part in parts), strict=True)
+    for batch, (first, second) in zip([*whole[0], *whole[1]], halves, strict=True):
+        joined = tf.nest.map_structure(lambda *values: np.concatenate(values), first, second)
+        tf.nest.map_structure(np.testing.assert_array_equal, joined, tf.nest.map_structure(np.array, batch))
+
+
+def test_the_parts_of_the_last_validation_batch_may_differ(image_set):
+    images = image_set(7)
+    parts = evaluation_batches(images, 4, parts=Parts(0, 2, 2))
+    labels = [batch[1].numpy().tolist() for batch in parts]
+    assert [len(each) for each in labels] == [2, 2, 1, 2]
+    assert [label for each in labels for label in each] == images.labels.tolist()
+
+
+def test_one_device(monkeypatch, caplog):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    assert [parallel.begin(name, None) for name in ("auto", "one", "mirrored")] == [ONE] * 3
+    assert caplog.messages == ["--strategy mirrored: this machine has one device, so it is the same as --strategy one"]
+
+
+def test_a_batch_norm_that_cannot_be_divided():
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 3))
+    network = tf_keras.Model(image, layers.BatchNormalization(renorm=True)(image), name="mine")
+    with pytest.raises(UserError, match=r"mine: layer 'batch_norm.*' is no plain BatchNormalization"):
+        parallel.check_batch_norms(network)
+    parallel.check_batch_norms(build())
