@@ -107,9 +107,9 @@ def _load_files(settings: DataConfig) -> Decoded:
     sources = [os.path.realpath(os.path.expanduser(source)) for source in settings.sources]
     key = {"source": sources, "fingerprint": fingerprint, **reading.key(settings)}
 
-    def decode() -> Decoded:
+    def decode(target: Path | None) -> Decoded:
         how = reading.choose(found.images, settings)
-        return decode_all(found.images, len(found.images), found.class_names, how)
+        return decode_all(found.images, len(found.images), found.class_names, how, target)
 
     decoded = cached(key, settings.cache_dir, decode)
     files = [place_of_tile(file)[0] for file in decoded.image_set.files]
@@ -182,7 +182,7 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
     return cached(
         key,
         settings.cache_dir,
-        lambda: Decoded(
+        lambda target: Decoded(
             synthetic.scenes(settings.synthetic_images, settings.seed, settings.image_size),
             unreadable=(),
             sizes={size: settings.synthetic_images},

@@ -43,8 +43,8 @@ def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     key = {CLASS: os.path.realpath(path), "fingerprint": fingerprint, **reading.key(settings)}
 
-    def decode() -> Decoded:
-        return decode_all(images, len(images), (CLASS,), reading.choose(images, settings))
+    def decode(target: Path | None) -> Decoded:
+        return decode_all(images, len(images), (CLASS,), reading.choose(images, settings), target)
 
     decoded = cached(key, settings.cache_dir, decode)
     if not len(decoded.image_set):
