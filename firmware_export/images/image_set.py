@@ -78,3 +78,8 @@ class ImageSet:
         positions = None if self.positions is None else self.positions[indices]
         images, labels = on_disk.taken(self.images, indices), self.labels[indices]
         return replace(self, images=images, labels=labels, files=files, parts=parts, groups=groups, positions=positions)
+
+    def evenly(self, purpose: str) -> "ImageSet":
+        """The set, or as many of its images as fit in memory if it is on disk; see `on_disk.evenly`."""
+        chosen = on_disk.evenly(self.images, purpose)
+        return self if isinstance(chosen, slice) else self.take(chosen)
