@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import itertools
 import json
 import resource
+import subprocess
 import sys
 import time
 import zipfile
@@ -79,6 +80,14 @@ def trial(images: str, size: int, cache: str) -> dict[str, float]:
     predict(lambda part: part.mean(axis=(1, 2)), divided.test.images, "test")
     found["evaluated"] = largest()
     return found
+
+
+def in_new_process(images: Path, size: int, cache: Path, held: int) -> dict[str, float]:
+    """The trial in a process of its own that holds at most `held` MiB of images."""
+    command = [sys.executable, __file__, images, str(size), cache]
+    environment = os.environ | {"SATKD_MAX_HELD_MIB": str(held), "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

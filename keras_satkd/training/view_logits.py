@@ -129,7 +129,7 @@ def compute_view_logits(
         for position, teacher in enumerate(teachers):
             logits[:, :, position] = of(teacher)  # type: ignore[index]  # an array, as it is held
     else:
-        logits = _together(shape, [of(teacher) for teacher in teachers])
+        logits = together(shape, [of(teacher) for teacher in teachers])
     return ViewLogits(asked.draws, logits, None if camera is None else asked.camera_seeds, asked.mixing_draws)
 
 
@@ -139,8 +139,13 @@ def bytes_held(shape: tuple[int, ...]) -> int:
     return images * views * (2 * teachers * classes + 4 * augment.DRAWS)
 
 
-def _together(shape: tuple[int, ...], found: Sequence[np.ndarray | ByView]) -> ByView:
-    """The logits of several teachers, [N, V or 1, C] each."""
+def together(shape: tuple[int, ...], found: Sequence[np.ndarray | ByView]) -> ByView:
+    """Logits [N, V, T, C] of which each teacher's are read when they are asked for.
+
+    Args:
+        shape: N, V, T and C.
+        found: of each teacher, [N, V, C], or [N, 1, C] for every view.
+    """
 
     def at(images: np.ndarray, views: np.ndarray) -> np.ndarray:
         each = [values_at(of, images, np.minimum(views, of.shape[1] - 1)) for of in found]

@@ -33,6 +33,7 @@ def test_what_is_written_row_by_row_is_an_ordinary_file(path, tmp_path):
     assert Rows.open(tmp_path / "empty.npy")[:].shape == (0, 4, 3)
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.lists(st.integers(0, 49), max_size=60), st.data())
 def test_rows_are_those_of_the_array(path, chosen, data):
     rows, array = Rows.open(path), ARRAY

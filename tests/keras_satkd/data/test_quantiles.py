@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,6 +12,7 @@ SAMPLES = arrays(
 )
 
 
+@settings(deadline=None)
 @given(SAMPLES, st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_they_are_those_of_numpy(images, shares):
     for band in range(2):

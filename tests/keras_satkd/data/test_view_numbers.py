@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_satkd.camera.training import view_seeds
@@ -7,6 +7,7 @@ from keras_satkd.data import augment, mix
 from keras_satkd.data.view_numbers import Drawn, OfView, values_at
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32), st.data())
 def test_any_number_is_that_of_the_generator(images, views, seed, data):
     for module in (augment, mix):
