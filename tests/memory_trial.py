@@ -72,7 +72,7 @@ def trial(images: str, size: int, cache: str) -> dict[str, float]:
     distiller = Distiller(student)
     distiller.compile(optimizer="adam")
     distiller.fit(batches.take(STEPS), verbose=0)
-    for _ in itertools.islice(iterator, 200):
+    for _ in itertools.islice(iterator, 50):
         pass
     found["trained"] = largest()
     for _ in evaluation_batches(divided.validation, 1000):
