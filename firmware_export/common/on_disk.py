@@ -159,9 +159,19 @@ class Rows:
         if numbers.dtype == bool:
             return self._read(np.flatnonzero(numbers))
         if not numbers.ndim:
-            row: np.ndarray = self[np.array([operator.index(key)])][0]
-            return row
+            return self._row(operator.index(key))
         return self._read(self._from_start(numbers))
+
+    def _row(self, number: int) -> np.ndarray:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        stored = number % len(self) if self._chosen is None else int(self._chosen[number])
+        found = np.empty((1, *self.shape[1:]), self._stored)
+        self._file.read_into(
+            memoryview(found).cast("B") if found.size else memoryview(b""), self._offset + stored * found.nbytes
+        )
+        row: np.ndarray = (found if self._convert is None else self._convert[0](found))[0]
+        return row
 
     def _from_start(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers of rows, of which negative ones count from the end, as int64 ≥ 0."""

@@ -33,6 +33,8 @@ _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 # the arrays, of as many bytes.
 _CHUNK = 1024
 _CHUNK_BYTES = 64 << 20
+_TASKS = 64
+"""Tasks of that many images."""
 
 
 # Files of more bytes are read and decoded one at a time.
@@ -141,10 +143,13 @@ def decode_all(
         memory = _Memory()
         pool = opened.enter_context(ThreadPoolExecutor())
         progress = opened.enter_context(tqdm(total=total, desc="decoding", unit="image", disable=None))
-        while chunk := list(itertools.islice(remaining, _at_a_time(reading))):
-            for image, outcome in zip(
-                chunk, pool.map(lambda image: _attempt(image, reading, memory), chunk), strict=True
-            ):
+        number = _at_a_time(reading)
+        while chunk := list(itertools.islice(remaining, number)):
+            # A task for each image would take longer than to decode a small one.
+            size = max(1, number // _TASKS)
+            tasks = [chunk[start : start + size] for start in range(0, len(chunk), size)]
+            decoded = pool.map(lambda task: [_attempt(image, reading, memory) for image in task], tasks)
+            for image, outcome in zip(chunk, itertools.chain.from_iterable(decoded), strict=True):
                 found.add(image, outcome)
             progress.update(len(chunk))
     return found.decoded(class_names)
