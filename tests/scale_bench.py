@@ -41,7 +41,7 @@ THOUSANDS = (10, 100, 1000)
 TILE = 16
 HELD = 1
 """MiB of images that a trial holds in memory: all its sets are larger."""
-IMAGES, VIEWS, SHARDS, ROUNDS = 4096, 8, 16, 15
+IMAGES, VIEWS, SHARDS, ROUNDS = 4096, 8, 16, 7
 
 TILES, EPOCHS, ASKED_VIEWS, MACHINES = 10_000_000, 100, 50, (1, 8, 64)
 
@@ -163,11 +163,16 @@ def main() -> None:
     """Measure, save, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--parts", nargs="+", choices=("memory", "speed"), default=("memory", "speed"))
     arguments = parser.parse_args()
+    parts = {"memory": memory, "speed": ratios}
     with tempfile.TemporaryDirectory() as folder:
-        results = {"speed": ratios(Path(folder)), "memory": memory(Path(folder))}
+        found = {name: parts[name](Path(folder)) for name in arguments.parts}
     arguments.out.parent.mkdir(exist_ok=True)
+    results = {**(json.loads(arguments.out.read_text()) if arguments.out.exists() else {}), **found}
     arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if results.keys() < parts.keys():
+        return
     renew(results)
     print("\n".join(lines(results)))
 

@@ -34,7 +34,7 @@ _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 _CHUNK = 1024
 _CHUNK_BYTES = 64 << 20
 _TASKS = 64
-"""Tasks of that many images."""
+"""Tasks of a full chunk."""
 
 
 # Files of more bytes are read and decoded one at a time.
@@ -146,7 +146,7 @@ def decode_all(
         number = _at_a_time(reading)
         while chunk := list(itertools.islice(remaining, number)):
             # A task for each image would take longer than to decode a small one.
-            size = max(1, number // _TASKS)
+            size = max(1, len(chunk) // _TASKS)
             tasks = [chunk[start : start + size] for start in range(0, len(chunk), size)]
             decoded = pool.map(lambda task: [_attempt(image, reading, memory) for image in task], tasks)
             for image, outcome in zip(chunk, itertools.chain.from_iterable(decoded), strict=True):
