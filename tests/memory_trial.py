@@ -50,7 +50,7 @@ def make_tiles(path: Path, number: int, size: int) -> None:
 
 
 def largest() -> int:
-    """The largest memory of this process so far, in MiB. `ru_maxrss` would count that of the process that started it."""
+    """The largest memory of this process so far, in MiB. `ru_maxrss` would count that of its parent, too."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) >> 10
 

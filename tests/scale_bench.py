@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
@@ -30,20 +30,16 @@ from keras_satkd.training.batches import training_batches
 from keras_satkd.training.logits_store import LogitsStore, Recipe
 from keras_satkd.training.view_logits import ViewLogits, together
 from tests import memory_trial
-from tests.bench import BATCH, TEACHERS, scenes, seconds_each, stepper
+from tests.bench import BATCH, scenes, seconds_each, stepper
+from tests.scale_tables import TEACHER, TILE, lines, renew
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "scale" / "results.json"
-PAGE = ROOT / "docs" / "many_machines.md"
-BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 THOUSANDS = (10, 100, 1000)
-TILE = 16
 HELD = 1
 """MiB of images that a trial holds in memory: all its sets are larger."""
 IMAGES, VIEWS, SHARDS, ROUNDS = 4096, 8, 16, 7
-
-TILES, EPOCHS, ASKED_VIEWS, MACHINES = 10_000_000, 100, 50, (1, 8, 64)
 
 
 def memory(folder: Path) -> list[dict[str, float]]:
@@ -104,59 +100,13 @@ def _store(folder: Path, name: str) -> LogitsStore:
 
 
 def _seconds_of_teacher(images: np.ndarray) -> float:
-    logits_of = tf.function(teachers.build(TEACHERS[0], 10, "none").logits)
+    logits_of = tf.function(teachers.build(TEACHER, 10, "none").logits)
     taken = []
     for _ in range(4):
         began = time.perf_counter()
         logits_of(images).numpy()
         taken.append(time.perf_counter() - began)
     return statistics.median(taken[1:])
-
-
-def lines(results: dict[str, Any]) -> list[str]:
-    """The tables of the page."""
-    found = ["| | 10 thousand tiles | 100 thousand | 1 million |", "|---|---|---|---|"]
-    trials = results["memory"]
-    for title, key in (
-        ("largest memory, MiB", "peak_mib"),
-        ("of it before any image, MiB", "start_mib"),
-        ("seconds to the first batch", "seconds_to_first_batch"),
-        ("the same, from the cache", "from_cache"),
-    ):
-        found.append(f"| {title} | " + " | ".join(f"{trial[key]:,.0f}" for trial in trials) + " |")
-    found += ["", "| ratio | measured | aim |", "|---|---|---|"]
-    speed = results["speed"]
-    found.append(f"| step with logits from a store / in memory | {speed['step_with_store_over_memory']:.2f} | ≤ 1.05 |")
-    found.append(f"| step with images from disk too / all in memory | {speed['step_from_disk_over_memory']:.2f} | |")
-    if speed.get("two_processes_over_one") is not None:
-        found.append(f"| images a second, two processes / one | {speed['two_processes_over_one']:.2f} | |")
-    return [*found, "", *arithmetic(speed)]
-
-
-def arithmetic(speed: dict[str, float]) -> list[str]:
-    """What ten million tiles would take, by division of the measured speeds."""
-    student, teacher = speed["student_images_per_second"], speed["teacher_images_per_second"]
-    asked, trained = TILES * ASKED_VIEWS / teacher, TILES * EPOCHS / student
-    found = [
-        f"By arithmetic, not by measurement: ten million tiles of 64×64 pixels, a teacher ({TEACHERS[0]}) of {teacher} "
-        f"images a second and a student of {student}, as on the measured machine; days. Machines that ask a teacher "
-        "share nothing, so 64 of them take a 64th.",
-        "",
-        "| | " + " | ".join(f"{number} machine{'s' * (number > 1)}" for number in MACHINES) + " |",
-        "|---|" + "---|" * len(MACHINES),
-    ]
-    for title, seconds in ((f"a teacher's logits, {ASKED_VIEWS} views", asked),):
-        days = [seconds / 86400 / number for number in MACHINES]
-        found.append(f"| {title} | " + " | ".join(f"{each:,.1f}" for each in days) + " |")
-    found.append(f"| {EPOCHS} epochs of the student | {trained / 86400:,.1f} | one machine | one machine |")
-    return found
-
-
-def renew(results: dict[str, Any], page: Path = PAGE) -> None:
-    """Write the tables into the page, between its markers."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text("\n".join([before + BEGIN, *lines(results), END]) + after, encoding="utf-8")
 
 
 def main() -> None:

@@ -167,9 +167,8 @@ class Rows:
             raise IndexError(f"row {number} of {len(self)}")
         stored = number % len(self) if self._chosen is None else int(self._chosen[number])
         found = np.empty((1, *self.shape[1:]), self._stored)
-        self._file.read_into(
-            memoryview(found).cast("B") if found.size else memoryview(b""), self._offset + stored * found.nbytes
-        )
+        target = found.data.cast("B") if found.size else memoryview(b"")
+        self._file.read_into(target, self._offset + stored * found.nbytes)
         row: np.ndarray = (found if self._convert is None else self._convert[0](found))[0]
         return row
 
