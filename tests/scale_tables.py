@@ -34,14 +34,14 @@ def lines(results: dict[str, Any]) -> list[str]:
 def arithmetic(speed: dict[str, float]) -> list[str]:
     """What ten million tiles would take, by division of the measured speeds."""
     student, teacher = (speed[f"{name}_images_per_core_second"] for name in ("student", "teacher"))
-    asked, trained = (
-        TILES * times / each / CORES / 86400 for times, each in ((ASKED_VIEWS, teacher), (EPOCHS, student))
-    )
+    days = TILES / CORES / 86400
+    asked, trained = days * ASKED_VIEWS / teacher, days * EPOCHS / student
     shared = " | ".join(f"{asked / number:,.1f}" for number in MACHINES)
     return [
-        f"By arithmetic, not by measurement: days for ten million tiles of 64×64 pixels on machines of {CORES} cores, each "
-        f"as fast as the measured one, on which a teacher ({TEACHER}) sees {teacher} images a second and a student is "
-        f"trained on {student}. Machines that ask a teacher share nothing, so 64 of them take a 64th.",
+        "By arithmetic, not by measurement: days for ten million tiles of 64×64 pixels on machines of "
+        f"{CORES} cores, each as fast as the measured one, on which a teacher ({TEACHER}) sees {teacher} images a "
+        f"second and a student is trained on {student}. Machines that ask a teacher share nothing, so 64 of them "
+        "take a 64th.",
         "",
         "| days | " + " | ".join(f"{number} machine{'s' * (number > 1)}" for number in MACHINES) + " |",
         "|---|" + "---|" * len(MACHINES),
