@@ -13,8 +13,9 @@ TILES, EPOCHS, ASKED_VIEWS, MACHINES = 10_000_000, 100, 50, (1, 8, 64)
 
 def lines(results: dict[str, Any]) -> list[str]:
     """The tables of the page."""
-    found = ["| | 10 thousand tiles | 100 thousand | 1 million |", "|---|---|---|---|"]
     trials = results["memory"]
+    found = ["| | " + " | ".join(f"{trial['thousand_tiles']} thousand tiles" for trial in trials) + " |"]
+    found.append("|---|" + "---|" * len(trials))
     for title, key in (
         ("largest memory, MiB", "peak_mib"),
         ("of it before any image, MiB", "start_mib"),
