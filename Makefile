@@ -11,7 +11,7 @@ bootstrap = awk -v names='$(1)' '/^[a-z]/ {split($$0, pin, "=="); on = index(" "
 	$(PYTHON) -m pip install --quiet --upgrade --no-deps --target $(BOOTSTRAP) --require-hashes --requirement /dev/stdin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-hardening public-models torture wheel sbom lock audit clean
+.PHONY: help venv demo test lint coverage docs notebooks bench bench-engine bench-scale bench-hardening public-models torture wheel sbom lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(STAMP)  ## speed, as ratios measured in one run
 
 bench-engine: $(STAMP)  ## instructions, cycles by a model, flash and RAM of the row engine on emulated cores; BAKENN=python adds bakenn from its environment
 	PYTHONPATH=. $(BIN)/python tests/engine_bench.py $(if $(BAKENN),--bakenn $(BAKENN))
+
+bench-scale: $(STAMP)  ## price of images and logits that stay on disk, and memory at 10 thousand to 1 million tiles
+	$(BIN)/python -m tests.scale_bench
 
 bench-hardening: $(STAMP)  ## price of each level of --harden on emulated cores, and what it finds of flipped bits
 	PYTHONPATH=. $(BIN)/python tests/hardening_bench.py

@@ -12,7 +12,7 @@ import tyro
 
 from firmware_export import __version__
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
-from firmware_export.common.errors import exit_on_user_error
+from firmware_export.common.errors import UserError, exit_on_user_error
 from firmware_export.common.extras import training_packages
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.common.usage_errors import one_line_usage_errors
@@ -63,7 +63,22 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
         """
         return validated(settings), workdir, verbosity.level
 
-    return read(command, module, arguments, description=description)
+    config, workdir, level = read(command, module, arguments, description=description)
+    return config, _on_this_machine(workdir), level
+
+
+def _on_this_machine(workdir: Path) -> Path:
+    """The folder of a run, which may be given as `file:///…`. A `Path` joins the slashes of a URL.
+
+    Raises:
+        UserError: it is in object storage.
+    """
+    scheme, separator, rest = str(workdir).partition(":/")
+    if separator and scheme in ("s3", "gs"):
+        raise UserError(
+            f"--workdir {scheme}://{rest}: a run's folder is on this machine: give a local one, and copy it afterwards"
+        )
+    return Path(f"/{rest}") if separator and scheme == "file" else workdir
 
 
 def main(module: str, description: str, work_on: Callable[[Run], None], *, trains: bool = True) -> NoReturn:

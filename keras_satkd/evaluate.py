@@ -220,12 +220,13 @@ def _drift(
     model = reader.read(pretrained.path(arguments.model).read_bytes()).with_range(arguments.input_range)
     whole = dataclasses.replace(arguments, split="validation", limit=None)
     validation = _images(whole, classifier)
+    part, validation = (each.evenly("drift") for each in (dataclasses.replace(part, labels=labels), validation))
     images, reference = (each.images if sensor is None else sensor.capture(each.images) for each in (part, validation))
     true = scoring.model_labels(validation.labels, validation.class_names, classifier)
     monitor = drift.monitor_of(model, reference, true, arguments.drift_window, arguments.false_alarm_rate)
-    if (reason := drift.obstacle(monitor, labels)) is not None:
+    if (reason := drift.obstacle(monitor, part.labels)) is not None:
         raise UserError(f"--drift: {reason}")
-    return drift.evaluate(monitor, model, images, labels)
+    return drift.evaluate(monitor, model, images, part.labels)
 
 
 def _images(arguments: Arguments, classifier: "Classifier") -> "ImageSet":

@@ -71,7 +71,7 @@ def image_cache(folder: Path) -> Iterator[tuple[Path, Reader]]:
     made = Decoded(ImageSet(images, np.array([1, 0], np.int32), ("a/1.png", "b/2.png"), ("a", "b")), (), {"8x8": 2})
 
     def read() -> Any:
-        found = cached({"source": "x"}, str(folder), lambda: made)
+        found = cached({"source": "x"}, str(folder), lambda target: made)
         return found.image_set.images.tobytes(), found.image_set.labels.tobytes(), found.image_set.files
 
     read()

@@ -19,7 +19,10 @@ ARRAY = "SATKD_MAX_ARRAY_MIB"
 TENSOR = "SATKD_MAX_TENSOR_MIB"
 """Of a tensor of a `.tflite` model."""
 
-DEFAULTS = {IMAGE: 512, ARRAY: 8192, TENSOR: 512}
+HELD = "SATKD_MAX_HELD_MIB"
+"""Of the images of a set, or of all teacher logits for one, that training holds in memory. Larger ones stay on disk."""
+
+DEFAULTS = {IMAGE: 512, ARRAY: 8192, TENSOR: 512, HELD: 2048}
 
 
 def limit(name: str) -> int:

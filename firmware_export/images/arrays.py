@@ -1,6 +1,7 @@
 """Images saved as NumPy arrays: `.npy` of pixels, `.npz` of pixels and labels."""
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.common import limits
+from firmware_export.common import limits, on_disk
 from firmware_export.common.errors import UserError
+from firmware_export.common.on_disk import Rows
 from firmware_export.images.scaling import Scaling
 
 
@@ -72,6 +74,30 @@ def check_sizes(path: Path, names: Sequence[str]) -> None:
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(file)
             limits.check(limits.ARRAY, math.prod(shape) * dtype.itemsize, name)
+
+
+def rows_in_archive(path: Path, name: str) -> Rows | None:
+    """An array of an uncompressed `.npz` (`numpy.savez`) that is larger than `limits.HELD`, after its CRC was checked.
+
+    Returns:
+        None: it is smaller or compressed, and is to be loaded.
+
+    Raises:
+        KeyError: the file has no array of this name.
+        OSError, ValueError, zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{name}.npy")
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size <= limits.limit(limits.HELD):
+            return None
+        with archive.open(info) as member:
+            while member.read(on_disk.PIECE):
+                pass
+    with path.open("rb") as file:
+        # A local file header (APPNOTE.TXT 4.3.7): 30 bytes, of which the last four are the lengths of what follows.
+        file.seek(info.header_offset + 26)
+        lengths = struct.unpack("<HH", file.read(4))
+        return Rows.open(path, file.tell() + sum(lengths))
 
 
 def load_labelled_arrays(

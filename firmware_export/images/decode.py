@@ -5,6 +5,7 @@ import functools
 import io
 import itertools
 import math
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,16 +20,21 @@ from tqdm import tqdm
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images import samples as files
+from firmware_export.images.collect import InMemory, OnDisk, collector
 from firmware_export.images.image_set import ImageSet
-from firmware_export.images.reading import EmptySamplesError, Reading, whole_numbers
+from firmware_export.images.reading import EmptySamplesError, Reading
 from firmware_export.images.samples import Samples
 from firmware_export.images.windows import Window, whole, windows
 
 # Pillow identifies these formats but needs external programs or handlers to decode them.
 _FORMATS_WITHOUT_DECODER = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
-# Images decoded at a time: enough to keep all cores busy, few enough to limit the memory for undecoded bytes.
+# Images decoded at a time: enough to keep all cores busy, few enough to limit the memory for undecoded bytes, and for
+# the arrays, of as many bytes.
 _CHUNK = 1024
+_CHUNK_BYTES = 64 << 20
+_TASKS = 64
+"""Tasks of a full chunk."""
 
 
 # Files of more bytes are read and decoded one at a time.
@@ -40,7 +46,7 @@ _COPIES = 2
 _ARRAYS = (".npy", ".npz")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileReader:
     """Reads the bytes of an image file whose size is known before.
 
@@ -64,7 +70,7 @@ class FileReader:
         return self.read_all()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EncodedImage:
     """An image that is not yet read.
 
@@ -107,7 +113,13 @@ def image_extensions() -> frozenset[str]:
     return frozenset((*pictures, *_ARRAYS))
 
 
-def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[str, ...], reading: Reading) -> Decoded:
+def decode_all(
+    images: Iterable[EncodedImage],
+    total: int,
+    class_names: tuple[str, ...],
+    reading: Reading,
+    target: Path | None = None,
+) -> Decoded:
     """Decode images in threads, with a progress bar on a terminal.
 
     An image that cannot be read or decoded is left out and listed in `unreadable`.
@@ -117,31 +129,45 @@ def decode_all(images: Iterable[EncodedImage], total: int, class_names: tuple[st
         total: upper bound on the number of images.
         class_names: the labels are positions in this tuple.
         reading: shape and type of the arrays; float32 becomes uint16 if all samples are whole numbers.
+        target: a `.npy` file to which the images are written as they are decoded; the result has them as
+            `on_disk.Rows` of it. None: they stay in memory.
 
     Raises:
         UserError: an image does not fit `reading`, or the decoded images do not fit in memory.
+        OSError: the file cannot be written.
     """
-    found = _Found(reading, total)
-    remaining = iter(images)
-    memory = _Memory()
-    with ThreadPoolExecutor() as pool, tqdm(total=total, desc="decoding", unit="image", disable=None) as progress:
-        while chunk := list(itertools.islice(remaining, _CHUNK)):
-            for image, outcome in zip(
-                chunk, pool.map(lambda image: _attempt(image, reading, memory), chunk), strict=True
-            ):
+    with contextlib.ExitStack() as opened:
+        arrays = opened.enter_context(collector(target, reading, 0 if reading.tile is not None else total))
+        found = _Found(arrays, reading)
+        remaining = iter(images)
+        memory = _Memory()
+        pool = opened.enter_context(ThreadPoolExecutor())
+        progress = opened.enter_context(tqdm(total=total, desc="decoding", unit="image", disable=None))
+        number = _at_a_time(reading)
+        while chunk := list(itertools.islice(remaining, number)):
+            # A task for each image would take longer than to decode a small one.
+            size = max(1, len(chunk) // _TASKS)
+            tasks = [chunk[start : start + size] for start in range(0, len(chunk), size)]
+            decoded = pool.map(lambda task: [_attempt(image, reading, memory) for image in task], tasks)
+            for image, outcome in zip(chunk, itertools.chain.from_iterable(decoded), strict=True):
                 found.add(image, outcome)
             progress.update(len(chunk))
     return found.decoded(class_names)
 
 
+def _at_a_time(reading: Reading) -> int:
+    """How many images are decoded at a time. A raster that is cut into tiles may be large."""
+    if reading.tile is not None:
+        return 2 * (os.cpu_count() or 1)
+    size = math.prod(reading.shape) * np.dtype(reading.dtype).itemsize
+    return max(2 * (os.cpu_count() or 1), min(_CHUNK, _CHUNK_BYTES // size))
+
+
 class _Found:
     """What has been decoded so far."""
 
-    def __init__(self, reading: Reading, total: int) -> None:
-        self.bands, self.is_tiled = reading.bands, reading.tile is not None
-        self.shape, self.dtype = reading.shape, reading.dtype
-        self.pixels = empty_images(0 if self.is_tiled else total, self.shape, self.dtype)
-        self.tiles: list[np.ndarray] = []
+    def __init__(self, arrays: InMemory | OnDisk, reading: Reading) -> None:
+        self.arrays, self.bands = arrays, reading.bands
         self.readable: list[EncodedImage] = []
         self.unreadable: list[str] = []
         self.sizes: Counter[str] = Counter()
@@ -155,26 +181,14 @@ class _Found:
         if not outcome.arrays:
             return
         for suffix, array in outcome.arrays:
-            if self.is_tiled:
-                self.tiles.append(array)
-            else:
-                self.pixels[len(self.readable)] = array
+            self.arrays.append(array)
             self.readable.append(replace(image, file=image.file + suffix))
         self.sizes[outcome.size] += 1
         self.transparent += outcome.is_transparent
 
-    def _tiles(self) -> np.ndarray:
-        """All tiles; each is freed when it is copied, so that they do not take their memory twice."""
-        found = empty_images(len(self.tiles), self.shape, self.dtype)
-        self.tiles.reverse()
-        for target in found:
-            target[:] = self.tiles.pop()
-        return found
-
     def decoded(self, class_names: tuple[str, ...]) -> Decoded:
-        pixels = self._tiles() if self.is_tiled else self.pixels[: len(self.readable)]
         image_set = ImageSet(
-            whole_numbers(pixels),
+            self.arrays.finished(),
             np.array([image.label for image in self.readable], np.int32),
             tuple(image.file for image in self.readable),
             class_names,
@@ -188,22 +202,6 @@ def count_unreadable(unreadable: Sequence[str]) -> str:
     """A summary of a non-empty `Decoded.unreadable`, such as `2 unreadable images, the first is Forest/8.jpg: …`."""
     plural = "s" if len(unreadable) > 1 else ""
     return f"{len(unreadable)} unreadable image{plural}, the first is {unreadable[0]}"
-
-
-def empty_images(number: int, shape: tuple[int, int, int], dtype: str = "uint8") -> np.ndarray:
-    """Allocate memory for images: [number, height, width, channels] of `dtype`, uninitialized.
-
-    Raises:
-        UserError: the memory cannot be allocated.
-    """
-    try:
-        return np.empty((number, *shape), dtype)
-    except (MemoryError, ValueError):
-        needed = number * math.prod(shape) * np.dtype(dtype).itemsize / 2**30
-        raise UserError(
-            f"{number} images at {shape[1]}x{shape[0]} need {needed:,.0f} GiB of memory: give fewer images, or choose "
-            "a smaller --data.image-size or model input"
-        ) from None
 
 
 class _Memory:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from firmware_export.common import on_disk
+
 PARTS = ("train", "validation", "test")
 """Names of the parts of a split."""
 
@@ -33,8 +35,8 @@ class ImageSet:
     """N images of one size, with their classes and file names.
 
     Attributes:
-        images: [N, H, W, C]; may be a read-only memory map. uint8 in 0..255; before they are scaled, images of more
-            bits are uint16 or float32.
+        images: [N, H, W, C]; may be a read-only memory map, or `on_disk.Rows` that stand for an array. uint8 in 0..255;
+            before they are scaled, images of more bits are uint16 or float32.
         labels: int32 [N], positions in `class_names`.
         files: N unique names that do not depend on where the data set is stored: the path that starts at the class
             folder (`Forest/Forest_1.jpg`), `synthetic/Forest/00012`, or `train:12` for TFDS.
@@ -67,12 +69,17 @@ class ImageSet:
         return len(self.files)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "ImageSet":
-        """The images at `indices` (integers, [M]), in that order, copied into memory."""
+        """The images at `indices` (integers, [M]), in that order, as `on_disk.taken` gives them."""
         indices = np.asarray(indices, dtype=np.intp)
         files, parts, groups = (
             tuple(values[index] for index in indices) if values else ()
             for values in (self.files, self.parts, self.groups)
         )
         positions = None if self.positions is None else self.positions[indices]
-        images, labels = np.asarray(self.images[indices]), self.labels[indices]
+        images, labels = on_disk.taken(self.images, indices), self.labels[indices]
         return replace(self, images=images, labels=labels, files=files, parts=parts, groups=groups, positions=positions)
+
+    def evenly(self, purpose: str) -> "ImageSet":
+        """The set, or as many of its images as fit in memory if it is on disk; see `on_disk.evenly`."""
+        chosen = on_disk.evenly(self.images, purpose)
+        return self if isinstance(chosen, slice) else self.take(chosen)

@@ -7,11 +7,12 @@ are fast enough.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from firmware_export.common import on_disk
 from firmware_export.common.errors import UserError
 from firmware_export.common.stderr import captured_stderr
 from firmware_export.common.steps import step
@@ -106,7 +107,7 @@ def run(model: Model, images_int8: np.ndarray, progress: Progress | None = None)
         int8 [N, …output shape without the batch].
     """
     interpreter = TflmInterpreter(model)
-    return _for_each(interpreter.invoke, images_int8, progress)
+    return _for_each(interpreter.invoke, images_int8, len(images_int8), progress)
 
 
 class TfliteInterpreter:
@@ -205,16 +206,18 @@ def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | No
     Returns:
         int8 [N, …output shape without the batch]; differs by up to a few codes from a microcontroller's outputs.
     """
-    codes = quantize_input(images_uint8, model.graph)
-    return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, progress)
+    codes = (code for piece in on_disk.pieces(images_uint8) for code in quantize_input(piece, model.graph))
+    return _for_each(TfliteInterpreter(model, is_reference=False).invoke, codes, len(images_uint8), progress)
 
 
-def _for_each(invoke: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, progress: Progress | None) -> np.ndarray:
+def _for_each(
+    invoke: Callable[[np.ndarray], np.ndarray], codes: Iterable[np.ndarray], number: int, progress: Progress | None
+) -> np.ndarray:
     outputs = []
     for done, image in enumerate(codes, start=1):
         outputs.append(invoke(image[np.newaxis])[0])
         if progress is not None:
-            progress(done, len(codes))
+            progress(done, number)
     return np.stack(outputs)
 
 

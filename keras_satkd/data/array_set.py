@@ -5,11 +5,12 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.arrays import check_sizes
+from firmware_export.images.arrays import check_sizes, rows_in_archive
 from firmware_export.images.decode import EncodedImage
 from firmware_export.images.folders import part_of
 from firmware_export.images.samples import Samples, of_array
@@ -51,7 +52,7 @@ def open_array_set(path: Path, settings: DataConfig) -> FoundSet:
     status = path.stat()
     return FoundSet(
         tuple(
-            EncodedImage(file, position[int(label)], functools.partial(_image, found["images"][at]), part)
+            EncodedImage(file, position[int(label)], functools.partial(_image, found["images"], at), part)
             for at, (file, label, part) in enumerate(zip(files, labels, parts, strict=True))
         ),
         tuple(sorted(names[label] for label in used)),
@@ -72,8 +73,11 @@ def _loaded(path: Path) -> dict[str, np.ndarray]:
                     "numpy.savez(path, images=…, labels=…), or single images as .npy in class folders"
                 )
             names = ["images", "labels", *(name for name in _OPTIONAL if name in saved)]
-            check_sizes(path, names)
-            return {name: saved[name] for name in names}
+            rows = rows_in_archive(path, "images")
+            loaded = names if rows is None else names[1:]
+            check_sizes(path, loaded)
+            found = {name: saved[name] for name in loaded}
+            return found if rows is None else {**found, "images": cast(np.ndarray, rows)}
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is not a readable .npz file ({error}): save it again with numpy.savez") from None
 
@@ -87,8 +91,8 @@ def _number_of_images(path: Path, images: np.ndarray) -> int:
     return len(images)
 
 
-def _image(array: np.ndarray) -> Samples:
-    found = of_array(array)
+def _image(images: np.ndarray, at: int) -> Samples:
+    found = of_array(images[at])
     is_picture = found.pixels.dtype == np.uint8 and found.bands in _COLORS
     return Samples(found.pixels, is_picture)
 

@@ -35,9 +35,13 @@ def view_draws(images: int, views: int, seed: int) -> np.ndarray:
 
     A larger set of views begins with the views of a smaller one.
     """
-    return np.stack(
-        [np.random.default_rng([seed, view]).random((images, DRAWS), np.float32) for view in range(views)], axis=1
-    )
+    seeds = map(view_seed(seed), range(views))
+    return np.stack([np.random.default_rng(each).random((images, DRAWS), np.float32) for each in seeds], axis=1)
+
+
+def view_seed(seed: int) -> Callable[[int], list[int]]:
+    """A function of the number of a view that gives the seed of its `view_draws`."""
+    return lambda view: [seed, view]
 
 
 def dihedral_draws(images: int) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Cache of decoded images: a memory-mapped `.npy` file and a `.json` file that describes it."""
+"""Cache of decoded images: a `.npy` file and a `.json` file that describes it.
+
+The images are written as they are decoded, and read as `on_disk.opened` does: no set needs to fit in memory.
+"""
 
 import dataclasses
 import hashlib
@@ -6,12 +9,13 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from firmware_export.common import digests
+from firmware_export.common import digests, on_disk
 from firmware_export.images.decode import Decoded
 from firmware_export.images.image_set import Bands, ImageSet
 
@@ -21,15 +25,16 @@ logger = logging.getLogger("keras_satkd")
 _FORMAT = 4
 
 
-def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decoded]) -> Decoded:
-    """The result of `make` from the cache, or from a call if it is not there yet; its images as a read-only memory map.
+def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[Path | None], Decoded]) -> Decoded:
+    """The result of `make` from the cache, or from a call if it is not there yet; its images as `on_disk.opened`.
 
     A damaged entry is replaced. If the folder cannot be written, the images stay in memory, with a warning.
 
     Args:
         key: everything that the decoded images depend on, in values that JSON supports.
         cache_dir: folder of the cache; `$XDG_CACHE_HOME/keras_satkd` or `~/.cache/keras_satkd` if not given.
-        make: decodes the images.
+        make: decodes the images into a `.npy` file, or into memory without one. Images that it has in memory anyway
+            need not be written.
     """
     text = json.dumps({"format": _FORMAT, **key}, sort_keys=True)
     entry = cache_folder(cache_dir) / hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -39,13 +44,12 @@ def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[], Decode
         pass
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError) as error:
         logger.warning("decoded images in %s.npy are damaged (%s): decoding again", entry, error)
-    decoded = make()
     try:
-        _write(entry, decoded)
+        _write(entry, make)
         return _read(entry)
     except OSError as error:
-        logger.warning("decoded images cannot be cached for the next run: %s", error)
-        return decoded
+        logger.warning("decoded images cannot be cached for the next run, and stay in memory: %s", error)
+        return make(None)
 
 
 def cache_folder(cache_dir: str | None) -> Path:
@@ -55,9 +59,20 @@ def cache_folder(cache_dir: str | None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_satkd"
 
 
-def _write(entry: Path, decoded: Decoded) -> None:
+def _write(entry: Path, make: Callable[[Path | None], Decoded]) -> None:
+    made: list[Decoded] = []
+
+    def save(path: Path) -> None:
+        decoded = make(path)
+        images = decoded.image_set.images
+        if on_disk.rows_of(images) is None:
+            np.save(path, images)
+        # Its images are those of the entry from now on: the file is moved there.
+        made.append(replace(decoded, image_set=replace(decoded.image_set, images=images[:0])))
+
+    digests.write_with(entry.with_suffix(".npy"), save)
+    [decoded] = made
     image_set = decoded.image_set
-    digests.write_with(entry.with_suffix(".npy"), lambda path: np.save(path, image_set.images))
     description = {
         "class_names": image_set.class_names,
         "sizes": decoded.sizes,
@@ -77,7 +92,7 @@ def _read(entry: Path) -> Decoded:
         if not digests.is_whole(entry.with_suffix(suffix)):
             raise ValueError(f"the SHA-256 of the {suffix} file differs")
     description = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
-    images = np.load(entry.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+    images = on_disk.opened(entry.with_suffix(".npy"))
     labels = np.array(description["labels"], np.int32)
     names = tuple(description["files"])
     parts = tuple(description["parts"])

@@ -9,9 +9,13 @@ The hash alone is not enough: of an image without structure it is mostly noise, 
 water or fields in EuroSAT. With both checks it finds few pairs there, which show the same place. Of EuroSAT images that
 were compressed as JPEG (quality 50), made brighter by a tenth, halved in size, or moved by one pixel, at least 85 % are
 found.
+
+Each image is compared with each, which takes days for millions of images. In sets of more than `MOST_NEAR` images, only
+exact duplicates are looked for, by their digests; the log says so.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +23,13 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from firmware_export.common import on_disk
 from firmware_export.images.image_set import ImageSet
+
+logger = logging.getLogger("keras_satkd")
+
+MOST_NEAR = 200_000
+"""Largest number of images, of all parts together, of which near duplicates are found; 1 KB of memory each."""
 
 MOST_BITS = 10
 LEAST_CORRELATION = 0.9
@@ -28,8 +38,8 @@ _SIDE = 16
 _LEAST_DEVIATION = 1.0
 """Standard deviation of the gray pixels below which an image has no structure, and only exact duplicates count."""
 
-_ROWS, _PAIRS = 256, 1 << 16
-"""Number of images whose hashes are compared at a time, and of pairs whose pixels are."""
+_ROWS, _COMPARED, _PAIRS = 256, 1 << 22, 1 << 16
+"""Largest number of images whose hashes are compared at a time, of pairs of hashes, and of pairs of pixels."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,10 @@ def find(train: ImageSet, others: Sequence[ImageSet]) -> Duplicates:
     exact, near = np.zeros(len(train), bool), np.zeros(len(train), bool)
     example: tuple[str, str] | None = None
     low, high = _range(train.images)
-    one = _described(train.images, low, high)
+    is_near_found = _is_near_found(len(train) + sum(map(len, others)))
+    one = _described(train.images, low, high, is_near_found)
     for other in others:
-        two = _described(other.images, low, high)
+        two = _described(other.images, low, high, is_near_found)
         for left, right in _pairs(one, two):
             exact[left[one.digests[left] == two.digests[right]]] = True
             near[left] = True
@@ -81,15 +92,24 @@ def find(train: ImageSet, others: Sequence[ImageSet]) -> Duplicates:
 def repeated(images: ImageSet) -> np.ndarray:
     """Whether an image repeats an earlier one of the set, exactly or nearly, bool [N]."""
     found = np.zeros(len(images), bool)
-    described = _described(images.images, *_range(images.images))
+    described = _described(images.images, *_range(images.images), _is_near_found(len(images)))
     for left, right in _pairs(described, described):
         found[np.maximum(left, right)[left != right]] = True
     return found
 
 
+def _is_near_found(images: int) -> bool:
+    if images > MOST_NEAR:
+        logger.warning("of %d images, only exact duplicates are looked for: near ones of at most %d", images, MOST_NEAR)
+    return images <= MOST_NEAR
+
+
 @dataclass(frozen=True)
 class _Described:
-    """Digests of the pixels, 32 bytes [N]; hashes, uint64 [N]; gray pixels, float32 [N, 256] of length 1, or 0."""
+    """Digests of the pixels, 32 bytes [N]; hashes, uint64 [M]; gray pixels, float32 [M, 256] of length 1, or 0.
+
+    M is N, or 0 if only exact duplicates are looked for.
+    """
 
     digests: np.ndarray
     hashes: np.ndarray
@@ -105,10 +125,14 @@ def _range(images: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _described(images: np.ndarray, low: float, high: float) -> _Described:
-    digests = np.array([hashlib.sha256(image.tobytes()).digest() for image in images], "V32")
-    hashes, gray = np.empty(len(images), np.uint64), np.empty((len(images), _SIDE**2), np.float32)
-    for at, image in enumerate(images):
+def _described(images: np.ndarray, low: float, high: float, is_near_found: bool) -> _Described:
+    number = len(images) if is_near_found else 0
+    digests = np.empty(len(images), "V32")
+    hashes, gray = np.empty(number, np.uint64), np.empty((number, _SIDE**2), np.float32)
+    for at, image in enumerate(image for piece in on_disk.pieces(images) for image in piece):
+        digests[at] = np.void(hashlib.sha256(image.tobytes()).digest())
+        if not is_near_found:
+            continue
         codes = 255 * (image.mean(axis=-1) - low) / (high - low)
         picture = Image.fromarray(np.clip(np.round(codes), 0, 255).astype(np.uint8))
         hashes[at] = np.packbits(imagehash.phash(picture).hash).view(np.uint64)[0]
@@ -126,8 +150,9 @@ def _pairs(one: _Described, two: _Described) -> Iterator[tuple[np.ndarray, np.nd
         first = dict(zip(one.digests[left].tolist(), right, strict=True))
         yield same, np.array([first[digest] for digest in one.digests[same].tolist()])
     rows, columns = (np.flatnonzero(each.gray.any(axis=1)) for each in (one, two))
-    for at in range(0, len(rows), _ROWS):
-        chosen = rows[at : at + _ROWS]
+    step = min(_ROWS, max(1, _COMPARED // max(1, len(columns))))
+    for at in range(0, len(rows), step):
+        chosen = rows[at : at + step]
         bits = np.bitwise_count(one.hashes[chosen, None] ^ two.hashes[None, columns])
         candidates = np.argwhere(bits <= MOST_BITS)
         for start in range(0, len(candidates), _PAIRS):

@@ -4,6 +4,8 @@ A mix is a pure function of both images and five random numbers in [0, 1) (`DRAW
 be made again later, and teachers can run once over a fixed set of mixed views.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 from scipy.special import betaincinv
@@ -22,10 +24,14 @@ def view_draws(images: int, views: int, seed: int) -> np.ndarray:
 
     They are reproducible from the seed. A larger set of views begins with the views of a smaller one.
     """
-    # The last number of the seed keeps them apart from those of `augment.view_draws`.
-    return np.stack(
-        [np.random.default_rng([seed, view, 1]).random((images, DRAWS), np.float32) for view in range(views)], axis=1
-    )
+    seeds = map(view_seed(seed), range(views))
+    return np.stack([np.random.default_rng(each).random((images, DRAWS), np.float32) for each in seeds], axis=1)
+
+
+def view_seed(seed: int) -> Callable[[int], list[int]]:
+    """A function of the number of a view that gives the seed of its `view_draws`."""
+    # The last number keeps them apart from those of `augment.view_draws`.
+    return lambda view: [seed, view, 1]
 
 
 def partners(indices: tf.Tensor, draws: tf.Tensor, images: int) -> tf.Tensor:

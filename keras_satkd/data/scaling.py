@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from firmware_export.common import on_disk
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import RGB, Bands, ImageSet
 from firmware_export.images.scaling import LARGEST, LEVELS, Scaling, full_range
 from keras_satkd.data import few_labels
+from keras_satkd.data.quantiles import nearest_quantiles
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
 from keras_satkd.data_config import DataConfig
@@ -79,7 +81,9 @@ def scaled(images: ImageSet, scaling: Scaling) -> ImageSet:
             f"the images have {images.images.dtype} samples, the model's scaling is for {scaling.samples}: give images "
             "of the same sensor"
         )
-    return replace(images, images=scaling.codes(images.images))
+    if scaling.is_identity:
+        return images
+    return replace(images, images=on_disk.converted(images.images, scaling.codes, np.uint8))
 
 
 def bands_of(images: ImageSet) -> Bands:
@@ -126,7 +130,7 @@ def _auto(images: np.ndarray, bands: Bands) -> Scaling:
     dtype = images.dtype.name
     if dtype == "uint8":
         return full_range(bands, dtype, LARGEST[dtype], "8-bit samples")
-    low, high = images.min(), images.max()
+    low, high = _extremes(images)
     if dtype == "uint16":
         bits = next(bits for bits in BITS if high < 2**bits)
         reason = f"the training images use {bits} of 16 bits"
@@ -163,19 +167,24 @@ def _percentiles(images: np.ndarray, bands: Bands, lower: float, upper: float) -
 
 def _quantiles(images: np.ndarray, lower: float, upper: float) -> list[tuple[float, float]]:
     """Two percentiles of each band's samples: samples themselves, so the result does not depend on rounding."""
+    if images.dtype == np.float32:
+        return [nearest_quantiles(images, band, (lower / 100, upper / 100)) for band in range(images.shape[-1])]
     found: list[tuple[float, float]] = []
-    for band in range(images.shape[-1]):
-        if images.dtype == np.float32:
-            low, high = np.quantile(images[..., band], [lower / 100, upper / 100], method="nearest")
-            found.append((float(low), float(high)))
-            continue
-        counts = np.zeros(LARGEST[images.dtype.name] + 1, np.int64)
-        for image in images:
-            counts += np.bincount(image[..., band].ravel(), minlength=len(counts))
-        places = np.cumsum(counts)
+    levels = LARGEST[images.dtype.name] + 1
+    counts = np.zeros((images.shape[-1], levels), np.int64)
+    for piece in on_disk.pieces(images):
+        for band in range(images.shape[-1]):
+            counts[band] += np.bincount(piece[..., band].ravel(), minlength=levels)
+    for places in np.cumsum(counts, axis=1):
         low, high = (np.searchsorted(places, share / 100 * places[-1]) for share in (lower, upper))
-        found.append((int(min(low, len(counts) - 1)), int(min(high, len(counts) - 1))))
+        found.append((int(min(low, levels - 1)), int(min(high, levels - 1))))
     return found
+
+
+def _extremes(images: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest sample; 0 without images."""
+    found = [(piece.min(), piece.max()) for piece in on_disk.pieces(images)]
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else (0, 0)
 
 
 def _parse_percentiles(text: str) -> tuple[float, float]:
@@ -239,8 +248,8 @@ def _warn_of_zeros(images: np.ndarray) -> None:
     """Sensors seldom give 0 in all bands; rasters often do where they hold nothing."""
     if images.shape[-1] < _LEAST_BANDS:
         return
-    zeros = sum(np.count_nonzero((image == 0).all(axis=-1)) for image in images)
-    share = zeros / max(1, images[..., 0].size)
+    zeros = sum(np.count_nonzero((piece == 0).all(axis=-1)) for piece in on_disk.pieces(images))
+    share = zeros * images.shape[-1] / max(1, images.size)
     if share >= _MANY_ZEROS:
         logger.warning(
             "%.1f %% of the training pixels are 0 in all bands: if they hold nothing, state nodata in the files "
@@ -252,13 +261,13 @@ def _warn_of_zeros(images: np.ndarray) -> None:
 def _beyond(images: np.ndarray, scaling: Scaling) -> tuple[float, float]:
     """Parts of the samples below and above the range."""
     low, high = np.array(scaling.low), np.array(scaling.high)
-    counts = [(np.count_nonzero(image < low), np.count_nonzero(image > high)) for image in images]
+    counts = [(np.count_nonzero(piece < low), np.count_nonzero(piece > high)) for piece in on_disk.pieces(images)]
     below, above = np.sum(counts, axis=0) / max(1, images.size)
     return float(below), float(above)
 
 
 def _warn_of_dark(images: np.ndarray) -> None:
-    largest = int(images.max(initial=0))
+    largest = int(_extremes(images)[1])
     if largest < FEWEST_CODES:
         logger.warning(
             "no training pixel is above %d of %d: if the images have more bits than 8, give them as they are; to "

@@ -25,7 +25,7 @@ from firmware_export.images import folders
 from firmware_export.images.decode import Decoded, count_unreadable, decode_all
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.reading import place_of_tile
-from keras_satkd.data import places, reading, synthetic, synthetic_drawing
+from keras_satkd.data import places, reading, remote, synthetic, synthetic_drawing
 from keras_satkd.data.array_set import is_array_set, open_array_set
 from keras_satkd.data.cache import cached
 from keras_satkd.data.found import FoundSet, check_classes, merged
@@ -48,12 +48,15 @@ _SINGLE_BAND = re.compile(r"(?:^|[/_.-])(B(?:0?[1-9]|1[0-2]|8A))(?:_\d+m)?\.\w+$
 def load(settings: DataConfig) -> ImageSet:
     """The images of `settings.source`, decoded to `settings.image_size`, from the cache if they were decoded before.
 
+    Those in object storage are copied to this machine first (`remote`).
+
     Raises:
         UserError: a source does not exist, is empty or damaged, or cannot be downloaded; there is no class, only one,
             or others than `settings.classes`; with `settings.strict`, an image is unreadable.
     """
     if not settings.sources:
         raise UserError(f"--data names no images: give a folder, a zip, a manifest, a .npz, a TFDS name or {SYNTHETIC}")
+    settings = _here(settings)
     if len(settings.sources) > 1:
         decoded = _load_files(settings)
     elif settings.sources[0] == SYNTHETIC:
@@ -71,6 +74,12 @@ def load(settings: DataConfig) -> ImageSet:
     image_set = decoded.image_set
     check_classes(image_set.class_names, settings.classes, settings.name)
     return replace(image_set, groups=_groups(image_set, settings))
+
+
+def _here(settings: DataConfig) -> DataConfig:
+    """The settings with copies on this machine in place of URLs."""
+    sources = tuple(remote.local(source, settings.cache_dir) for source in settings.sources)
+    return settings if sources == settings.sources else replace(settings, source=sources)
 
 
 def _groups(image_set: ImageSet, settings: DataConfig) -> tuple[str, ...]:
@@ -107,9 +116,9 @@ def _load_files(settings: DataConfig) -> Decoded:
     sources = [os.path.realpath(os.path.expanduser(source)) for source in settings.sources]
     key = {"source": sources, "fingerprint": fingerprint, **reading.key(settings)}
 
-    def decode() -> Decoded:
+    def decode(target: Path | None) -> Decoded:
         how = reading.choose(found.images, settings)
-        return decode_all(found.images, len(found.images), found.class_names, how)
+        return decode_all(found.images, len(found.images), found.class_names, how, target)
 
     decoded = cached(key, settings.cache_dir, decode)
     files = [place_of_tile(file)[0] for file in decoded.image_set.files]
@@ -182,7 +191,7 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
     return cached(
         key,
         settings.cache_dir,
-        lambda: Decoded(
+        lambda target: Decoded(
             synthetic.scenes(settings.synthetic_images, settings.seed, settings.image_size),
             unreadable=(),
             sizes={size: settings.synthetic_images},

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from firmware_export.images.decode import empty_images
+from firmware_export.images.collect import empty_images
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.data.synthetic_drawing import (
     EARTH,

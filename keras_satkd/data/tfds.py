@@ -5,6 +5,7 @@ import difflib
 import errno
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def load(settings: DataConfig) -> Decoded:
         "bytes": builder.info.dataset_size,
         **reading.key(settings),
     }
-    return cached(key, settings.cache_dir, lambda: _decode(builder, image, label, settings))
+    return cached(key, settings.cache_dir, lambda target: _decode(builder, image, label, settings, target))
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -135,7 +136,10 @@ def _remedy(name: str, source: str, error: Exception) -> str:
     return f"TFDS could not download {source}: {remedy}, {prepared}. Error from TFDS: {reason}"
 
 
-def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, settings: DataConfig) -> Decoded:
+def _decode(
+    builder: tfds.core.DatasetBuilder, image: str, label: str, settings: DataConfig, target: Path | None
+) -> Decoded:
+    """Decode the examples as they come from the shards of the data set."""
     names = builder.info.features[label].names
     class_names = tuple(sorted(names))
     position = np.array([class_names.index(name) for name in names])
@@ -162,4 +166,4 @@ def _decode(builder: tfds.core.DatasetBuilder, image: str, label: str, settings:
 
     total = sum(part.num_examples for part in builder.info.splits.values())
     names = _BAND_NAMES.get(builder.info.full_name.rpartition("/")[0], ())
-    return decode_all(examples(), total, class_names, reading.choose(examples(), settings, names))
+    return decode_all(examples(), total, class_names, reading.choose(examples(), settings, names), target)

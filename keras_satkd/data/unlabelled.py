@@ -10,7 +10,7 @@ from firmware_export.images.decode import Decoded, EncodedImage, count_unreadabl
 from firmware_export.images.folders import find_images, is_folder_or_zip
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.scaling import Scaling
-from keras_satkd.data import duplicates, few_labels, reading, scaling
+from keras_satkd.data import duplicates, few_labels, reading, remote, scaling
 from keras_satkd.data.cache import cached
 from keras_satkd.data.few_labels import CLASS
 from keras_satkd.data.splits import Split
@@ -45,7 +45,7 @@ def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
         UserError: there is no such folder or zip, it has no readable image, or its images have other bands or samples
             than the labelled ones.
     """
-    path = Path(os.path.expanduser(source))
+    path = Path(os.path.expanduser(remote.local(source, settings.cache_dir)))
     if not path.exists() or not is_folder_or_zip(path):
         raise UserError(f"unlabelled images {source}: no such folder or zip: give one with images, in any subfolders")
     found = find_images(path)
@@ -55,8 +55,8 @@ def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
     fingerprint = hashlib.sha256(repr(found.fingerprint).encode()).hexdigest()
     key = {CLASS: os.path.realpath(path), "fingerprint": fingerprint, **reading.key(settings)}
 
-    def decode() -> Decoded:
-        return decode_all(images, len(images), (CLASS,), reading.choose(images, settings))
+    def decode(target: Path | None) -> Decoded:
+        return decode_all(images, len(images), (CLASS,), reading.choose(images, settings), target)
 
     decoded = cached(key, settings.cache_dir, decode)
     if not len(decoded.image_set):

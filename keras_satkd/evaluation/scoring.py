@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import recall_score
 
+from firmware_export.common import on_disk
 from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.camera.sensor import Sensor, examples
 from keras_satkd.data.corruptions import SEVERITIES, accuracies
@@ -81,6 +82,9 @@ def evaluate(
         for label, recall, count in zip(present, recalls, counts, strict=True)
     }
     result = {"images": len(images), **score(logits, labels), "per_class": per_class}
+    if corruptions or camera_suite or sensor is not None:
+        chosen = on_disk.evenly(images, "scores under disturbances")
+        images, labels = images[chosen], labels[chosen]
     if corruptions:
         model = {classifier.name: classifier.logits}
         result["corruptions"] = accuracies(model, images, labels)[classifier.name]

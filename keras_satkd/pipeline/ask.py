@@ -7,10 +7,13 @@ from firmware_export.common.errors import UserError
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.config import Config
 from keras_satkd.data import reading, scaling
+from keras_satkd.data.remote import with_record
 from keras_satkd.data.sources import load
 from keras_satkd.models import pretrained, teachers
 from keras_satkd.models.stored_logits import StoredLogits
+from keras_satkd.pipeline.distil import logits_folder
 from keras_satkd.pipeline.inputs import trained_teacher
+from keras_satkd.training.logits_store import DESCRIPTION
 from keras_satkd.training.view_logits import ask_shard
 
 logger = logging.getLogger(__name__)
@@ -32,7 +35,8 @@ def ask(config: Config, shard: int, shards: int) -> list[tuple[Path, bool]]:
             another layout.
     """
     loss, camera = config.distillation, config.camera
-    if loss.logits_store is None:
+    store = logits_folder(config)
+    if store is None:
         raise UserError("give the store's folder, which all processes can write: --distillation.logits-store FOLDER")
     if loss.teacher_logits == "in-loop":
         raise UserError("--distillation.teacher-logits in-loop stores nothing: use precomputed or averaged")
@@ -52,18 +56,22 @@ def ask(config: Config, shard: int, shards: int) -> list[tuple[Path, bool]]:
         "%d images, %d views: %s MB for each of %d teachers; this is shard %d of %d",
         *(len(divided.train), loss.views, f"{size / 1e6:,.1f}", len(asked), shard, shards),
     )
-    return [
-        ask_shard(
+    store.pull(lambda name: DESCRIPTION in name or f"-{shard:05}-of-{shards:05}." in name)
+    found = []
+    for teacher in asked:
+        path, is_new = ask_shard(
             teacher,
             divided.train.images,
             policy=loss.augmentation,
             views=loss.views,
             seed=config.data.seed,
-            store=Path(loss.logits_store).expanduser(),
+            store=store.folder,
             shard=shard,
             shards=shards,
             camera=sensors.mixture(camera, sensor) if camera.teachers_see == "disturbed" else None,
             mixing=None if loss.mixing.method == "none" else loss.mixing,
         )
-        for teacher in asked
-    ]
+        if is_new or not store.has(path):
+            store.push([*with_record(path.with_name(DESCRIPTION)), *with_record(path)])
+        found.append((path, is_new))
+    return found

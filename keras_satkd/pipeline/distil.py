@@ -9,6 +9,8 @@ from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_with
 from firmware_export.tflite.convert import load_keras
+from keras_satkd.config import Config
+from keras_satkd.data.remote import Mirror
 from keras_satkd.data.splits import Split
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.models import provenance, students, teachers, width
@@ -37,7 +39,10 @@ TEACHERS_FILE = "teachers.json"
 def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
     """The inputs with pseudo-labels, and the logits of the run's teachers. Untrained teachers are fine-tuned first."""
     config = run.config
+    store = logits_folder(config)
     uses_teachers = rule_type(config.distillation.weighting.rule).uses_teachers
+    if store is not None and uses_teachers:
+        store.pull()
     found = teach(run, inputs) if uses_teachers else []
     inputs = pseudo_labels.added(run, inputs, found)
     return inputs, compute_teacher_logits(
@@ -49,9 +54,17 @@ def taught(run: Run, inputs: Inputs) -> tuple[Inputs, TeacherTargets]:
         inputs.camera,
         config.camera.teachers_see,
         config.distillation.mixing,
-        store=None if config.distillation.logits_store is None else Path(config.distillation.logits_store).expanduser(),
+        store=None if store is None else store.folder,
         accepts_weak=config.teachers.accept_weak,
     )
+
+
+def logits_folder(config: Config) -> Mirror | None:
+    """The folder of `distillation.logits_store`, which may be a copy of one in object storage; None without a store."""
+    given = config.distillation.logits_store
+    if given is None:
+        return None
+    return Mirror.of(given, config.data.cache_dir) or Mirror(Path(given).expanduser())
 
 
 def distil_student(run: Run, split: Split, targets: TeacherTargets) -> tf_keras.Model:

@@ -32,9 +32,11 @@ def export_firmware(run: Run, inputs: Inputs, quantized: tf_keras.Model | None) 
     them.
     """
     config, split = run.config.firmware, inputs.split
-    images = np.concatenate([split.validation.images, split.train.images])[: config.verification_images]
+    images = split.validation.images[: config.verification_images]
+    images = np.concatenate([images, split.train.images[: config.verification_images - len(images)]])
     write_with(run.path(VERIFICATION_FILE), lambda path: np.save(path, images))
-    validation = sensor.captured(inputs.camera, inputs.sensor, split.validation.images), split.validation.labels
+    held = split.validation.evenly("abstention and drift")
+    validation = sensor.captured(inputs.camera, inputs.sensor, held.images), held.labels
     write_with(run.path(VALIDATION_FILE), lambda path: np.savez(path, images=validation[0], labels=validation[1]))
     # The files quote this command. In the run's folder, it reproduces them byte for byte.
     again = Arguments(

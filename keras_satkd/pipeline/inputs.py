@@ -133,10 +133,9 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
             f"{config.data.name} gives {found} training and validation images, but the export needs "
             f"{least_images}: add images, or use keras_satkd.quantize, which exports nothing"
         )
-    missing: list[str] = []
+    untrained = [name for name, teacher in inputs.teachers.items() if teacher is None and uses_teachers]
+    missing = [name for name in untrained if stages.teacher(name) not in run.results]
     if uses_teachers:
-        untrained = [name for name, teacher in inputs.teachers.items() if teacher is None]
-        missing = [name for name in untrained if stages.teacher(name) not in run.results]
         _check_fine_tuning(config, missing, len(images.class_names))
         bands.check(channels, rgb, config.teachers.bands, missing)
     is_taught = uses_teachers and (bool(config.teachers.taught_by) or not fine_tunes_only)
@@ -245,7 +244,6 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
             f"--workdir {run.workdir} was made with other images than {run.config.data.name} has now: give the same "
             "images, or another folder"
         )
-
     _check_scaling(run, scaled)
 
     def write_split() -> None:

@@ -86,7 +86,7 @@ def _logits(run: Run, teachers: Sequence[AnyTeacher], images: ImageSet) -> np.nd
     found = compute_view_logits(
         teachers, images.images, policy="none", views=1, seed=data.seed, folder=cache_folder(data.cache_dir) / "views"
     )
-    return found.logits[:, 0].swapaxes(0, 1).astype(np.float32)
+    return found.of_first_view().swapaxes(0, 1).astype(np.float32)
 
 
 def _joined(train: ImageSet, others: ImageSet, seed: int) -> ImageSet:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from firmware_export.images.image_set import ImageSet
 from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import read
 from keras_satkd import pgd
 from keras_satkd.camera.sensor import captured, examples
 from keras_satkd.data import corruptions
+from keras_satkd.data.splits import Split
 from keras_satkd.evaluation import camera, drift, guidance, precision_recall, predictions, risk
 from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
@@ -71,6 +74,7 @@ def score_models(
     np.add.at(confusion, (labels, found.of("int8")[0]), 1)
     chosen, true = images[:CORRUPTED_IMAGES], labels[:CORRUPTED_IMAGES]
     corrupted = corruptions.accuracies({name: models[name] for name in ("float", "int8")}, chosen, true)
+    some = _some(inputs.split)
     clean = {name: float(np.mean(logits[name][: len(true)].argmax(axis=1) == true)) for name in corrupted}
     return TestResult(
         scores={name: score(values, labels) for name, values in logits.items()},
@@ -84,9 +88,9 @@ def score_models(
             "int8": int8_cost(int8, images),
         },
         camera=_behind_camera(inputs, models, chosen, true),
-        risk=_risk(run, inputs, exported),
-        drift=_drift(run.config.firmware, inputs, exported),
-        precision_recall=_precision_recall(inputs, exported),
+        risk=_risk(run, inputs, exported, some.test),
+        drift=_drift(run.config.firmware, inputs, exported, some),
+        precision_recall=_precision_recall(inputs, exported, some),
         guidance=_guidance(
             run, inputs, exported, {teacher.name: logits[teacher_model(teacher.name)] for teacher in teachers}
         ),
@@ -110,6 +114,12 @@ def _under_attack(
     }
 
 
+def _some(split: Split) -> Split:
+    """The split with as many validation and test images as fit in memory, if they are on disk."""
+    parts = {part: getattr(split, part).evenly(f"risk, drift, precision ({part})") for part in ("validation", "test")}
+    return replace(split, **parts)
+
+
 def _behind_camera(
     inputs: Inputs, models: Mapping[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any] | None:
@@ -123,11 +133,11 @@ def _behind_camera(
     return found
 
 
-def _risk(run: Run, inputs: Inputs, exported: Model) -> dict[str, Any]:
+def _risk(run: Run, inputs: Inputs, exported: Model, test: ImageSet) -> dict[str, Any]:
     """Risk against coverage of the int8 model behind the run's sensor, or behind the examples with `any`."""
-    bands = inputs.split.test.images.shape[-1]
+    bands = test.images.shape[-1]
     sensors = [inputs.sensor] if inputs.sensor is not None else [] if inputs.camera is None else examples(bands)
-    test, threshold = inputs.split.test, abstention_threshold(run.path(INT8_FILE))
+    threshold = abstention_threshold(run.path(INT8_FILE))
     return risk.curves(partial(predict_int8, exported), test.images, test.labels, sensors, threshold)
 
 
@@ -147,11 +157,11 @@ def _guidance(run: Run, inputs: Inputs, exported: Model, teachers: Mapping[str, 
     return guidance.curves(predict_int8(exported, test.images), test.labels, is_known, threshold)
 
 
-def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model) -> dict[str, Any] | None:
+def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model, some: Split) -> dict[str, Any] | None:
     """False alarms and detections of the drift monitor behind the run's camera; None if there is none."""
     if inputs.camera is None:
         return None
-    validation, test = inputs.split.validation, inputs.split.test
+    validation, test = some.validation, some.test
     reference, images = (captured(inputs.camera, inputs.sensor, part.images) for part in (validation, test))
     monitor = drift.monitor_of(exported, reference, validation.labels, settings.drift_window, settings.false_alarm_rate)
     if drift.obstacle(monitor, test.labels) is not None:
@@ -159,14 +169,13 @@ def _drift(settings: FirmwareConfig, inputs: Inputs, exported: Model) -> dict[st
     return drift.evaluate(monitor, exported, images, test.labels)
 
 
-def _precision_recall(inputs: Inputs, exported: Model) -> dict[str, Any] | None:
+def _precision_recall(inputs: Inputs, exported: Model, some: Split) -> dict[str, Any] | None:
     """Precision and recall of the rarer of two classes behind the run's camera; None if there are not two classes."""
     class_names = inputs.split.train.class_names
     if len(class_names) != 2:
         return None
     validation, test = (
-        (captured(inputs.camera, inputs.sensor, part.images), part.labels)
-        for part in (inputs.split.validation, inputs.split.test)
+        (captured(inputs.camera, inputs.sensor, part.images), part.labels) for part in (some.validation, some.test)
     )
     rarer = int(np.argmin(np.bincount(inputs.split.train.labels, minlength=2)))
     return precision_recall.evaluate(partial(predict_int8, exported), validation, test, class_names, rarer)

@@ -23,7 +23,7 @@ def check(run: Run, inputs: Inputs, student: tf_keras.Model, quantized: tf_keras
     Raises:
         UserError: a stage loses more accuracy than `firmware.largest_drop`, or gives nearly all images one class.
     """
-    settings, validation = run.config.firmware, inputs.split.validation
+    settings, validation = run.config.firmware, inputs.split.validation.evenly("stages agree")
     images, labels = sensor.captured(inputs.camera, inputs.sensor, validation.images), validation.labels
     networks = {"the float student": student, "the QAT student": quantized}
     predicted = {

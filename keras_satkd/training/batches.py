@@ -1,21 +1,24 @@
 """An `ImageSet` as `tf.data` batches: shuffled, augmented, with teacher logits if they are precomputed.
 
-Images stay uint8 in one tensor, and whole batches are gathered and augmented at once, so the input takes only a small
-part of a training step (`make bench` measures it).
+Images stay uint8 in one tensor, or on disk if they are larger than `limits.HELD`, and so do the teachers' logits. Whole
+batches are gathered and augmented at once, so the input takes only a small part of a training step (`make bench` and
+`make bench-scale` measure it).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from firmware_export.common import on_disk
+from firmware_export.common.on_disk import Rows
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture, view_seeds
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
+from keras_satkd.data.view_numbers import ByView, values_at
+from keras_satkd.training.parts import OwnRows, Parts, whole
 from keras_satkd.training.view_logits import ViewLogits
 
 MakeBatch = Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]
@@ -23,34 +26,6 @@ MakeBatch = Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 STORED = ("draws", "camera_seeds", "mixing_draws")
 """Random numbers that `ViewLogits` may have for its views."""
-
-_Rows = Callable[[tf.Tensor], tf.Tensor]
-"""The rows of one part of a batch."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of every batch that the devices of one process train on.
-
-    Attributes:
-        first: number of the first, from 0.
-        count: number of these parts.
-        of: number of parts of a batch.
-    """
-
-    first: int
-    count: int
-    of: int
-
-    def each(self, *batch: tf.Tensor) -> tf.data.Dataset:
-        """A batch with the number of each part, int64."""
-        numbers = tf.data.Dataset.range(self.first, self.first + self.count)
-        return numbers.map(lambda part: (*batch, part))
-
-    def rows(self, values: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
-        """The rows of one part of a batch; parts of a batch that they do not divide differ by one row."""
-        rows = tf.shape(values, tf.int64)[0]
-        return values[rows * part // self.of : rows * (part + 1) // self.of]
 
 
 def training_batches(
@@ -81,8 +56,9 @@ def training_batches(
     With `parts`, these parts of each batch follow one after the other, with the same views as in the whole batch. They
     go on with the batches of the next epochs, without end: Keras does not begin anew with distributed batches.
     """
+    rows = on_disk.rows_of(images.images)
     make = batch_maker(
-        tf.constant(images.images),
+        tf.constant(images.images) if rows is None else rows,
         tf.constant(images.labels),
         augmentation,
         seed,
@@ -91,7 +67,10 @@ def training_batches(
         classes=len(images.class_names),
         keeps_clean=keeps_clean,
         parts=parts,
-        **{name: tf.constant(values) for name, values in known(view_logits).items()},
+        **{
+            name: tf.constant(values) if isinstance(values, np.ndarray) else values
+            for name, values in known(view_logits).items()
+        },
     )
     chosen = choices(len(images), batch_size, seed, epoch, is_endless=parts is not None)
     if parts is not None:
@@ -129,7 +108,7 @@ def choices(
     return tf.data.Dataset.range(1).flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
+def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray | ByView]:
     """Arguments of `batch_maker` for the teacher logits."""
     if view_logits is None:
         return {}
@@ -138,25 +117,25 @@ def known(view_logits: ViewLogits | None) -> dict[str, np.ndarray]:
 
 
 def batch_maker(
-    pixels: tf.Tensor,
+    pixels: tf.Tensor | Rows,
     labels: tf.Tensor,
     augmentation: str,
     seed: int = 0,
     *,
-    teacher_logits: tf.Tensor | None = None,
-    draws: tf.Tensor | None = None,
-    camera_seeds: tf.Tensor | None = None,
-    mixing_draws: tf.Tensor | None = None,
+    teacher_logits: tf.Tensor | ByView | None = None,
+    draws: tf.Tensor | ByView | None = None,
+    camera_seeds: tf.Tensor | ByView | None = None,
+    mixing_draws: tf.Tensor | ByView | None = None,
     camera: Mixture | None = None,
     mixing: MixingConfig | None = None,
     classes: int = 0,
     keeps_clean: bool = False,
     parts: Parts | None = None,
 ) -> MakeBatch:
-    """A function that makes a batch from one of the `choices`.
+    """A function that makes a batch from one of the `choices`. Values by view are tensors, or what stands for them.
 
     Args:
-        pixels: uint8 [N, S, S, 3].
+        pixels: uint8 [N, S, S, C].
         labels: int32 [N].
         augmentation: the augmentation policy.
         seed: seed of `randaugment`, which does not use the seeds in `choices`.
@@ -173,19 +152,19 @@ def batch_maker(
     pipeline = augment.randaugment(seed) if augmentation == augment.RANDAUGMENT else None
     view_of = augment.maker(augmentation)
 
-    def numbers_of(stored: tf.Tensor | None, width: int, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def numbers_of(stored: tf.Tensor | ByView | None, width: int, chosen: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         if stored is None:
             return tf.random.stateless_uniform((tf.shape(chosen)[0], width), seeds)
-        return tf.gather_nd(stored, chosen)
+        return _by_view(stored, chosen)
 
-    def views_of(chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows) -> tf.Tensor:
-        batch = tf.gather(pixels, own(chosen)[:, 0])
+    def views_of(chosen: tf.Tensor, seeds: tf.Tensor, own: OwnRows) -> tf.Tensor:
+        batch = _gathered(pixels, own(chosen)[:, 0])
         if pipeline is not None:
             return pipeline(batch)
         return view_of(batch, own(numbers_of(draws, augment.DRAWS, chosen, seeds)))
 
     def mixed(
-        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows, mixing: MixingConfig
+        batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: OwnRows, mixing: MixingConfig
     ) -> tuple[tf.Tensor, tf.Tensor]:
         indices, view = tf.unstack(chosen, axis=1)
         # With `seeds` themselves, the mix would depend on the augmentation.
@@ -195,18 +174,18 @@ def batch_maker(
         batch, parts = mix.mix_images(batch, others, own(numbers), mixing)
         return batch, mix.mix_labels(tf.gather(labels, own(indices)), tf.gather(labels, own(partners)), parts, classes)
 
-    def disturbed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: _Rows) -> tf.Tensor:
+    def disturbed(batch: tf.Tensor, chosen: tf.Tensor, seeds: tf.Tensor, own: OwnRows) -> tf.Tensor:
         if camera is None:
             return batch
         if camera_seeds is not None:
-            return camera.in_graph(batch, own(tf.gather_nd(camera_seeds, chosen)))
+            return camera.in_graph(batch, own(_by_view(camera_seeds, chosen)))
         drawn = tf.random.stateless_uniform(tf.shape(chosen)[:1], seeds, 0, tf.int64.max, tf.int64)
         return camera.in_graph(batch, own(drawn))
 
     def make(
         indices: tf.Tensor, seeds: tf.Tensor, part: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        own = _whole if parts is None else partial(parts.rows, part=part)
+        own = whole if parts is None else partial(parts.rows, part=part)
         view = tf.zeros_like(indices)
         if draws is not None:
             view = tf.random.stateless_uniform(tf.shape(indices), seeds, 0, draws.shape[1], tf.int64)
@@ -218,10 +197,26 @@ def batch_maker(
         if keeps_clean:
             inputs["teacher_image"] = batch
         if teacher_logits is not None:
-            inputs["teacher_logits"] = tf.cast(tf.gather_nd(teacher_logits, own(chosen)), tf.float32)
+            inputs["teacher_logits"] = tf.cast(_by_view(teacher_logits, own(chosen)), tf.float32)
         return inputs, targets
 
     return make
+
+
+def _gathered(pixels: tf.Tensor | Rows, indices: tf.Tensor) -> tf.Tensor:
+    """The images with these numbers, int64 [B] → uint8 [B, S, S, C]."""
+    if not isinstance(pixels, Rows):
+        return tf.gather(pixels, indices)
+    batch = tf.numpy_function(pixels.__getitem__, [indices], pixels.dtype)
+    return tf.ensure_shape(batch, (*indices.shape, *pixels.shape[1:]))
+
+
+def _by_view(values: tf.Tensor | ByView, chosen: tf.Tensor) -> tf.Tensor:
+    """Values [N, V, …] of images and their views, int64 [B, 2] → [B, …]."""
+    if tf.is_tensor(values):
+        return tf.gather_nd(values, chosen)
+    batch = tf.numpy_function(values.at, tf.unstack(chosen, axis=1), values.dtype)
+    return tf.ensure_shape(batch, (*chosen.shape[:1], *values.shape[2:]))
 
 
 def evaluation_batches(
@@ -237,22 +232,34 @@ def evaluation_batches(
     A camera always disturbs them in the same way: with the seeds of the first view, or with those of `camera_seed`.
     With `parts`, these parts of each batch follow one after the other.
     """
-    pixels = images.images
+    seeds = None
     if camera is not None:
-        seeds = None if view_logits is None else view_logits.camera_seeds
-        pixels = camera(pixels, view_seeds(len(pixels), 0, camera_seed) if seeds is None else seeds[:, 0])
-    inputs = {"image": tf.constant(pixels)}
-    if view_logits is not None:
-        inputs["teacher_logits"] = tf.constant(view_logits.logits[:, 0], tf.float32)
-    batches = tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size)
+        stored = None if view_logits is None else view_logits.camera_seeds
+        first = np.arange(len(images)), np.zeros(len(images), int)
+        seeds = view_seeds(len(images), 0, camera_seed) if stored is None else values_at(stored, *first)
+    said = {} if view_logits is None else {"teacher_logits": view_logits.of_first_view().astype(np.float32)}
+    if on_disk.rows_of(images.images) is not None:
+        batches = _evaluated_from_disk(images, batch_size, said, camera, seeds)
+    else:
+        pixels = images.images if camera is None or seeds is None else camera(images.images, seeds)
+        inputs = {"image": tf.constant(pixels), **said}
+        batches = tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size)
     if parts is not None:
-        batches = batches.flat_map(parts.each).map(partial(_part_of, parts))
+        batches = batches.flat_map(parts.each).map(parts.of_batch)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _part_of(parts: Parts, inputs: dict[str, tf.Tensor], labels: tf.Tensor, part: tf.Tensor) -> Any:
-    return tf.nest.map_structure(partial(parts.rows, part=part), (inputs, labels))
+def _evaluated_from_disk(
+    images: ImageSet, batch_size: int, said: dict[str, np.ndarray], camera: Mixture | None, seeds: np.ndarray | None
+) -> tf.data.Dataset:
+    rows = on_disk.rows_of(images.images)
+    numbers = {"number": np.arange(len(images)), **({} if seeds is None else {"seed": seeds})}
 
+    def make(
+        batch: dict[str, tf.Tensor], said: dict[str, tf.Tensor], labels: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        pixels = _gathered(rows, batch["number"])
+        return {"image": pixels if camera is None else camera.in_graph(pixels, batch["seed"]), **said}, labels
 
-def _whole(values: tf.Tensor) -> tf.Tensor:
-    return values
+    slices = tf.data.Dataset.from_tensor_slices((numbers, said, images.labels)).batch(batch_size)
+    return slices.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -9,18 +9,19 @@ shards, so logits for other images, teachers, seeds or settings are in another f
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from firmware_export.common import digests
+from firmware_export.common import digests, on_disk
 from firmware_export.common.errors import UserError
+from keras_satkd.data.view_numbers import ByView, OfView
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class LogitsStore:
             logger.warning("%s %s: it is computed again", self.path(shard), fault)
         rows = self.rows(shard)
         found = np.stack([logits_of(rows, view) for view in range(self.recipe.views)], axis=1).astype(np.float16)
-        digests.write_with(self.path(shard), partial(np.save, arr=found))
+        digests.write_with(self.path(shard), functools.partial(np.save, arr=found))
         return True
 
     def read(self, views: int) -> np.ndarray:
@@ -156,6 +157,35 @@ class LogitsStore:
         Raises:
             UserError: shards are missing or damaged; names them.
         """
+        self._refuse_faults()
+        found = np.empty((self.recipe.images, views, self.recipe.classes), np.float16)
+        for shard in range(1, self.recipe.shards + 1):
+            found[self.rows(shard)] = np.load(self.path(shard), mmap_mode="r", allow_pickle=False)[:, :views]
+        return found
+
+    def by_view(self, views: int) -> ByView:
+        """The same logits, read from the files when they are asked for.
+
+        Raises:
+            UserError: as `read`.
+        """
+        self._refuse_faults()
+        recipe = self.recipe
+        starts = np.array([self.rows(shard).start for shard in range(1, recipe.shards + 1)])
+        opened = functools.lru_cache(OPEN_FILES)(lambda shard: on_disk.Rows.open(self.path(shard)).flattened())
+
+        def at(images: np.ndarray, views: np.ndarray) -> np.ndarray:
+            found = np.empty((len(images), recipe.classes), np.float16)
+            positions = np.searchsorted(starts, images, side="right") - 1
+            for position in np.unique(positions).tolist():
+                chosen = positions == position
+                places = (images[chosen] - starts[position]) * recipe.views + views[chosen]
+                found[chosen] = opened(position + 1)[places]
+            return found
+
+        return OfView((recipe.images, views, recipe.classes), np.float16, at)
+
+    def _refuse_faults(self) -> None:
         faults = {shard: self._fault(shard) for shard in range(1, self.recipe.shards + 1)}
         bad = [(shard, fault) for shard, fault in faults.items() if fault is not None]
         if bad:
@@ -165,10 +195,6 @@ class LogitsStore:
                 f"{self.folder}: shard {listed}{more}: run `python -m keras_satkd.ask` with the same settings and "
                 f"--shard {bad[0][0]}/{self.recipe.shards}"
             )
-        found = np.empty((self.recipe.images, views, self.recipe.classes), np.float16)
-        for shard in faults:
-            found[self.rows(shard)] = np.load(self.path(shard), mmap_mode="r", allow_pickle=False)[:, :views]
-        return found
 
     def _fault(self, shard: int) -> str | None:
         """What is wrong with the file of a shard; None if it is whole."""
@@ -186,6 +212,9 @@ class LogitsStore:
 
 
 _MISSING = "is missing"
+
+OPEN_FILES = 128
+"""Files of logits that are open at a time for a teacher; a process may have about a thousand."""
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from firmware_export.common import digests
+from firmware_export.common import digests, limits
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_bytes, write_json, write_with
 from keras_satkd.config import MixingConfig, TrainingConfig
@@ -85,16 +85,17 @@ def export_training(
     """
     training, validation = logits
     check_exportable(config, augmentation, is_in_loop=bool(distiller.teacher_names) and training is None)
+    _held({part: getattr(split, part).images for part in ("train", "validation")})
     arguments = {
         "pixels": split.train.images,
         "labels": split.train.labels.astype(np.int32),
-        **known(training),
+        **_held(known(training)),
         **_every_epoch(len(split.train), config, seed),
         "validation_pixels": split.validation.images,
         "validation_labels": split.validation.labels.astype(np.int32),
     }
     if validation is not None:
-        arguments["validation_logits"] = validation.logits[:, 0].astype(np.float32)
+        arguments["validation_logits"] = validation.of_first_view().astype(np.float32)
     compile_for(config, distiller, steps=arguments["indices"].shape[1])
     distiller.optimizer.build(distiller.student.trainable_variables)
     specifications = {
@@ -121,6 +122,20 @@ def export_training(
             digests.KEY: {path.name: digests.of(path) for path in written},
         },
     )
+
+
+def _held(values: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Values that are arrays in memory, which a program takes.
+
+    Raises:
+        UserError: some are not.
+    """
+    if not all(isinstance(each, np.ndarray) for each in values.values()):
+        raise UserError(
+            f"images or teacher logits are larger than {limits.limit(limits.HELD) >> 20} MiB, and a program takes them "
+            f"from memory: set {limits.HELD} to more if both machines have it, or train here"
+        )
+    return values
 
 
 def import_result(network: tf_keras.Model, folder: Path, phase: str, workdir: Path, *, writes: bool = True) -> None:

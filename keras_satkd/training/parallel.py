@@ -16,7 +16,7 @@ import tf_keras
 from firmware_export.common.errors import UserError
 from firmware_export.common.templating import one_line
 from keras_satkd.run.meeting import Meeting
-from keras_satkd.training.batches import Parts
+from keras_satkd.training.parts import Parts
 
 logger = logging.getLogger(__name__)
 

@@ -102,10 +102,11 @@ def compute_teacher_logits(
 
     validation = run(split.validation, policy="none", views=1, camera=seen_through)
     labels, class_names = split.validation.labels, split.validation.class_names
-    accuracies = tuple((validation.logits[:, 0].argmax(axis=-1) == labels[:, np.newaxis]).mean(axis=0).tolist())
-    calibration = tuple(fit_temperature(logits, labels) for logits in validation.logits[:, 0].swapaxes(0, 1))
+    said = validation.of_first_view()
+    accuracies = tuple((said.argmax(axis=-1) == labels[:, np.newaxis]).mean(axis=0).tolist())
+    calibration = tuple(fit_temperature(logits, labels) for logits in said.swapaxes(0, 1))
     for position, teacher in enumerate(teachers):
-        logits, temperature = validation.logits[:, 0, position], calibration[position]
+        logits, temperature = said[:, position], calibration[position]
         check_teacher(teacher.name, logits, labels, class_names, temperature, accepts_weak=accepts_weak)
     training = None
     if config.teacher_logits != "in-loop":

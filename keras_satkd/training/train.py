@@ -20,11 +20,12 @@ from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
 from keras_satkd.setting_types import ClassWeights
 from keras_satkd.teacher_schedules import factors
-from keras_satkd.training.batches import Parts, evaluation_batches, training_batches
+from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.method import PLAIN, Method
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
 from keras_satkd.training.parallel import ONE, Parallel
+from keras_satkd.training.parts import Parts
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 from keras_satkd.training.teacher_logits import TeacherTargets
 

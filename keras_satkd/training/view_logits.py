@@ -8,44 +8,47 @@ runs share it.
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
-from firmware_export.common import digests
-from keras_satkd.camera.training import Mixture, view_seeds
+from firmware_export.common import digests, limits, on_disk
+from keras_satkd.camera.training import Mixture
 from keras_satkd.config import MixingConfig
-from keras_satkd.data import augment, mix
+from keras_satkd.data import augment
+from keras_satkd.data.view_numbers import ByView, OfView, values_at
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import AnyTeacher, Teacher
-from keras_satkd.training.logits_store import LogitsStore, Recipe
+from keras_satkd.training.logits_store import OPEN_FILES, LogitsStore, Recipe
 from keras_satkd.training.stored_teachers import have_views, logits_of_views
+from keras_satkd.training.views import Views
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ViewLogits:
-    """Logits of all teachers for all views.
+    """Logits of all teachers for all views. What does not fit in memory is read or computed when it is asked for.
 
     Attributes:
-        draws: float32 [N, V, DRAWS], the random numbers of each view (`augment.augment`); None if the logits apply to
-            every view of an image.
+        draws: as in `Views`; None if the logits apply to every view of an image.
         logits: float16 [N, V, T, C].
-        camera_seeds: int64 [N, V], of the camera's disturbance of each view; None without a camera.
-        mixing_draws: float32 [N, V, mix.DRAWS], the random numbers of each view's mix with another image
-            (`mix.mix_images`); None if the views are not mixed.
+        camera_seeds: as in `Views`; None without a camera.
+        mixing_draws: as in `Views`.
     """
 
-    draws: np.ndarray | None
-    logits: np.ndarray
-    camera_seeds: np.ndarray | None = None
-    mixing_draws: np.ndarray | None = None
+    draws: np.ndarray | ByView | None
+    logits: np.ndarray | ByView
+    camera_seeds: np.ndarray | ByView | None = None
+    mixing_draws: np.ndarray | ByView | None = None
+
+    def of_first_view(self) -> np.ndarray:
+        """The logits of the first view of all images, float16 [N, T, C]."""
+        numbers = np.arange(self.logits.shape[0])
+        return values_at(self.logits, numbers, np.zeros_like(numbers))
 
     def averaged(self) -> "ViewLogits":
         """The mean over the views for each image and teacher, [N, 1, T, C], for use with every view.
@@ -55,7 +58,14 @@ class ViewLogits:
         """
         if self.mixing_draws is not None:
             raise ValueError("views are mixed with other images: their logits cannot be averaged for each image")
-        return ViewLogits(None, self.logits.mean(axis=1, keepdims=True, dtype=np.float32).astype(np.float16))
+        images, views, teachers, classes = self.logits.shape
+        found = np.empty((images, 1, teachers, classes), np.float16)
+        rows = max(1, on_disk.PIECE // (4 * views * teachers * classes))
+        for start in range(0, images, rows):
+            chosen = np.arange(start, min(start + rows, images))
+            every = [values_at(self.logits, chosen, np.full(len(chosen), view)) for view in range(views)]
+            found[chosen, 0] = np.mean(np.stack(every, axis=1), axis=1, dtype=np.float32)
+        return ViewLogits(None, found)
 
 
 def compute_view_logits(
@@ -93,30 +103,97 @@ def compute_view_logits(
         UserError: the store lacks logits.
     """
     is_dihedral = have_views(teachers, policy, views)
-    asked = _Views.draw(images, policy, views, seed, camera, mixing, is_dihedral=is_dihedral)
+    shape = len(images), views, len(teachers), teachers[0].classes
+    # With one view, they take no more than other values of each image.
+    is_held = views == 1 or bytes_held(shape) <= limits.limit(limits.HELD)
+    settings = {"is_dihedral": is_dihedral, "are_numbers_held": is_held}
+    asked = Views.draw(images, policy, views, seed, camera, mixing, **settings)
     pixels = pixels_sha256(images)
     order = f"{seed} in order" if is_dihedral else seed
-    recipe = " ".join(str(part) for part in (policy, order, camera, mixing) if part is not None)
-    logits = np.empty((len(images), views, len(teachers), teachers[0].classes), np.float16)
-    for position, teacher in enumerate(teachers):
+    recipe = " ".join(str(part) for part in (pixels, policy, order, camera, mixing) if part is not None)
+
+    def of(teacher: AnyTeacher) -> np.ndarray | ByView:
         if isinstance(teacher, StoredLogits):
-            logits[:, :, position] = logits_of_views(teacher, files, policy, is_dihedral)
-            continue
+            return logits_of_views(teacher, files, policy, is_dihedral)
         if store is not None:
             wanted = store_recipe(teacher, len(images), pixels, policy, views, seed, camera, mixing)
-            logits[:, :, position] = LogitsStore.open(store, wanted).read(views)
-            continue
-        logits_of = asked.of(teacher, batch_size)
-        digest = teacher.digest()
-        for view in range(views):
-            name = hashlib.sha256(f"{digest} {pixels} {recipe} {view}".encode()).hexdigest()[:32]
-            path = folder / f"{teacher.name}-{name}.npy"
-            kept = _kept(path, logits[:, view, position].shape)
-            if kept is None:
-                kept = logits_of(slice(0, len(images)), view)
-                digests.write_with(path, partial(np.save, arr=kept))
-            logits[:, view, position] = kept
+            held = LogitsStore.open(store, wanted)
+            return held.read(views) if is_held else held.by_view(views)
+        paths = [folder / _file_of(teacher, recipe, view) for view in range(views)]
+        run = asked.of(teacher, batch_size)
+        everything = slice(0, len(images))
+        return _of_files(paths, (len(images), shape[-1]), lambda view: run(everything, view), is_held=is_held)
+
+    if is_held:
+        logits: np.ndarray | ByView = np.empty(shape, np.float16)
+        for position, teacher in enumerate(teachers):
+            logits[:, :, position] = of(teacher)  # type: ignore[index]  # an array, as it is held
+    else:
+        logits = together(shape, [of(teacher) for teacher in teachers])
     return ViewLogits(asked.draws, logits, None if camera is None else asked.camera_seeds, asked.mixing_draws)
+
+
+def bytes_held(shape: tuple[int, ...]) -> int:
+    """Size of logits [N, V, T, C], and of the random numbers of their views, in memory."""
+    images, views, teachers, classes = shape
+    return images * views * (2 * teachers * classes + 4 * augment.DRAWS)
+
+
+def together(shape: tuple[int, ...], found: Sequence[np.ndarray | ByView]) -> ByView:
+    """Logits [N, V, T, C] of which each teacher's are read when they are asked for.
+
+    Args:
+        shape: N, V, T and C.
+        found: of each teacher, [N, V, C], or [N, 1, C] for every view.
+    """
+
+    def at(images: np.ndarray, views: np.ndarray) -> np.ndarray:
+        each = [values_at(of, images, np.minimum(views, of.shape[1] - 1)) for of in found]
+        return np.stack(each, axis=1).astype(np.float16)
+
+    return OfView(shape, np.float16, at)
+
+
+def _file_of(teacher: Teacher, recipe: str, view: int) -> str:
+    name = hashlib.sha256(f"{teacher.digest()} {recipe} {view}".encode()).hexdigest()[:32]
+    return f"{teacher.name}-{name}.npy"
+
+
+def _of_files(
+    paths: Sequence[Path], shape: tuple[int, int], parts_of: Callable[[int], Iterable[np.ndarray]], *, is_held: bool
+) -> np.ndarray | ByView:
+    """The logits in the files of all views, [N, V, C] in memory or not. Files that are missing are written first.
+
+    Args:
+        paths: of V views; float16 [N, C] each.
+        shape: N and C.
+        parts_of: number of a view → its logits, float16 [B, C], by batches.
+        is_held: in memory.
+    """
+    images, classes = shape
+    found = np.empty((images, len(paths), classes), np.float16) if is_held else None
+    for view, path in enumerate(paths):
+        if not _is_kept(path, shape):
+            digests.write_with(path, partial(_write, parts=parts_of(view), classes=classes))
+        if found is not None:
+            found[:, view] = np.load(path, allow_pickle=False)
+    if found is not None:
+        return found
+    opened = lru_cache(OPEN_FILES)(on_disk.Rows.open)
+
+    def at(images: np.ndarray, views: np.ndarray) -> np.ndarray:
+        logits = np.empty((len(images), classes), np.float16)
+        for view in np.unique(views).tolist():
+            logits[views == view] = opened(paths[view])[images[views == view]]
+        return logits
+
+    return OfView((images, len(paths), classes), np.float16, at)
+
+
+def _write(path: Path, parts: Iterable[np.ndarray], classes: int) -> None:
+    with on_disk.Writer(path, (classes,), np.float16) as writer:
+        for part in parts:
+            writer.extend(part)
 
 
 def store_recipe(
@@ -179,107 +256,30 @@ def ask_shard(
     pixels = pixels_sha256(images)
     recipe = store_recipe(teacher, len(images), pixels, policy, views, seed, camera, mixing, shards)
     held = LogitsStore.create(store, recipe)
-    asked = _Views.draw(images, policy, views, seed, camera, mixing)
-    return held.path(shard), held.compute(shard, asked.of(teacher, batch_size))
+    are_held = bytes_held((len(images), views, 1, teacher.classes)) <= limits.limit(limits.HELD)
+    run = Views.draw(images, policy, views, seed, camera, mixing, are_numbers_held=are_held).of(teacher, batch_size)
+    return held.path(shard), held.compute(shard, lambda rows, view: np.concatenate(list(run(rows, view))))
 
 
 def pixels_sha256(images: np.ndarray) -> str:
     """SHA-256 of the pixels, 64 hexadecimal digits."""
-    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+    digest = hashlib.sha256()
+    for piece in on_disk.pieces(images):
+        digest.update(np.ascontiguousarray(piece).data)
+    return digest.hexdigest()
 
 
-def _kept(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The logits in a file of the cache, float16 of this shape; None if they are not there, or damaged."""
+def _is_kept(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether a file of the cache has logits, float16 of this shape, as they were written."""
     try:
         if digests.is_whole(path):
-            kept: np.ndarray = np.load(path, allow_pickle=False)
+            kept = np.load(path, mmap_mode="r", allow_pickle=False)
             if kept.shape == shape and kept.dtype == np.float16:
-                return kept
+                return True
         reason = "its SHA-256 or its shape differs"
     except FileNotFoundError:
-        return None
+        return False
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
     logger.warning("teacher logits in %s are damaged (%s): computing them again", path, reason)
-    return None
-
-
-@dataclass(frozen=True)
-class _Views:
-    """A fixed set of views of images, as teachers see them.
-
-    Attributes:
-        images: uint8 [N, S, S, C].
-        policy: one of `augment.REPEATABLE`.
-        draws: as in `ViewLogits`.
-        camera_seeds: int64 [N, V].
-        mixing_draws: as in `ViewLogits`.
-        camera: disturbs the views.
-        mixing: mixes them.
-    """
-
-    images: np.ndarray
-    policy: str
-    draws: np.ndarray
-    camera_seeds: np.ndarray
-    mixing_draws: np.ndarray | None
-    camera: Mixture | None
-    mixing: MixingConfig | None
-
-    @classmethod
-    def draw(
-        cls,
-        images: np.ndarray,
-        policy: str,
-        views: int,
-        seed: int,
-        camera: Mixture | None,
-        mixing: MixingConfig | None,
-        *,
-        is_dihedral: bool = False,
-    ) -> "_Views":
-        """The views of a seed; with `is_dihedral`, the eight dihedral ones in order."""
-        number = len(images)
-        draws = augment.dihedral_draws(number) if is_dihedral else augment.view_draws(number, views, seed)
-        camera_seeds = np.stack([view_seeds(number, view, seed) for view in range(views)], axis=1)
-        mixing_draws = None if mixing is None else mix.view_draws(number, views, seed)
-        return cls(images, policy, draws, camera_seeds, mixing_draws, camera, mixing)
-
-    def of(self, teacher: Teacher, batch_size: int) -> Callable[[slice, int], np.ndarray]:
-        """A function of images and the number of a view that returns the teacher's logits, float16 [n, C]."""
-        logits_of = _logits_of(teacher, self.policy, self.camera, self.mixing)
-
-        def run(rows: slice, view: int) -> np.ndarray:
-            starts = range(rows.start, rows.stop, batch_size)
-            bar = tqdm(starts, desc=f"{teacher.name} view {view + 1}", unit="batch", disable=None)
-            parts = [logits_of(*self._batch(slice(at, min(at + batch_size, rows.stop)), view)) for at in bar]
-            # Half precision keeps 11 bits of a logit, far more than the loss needs at the usual temperatures.
-            return np.concatenate(parts).astype(np.float16)
-
-        return run
-
-    def _batch(self, batch: slice, view: int) -> tuple[np.ndarray, ...]:
-        """Arguments of `_logits_of`: the images of a batch and their random numbers, and those of their partners."""
-        own = self.images[batch], self.draws[batch, view], self.camera_seeds[batch, view]
-        if self.mixing_draws is None:
-            return own
-        indices, numbers = np.arange(len(self.images))[batch], self.mixing_draws[batch, view]
-        partners = mix.partners(indices, numbers, len(self.images)).numpy()
-        return *own, self.images[partners], self.draws[partners, view], numbers
-
-
-def _logits_of(
-    teacher: Teacher, policy: str, camera: Mixture | None, mixing: MixingConfig | None
-) -> tf.types.experimental.PolymorphicFunction:
-    view_of = augment.maker(policy)
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def logits_of(batch: tf.Tensor, numbers: tf.Tensor, seeds: tf.Tensor, *partners: tf.Tensor) -> tf.Tensor:
-        views = view_of(batch, numbers)
-        if mixing is not None:
-            others, other_numbers, mixing_numbers = partners
-            others = view_of(others, other_numbers)
-            views, _ = mix.mix_images(views, others, mixing_numbers, mixing)
-        return teacher.logits(views if camera is None else camera.in_graph(views, seeds))
-
-    return logits_of
+    return False

@@ -98,3 +98,13 @@ def test_mixed_images_without_logits_of_them_are_refused_at_the_start(tmp_path):
     [line] = done.stderr.splitlines()
     assert "distillation.mixing.method 'mixup' needs teacher logits of each mixed image" in line
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/run", "gs://bucket/run"])
+def test_a_run_is_not_in_object_storage(url):
+    with pytest.raises(UserError, match=rf"--workdir {url}: a run's folder is on this machine"):
+        parsed("--workdir", url)
+
+
+def test_a_run_may_be_given_as_a_url_of_this_machine():
+    assert parsed("--workdir", "file:///somewhere/run")[1] == Path("/somewhere/run")

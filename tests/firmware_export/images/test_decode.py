@@ -10,14 +10,12 @@ import pytest
 from PIL import Image
 
 from firmware_export.common import limits
-from firmware_export.common.errors import UserError
 from firmware_export.images import samples
 from firmware_export.images.decode import (
     EncodedImage,
     FileReader,
     count_unreadable,
     decode_all,
-    empty_images,
     image_extensions,
 )
 from firmware_export.images.reading import Reading
@@ -103,11 +101,6 @@ def test_height_width_and_channels_are_those_asked_for(shape):
 def test_gray_stays_as_it_is_with_one_channel():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     np.testing.assert_array_equal(decode(encode(Image.fromarray(levels)), (16, 16, 1))[0][..., 0], levels)
-
-
-def test_images_that_do_not_fit_into_memory():
-    with pytest.raises(UserError, match=r"6 images at 20000000x10000000 need .* GiB of memory"):
-        empty_images(6, (10_000_000, 20_000_000, 3))
 
 
 def test_endings_are_those_of_images():

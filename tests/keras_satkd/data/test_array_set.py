@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from firmware_export.common import limits, on_disk
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data.array_set import open_array_set
@@ -104,3 +105,25 @@ def test_a_damaged_file(tmp_path):
     (tmp_path / "set.npz").write_bytes(b"PK\3\4 no zip")
     with pytest.raises(UserError, match=r"is not a readable \.npz file"):
         open_array_set(tmp_path / "set.npz", DataConfig())
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_larger_than_memory_are_read_in_place(tmp_path, monkeypatch, save):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+    path = tmp_path / "images.npz"
+    save(path, images=images, labels=np.arange(12) % 2)
+    held = sources.load(DataConfig(str(path), image_size=8, cache_dir=str(tmp_path / "held")))
+    monkeypatch.setitem(limits.DEFAULTS, limits.HELD, 0)
+    settings = DataConfig(str(path), image_size=8, cache_dir=str(tmp_path / "read"))
+    read = sources.load(settings)
+    assert isinstance(read.images, on_disk.Rows)
+    np.testing.assert_array_equal(read.images[:], held.images)
+    divided = sources.split(read, settings)
+    expected = sources.split(held, settings)
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(divided, part).images[:], getattr(expected, part).images)
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"is not a readable \.npz file"):
+        sources.load(settings)

@@ -26,7 +26,7 @@ class Maker:
     def __init__(self):
         self.calls = 0
 
-    def __call__(self):
+    def __call__(self, target):
         self.calls += 1
         return DECODED
 

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
+from firmware_export.common.on_disk import Rows
 from keras_satkd.camera.training import Mixture, Range, view_seeds
 from keras_satkd.config import MixingConfig
 from keras_satkd.data import augment, mix
+from keras_satkd.data.view_numbers import OfView
 from keras_satkd.training.batches import choices, evaluation_batches, training_batches
 from keras_satkd.training.view_logits import ViewLogits
 
@@ -205,3 +207,42 @@ def test_views_of_randaugment_are_mixed(image_set):
     assert inputs["image"].dtype == np.uint8
     np.testing.assert_allclose(labels.numpy().sum(axis=1), 1, atol=1e-6)
     assert (labels.numpy().max(axis=1) < 1).any()
+
+
+def from_disk(images, folder):
+    np.save(folder / "images.npy", images.images)
+    return dataclasses.replace(images, images=Rows.open(folder / "images.npy"))
+
+
+def by_view(values):
+    return OfView(values.shape, values.dtype, lambda images, views: values[images, views])
+
+
+@pytest.mark.parametrize("has_logits", [True, False])
+def test_batches_from_disk_are_those_from_memory(image_set, tmp_path, has_logits):
+    images = image_set(30)
+    stored = dataclasses.replace(
+        view_logits(30, 3), camera_seeds=np.arange(90).reshape(30, 3), mixing_draws=mix.view_draws(30, 3, 4)
+    )
+    far = ViewLogits(*map(by_view, (stored.draws, stored.logits, stored.camera_seeds, stored.mixing_draws)))
+    settings = {"batch_size": 8, "augmentation": "satellite", "seed": 3, "camera": gain(), "mixing": MIXED}
+    both = [
+        two_epochs(each, view_logits=logits if has_logits else None, **settings)
+        for each, logits in ((images, stored), (from_disk(images, tmp_path), far))
+    ]
+    for held, read in zip(*both, strict=True):
+        for (inputs, labels), (same, again) in zip(held, read, strict=True):
+            assert inputs.keys() == same.keys()
+            for name, values in inputs.items():
+                np.testing.assert_array_equal(values, same[name])
+                assert values.shape == same[name].shape
+            np.testing.assert_array_equal(labels, again)
+    logits = (stored, far) if has_logits else (None, None)
+    both = [
+        evaluation_batches(each, 8, said, gain())
+        for each, said in zip((images, from_disk(images, tmp_path)), logits, strict=True)
+    ]
+    for (inputs, labels), (same, again) in zip(*both, strict=True):
+        for name, values in inputs.items():
+            np.testing.assert_array_equal(values, same[name])
+        np.testing.assert_array_equal(labels, again)

@@ -135,3 +135,15 @@ def test_no_shard(text):
 
 def test_shard():
     assert parse_shard("3/64") == (3, 64)
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), max_size=30))
+def test_logits_are_read_by_image_and_view(tmp_path_factory, chosen):
+    folder = tmp_path_factory.getbasetemp() / "by-view"
+    if not folder.exists():
+        filled(folder)
+    images, views = np.array(chosen, int).reshape(-1, 2).T
+    read = LogitsStore.open(folder, RECIPE).by_view(2)
+    assert (read.shape, read.dtype) == ((10, 2, 3), np.float16)
+    np.testing.assert_array_equal(read.at(images, views), expected()[images, views])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from damage import damage
 
-from firmware_export.common import digests
+from firmware_export.common import digests, limits, on_disk
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import MixingConfig
-from keras_satkd.data import augment, mix
+from keras_satkd.data import augment, mix, view_numbers
 from keras_satkd.training import view_logits
 
 
@@ -114,3 +114,32 @@ def test_damaged_logits_are_computed_again(image_set, teacher, tmp_path, caplog)
     np.save(path, np.zeros((3, 3), np.float16))
     again = view_logits.compute_view_logits(one, images.images, **settings)
     np.testing.assert_array_equal(again.logits, first.logits)
+
+
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_logits_that_do_not_fit_in_memory_are_the_same(image_set, teacher, tmp_path, monkeypatch, is_mixed):
+    images, both = image_set(9), [teacher("one", 1), teacher("two", 2)]
+    camera = Mixture({"gain": Range(1.0, 0.5, 0.9)}, 0.7)
+    mixing = MixingConfig(method="both", share=0.8) if is_mixed else None
+    settings = {"policy": "satellite", "views": 3, "seed": 9, "camera": camera, "mixing": mixing, "batch_size": 4}
+    held = view_logits.compute_view_logits(both, images.images, folder=tmp_path / "held", **settings)
+    monkeypatch.setitem(limits.DEFAULTS, limits.HELD, 0)
+    np.save(tmp_path / "images.npy", images.images)
+    rows = on_disk.Rows.open(tmp_path / "images.npy")
+    read = view_logits.compute_view_logits(both, rows, folder=tmp_path / "read", **settings)
+    for one in both:
+        for shard in (1, 2):
+            view_logits.ask_shard(one, rows, store=tmp_path / "store", shard=shard, shards=2, **settings)
+    asked = view_logits.compute_view_logits(both, rows, folder=tmp_path, store=tmp_path / "store", **settings)
+    names = {path.name: path.read_bytes() for path in (tmp_path / "held").glob("*.npy")}
+    assert names == {path.name: path.read_bytes() for path in (tmp_path / "read").glob("*.npy")}
+    every = [each.ravel() for each in np.meshgrid(np.arange(9), np.arange(3))]
+    for far in (read, asked):
+        for name in ("logits", "draws", "camera_seeds", *(("mixing_draws",) if is_mixed else ())):
+            assert not isinstance(getattr(far, name), np.ndarray)
+            found, expected = (view_numbers.values_at(getattr(each, name), *every) for each in (far, held))
+            # Batches of shards are others, so sums may be in another order.
+            np.testing.assert_allclose(found, expected, atol=2e-3 if name == "logits" else 0)
+        np.testing.assert_allclose(far.of_first_view(), held.logits[:, 0], atol=2e-3)
+        if not is_mixed:
+            np.testing.assert_allclose(far.averaged().logits, held.averaged().logits, atol=2e-3)
