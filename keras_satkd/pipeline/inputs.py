@@ -89,8 +89,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     images = load(config.data)
     check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
     divided, scaled = scaling.split_scaled(images, config.data)
-    channels = images.channel_names
-    rgb = reading.rgb_of(channels, config.data)
+    channels, rgb = images.channel_names, reading.rgb_of(images.channel_names, config.data)
     if sensor is not None:
         sensor.capture(divided.train.images[:1])  # checks its number of bands
     _check_augmentation(config, channels)
