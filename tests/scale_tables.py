@@ -37,7 +37,7 @@ def arithmetic(speed: dict[str, float]) -> list[str]:
     student, teacher = (speed[f"{name}_images_per_core_second"] for name in ("student", "teacher"))
     days = TILES / CORES / 86400
     asked, trained = days * ASKED_VIEWS / teacher, days * EPOCHS / student
-    shared = " | ".join(f"{asked / number:,.1f}" for number in MACHINES)
+    shared = " | ".join(f"{asked / number:,.2f}" for number in MACHINES)
     return [
         "By arithmetic, not by measurement: days for ten million tiles of 64×64 pixels on machines of "
         f"{CORES} cores, each as fast as the measured one, on which a teacher ({TEACHER}) sees {teacher} images a "
