@@ -1,14 +1,17 @@
 """How the images of a run's settings are read: bands, size, tiles. The rules are `firmware_export.images.reading`."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images import reading
-from firmware_export.images.decode import Decoded, EncodedImage, first_samples
+from firmware_export.images.decode import Decoded, EncodedImage, count_unreadable, first_samples
 from firmware_export.images.reading import Reading, position_of
 from keras_satkd.data_config import DataConfig
+
+logger = logging.getLogger("keras_satkd")
 
 _RGB_NAMES = (("b04", "b03", "b02"), ("b4", "b3", "b2"), ("red", "green", "blue"), ("r", "g", "b"))
 
@@ -63,6 +66,30 @@ def changed_sizes(decoded: Decoded, settings: DataConfig) -> str | None:
     if len(sizes) == 1:
         return f"images are {shown}: all are {done} to {target}"
     return f"images have {len(sizes)} different sizes ({shown}): all are {done} to {target}"
+
+
+def report(decoded: Decoded, settings: DataConfig) -> None:
+    """Tell of unreadable images, changes of size, and what was left out of pictures.
+
+    Raises:
+        UserError: no image is readable; or, with `settings.strict`, one is not.
+    """
+    if decoded.unreadable:
+        found = count_unreadable(decoded.unreadable)
+        if settings.strict:
+            raise UserError(f"{settings.name}: {found}: repair or remove them, or omit --data.strict")
+        if not len(decoded.image_set):
+            raise UserError(f"{settings.name}: no readable image, {found}: give images that Pillow can open")
+        logger.warning("%s: %s; skipped", settings.name, found)
+    if (changed := changed_sizes(decoded, settings)) is not None:
+        logger.warning("%s", changed)
+    if decoded.transparent:
+        logger.warning(
+            "%s: %d pictures have a fourth channel, which is not used, as it is transparency: if it is a band, such as "
+            "near infrared, give --data.bands 1 2 3 4",
+            settings.name,
+            decoded.transparent,
+        )
 
 
 def rgb_of(names: tuple[str, ...], settings: DataConfig) -> tuple[int, int, int] | None:

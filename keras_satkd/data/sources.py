@@ -22,7 +22,7 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import looks_like_path
 from firmware_export.images import folders
-from firmware_export.images.decode import Decoded, count_unreadable, decode_all
+from firmware_export.images.decode import Decoded, decode_all
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.reading import place_of_tile
 from keras_satkd.data import places, reading, remote, synthetic, synthetic_drawing
@@ -70,7 +70,7 @@ def load(settings: DataConfig) -> ImageSet:
         from keras_satkd.data import tfds
 
         decoded = tfds.load(settings)
-    _report(decoded, settings)
+    reading.report(decoded, settings)
     image_set = decoded.image_set
     check_classes(image_set.class_names, settings.classes, settings.name)
     return replace(image_set, groups=_groups(image_set, settings))
@@ -197,23 +197,3 @@ def _load_synthetic(settings: DataConfig) -> Decoded:
             sizes={size: settings.synthetic_images},
         ),
     )
-
-
-def _report(decoded: Decoded, settings: DataConfig) -> None:
-    """Report unreadable images, changes of size, and what was left out of pictures."""
-    if decoded.unreadable:
-        found = count_unreadable(decoded.unreadable)
-        if settings.strict:
-            raise UserError(f"{settings.name}: {found}: repair or remove them, or omit --data.strict")
-        if not len(decoded.image_set):
-            raise UserError(f"{settings.name}: no readable image, {found}: give images that Pillow can open")
-        logger.warning("%s: %s; skipped", settings.name, found)
-    if (changed := reading.changed_sizes(decoded, settings)) is not None:
-        logger.warning("%s", changed)
-    if decoded.transparent:
-        logger.warning(
-            "%s: %d pictures have a fourth channel, which is not used, as it is transparency: if it is a band, such as "
-            "near infrared, give --data.bands 1 2 3 4",
-            settings.name,
-            decoded.transparent,
-        )

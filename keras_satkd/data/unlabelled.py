@@ -3,10 +3,11 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.decode import Decoded, EncodedImage, count_unreadable, decode_all
+from firmware_export.images.decode import Decoded, EncodedImage, decode_all
 from firmware_export.images.folders import find_images, is_folder_or_zip
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.scaling import Scaling
@@ -59,9 +60,7 @@ def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
         return decode_all(images, len(images), (CLASS,), reading.choose(images, settings), target)
 
     decoded = cached(key, settings.cache_dir, decode)
-    if not len(decoded.image_set):
-        unreadable = count_unreadable(decoded.unreadable)
-        raise UserError(f"unlabelled images {source}: none can be read, {unreadable}: give other images")
+    reading.report(decoded, replace(settings, source=source))
     return scaling.scaled(decoded.image_set, scales or scaling.decide(decoded.image_set, settings))
 
 

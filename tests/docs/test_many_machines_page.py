@@ -110,6 +110,7 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
     while not metrics.exists() and chief.poll() is None:
         time.sleep(0.05)
     worker.kill()
+    worker.communicate()
     said = chief.communicate(timeout=LIMIT)[1].decode()
     assert chief.returncode == 2, said
     assert "error: worker 1 (127.0.0.1:" in said.splitlines()[-1]

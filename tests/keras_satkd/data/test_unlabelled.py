@@ -59,6 +59,14 @@ def test_another_image_is_seen(folder, settings):
     assert len(unlabelled.load(str(folder), settings, plain())) == 6
 
 
+def test_what_is_resized_or_skipped_is_told(folder, settings, caplog):
+    Image.fromarray(np.zeros((SIZE, 2 * SIZE, 3), np.uint8)).save(folder / "wide.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    assert len(unlabelled.load(str(folder), dataclasses.replace(settings, fit="squash"), plain())) == 6
+    assert f"{folder}: 1 unreadable image" in caplog.text
+    assert "aspect ratio" in caplog.text
+
+
 def test_what_cannot_be_used_is_one_line(folder, settings, tmp_path):
     with pytest.raises(UserError, match="absent: no such folder or zip"):
         unlabelled.load("absent", settings, plain())
@@ -66,7 +74,7 @@ def test_what_cannot_be_used_is_one_line(folder, settings, tmp_path):
     with pytest.raises(UserError, match="there are none: give a folder or zip of images"):
         unlabelled.load(str(tmp_path / "empty"), settings, plain())
     (tmp_path / "empty" / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="none can be read, 1 unreadable image"):
+    with pytest.raises(UserError, match="empty: no readable image, 1 unreadable image"):
         unlabelled.load(str(tmp_path / "empty"), settings, plain())
     bands = full_range(Bands(("1", "2", "3", "4"), (0, 1, 2, 3), 4), "uint16", 4095, "test")
     with pytest.raises(UserError, match="give images with the same bands"):
