@@ -64,7 +64,7 @@ def test_what_is_resized_or_skipped_is_told(folder, settings, caplog):
     (folder / "broken.png").write_bytes(b"no picture")
     assert len(unlabelled.load(str(folder), dataclasses.replace(settings, fit="squash"), plain())) == 6
     assert f"{folder}: 1 unreadable image" in caplog.text
-    assert "aspect ratio" in caplog.text
+    assert "squashed to 16x16" in caplog.text
 
 
 def test_what_cannot_be_used_is_one_line(folder, settings, tmp_path):
