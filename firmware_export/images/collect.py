@@ -1,15 +1,18 @@
 """Collects the arrays of decoded images: in memory, or in a `.npy` file that may be larger than memory."""
 
 import math
+import shutil
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from firmware_export.common import on_disk
+from firmware_export.common import limits, on_disk
 from firmware_export.common.errors import UserError
 from firmware_export.images.reading import Reading, whole_numbers
+
+_ADVICE = "give fewer images, or choose a smaller --data.image-size or model input"
 
 
 def collector(target: Path | None, reading: Reading, total: int) -> AbstractContextManager["InMemory | OnDisk"]:
@@ -19,8 +22,25 @@ def collector(target: Path | None, reading: Reading, total: int) -> AbstractCont
         target: a `.npy` file; None: memory.
         reading: shape and type of the arrays.
         total: their number, or 0 if it is not known.
+
+    Raises:
+        UserError: an array is larger than `limits.IMAGE`, or all are than the memory or the free space on the disk.
     """
-    return nullcontext(InMemory(reading, total)) if target is None else closing(OnDisk(target, reading))
+    size = math.prod(reading.shape) * np.dtype(reading.dtype).itemsize
+    if size > limits.limit(limits.IMAGE):
+        raise UserError(
+            f"an image at {reading.width}x{reading.height} takes {size >> 20:,} MiB, more than "
+            f"{limits.limit(limits.IMAGE) >> 20:,}: {_ADVICE}"
+        )
+    if target is None:
+        return nullcontext(InMemory(reading, total))
+    free = shutil.disk_usage(target.parent).free
+    if total * size > free:
+        raise UserError(
+            f"{total} images at {reading.width}x{reading.height} need {total * size / 2**30:,.0f} GiB, and "
+            f"{free / 2**30:,.0f} are free where they are cached: {_ADVICE}, or another --data.cache-dir"
+        )
+    return closing(OnDisk(target, reading))
 
 
 class InMemory:
@@ -99,6 +119,5 @@ def empty_images(number: int, shape: tuple[int, int, int], dtype: str = "uint8")
     except (MemoryError, ValueError):
         needed = number * math.prod(shape) * np.dtype(dtype).itemsize / 2**30
         raise UserError(
-            f"{number} images at {shape[1]}x{shape[0]} need {needed:,.0f} GiB of memory: give fewer images, or choose "
-            "a smaller --data.image-size or model input"
+            f"{number} images at {shape[1]}x{shape[0]} need {needed:,.0f} GiB of memory: {_ADVICE}"
         ) from None

@@ -1,6 +1,5 @@
 """`results.json` of a study, and its tables and figure."""
 
-import functools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -92,14 +91,8 @@ def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
     """Digests of the rows' teachers that are already trained, by name."""
     named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
     kind, trust = common.teachers.saved_model_input, common.teachers.trust_models
-    return {name: digest for each in sorted(named) for name, digest in _digests_of(each, kind, trust)}
-
-
-@functools.cache
-def _digests_of(name: str, kind: str, trust: bool) -> tuple[tuple[str, str], ...]:
-    """Name and digest of a teacher, if it is trained. It takes seconds, and results are read often."""
-    trained = [teachers.load(name, kind, trust=trust)] if teachers.is_trained(name) else []
-    return tuple(teachers.digests(trained).items())
+    trained = [teachers.load(name, kind, trust=trust) for name in named if teachers.is_trained(name)]
+    return teachers.digests(trained)
 
 
 def taught_by(found: dict[str, str] | None, present: dict[str, str]) -> bool:

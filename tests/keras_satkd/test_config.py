@@ -22,7 +22,7 @@ def test_every_setting_is_frozen_and_documented_in_help(capsys):
     for name in flatten(to_dict(Config())):
         assert f"--{name.replace('_', '-')}" in shown, name
     kinds = set(every_dataclass(Config))
-    assert len(kinds) == 11
+    assert len(kinds) == 14
     assert all(kind.__dataclass_params__.frozen for kind in kinds)
 
 

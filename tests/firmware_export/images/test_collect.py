@@ -29,3 +29,15 @@ def test_memory_and_disk_collect_the_same(tmp_path, monkeypatch, total, largest,
 def test_images_that_do_not_fit_into_memory():
     with pytest.raises(UserError, match=r"6 images at 20000000x10000000 need .* GiB of memory"):
         empty_images(6, (10_000_000, 20_000_000, 3))
+
+
+@pytest.mark.parametrize("is_on_disk", [False, True])
+def test_an_image_larger_than_the_limit(tmp_path, is_on_disk):
+    with pytest.raises(UserError, match=r"an image at 20000x10000 takes 572 MiB, more than 512: give fewer images"):
+        collector(tmp_path / "images.npy" if is_on_disk else None, Reading(10_000, 20_000, 3), 6)
+
+
+def test_images_that_do_not_fit_on_the_disk(tmp_path):
+    with pytest.raises(UserError, match=r"1000000000000 images at 64x64 need 11,444,092 GiB, and [\d,]+ are free"):
+        collector(tmp_path / "images.npy", Reading(64, 64, 3), 10**12)
+    assert not list(tmp_path.iterdir())

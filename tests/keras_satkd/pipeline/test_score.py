@@ -79,13 +79,15 @@ def test_models_behind_the_sensor_of_the_run(tmp_path, image_set, monkeypatch):
 
 def test_precision_and_recall_of_the_rarer_of_two_classes(image_set):
     parts = [image_set(30, seed) for seed in range(3)]
-    assert score._precision_recall(Inputs(Split(*parts, "sha256"), {}, []), None) is None
+    three = Split(*parts, "sha256")
+    assert score._precision_recall(Inputs(three, {}, []), None, three) is None
     labels = [(part.labels == 2).astype(np.int32) for part in parts]
     two = [replace(part, labels=each, class_names=("A", "B")) for part, each in zip(parts, labels, strict=True)]
     model = read(float_to_int8(tiny_network(classes=2), parts[0].images))
     poor = sensor.load("poor")
+    divided = Split(*two, "sha256")
     found = [
-        score._precision_recall(Inputs(Split(*two, "sha256"), {}, [], *camera), model)
+        score._precision_recall(Inputs(divided, {}, [], *camera), model, divided)
         for camera in ((), (poor.mixture(0.5), poor))
     ]
     assert (found[0]["class"], found[0]["images"], found[0]["validation_images"]) == ("B", 30, 30)
@@ -108,7 +110,7 @@ def test_risk_behind_the_runs_sensor_at_the_exported_threshold(tmp_path, image_s
     run.path(INT8_FILE).write_bytes(model)
     export = {"given_sha256": hashlib.sha256(model).hexdigest(), "unsure": {"least_margin": 7, "error_rate": 0.02}}
     write_json(run.path("firmware", "export.json"), export)
-    found = score._risk(run, Inputs(split, {}, [], camera, poor), read(model))
+    found = score._risk(run, Inputs(split, {}, [], camera, poor), read(model), split.test)
     assert found["threshold"] == 7
     assert [curve["sensor"] for curve in found["curves"]] == names
 
