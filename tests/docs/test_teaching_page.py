@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -99,11 +100,12 @@ def test_it_teaches_a_student(command, folder, monkeypatch):
 
 
 @pytest.mark.slow
-def test_robust_accuracy(folder, monkeypatch, call_in_process):
-    monkeypatch.chdir(folder)
+def test_robust_accuracy(folder, tmp_path, monkeypatch, call_in_process):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "my_images", "my_images")
     [command] = [each for each in COMMANDS if each.module == "keras_satkd.evaluate"]
-    file = folder / command.words[3]
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = tmp_path / command.words[3]
+    file.parent.mkdir(parents=True)
     by_colour().save(file)
     assert file.name == STUDENT_FILE
     code, said, error = call_in_process(evaluate.main, "evaluate", *command.words[3:], "-q", "--json")
