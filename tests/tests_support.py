@@ -1,7 +1,11 @@
-"""Models for several test modules."""
+"""Models and pictures for several test modules."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import tf_keras
+from PIL import Image
 
 
 def tiny_network(
@@ -24,3 +28,14 @@ def by_colour() -> tf_keras.Model:
     network.get_layer("convolution").set_weights([kernel, np.zeros(4)])
     network.get_layer("logits").set_weights([8 * np.eye(4, 3), np.zeros(3)])
     return network
+
+
+def draw_colours(folder: Path, classes: Sequence[str], number: int, size: int) -> None:
+    """Write `number` pictures of each of up to three classes into folders: noise, with more red, green or blue."""
+    random = np.random.default_rng(0)
+    for channel, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for at in range(number):
+            pixels = random.integers(0, 100, (size, size, 3), np.uint8)
+            pixels[..., channel] += 100
+            Image.fromarray(pixels).save(folder / name / f"{at}.png")

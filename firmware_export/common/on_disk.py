@@ -16,7 +16,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -27,6 +27,17 @@ logger = logging.getLogger("firmware_export")
 
 PIECE = 16 << 20
 """Bytes that are read or computed at a time, at least one row."""
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it is in Fortran order, and type of the `.npy` array that begins here.
+
+    Raises:
+        ValueError: there is none.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 class Writer:
@@ -131,9 +142,7 @@ class Rows:
         """
         with path.open("rb") as file:
             file.seek(offset)
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, is_fortran, dtype = read(file)
+            shape, is_fortran, dtype = read_header(file)
             start = file.tell()
         if is_fortran or dtype.hasobject or not shape:
             raise ValueError(f"it has {dtype} {list(shape)}, rows of numbers in C order expected")

@@ -70,9 +70,7 @@ def check_sizes(path: Path, names: Sequence[str]) -> None:
         for name in (f"{each}.npy" for each in names):
             limits.check(limits.ARRAY, archive.getinfo(name).file_size, name)
             with archive.open(name) as file:
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(file)
+                shape, _, dtype = on_disk.read_header(file)
             limits.check(limits.ARRAY, math.prod(shape) * dtype.itemsize, name)
 
 

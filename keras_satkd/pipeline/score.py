@@ -1,8 +1,7 @@
 """Evaluation on the test images: once, after all choices are made."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -108,7 +107,7 @@ def _under_attack(
     logits = students.logits_of(student)
     return {
         "images": len(labels),
-        **dataclasses.asdict(attack),
+        **asdict(attack),
         "clean": float(np.mean(predict(logits, images, "float").argmax(axis=1) == labels)),
         "accuracy": pgd.robust_accuracy(logits, images, labels, attack),
     }

@@ -12,8 +12,7 @@ import pytest
 import tomli_w
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
-from PIL import Image
-from tests_support import by_colour, tiny_network
+from tests_support import by_colour, draw_colours, tiny_network
 
 from firmware_export.tflite.convert import load_keras
 from keras_satkd import config_io
@@ -30,13 +29,7 @@ LIMIT = 300
 
 @pytest.mark.slow
 def test_the_page(tmp_path):
-    random = np.random.default_rng(0)
-    for channel, name in enumerate(("Fire", "Forest", "Water")):
-        (tmp_path / "my_images" / name).mkdir(parents=True)
-        for number in range(110):
-            pixels = random.integers(0, 100, (SIZE, SIZE, 3), np.uint8)
-            pixels[..., channel] += 100
-            Image.fromarray(pixels).save(tmp_path / "my_images" / name / f"{number}.png")
+    draw_colours(tmp_path / "my_images", ("Fire", "Forest", "Water"), 110, SIZE)
     by_colour().save(tmp_path / "my_teacher.keras")
     quick = {"distillation": {"epochs": 3, "batch_size": 32, "views": 2}, "quantization": {"epochs": 0}}
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))

@@ -4,13 +4,11 @@ import json
 import shlex
 import shutil
 
-import numpy as np
 import pytest
 import tf_keras
 from documented_commands import commands
 from markdown_text import ROOT
-from PIL import Image
-from tests_support import by_colour, tiny_network
+from tests_support import by_colour, draw_colours, tiny_network
 
 from keras_satkd import cli, evaluate
 from keras_satkd.models import student_registry, teacher_zoo
@@ -51,13 +49,8 @@ def build(image_size, classes, channels):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder, random = tmp_path_factory.mktemp("teaching"), np.random.default_rng(0)
-    for channel, name in enumerate(CLASSES):
-        (folder / "my_images" / name).mkdir(parents=True)
-        for number in range(30):
-            pixels = random.integers(0, 100, (SIZE, SIZE, 3), np.uint8)
-            pixels[..., channel] += 100
-            Image.fromarray(pixels).save(folder / "my_images" / name / f"{number}.png")
+    folder = tmp_path_factory.mktemp("teaching")
+    draw_colours(folder / "my_images", CLASSES, 30, SIZE)
     by_colour().save(folder / "my_teacher.keras")
     tiny_network(seed=5).save(folder / "weak_teacher.keras")
     return folder
