@@ -32,7 +32,7 @@ demo: $(STAMP)  ## the full pipeline on synthetic images: teachers, distillation
 	$(BIN)/python -m keras_satkd.distill --config demo --workdir runs/demo
 
 test: $(STAMP) lint  ## lint, then all tests, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## style, types and declared dependencies, without tests
 	$(BIN)/ruff check .
@@ -42,7 +42,7 @@ lint: $(STAMP)  ## style, types and declared dependencies, without tests
 	$(BIN)/pre-commit validate-config
 
 coverage: $(STAMP)  ## the tests, and the lines and branches that no test runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 
 docs: $(STAMP)  ## build the pages of docs/ as a site in build/site; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/site

@@ -168,6 +168,8 @@ def changed(config: Config, settings: Mapping[str, object], origin: str) -> Conf
         *groups, setting = name.split(".")
         group = values
         for each in groups:
+            if not isinstance(group.get(each), dict):
+                group[each] = {}  # no group of settings: told by from_dict
             group = group[each]
         group[setting] = value
     return from_dict(values, origin)

@@ -174,7 +174,7 @@ def study(folder: Path) -> Campaign:
         trainings.study(common, out, out, rows=names, chosen_students=("resnet8",), seeds=1)
 
     def check() -> None:
-        if read_results(out / "results.json", common):
+        if read_results(out / "results.json", rows.Plan(common)):
             assert (out / "study.md").exists()
 
     def same(found: Files) -> Any:

@@ -15,6 +15,7 @@ import hashlib
 import io
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -63,7 +64,12 @@ def execute(committed: NotebookNode) -> NotebookNode:
             record_timing=False,
             resources={"metadata": {"path": folder}},
         )
+        kernels: list[subprocess.Popen[bytes]] = []
+        client.on_notebook_start = lambda notebook: kernels.append(client.km.provisioner.process)
         client.execute(env=environment)
+        # jupyter_client waits no longer than five seconds for the end of a kernel that it kills.
+        for kernel in kernels:
+            kernel.wait(_LONGEST_SECONDS)
     return _tidy(notebook)
 
 

@@ -31,7 +31,7 @@ def outcome(main, *words: str) -> tuple[object, str]:
     return stop.value.code, said.getvalue()
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(name=st.sampled_from(sorted(flatten(to_dict(Config())))), value=st.sampled_from(VALUES) | st.text(max_size=5))
 def test_settings_on_the_command_line(name, value):
     option = "--" + name.replace("_", "-")

@@ -2,8 +2,8 @@
 
     python -m keras_satkd.study --data EuroSAT_RGB.zip --workdir runs/study --results docs/study
 
-The rows of the paper's tables III and IV, plus a baseline and rules of our own. All rows use the same images, schedule
-and augmentation, and differ only in the settings in `ROWS`. ResNet8 is trained from several seeds, ResNet16 from one.
+The rows of the paper's tables III and IV, plus a baseline and rules of our own. All rows have the same
+settings but those that each row changes. ResNet8 is trained from several seeds, ResNet16 from one.
 `results.json`, `study.md` and `study.png` are updated after every row. Repeat the command to resume an interrupted
 study. Several processes can work on one study: each takes rows that no other process is training.
 """
@@ -17,7 +17,7 @@ from firmware_export.common.command_line import Verbosity, VerbosityFlags, read,
 from firmware_export.common.errors import exit_on_user_error
 from keras_satkd.cli import quiet_imports
 from keras_satkd.config_io import load
-from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
+from keras_satkd.study.rows import STUDENT_SEEDS, Plan, read_rows
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,12 @@ class Arguments:
     """Folder for `results.json`, `study.md` and `study.png`. If not set, the workdir.
     Rows that are already in it, from any machine, are not trained again."""
 
-    rows: tuple[str, ...] = tuple(ROWS)
-    """Names of the rows to train."""
+    rows: tuple[str, ...] = ()
+    """Names of the rows to train. If not set, all."""
+
+    rows_from: str | None = None
+    """A TOML file with rows of your own, or the name of one that ships: `methods`, `labels`. Each table is a
+    row, named by its heading, with the settings that it changes. If not set, the paper's rows."""
 
     students: tuple[str, ...] = tuple(STUDENT_SEEDS)
     """Students to train."""
@@ -65,7 +69,7 @@ def main() -> NoReturn:
         if arguments.data is not None:
             common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
         study(
-            common,
+            Plan(common) if arguments.rows_from is None else Plan(common, read_rows(arguments.rows_from)),
             arguments.workdir,
             arguments.results or arguments.workdir,
             rows=arguments.rows,

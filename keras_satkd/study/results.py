@@ -17,7 +17,8 @@ from keras_satkd.models import teachers
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.report.figures.study import rows as draw_rows
 from keras_satkd.run.locks import lock
-from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config
+from keras_satkd.study import significance
+from keras_satkd.study.rows import STUDENT_SEEDS, Plan
 
 RESULTS_FILE = "results.json"
 
@@ -35,30 +36,31 @@ SCORES = {
 """Scores in the table and their column headings; all in percent."""
 
 
-def add_result(folder: Path, common: Config, found: dict[str, Any]) -> list[dict[str, Any]]:
+def add_result(folder: Path, plan: Plan, found: dict[str, Any]) -> list[dict[str, Any]]:
     """Add the result of a row's training to the files in `folder`, and return all results in them.
 
     Other processes can do the same at the same time: their results are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / LOCK_FILE, waits=True):
-        results = [*read_results(folder / RESULTS_FILE, common), found]
-        write_results(folder, common, results)
+        results = [*read_results(folder / RESULTS_FILE, plan), found]
+        write_results(folder, plan, results)
     return results
 
 
-def current_results(folder: Path, common: Config) -> list[dict[str, Any]]:
+def current_results(folder: Path, plan: Plan) -> list[dict[str, Any]]:
     """`read_results` of a folder's file, while no other process writes it."""
     if not folder.is_dir():
         return []
     with lock(folder / LOCK_FILE, waits=True):
-        return read_results(folder / RESULTS_FILE, common)
+        return read_results(folder / RESULTS_FILE, plan)
 
 
-def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
+def read_results(path: Path, plan: Plan) -> list[dict[str, Any]]:
     """The results of earlier calls, on any machine.
 
-    Rows whose settings in `ROWS`, whose teachers, or whose extensions (`registry`) have changed since are left out.
+    Rows whose settings in the plan, whose teachers, or whose extensions (`registry`) have changed since are left out.
+    Rows that the plan does not have are kept.
 
     Raises:
         UserError: the file cannot be read, is damaged, or belongs to another configuration.
@@ -73,23 +75,31 @@ def read_results(path: Path, common: Config) -> list[dict[str, Any]]:
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): repair or remove it") from None
     # Settings that did not exist when the file was written get their defaults, as in a run's folder.
-    if to_dict(from_dict(found["config"], str(path))) != comparable(common):
+    if to_dict(from_dict(found["config"], str(path))) != comparable(plan.common):
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
-    results = [result for result in found["results"] if _has_settings_of(common, result)]
-    present = _teacher_digests(common, {result["row"] for result in results})
+    plan = _with_rows_of(found["results"], plan)
+    results = [result for result in found["results"] if _has_settings_of(plan, result)]
+    present = _teacher_digests(plan, {result["row"] for result in results})
     return [result for result in results if taught_by(result.get("teachers"), present)]
 
 
-def _has_settings_of(common: Config, result: dict[str, Any]) -> bool:
-    if result["settings"] != ROWS.get(result["row"]):
+def _with_rows_of(results: Iterable[dict[str, Any]], plan: Plan) -> Plan:
+    """The plan, followed by rows that only `results` have."""
+    others = {each["row"]: each["settings"] for each in results if each["row"] not in plan.rows}
+    return Plan(plan.common, {**plan.rows, **others})
+
+
+def _has_settings_of(plan: Plan, result: dict[str, Any]) -> bool:
+    if result["settings"] != plan.rows[result["row"]]:
         return False
-    config = row_config(common, result["row"], result["student"], result["seed"])
+    config = plan.config(result["row"], result["student"], result["seed"])
     return bool(result.get("extensions", {}) == own_extensions(config))
 
 
-def _teacher_digests(common: Config, rows: Iterable[str]) -> dict[str, str]:
+def _teacher_digests(plan: Plan, rows: Iterable[str]) -> dict[str, str]:
     """Digests of the rows' teachers that are already trained, by name."""
-    named = {name for row in rows for name in row_config(common, row, common.student, common.seed).teachers.names}
+    common = plan.common
+    named = {name for row in rows for name in plan.config(row, common.student, common.seed).teachers.names}
     kind, trust = common.teachers.saved_model_input, common.teachers.trust_models
     trained = [teachers.load(name, kind, trust=trust) for name in named if teachers.is_trained(name)]
     return teachers.digests(trained)
@@ -109,18 +119,18 @@ def comparable(common: Config) -> dict[str, Any]:
     return values | {name: defaults[name] for name in ("strategy", "worker_timeout")}
 
 
-def write_results(folder: Path, common: Config, results: list[dict[str, Any]]) -> None:
+def write_results(folder: Path, plan: Plan, results: list[dict[str, Any]]) -> None:
     """Write `study.md`, `study.png` and `results.json`, in the order of the rows.
 
     `results.json` is last: a study that is killed before it adds the row again, and so renews all three.
     """
     # Students that the study does not train by itself come last.
     students = dict.fromkeys([*STUDENT_SEEDS, *sorted(found["student"] for found in results)])
-    order = [(student, row) for student in students for row in ROWS]
+    order = [(student, row) for student in students for row in _with_rows_of(results, plan).rows]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
     write_text(folder / "study.md", table(results))
     save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
-    digests.write_json(folder / RESULTS_FILE, {"config": comparable(common), "results": results})
+    digests.write_json(folder / RESULTS_FILE, {"config": comparable(plan.common), "results": results})
 
 
 def summaries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -160,6 +170,7 @@ def table(results: list[dict[str, Any]]) -> str:
             for summary in summaries(chosen)
         ]
         parts.append(markdown_table(["test %", "seeds", *SCORES.values()], rows))
+        parts += significance.tables(chosen)
         parts.append(_corruption_table(chosen))
     return "\n\n".join(parts) + "\n"
 

@@ -1,12 +1,21 @@
-"""The rows of the study: the settings that each one changes, and the run that trains it."""
+"""The rows of a study: the settings that each one changes, and the run that trains it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from firmware_export.common.errors import UserError
 from keras_satkd.config import Config
-from keras_satkd.config_io import changed
+from keras_satkd.config_io import PRESETS, changed, flatten, read_toml
 from keras_satkd.models.pretrained import EUROSAT_TEACHERS
 
-ROWS: dict[str, dict[str, object]] = {
+Rows = Mapping[str, Mapping[str, object]]
+"""Settings that each row changes, such as `{"with DKD": {"distillation.loss.name": "dkd"}}`."""
+
+FOLDER = PRESETS / "studies"
+"""Files of rows that come with the package."""
+
+ROWS: Rows = {
     "no teacher": {"distillation.weighting.rule": "none"},
     "EfficientViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 0},
     "MobileViT alone": {"distillation.weighting.rule": "single", "distillation.weighting.single_teacher": 1},
@@ -28,7 +37,7 @@ ROWS: dict[str, dict[str, object]] = {
         "distillation.weighting.distillation_share": 0.7,
     },
 }
-"""Settings that each row changes. In the study's configuration, teacher 0 is an EfficientViT and 1 a MobileViT."""
+"""The paper's rows, and some of our own. In the preset `study`, teacher 0 is an EfficientViT and 1 a MobileViT."""
 
 
 STUDENT_SEEDS = {"resnet8": 3, "resnet16": 1}
@@ -42,7 +51,55 @@ def run_folder(workdir: Path, row: str, student: str, seed: int) -> Path:
     return workdir / f"{row_name}-{student_name}-{seed}"
 
 
-def row_config(common: Config, row: str, student: str, seed: int) -> Config:
-    """The common configuration with the settings of this row."""
-    settings = {"student": student, "seed": seed, **ROWS[row]}
-    return changed(common, settings, f"row {row!r} of the study")
+@dataclass(frozen=True)
+class Plan:
+    """What a study compares."""
+
+    common: Config
+    """The settings of all rows."""
+
+    rows: Rows = field(default_factory=lambda: ROWS)
+
+    def config(self, row: str, student: str, seed: int) -> Config:
+        """The common settings with those of a row.
+
+        Raises:
+            UserError: a setting is unknown, or its value is out of range.
+        """
+        settings = {"student": student, "seed": seed, **self.rows[row]}
+        return changed(self.common, settings, f"row {row!r} of the study")
+
+    def check(self) -> None:
+        """Check the settings of every row, and that each row has run folders of its own.
+
+        Raises:
+            UserError: a setting is unknown or out of range, the row sets its student or seed, or two rows' names differ
+                in signs only.
+        """
+        folders: dict[Path, str] = {}
+        for row, settings in self.rows.items():
+            for name, option in (("student", "--students"), ("seed", "--seeds")):
+                if name in settings:
+                    raise UserError(f"row {row!r} of the study sets {name}: give {option} instead")
+            self.config(row, self.common.student, self.common.seed)
+            other = folders.setdefault(run_folder(Path(), row, self.common.student, 0), row)
+            if other != row:
+                raise UserError(f"rows {other!r} and {row!r} of the study would share a folder: rename one")
+
+
+def read_rows(name: str) -> Rows:
+    """Read rows from a TOML file: each table is a row, named by its heading, with the settings that it changes.
+
+    Args:
+        name: a path that ends in `.toml`, or the stem of a file in `FOLDER`.
+
+    Raises:
+        UserError: the file does not exist, is not valid TOML, or has something beside tables.
+    """
+    tables = read_toml(name, FOLDER, "file of rows", "--rows-from")
+    for row, settings in tables.items():
+        if not isinstance(settings, dict):
+            raise UserError(f"--rows-from {name}: {row} is {settings!r}: write each row as a table of settings")
+    if not tables:
+        raise UserError(f"--rows-from {name} has no rows: write each row as a table of settings")
+    return {row: flatten(settings) for row, settings in tables.items()}

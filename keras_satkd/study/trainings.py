@@ -1,13 +1,15 @@
 """The trainings of the study: one run per row, student and seed, each scored on the test images."""
 
+import dataclasses
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from firmware_export.common.errors import UserError, unknown_name
-from keras_satkd.config import Config, TeachersConfig
-from keras_satkd.config_io import own_extensions
+from keras_satkd.config import Config, WeightingConfig
+from keras_satkd.config_io import own_extensions, to_dict
 from keras_satkd.evaluation import classifier
 from keras_satkd.evaluation.scoring import evaluate
 from keras_satkd.models import students, teachers
@@ -18,13 +20,14 @@ from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import InUse, Run
 from keras_satkd.run.results import StudyResult
 from keras_satkd.run.stages import DATA, DISTILLATION, STUDY
+from keras_satkd.study import significance
 from keras_satkd.study.claims import claimed
 from keras_satkd.study.results import (
     add_result,
     current_results,
     taught_by,
 )
-from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, row_config, run_folder
+from keras_satkd.study.rows import STUDENT_SEEDS, Plan, run_folder
 from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import TeacherTargets
 from keras_satkd.training.xla_program import check_jax
@@ -35,16 +38,16 @@ logger = logging.getLogger(__name__)
 Training = tuple[str, str, int]
 """A row, a student and a seed."""
 
-Shared = dict[tuple[TeachersConfig, bool], tuple[Inputs, TeacherTargets]]
-"""Images and teacher logits, by the teachers' settings and whether the rule uses teachers."""
+Shared = dict[str, tuple[Inputs, TeacherTargets]]
+"""Images and teacher logits, by `_of_inputs`."""
 
 
 def study(
-    common: Config,
+    plan: Plan,
     workdir: Path,
     folder: Path,
     *,
-    rows: Sequence[str] = tuple(ROWS),
+    rows: Sequence[str] = (),
     chosen_students: Sequence[str] = tuple(STUDENT_SEEDS),
     seeds: int = max(STUDENT_SEEDS.values()),
     lowers: bool = False,
@@ -55,20 +58,22 @@ def study(
     taken whose process has died since. Trainings that others still work on are told.
 
     Args:
-        common: the settings of all rows.
+        plan: the rows, and what they have in common.
         workdir: folder with one run per row, student and seed.
         folder: contains `results.json`, `study.md` and `study.png`.
-        rows: names of rows.
+        rows: names of rows of the plan; empty: all.
         chosen_students: names of students.
         seeds: largest number of seeds per row and student.
         lowers: train nothing; write each missing training as a program.
 
     Raises:
-        UserError: a row, a student or the configuration does not exist, or a folder belongs to another study.
+        UserError: a row, a student or the configuration does not exist, a row's settings are wrong, or a folder belongs
+            to another study.
     """
+    plan.check()
     for name in rows:
-        if name not in ROWS:
-            raise unknown_name("row", name, ROWS)
+        if name not in plan.rows:
+            raise unknown_name("row", name, plan.rows)
     for student in chosen_students:
         students.find(student)
     if seeds < 1:
@@ -77,7 +82,7 @@ def study(
         check_jax()
     results: list[dict[str, Any]] = []
     shared: Shared = {}
-    missing = _trainings(rows, chosen_students, seeds)
+    missing = _trainings(rows or tuple(plan.rows), chosen_students, seeds)
     while True:
         of_others: dict[Training, str] = {}
         for training in missing:
@@ -85,10 +90,10 @@ def study(
                 continue
             with claimed(workdir, run_folder(workdir, *training).name) as owner:
                 # Read after the claim: its last owner may just have added the result.
-                results = current_results(folder, common)
+                results = current_results(folder, plan)
                 if _holds(results, training):
                     continue
-                owner = owner or _train(common, workdir, folder, training, shared, lowers=lowers)
+                owner = owner or _train(plan, workdir, folder, training, shared, lowers=lowers)
             if owner is not None:
                 of_others[training] = owner
         if len(of_others) in (0, len(missing)):
@@ -101,16 +106,14 @@ def study(
         )
 
 
-def _train(
-    common: Config, workdir: Path, folder: Path, training: Training, shared: Shared, *, lowers: bool
-) -> str | None:
+def _train(plan: Plan, workdir: Path, folder: Path, training: Training, shared: Shared, *, lowers: bool) -> str | None:
     """Train a row and add its result, or write it as a program; returns who else uses its folder, if anybody does."""
     row, student, seed = training
     logger.info("%s, %s, seed %d", row, student, seed)
-    run = Run(run_folder(workdir, *training), row_config(common, *training))
+    run = Run(run_folder(workdir, *training), plan.config(*training))
     run.lowers = lowers
     try:
-        add_result(folder, common, train_row(run, row, shared))
+        add_result(folder, plan, {"settings": dict(plan.rows[row])} | train_row(run, row, shared))
     except InUse:
         return "a process that is no study"
     except TrainingExported as exported:
@@ -137,15 +140,16 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     Args:
         run: the run of this row.
         row: name of the row.
-        shared: images, teachers and their logits, which rows with the same settings share; missing ones are added.
+        shared: images, teachers and their logits, which rows share that differ in the weighting only; missing ones are
+            added.
 
     Returns:
-        The row's entry in `results.json`.
+        The row's entry in `results.json`, but its settings.
 
     Raises:
         UserError: the run used other teachers, or stopped before its last epoch (possible with `run_offloaded.py`).
     """
-    key = (run.config.teachers, rule_type(run.config.distillation.weighting.rule).uses_teachers)
+    key = _of_inputs(run.config)
     if key in shared:
         begin(run, shared[key][0].split, scaled=shared[key][0].scaling)
     else:
@@ -164,13 +168,18 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
         )
     test = inputs.split.test
     student = classifier.load(str(run.path(STUDENT_FILE)))
-    found = run.step(STUDY, lambda: StudyResult(evaluate(student, test.images, test.labels, corruptions=True)))
+    found = run.step(
+        STUDY,
+        lambda: StudyResult(
+            evaluate(student, test.images, test.labels, corruptions=True)
+            | {"correct": significance.packed(student.logits(test.images).argmax(axis=1) == test.labels)}
+        ),
+    )
     distilled = run.results[DISTILLATION]
     return {
         "row": row,
         "student": run.config.student,
         "seed": run.config.seed,
-        "settings": ROWS[row],
         "extensions": own_extensions(run.config),
         **found.evaluation,
         "cases": _cases(epochs[-1]),
@@ -181,6 +190,14 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
         "split_sha256": run.results[DATA].split_sha256,
         "hardware": history.hardware(epochs, run.results[DATA].hardware),
     }
+
+
+def _of_inputs(config: Config) -> str:
+    """The settings of which images, teachers and logits are made and checked: all but those named here."""
+    distillation = dataclasses.replace(config.distillation, weighting=WeightingConfig(), sensor_noise=0.0)
+    uses_teachers = rule_type(config.distillation.weighting.rule).uses_teachers
+    config = dataclasses.replace(config, student="", seed=0, distillation=distillation)
+    return json.dumps([uses_teachers, to_dict(config)])
 
 
 def _cases(last: dict[str, str]) -> dict[str, float]:

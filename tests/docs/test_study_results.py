@@ -10,7 +10,7 @@ from markdown_text import ROOT, text
 
 from keras_satkd.config_io import load
 from keras_satkd.study import results
-from keras_satkd.study.rows import ROWS, STUDENT_SEEDS
+from keras_satkd.study.rows import ROWS, STUDENT_SEEDS, Plan
 
 FOLDERS = {
     "study": ROOT / "docs" / "study",
@@ -32,7 +32,7 @@ def found_in(folder: Path) -> list[dict]:
 def test_no_row_is_of_other_teachers_or_settings(preset, folder):
     common = load(preset)
     common = dataclasses.replace(common, data=dataclasses.replace(common.data, source="EuroSAT_RGB.zip"))
-    assert results.read_results(folder / results.RESULTS_FILE, common) == found_in(folder)
+    assert results.read_results(folder / results.RESULTS_FILE, Plan(common)) == found_in(folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)

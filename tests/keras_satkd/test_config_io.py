@@ -244,7 +244,7 @@ def _nested(name: str, value: object) -> dict:
     return value
 
 
-@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(name=st.sampled_from(sorted(SETTINGS)), value=ANY_VALUE)
 def test_any_value_is_accepted_as_it_is_or_refused_in_one_line(name, value):
     try:

@@ -11,8 +11,8 @@ import pytest
 from firmware_export.board import emulator
 
 PRETRAINED = Path(__file__).parents[3] / "keras_satkd" / "pretrained"
-IMAGES = 16
-"""As many fit beside ResNet16 in the 512 KB of flash of mps3-an547."""
+IMAGES = 4
+"""Each runs every kernel of the model."""
 
 
 @pytest.fixture(scope="module")

@@ -288,7 +288,9 @@ def test_the_advice_of_a_refused_export_can_be_followed_in_the_same_folder(tmp_p
     for seed, name in enumerate(("one", "two")):
         tiny_network(10, 16, seed).save(tmp_path / f"{name}.keras")
         names.append(str(tmp_path / f"{name}.keras"))
+    tiny_network(10, 16, 2).save(tmp_path / "small.keras")
     values = {
+        "student": str(tmp_path / "small.keras"),
         "data": {"source": "synthetic", "synthetic_images": 400, "image_size": 16},
         "teachers": {"names": names, "accept_weak": True},
         "distillation": {"epochs": 1, "batch_size": 70, "views": 1},

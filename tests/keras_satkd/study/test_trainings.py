@@ -11,27 +11,27 @@ from tests_support import tiny_network
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.config_io import from_dict, load
-from keras_satkd.study import rows, trainings
+from keras_satkd.study import rows, significance, trainings
 from keras_satkd.training import run_offloaded
 
 
 def test_unknown_rows_and_students(tmp_path):
     with pytest.raises(UserError, match="did you mean 'no teacher'"):
-        trainings.study(load("study"), tmp_path, tmp_path, rows=("no teachers",))
+        trainings.study(rows.Plan(load("study")), tmp_path, tmp_path, rows=("no teachers",))
     with pytest.raises(UserError, match="did you mean 'resnet8'"):
-        trainings.study(load("study"), tmp_path, tmp_path, chosen_students=("resnet9",))
+        trainings.study(rows.Plan(load("study")), tmp_path, tmp_path, chosen_students=("resnet9",))
 
 
 def test_a_study_without_jax_exports_nothing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(UserError, match="a training cannot be written as a program: jax "):
-        trainings.study(load("study"), tmp_path / "study", tmp_path / "study", lowers=True)
+        trainings.study(rows.Plan(load("study")), tmp_path / "study", tmp_path / "study", lowers=True)
     assert not list(tmp_path.iterdir())
 
 
 def test_no_seeds(tmp_path):
     with pytest.raises(UserError, match="--seeds is 0: "):
-        trainings.study(load("study"), tmp_path, tmp_path, seeds=0)
+        trainings.study(rows.Plan(load("study")), tmp_path, tmp_path, seeds=0)
 
 
 @pytest.mark.slow
@@ -46,8 +46,8 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     workdir = tmp_path / "study"
 
     def study(*names: str, lowers: bool = False) -> None:
-        common, students = from_dict(settings, "test"), ("resnet8",)
-        trainings.study(common, workdir, workdir, rows=names, chosen_students=students, seeds=1, lowers=lowers)
+        plan, students = rows.Plan(from_dict(settings, "test")), ("resnet8",)
+        trainings.study(plan, workdir, workdir, rows=names, chosen_students=students, seeds=1, lowers=lowers)
 
     def run(*names: str) -> list[dict]:
         study(*names)
@@ -67,6 +67,10 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
     assert both[0] == first[0]
     assert all(len(found["per_class"]) == 10 for found in both)
+    for found in both:
+        correct = significance.unpacked(found["correct"], found["images"])
+        assert correct.mean() == pytest.approx(found["accuracy"])
+    assert "McNemar" in (workdir / "study.md").read_text()
     assert first[0]["cases"] == {}
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
