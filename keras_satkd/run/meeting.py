@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 from filelock import BaseFileLock, Timeout
 
 from firmware_export.common import files
-from firmware_export.common.errors import UserError
+from firmware_export.common.errors import Terminated, UserError
 from firmware_export.common.templating import one_line
 from keras_satkd.run.cluster import Cluster
 from keras_satkd.run.locks import lock
@@ -31,6 +32,9 @@ FOLDER = "workers"
 
 _SECONDS = 1.0
 """Between two looks at the others."""
+
+_LAST_SECONDS = 5.0
+"""For the message, and for the clean-up of a process that ends before its work is done."""
 
 _REPEAT = "repeat the command of every process to resume"
 
@@ -247,9 +251,25 @@ def _difference(value: Any, chief: Any) -> str:
     return f" ({value}, not {chief})"
 
 
+def _end_soon(code: int) -> None:
+    last = threading.Timer(_LAST_SECONDS, os._exit, (code,))
+    last.daemon = True
+    last.start()
+
+
+def _exit_code(error: BaseException) -> int:
+    """What `exit_on_user_error` exits with."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+    return 2
+
+
 @contextlib.contextmanager
 def leaves(meeting: Meeting | None) -> Iterator[None]:
-    """Tell the others if the block ends with an exception."""
+    """Tell the others if the block ends with an exception.
+
+    The process then has `_LAST_SECONDS` left: TensorFlow may wait at its end for processes that wait for this one.
+    """
     try:
         yield
     except BaseException as error:
@@ -259,6 +279,7 @@ def leaves(meeting: Meeting | None) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 is_interrupt = isinstance(error, KeyboardInterrupt)
                 meeting.leave("it was interrupted" if is_interrupt else one_line(str(error) or repr(error))[:300])
+            _end_soon(_exit_code(error))
             if type(error).__name__ in _CUT_OFF:
                 reason = one_line(str(error))[:200]
                 raise UserError(f"the connection to the other processes broke ({reason}): {_REPEAT}") from error

@@ -6,6 +6,7 @@ batch norms are summed over all parts.
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -111,14 +112,18 @@ def begin(strategy: str, meeting: Meeting | None) -> Parallel:
 
 
 def _connected(meeting: Meeting) -> tf.distribute.Strategy:
+    handler = signal.getsignal(signal.SIGTERM)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         address = meeting.cluster.addresses[meeting.cluster.position]
         raise UserError(
             f"the processes in TF_CONFIG cannot be connected ({one_line(str(error))[:200]}): check that {address} is "
             "an address of this machine, that its port is free, and that the others can reach it"
         ) from error
+    # TensorFlow has taken SIGTERM for its notice of preemption, which nobody here reads.
+    signal.signal(signal.SIGTERM, handler)
+    return strategy
 
 
 @contextlib.contextmanager

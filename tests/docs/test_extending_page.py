@@ -89,7 +89,9 @@ def test_the_command(folder):
             Image.fromarray(pixels).save(folder / "my_images" / name / f"{number}.png")
     for seed in (1, 2):
         tiny_network(seed=seed).save(folder / f"teacher{seed}.keras")
+    tiny_network(seed=3).save(folder / "student.keras")
     quick = {
+        "student": "student.keras",
         "data": {"image_size": 16},
         "teachers": {"names": ["teacher1.keras", "teacher2.keras"], "accept_weak": True},
         "distillation": {"epochs": 2, "batch_size": 32, "views": 2},

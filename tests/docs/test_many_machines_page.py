@@ -31,7 +31,12 @@ LIMIT = 300
 def test_the_page(tmp_path):
     draw_colours(tmp_path / "my_images", ("Fire", "Forest", "Water"), 110, SIZE)
     by_colour().save(tmp_path / "my_teacher.keras")
-    quick = {"distillation": {"epochs": 3, "batch_size": 32, "views": 2}, "quantization": {"epochs": 0}}
+    by_colour(SIZE).save(tmp_path / "student.keras")
+    quick = {
+        "student": "student.keras",
+        "distillation": {"epochs": 1, "batch_size": 32, "views": 2},
+        "quantization": {"epochs": 0},
+    }
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 

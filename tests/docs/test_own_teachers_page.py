@@ -125,7 +125,12 @@ def test_logits_of_another_program_teach(tmp_path, monkeypatch):
         assert arrays["logits"].shape == (330, 8, 3)
         assert tuple(arrays["class_names"]) == CLASSES
         assert (arrays["logits"][:, 5].argmax(axis=1) == given["labels"]).all()
-    quick = {"distillation": {"epochs": 3, "batch_size": 32}, "quantization": {"epochs": 1, "batch_size": 32}}
+    by_colour(SIZE).save(tmp_path / "student.keras")
+    quick = {
+        "student": "student.keras",
+        "distillation": {"epochs": 1, "batch_size": 32},
+        "quantization": {"epochs": 0},
+    }
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))
     said = run(tmp_path, DISTIL, "--config", "quick.toml", "--workdir", "run")
     assert "teacher my_vit" in said
@@ -140,10 +145,12 @@ def test_models_in_place_of_their_logits(tmp_path):
     draw(tmp_path / "my_images")
     keras_3_copy(by_colour()).save(tmp_path / "three.keras")
     as_tflite(by_colour(), tmp_path / "lite.tflite")
+    by_colour(SIZE).save(tmp_path / "student.keras")
     quick = {
+        "student": "student.keras",
         "teachers": {"names": ["three.keras", "lite.tflite"]},
-        "distillation": {"epochs": 3, "batch_size": 32, "views": 1},
-        "quantization": {"epochs": 1, "batch_size": 32},
+        "distillation": {"epochs": 1, "batch_size": 32, "views": 1},
+        "quantization": {"epochs": 0},
     }
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))
     command = SimpleNamespace(words=("python", "-m", "keras_satkd.distill"))

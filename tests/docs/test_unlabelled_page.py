@@ -17,8 +17,8 @@ from keras_satkd.report import html
 from keras_satkd.run.folder import Run
 
 QUICK = shlex.split(
-    "--teachers.names my_teacher.keras --distillation.epochs 3 --distillation.batch-size 32 --distillation.views 1 "
-    "--quantization.epochs 0 --data.cache-dir cache"
+    "--student student.keras --teachers.names my_teacher.keras --distillation.epochs 1 --distillation.batch-size 32 "
+    "--distillation.views 1 --quantization.epochs 0 --data.cache-dir cache"
 )
 CLASSES = ("Fire", "Forest", "Water")
 SIZE = 64
@@ -47,6 +47,7 @@ def test_the_page(tmp_path, monkeypatch, call_in_process):
     for number, (_, picture) in enumerate(pictures(12, 1)):
         picture.save(tmp_path / "new_images" / "day 1" / f"{number}.png")
     by_colour().save("my_teacher.keras")
+    by_colour(SIZE).save("student.keras")
     train, choose, ask = commands(ROOT / "docs" / "unlabelled.md")
 
     config, workdir, _ = cli.parse(train.module, "", [*train.words[3:], *QUICK])

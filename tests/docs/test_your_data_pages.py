@@ -18,13 +18,14 @@ QUICK = shlex.split(
     "--quantization.epochs 0 --data.cache-dir cache"
 )
 """Settings that do not change what a page shows: no teachers, and few steps."""
+SMALL = ("--student", "tests_support:small_student")
 
 
 @pytest.fixture
 def page(tmp_path, monkeypatch, caplog):
     """Follows a page in an empty folder: makes its data and runs its commands."""
 
-    def follow(name, work=quantize_only):
+    def follow(name, work=quantize_only, further=()):
         monkeypatch.chdir(tmp_path)
         path = ROOT / "docs" / name
         blocks = fences(text(path))
@@ -34,7 +35,7 @@ def page(tmp_path, monkeypatch, caplog):
         runs = []
         with caplog.at_level(logging.INFO, "keras_satkd"):
             for command in commands(path):
-                config, workdir, _ = cli.parse(command.module, "", [*command.words[3:], *QUICK])
+                config, workdir, _ = cli.parse(command.module, "", [*command.words[3:], *QUICK, *further])
                 runs.append(Run(Path(workdir), config))
                 work(runs[-1])
         for block in blocks:
@@ -48,13 +49,13 @@ def page(tmp_path, monkeypatch, caplog):
 
 @pytest.mark.slow
 def test_manifest(page):
-    [run] = page("manifest.md")
+    [run] = page("manifest.md", further=SMALL)
     assert run.path("student_int8.tflite").exists()
 
 
 @pytest.mark.slow
 def test_groups(page, caplog):
-    page("groups.md")
+    page("groups.md", further=SMALL)
     assert any("left out beside other parts" in message for message in caplog.messages)
 
 

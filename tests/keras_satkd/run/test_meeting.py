@@ -1,13 +1,15 @@
 """Processes that train together, as threads."""
 
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from filelock import Timeout
 
-from firmware_export.common.errors import UserError
+from firmware_export.common.errors import Terminated, UserError
 from keras_satkd.run import meeting
 from keras_satkd.run.cluster import Cluster
 from keras_satkd.run.meeting import Meeting, leaves
@@ -18,6 +20,14 @@ NAMES = ("worker 0", "worker 1")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(meeting, "_SECONDS", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def exit_codes(monkeypatch):
+    """With which this process would have ended soon."""
+    codes = []
+    monkeypatch.setattr(meeting, "_end_soon", codes.append)
+    return codes
 
 
 class Member:
@@ -85,9 +95,11 @@ def test_one_never_comes(tmp_path):
         Member(tmp_path, 0, timeout=0.3).meeting.join({})
 
 
-def test_one_leaves(joined):
-    with pytest.raises(KeyboardInterrupt), leaves(joined[1].meeting):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(("interrupt", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_one_leaves(joined, exit_codes, interrupt, code):
+    with pytest.raises(interrupt), leaves(joined[1].meeting):
+        raise interrupt
+    assert exit_codes == [code]
     assert joined[0].has_ended.wait(10)
     assert joined[0].reason == (
         "worker 1 (b:1) has ended (it was interrupted): repeat the command of every process to resume"
@@ -127,9 +139,18 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         Member(tmp_path, 0)
 
 
-def test_an_exception_without_others():
+def test_an_exception_without_others(exit_codes):
     with pytest.raises(ValueError, match="x"), leaves(None):
         raise ValueError("x")
+    assert exit_codes == []
+
+
+def test_a_process_that_hangs_at_its_end_is_ended():
+    code = (
+        "import time; from keras_satkd.run import meeting; meeting._LAST_SECONDS = 0.2; meeting._end_soon(143); "
+        "time.sleep(60)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 143
 
 
 def test_an_error_of_tensorflow_waits_for_its_reason(tmp_path):

@@ -1,5 +1,11 @@
 """Two devices train what one trains: in this process, on two logical processors."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -104,3 +110,28 @@ def test_a_batch_norm_that_cannot_be_divided():
     with pytest.raises(UserError, match=r"mine: layer 'batch_norm.*' is no plain BatchNormalization"):
         parallel.check_batch_norms(network)
     parallel.check_batch_norms(build())
+
+
+SIGTERM_WHILE_CONNECTED = """
+import os, signal, sys, time
+from types import SimpleNamespace
+def interrupt(*_):
+    sys.exit(143)
+signal.signal(signal.SIGTERM, interrupt)
+import keras_satkd
+from keras_satkd.training import parallel
+parallel._connected(SimpleNamespace(cluster=SimpleNamespace(addresses=[sys.argv[1]], position=0)))
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(5)
+"""
+
+
+@pytest.mark.slow
+def test_sigterm_reaches_a_process_that_tensorflow_has_connected():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+    environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
+    words = [sys.executable, "-c", SIGTERM_WHILE_CONNECTED, address]
+    assert subprocess.run(words, env=environment, check=False, timeout=300).returncode == 143
