@@ -71,12 +71,16 @@ class TflmInterpreter:
         """
         with captured_stderr() as written:
             try:
-                for position, part in enumerate(inputs_of(codes, self._graph)):
-                    self._interpreter.set_input(part, position)
+                self.set_input(codes)
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise UserError(f"TensorFlow Lite Micro cannot run the model: {_reason(written(), error)}") from error
         return joined([self._interpreter.get_output(position) for position in range(len(self._graph.outputs))])
+
+    def set_input(self, codes: np.ndarray) -> None:
+        """Write codes, as of `invoke`, into the model's inputs, which `invoke` does by itself."""
+        for position, part in enumerate(inputs_of(codes, self._graph)):
+            self._interpreter.set_input(part, position)
 
     def recorded_bytes(self) -> int | None:
         """The bytes of the arena that TFLM's recording counts; None if its report is not as known here."""

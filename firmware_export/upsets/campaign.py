@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_export.common.engine import Engine
+from firmware_export.common.errors import UserError
 from firmware_export.upsets import plan, processor, row_engine, tflm
 from firmware_export.upsets.folder import Exported
 from firmware_export.upsets.outcomes import Found, Outcome, Tally
@@ -114,8 +115,12 @@ def run(exported: Exported, settings: Settings) -> FolderResult:
     if Engine.TFLM in exported.engines:
         prices |= {"tflm_arena": exported.report["arena_bytes"], "tflm_model": exported.report["flash_bytes"]}
         if settings.slow_samples:
-            parts.append(_tflm(exported, settings))
-            left_out.append("TFLM's arena: the package tflite-micro gives no access to it")
+            try:
+                arena_bytes = tflm.arena_bytes(exported)
+            except UserError as error:
+                arena_bytes = 0
+                left_out.append(str(error))
+            parts.append(_tflm(exported, settings, arena_bytes))
         else:
             left_out.append("TFLM: --slow-samples 0")
     return FolderResult(
@@ -207,8 +212,8 @@ def _processor(
     parts.append(_Part(ROWS, about, drawn, found))
 
 
-def _tflm(exported: Exported, settings: Settings) -> _Part:
-    spans = tflm.spans(exported.model)
+def _tflm(exported: Exported, settings: Settings, arena_bytes: int) -> _Part:
+    spans = tflm.spans(exported.model, arena_bytes)
     drawn = tflm.draw(spans, len(exported.inputs), settings.slow_samples, settings.seed)
     work = settings.work / _digest(TFLM, exported.model, exported.inputs.tobytes(), drawn)
     found = tflm.inject(exported, drawn, work=work, jobs=settings.jobs)

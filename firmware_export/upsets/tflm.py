@@ -1,8 +1,8 @@
 """Injections into the bytes of a `.tflite` that TensorFlow Lite Micro runs on this host.
 
 TFLM reads weights and biases from these bytes for every image, so a bit may flip after the model was prepared; the rest
-is also read while TFLM prepares the model, so there a bit flips before that, too. The arena is not injected into: the
-package `tflite-micro` gives no access to it, and its operators run in one call, in which nothing can flip a bit.
+is also read while TFLM prepares the model, so there a bit flips before that, too. In the arena, a bit flips between two
+images: TFLM's operators run in one call, in which nothing can flip a bit.
 """
 
 import sys
@@ -15,14 +15,16 @@ import numpy as np
 
 from firmware_export.common.files import write_bytes
 from firmware_export.tflite import reader
+from firmware_export.tflite.interpreters import TflmInterpreter
 from firmware_export.tflite.model import Model
-from firmware_export.upsets import workers
+from firmware_export.upsets import arena, workers
 from firmware_export.upsets.folder import Exported
 from firmware_export.upsets.outcomes import Found
 from firmware_export.upsets.plan import Injection
 
 WEIGHTS, BIASES, REST = "model: weights", "model: biases", "model: graph"
 AT_START = f"{REST}, before preparation"
+ARENA = "arena, between images"
 
 Span = tuple[int, int, str, int]
 """First byte, end, layer in words, and bytes of an element."""
@@ -30,7 +32,7 @@ Span = tuple[int, int, str, int]
 
 @dataclass(frozen=True)
 class Spans:
-    """The bytes of a model by region."""
+    """The bytes of a model, and of the arena, by region."""
 
     regions: dict[str, tuple[Span, ...]]
 
@@ -39,8 +41,8 @@ class Spans:
         return 8 * sum(end - start for start, end, _, _ in self.regions[region])
 
 
-def spans(content: bytes) -> Spans:
-    """Where weights, biases and the rest are in a `.tflite`."""
+def spans(content: bytes, arena_bytes: int) -> Spans:
+    """Where weights, biases and the rest are in a `.tflite`; and the arena, if it is not of 0 bytes."""
     model = reader.read(content)
     constants = sorted(_constants(model))
     regions: dict[str, list[Span]] = {WEIGHTS: [], BIASES: [], REST: []}
@@ -53,7 +55,8 @@ def spans(content: bytes) -> Spans:
     if last < len(content):
         regions[REST].append((last, len(content), "–", 1))
     found = {name: tuple(each) for name, each in regions.items() if each}
-    return Spans(found | {AT_START: found[REST]})
+    arena: dict[str, tuple[Span, ...]] = {ARENA: ((0, arena_bytes, "–", 1),)} if arena_bytes else {}
+    return Spans(found | {AT_START: found[REST]} | arena)
 
 
 def _constants(model: Model) -> Iterator[Span]:
@@ -88,11 +91,14 @@ def _places(content: bytes) -> dict[int, tuple[int, int]]:
 
 
 def draw(found: Spans, images: int, samples: int, seed: int) -> list[Injection]:
-    """Draw injections into each region, as `plan.draw`: `IMAGE MOMENT BYTE BIT`, b before preparation, a after it."""
+    """Draw injections into each region, as `plan.draw`: `IMAGE MOMENT BYTE BIT`.
+
+    The moments are b: before preparation; a: after it; r: after it, in the arena.
+    """
     drawn = []
     for position, region in enumerate(found.regions):
         random = np.random.default_rng([seed, 2000 + position])
-        moment = "b" if region == AT_START else "a"
+        moment = {AT_START: "b", ARENA: "r"}.get(region, "a")
         for bit, image in zip(
             random.integers(found.bits(region), size=samples).tolist(),
             random.integers(images, size=samples).tolist(),
@@ -113,12 +119,25 @@ def _at(parts: Sequence[Span], byte: int) -> tuple[Span, int]:
     raise IndexError(byte)
 
 
+def arena_bytes(exported: Exported) -> int:
+    """The size of the arena into which bits can be flipped.
+
+    Raises:
+        UserError: it cannot be found on this host.
+    """
+    size = int(exported.report["arena_bytes"])
+    model = reader.read(exported.model)
+    arena.find(TflmInterpreter(model, size), model, size)
+    return size
+
+
 def inject(exported: Exported, drawn: Sequence[Injection], *, work: Path, jobs: int) -> list[Found]:
     """Run injections in processes that a damaged model may crash."""
     model, inputs = work / "model.tflite", work / "inputs"
     write_bytes(model, exported.model)
     write_bytes(inputs, exported.codes.tobytes())
-    worker = [sys.executable, "-m", "firmware_export.upsets.tflm_worker", str(model), str(inputs)]
+    arena_bytes = str(exported.report["arena_bytes"])
+    worker = [sys.executable, "-m", "firmware_export.upsets.tflm_worker", str(model), str(inputs), arena_bytes]
     found = workers.run(
         {number: injection.line for number, injection in enumerate(drawn)},
         work,

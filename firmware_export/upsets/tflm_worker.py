@@ -1,4 +1,4 @@
-"""`python -m firmware_export.upsets.tflm_worker MODEL INPUTS PLAN JOURNAL`: flips bits of a model that TFLM runs.
+"""`python -m firmware_export.upsets.tflm_worker MODEL INPUTS ARENA_BYTES PLAN JOURNAL`: flips bits of what TFLM runs.
 
 A child process makes the flips; if one kills it, this process notes that and forks the next child.
 """
@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from firmware_export.common.errors import UserError, exit_on_user_error
 from firmware_export.tflite import reader
 from firmware_export.tflite.interpreters import TflmInterpreter
+from firmware_export.upsets import arena
 from firmware_export.upsets.outcomes import ORDER, Outcome
 
 _TIMES = 20
@@ -27,12 +29,13 @@ _TIMES = 20
 class Flipper:
     """TFLM with a model whose bytes change in place, which Python's `bytes` otherwise forbids."""
 
-    def __init__(self, content: bytes, images: np.ndarray) -> None:
+    def __init__(self, content: bytes, images: np.ndarray, arena_bytes: int) -> None:
         """Prepare the model.
 
         Args:
             content: the model. This object must be its only user.
             images: int8 [N, 1, …].
+            arena_bytes: size of TFLM's arena.
         """
         from tflite_micro.python.tflite_micro import runtime
 
@@ -44,22 +47,25 @@ class Flipper:
         start = id(content) + bytes.__basicsize__ - 1
         self._bytes = (ctypes.c_ubyte * len(content)).from_address(start)
         self._images = images
-        self._interpreter = TflmInterpreter(self._model)
+        self._arena_bytes = arena_bytes
+        self._interpreter = TflmInterpreter(self._model, arena_bytes)
         began = time.process_time()
         self._expected = [self._interpreter.invoke(image).copy() for image in images]
         self.limit = 1 + _TIMES * (time.process_time() - began) / len(images)
         """Seconds of processor time for one injection."""
 
     def outcome(self, image: int, moment: str, byte: int, bit: int) -> Outcome:
-        """Flip a bit before preparation (`b`) or after it (`a`), run an image, and flip it back."""
-        self._bytes[byte] ^= 1 << bit
+        """Flip a bit before preparation (`b`) or after it (`a`, `r`: in the arena), run an image, and flip it back."""
+        flipped = self._arena if moment == "r" else self._bytes
+        before = bytes(flipped)
+        flipped[byte] ^= 1 << bit
         try:
             interpreter = TflmInterpreter(self._model) if moment == "b" else self._interpreter
             outputs = interpreter.invoke(self._images[image])
         except (UserError, ValueError):
             return Outcome.REFUSED
         finally:
-            self._bytes[byte] ^= 1 << bit
+            ctypes.memmove(flipped, before, len(before))  # the image may have changed more than the bit
         expected = self._expected[image]
         if outputs.shape != expected.shape:
             return Outcome.REFUSED
@@ -67,13 +73,17 @@ class Flipper:
             return Outcome.MASKED
         return Outcome.DIFFERS if outputs.argmax() == expected.argmax() else Outcome.WRONG
 
+    @cached_property
+    def _arena(self) -> "ctypes.Array[ctypes.c_ubyte]":
+        return arena.find(self._interpreter, self._model, self._arena_bytes)
+
 
 def main() -> None:
     """The command line."""
-    model, inputs, plan, journal = map(Path, sys.argv[1:])
+    model, inputs, plan, journal = map(Path, (*sys.argv[1:3], *sys.argv[4:]))
     content = model.read_bytes()
     shape = reader.read(content).graph.inputs[0].shape
-    flipper = Flipper(content, np.frombuffer(inputs.read_bytes(), np.int8).reshape(-1, *shape))
+    flipper = Flipper(content, np.frombuffer(inputs.read_bytes(), np.int8).reshape(-1, *shape), int(sys.argv[3]))
     lines = [line.split() for line in plan.read_text().splitlines()]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     left: Sequence[list[str]] = lines
@@ -84,7 +94,8 @@ def main() -> None:
         left = left[worked_off:]
         if os.WIFSIGNALED(status):
             outcome = Outcome.HANG if os.WTERMSIG(status) == signal.SIGVTALRM else Outcome.CRASH
-            _note(journal, left[0][0], outcome)
+            number, _, moment, *_ = left[0]
+            _note(journal, number, moment, outcome)
             left = left[1:]
         elif status:
             raise UserError(f"a process of TFLM ended with {os.WEXITSTATUS(status)}")
@@ -104,7 +115,7 @@ def _in_child(flipper: Flipper, lines: Sequence[list[str]], journal: Path) -> in
             signal.setitimer(signal.ITIMER_VIRTUAL, flipper.limit)
             outcome = flipper.outcome(int(image), moment, int(byte), int(bit))
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            _note(journal, number, outcome)
+            _note(journal, number, moment, outcome)
         status = 0
     except Exception:
         traceback.print_exc()
@@ -112,10 +123,10 @@ def _in_child(flipper: Flipper, lines: Sequence[list[str]], journal: Path) -> in
         os._exit(status)
 
 
-def _note(journal: Path, number: str, outcome: Outcome) -> None:
-    # A CRC-32 of the model finds every single flipped bit.
+def _note(journal: Path, number: str, moment: str, outcome: Outcome) -> None:
+    # A CRC-32 of the model finds every single flipped bit; nothing checks the arena.
     with journal.open("a") as file:
-        file.write(f"{number} {ORDER.index(outcome)} 1\n")
+        file.write(f"{number} {ORDER.index(outcome)} {int(moment != 'r')}\n")
 
 
 if __name__ == "__main__":

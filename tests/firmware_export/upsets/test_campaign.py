@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 
+from firmware_export.common.errors import UserError
 from firmware_export.upsets import campaign, processor
 from firmware_export.upsets.campaign import Exposed
 
@@ -11,7 +12,7 @@ def test_every_region_is_there(result):
     assert {("row engine", "weights"), ("row engine", "activations"), ("TFLM", "model: weights")} <= regions
     assert result.engines == ("row engine", "TFLM")
     assert (("row engine", "registers") in regions) is (processor.missing_tools() is None)
-    assert any(reason.startswith("TFLM's arena") for reason in result.left_out)
+    assert ("TFLM", "arena, between images") in regions
     for region in result.regions:
         slow = region.engine == "TFLM" or region.name in (processor.REGISTERS, processor.STACK)
         assert region.tally.injections == (20 if slow else 200)
@@ -32,11 +33,22 @@ def test_every_bit_is_exposed_once(result, exported):
     report = exported.report["rows"]
     always = sum(each.bits for each in result.exposures("row engine") if each.is_always)
     assert always == 8 * report["constants_bytes"]
-    assert sum(each.bits for each in result.exposures("TFLM")) == 8 * len(exported.model)
+    tflm_bits = 8 * (len(exported.model) + exported.report["arena_bytes"])
+    assert sum(each.bits for each in result.exposures("TFLM")) == tflm_bits
     counted = [region for region in result.regions if region.exposed is Exposed.OTHERWISE_COUNTED]
     assert [region.name for region in counted] == ["model: graph, before preparation"]
     for usual, highest in zip(result.exposures("TFLM"), result.exposures("TFLM", highest=True), strict=True):
         assert usual.wrong < highest.wrong
+
+
+def test_an_arena_that_is_not_found_is_left_out(exported, tmp_path, monkeypatch):
+    def find(*_):
+        raise UserError("TFLM's arena: not here")
+
+    monkeypatch.setattr("firmware_export.upsets.arena.find", find)
+    found = campaign.run(exported, campaign.Settings(samples=1, slow_samples=1, seed=0, jobs=1, work=tmp_path))
+    assert "TFLM's arena: not here" in found.left_out
+    assert "arena, between images" not in {region.name for region in found.regions}
 
 
 def test_the_same_seed_gives_the_same_result_and_journals_are_used(exported, tmp_path, monkeypatch):

@@ -15,12 +15,12 @@ def flipper(exported, monkeypatch):
 
     monkeypatch.setattr(runtime, "count_resource_variables", runtime.count_resource_variables)  # restored afterwards
     content = bytes(bytearray(exported.model))  # its own copy
-    return Flipper(content, exported.codes[:, np.newaxis])
+    return Flipper(content, exported.codes[:, np.newaxis], exported.report["arena_bytes"])
 
 
 def test_outcomes_are_those_of_a_damaged_file(flipper, exported):
     model = reader.read(exported.model)
-    start, end, _, _ = tflm.spans(exported.model).regions[tflm.BIASES][-1]
+    start, end, _, _ = tflm.spans(exported.model, 0).regions[tflm.BIASES][-1]
     codes = exported.codes[2][np.newaxis]
     expected = interpreters.TflmInterpreter(model).invoke(codes).copy()
     for byte in range(start, end):
@@ -38,3 +38,10 @@ def test_bits_are_flipped_back(flipper, exported):
     flipper.outcome(0, "a", len(before) - 1, 3)
     flipper.outcome(0, "b", 4, 0)
     assert flipper._model.content == exported.model
+
+
+def test_the_arena_is_what_it_was(flipper, exported):
+    flipper.outcome(0, "a", 0, 0)
+    before = bytes(flipper._arena)
+    assert flipper.outcome(1, "r", 0, 7) is Outcome.MASKED
+    assert bytes(flipper._arena) == before
