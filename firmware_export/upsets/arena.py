@@ -20,7 +20,8 @@ _LEAST_INPUT = 16
 """Bytes of which chance makes no copies."""
 _ALIGNED, _FLAGS, _PAGE = 16, 7, 4096
 _MAPS = Path("/proc/self/maps")
-_WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 +(\[heap\])?$")
+_WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 +(?:\[heap\])?$", re.MULTILINE)
+"""Memory that no file is behind."""
 
 
 def find(interpreter: TflmInterpreter, model: Model, arena_bytes: int) -> ctypes.Array[ctypes.c_ubyte]:
@@ -42,40 +43,33 @@ def find(interpreter: TflmInterpreter, model: Model, arena_bytes: int) -> ctypes
     for attempt in range(2):
         parts = [random.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
         interpreter.set_input(interpreters.joined(parts))
-        found = {start for place in _places(parts[0].tobytes()) if (start := _block(place, arena_bytes)) is not None}
+        found = set(_blocks_with(parts[0].tobytes(), arena_bytes))
         starts = found if attempt == 0 else starts & found
     if len(starts) != 1:
         raise UserError("TFLM's arena: it is not found in the memory of this process")
     return (ctypes.c_ubyte * arena_bytes).from_address(starts.pop())
 
 
-def _places(content: bytes) -> Iterator[int]:
-    """Addresses of this content in memory that was allocated."""
-    for line in _MAPS.read_text().splitlines():
-        if (match := _WRITABLE.match(line)) is None:
-            continue
-        start, end = (int(match[group], 16) for group in (1, 2))
+def _blocks_with(content: bytes, size: int) -> Iterator[int]:
+    """Addresses of allocated blocks of `size` bytes that contain this content."""
+    for match in _WRITABLE.finditer(_MAPS.read_text()):
+        start, end = (int(text, 16) for text in match.groups())
         memory = ctypes.string_at(start, end - start)
         at = memory.find(content)
         while at >= 0:
-            yield start + at
+            yield from (start + block for block in _blocks_around(memory, at, size))
             at = memory.find(content, at + 1)
 
 
-def _block(place: int, size: int) -> int | None:
-    """The start of the allocated block of `size` bytes around an address; None if there is none."""
-    sizes = {(size + 8 + _ALIGNED - 1) // _ALIGNED * _ALIGNED, (size + _ALIGNED + _PAGE - 1) // _PAGE * _PAGE}
-    lowest = place - size
-    start, end = next(
-        (int(match[1], 16), int(match[2], 16))
-        for match in map(_WRITABLE.match, _MAPS.read_text().splitlines())
-        if match and int(match[1], 16) <= place < int(match[2], 16)
-    )
-    first = max(start, lowest) // _ALIGNED * _ALIGNED
-    words = np.frombuffer(ctypes.string_at(first, place - first), np.uint64)[1::2]
-    found = [
-        begin
-        for at in np.flatnonzero(np.isin(words & ~np.uint64(_FLAGS), list(sizes)))
-        if place < (begin := first + _ALIGNED * (int(at) + 1)) + size <= end and begin <= place
-    ]
-    return found[-1] if found else None
+def _blocks_around(memory: bytes, at: int, size: int) -> Iterator[int]:
+    """Where blocks of `size` bytes start in memory that begin at most that far before a place, and end in it.
+
+    A block is preceded by its size with these 8 bytes, rounded up; a large one fills pages of its own, with 16 bytes.
+    """
+    sizes = [(size + 8 + _ALIGNED - 1) // _ALIGNED * _ALIGNED, (size + _ALIGNED + _PAGE - 1) // _PAGE * _PAGE]
+    first = max(0, at - size) // _ALIGNED * _ALIGNED
+    words = np.frombuffer(memory[first : at - at % _ALIGNED], np.uint64)[1::2]
+    for number in np.flatnonzero(np.isin(words & ~np.uint64(_FLAGS), sizes)).tolist():
+        block = first + _ALIGNED * (number + 1)
+        if at < block + size <= len(memory):
+            yield block

@@ -56,7 +56,7 @@ class Flipper:
 
     def outcome(self, image: int, moment: str, byte: int, bit: int) -> Outcome:
         """Flip a bit before preparation (`b`) or after it (`a`, `r`: in the arena), run an image, and flip it back."""
-        flipped = self._arena if moment == "r" else self._bytes
+        flipped = self.arena if moment == "r" else self._bytes
         before = bytes(flipped)
         flipped[byte] ^= 1 << bit
         try:
@@ -74,7 +74,8 @@ class Flipper:
         return Outcome.DIFFERS if outputs.argmax() == expected.argmax() else Outcome.WRONG
 
     @cached_property
-    def _arena(self) -> "ctypes.Array[ctypes.c_ubyte]":
+    def arena(self) -> "ctypes.Array[ctypes.c_ubyte]":
+        """TFLM's arena."""
         return arena.find(self._interpreter, self._model, self._arena_bytes)
 
 
@@ -85,6 +86,8 @@ def main() -> None:
     shape = reader.read(content).graph.inputs[0].shape
     flipper = Flipper(content, np.frombuffer(inputs.read_bytes(), np.int8).reshape(-1, *shape), int(sys.argv[3]))
     lines = [line.split() for line in plan.read_text().splitlines()]
+    if any(moment == "r" for _, _, moment, *_ in lines):
+        _ = flipper.arena  # found before a flip damages anything
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     left: Sequence[list[str]] = lines
     while left:

@@ -42,6 +42,6 @@ def test_bits_are_flipped_back(flipper, exported):
 
 def test_the_arena_is_what_it_was(flipper, exported):
     flipper.outcome(0, "a", 0, 0)
-    before = bytes(flipper._arena)
+    before = bytes(flipper.arena)
     assert flipper.outcome(1, "r", 0, 7) is Outcome.MASKED
-    assert bytes(flipper._arena) == before
+    assert bytes(flipper.arena) == before
