@@ -79,7 +79,7 @@ def read_results(path: Path, plan: Plan) -> list[dict[str, Any]]:
         raise UserError(f"{path} belongs to a study with other settings: give another --workdir")
     plan = _with_rows_of(found["results"], plan)
     results = [result for result in found["results"] if _has_settings_of(plan, result)]
-    present = _teacher_digests(plan, {result["row"] for result in results})
+    present = _teacher_digests(plan, {result["row"] for result in results if result.get("teachers")})
     return [result for result in results if taught_by(result.get("teachers"), present)]
 
 

@@ -113,7 +113,7 @@ def _train(plan: Plan, workdir: Path, folder: Path, training: Training, shared: 
     run = Run(run_folder(workdir, *training), plan.config(*training))
     run.lowers = lowers
     try:
-        add_result(folder, plan, {"settings": dict(plan.rows[row])} | train_row(run, row, shared))
+        add_result(folder, plan, {"settings": dict(plan.rows[row])} | train_row(run, training, shared))
     except InUse:
         return "a process that is no study"
     except TrainingExported as exported:
@@ -134,12 +134,12 @@ def _holds(results: list[dict[str, Any]], training: Training) -> bool:
     return any((found["row"], found["student"], found["seed"]) == training for found in results)
 
 
-def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
+def train_row(run: Run, training: Training, shared: Shared) -> dict[str, Any]:
     """Train a row's student and score it on the test images.
 
     Args:
         run: the run of this row.
-        row: name of the row.
+        training: row, student and seed of this run.
         shared: images, teachers and their logits, which rows share that differ in the weighting only; missing ones are
             added.
 
@@ -177,9 +177,8 @@ def train_row(run: Run, row: str, shared: Shared) -> dict[str, Any]:
     )
     distilled = run.results[DISTILLATION]
     return {
-        "row": row,
-        "student": run.config.student,
-        "seed": run.config.seed,
+        # A student of the user's own is named as it was given: `extensions` has its digest.
+        **dict(zip(("row", "student", "seed"), training, strict=True)),
         "extensions": own_extensions(run.config),
         **found.evaluation,
         "cases": _cases(epochs[-1]),

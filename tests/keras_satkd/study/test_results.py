@@ -50,7 +50,8 @@ def test_other_processes_may_work_on_the_study(tmp_path, monkeypatch):
     names = ("no teacher", "EfficientViT alone", "MobileViT alone")
     theirs, mine, finished_meanwhile = names
 
-    def train_row(run, row, gathered):
+    def train_row(run, training, gathered):
+        row = training[0]
         if row == theirs:
             raise InUse("another process trains it")
         assert row == mine
@@ -77,9 +78,9 @@ def test_a_row_whose_process_died_is_taken_at_last(tmp_path, monkeypatch, caplog
         is_free = name.startswith("EfficientViT") or (name.startswith("no-teacher") and trained)
         yield None if is_free else "process 7 on there"
 
-    def train_row(run, row, gathered):
-        trained.append(row)
-        return found(row)
+    def train_row(run, training, gathered):
+        trained.append(training[0])
+        return found(training[0])
 
     monkeypatch.setattr(trainings, "claimed", claimed)
     monkeypatch.setattr(trainings, "train_row", train_row)

@@ -14,6 +14,8 @@ from keras_satkd.config_io import from_dict, load
 from keras_satkd.study import rows, significance, trainings
 from keras_satkd.training import run_offloaded
 
+SMALL = "tests_support:small_student"
+
 
 def test_unknown_rows_and_students(tmp_path):
     with pytest.raises(UserError, match="did you mean 'no teacher'"):
@@ -46,7 +48,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     workdir = tmp_path / "study"
 
     def study(*names: str, lowers: bool = False) -> None:
-        plan, students = rows.Plan(from_dict(settings, "test")), ("resnet8",)
+        plan, students = rows.Plan(from_dict(settings, "test")), (SMALL,)
         trainings.study(plan, workdir, workdir, rows=names, chosen_students=students, seeds=1, lowers=lowers)
 
     def run(*names: str) -> list[dict]:
@@ -56,13 +58,13 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
         return json.loads((workdir / "results.json").read_text())["results"]
 
     study("no teacher", lowers=True)
-    exported = rows.run_folder(workdir, "no teacher", "resnet8", 0) / "lowered" / "distillation"
+    exported = rows.run_folder(workdir, "no teacher", SMALL, 0) / "lowered" / "distillation"
     assert capsys.readouterr().out.splitlines()[-1] == str(exported)
     assert (exported / run_offloaded.PROGRAM_FILE).stat().st_size > 0
     assert not (workdir / "results.json").exists()
     first = run("no teacher")
     # A machine that has the results but not the runs trains nothing again.
-    shutil.rmtree(rows.run_folder(workdir, "no teacher", "resnet8", 0))
+    shutil.rmtree(rows.run_folder(workdir, "no teacher", SMALL, 0))
     both = run("no teacher", "both, paper's rule per batch")
     assert [found["row"] for found in both] == ["no teacher", "both, paper's rule per batch"]
     assert both[0] == first[0]
@@ -74,9 +76,9 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys, processor):
     assert first[0]["cases"] == {}
     assert sum(both[1]["cases"].values()) == pytest.approx(1.0)
     assert len(both[1]["corruptions"]["gaussian_noise"]) == 5
-    assert not rows.run_folder(workdir, "no teacher", "resnet8", 0).exists()
+    assert not rows.run_folder(workdir, "no teacher", SMALL, 0).exists()
     (workdir / "results.json").unlink()
-    metrics = rows.run_folder(workdir, "both, paper's rule per batch", "resnet8", 0) / "metrics.csv"
+    metrics = rows.run_folder(workdir, "both, paper's rule per batch", SMALL, 0) / "metrics.csv"
     digests.write_with(metrics, lambda path: path.write_text(metrics.read_text().splitlines()[0] + "\n"))
     with pytest.raises(UserError, match="trained elsewhere, for 0 of 1 epochs"):
         run("both, paper's rule per batch")
@@ -94,7 +96,7 @@ def test_a_clock_that_goes_backwards(tmp_path, monkeypatch):
 
     def scores(workdir: Path) -> dict:
         common = from_dict(settings, "test")
-        trainings.study(common, workdir, workdir, rows=("no teacher",), chosen_students=("resnet8",), seeds=1)
+        trainings.study(rows.Plan(common), workdir, workdir, rows=("no teacher",), chosen_students=(SMALL,), seeds=1)
         [found] = json.loads((workdir / "results.json").read_text())["results"]
         assert found.pop("training_seconds") >= 0
         return found
