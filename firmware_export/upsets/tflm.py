@@ -136,8 +136,8 @@ def inject(exported: Exported, drawn: Sequence[Injection], *, work: Path, jobs: 
     model, inputs = work / "model.tflite", work / "inputs"
     write_bytes(model, exported.model)
     write_bytes(inputs, exported.codes.tobytes())
-    arena_bytes = str(exported.report["arena_bytes"])
-    worker = [sys.executable, "-m", "firmware_export.upsets.tflm_worker", str(model), str(inputs), arena_bytes]
+    given = [str(model), str(inputs), str(exported.report["arena_bytes"])]
+    worker = [sys.executable, "-m", "firmware_export.upsets.tflm_worker", *given]
     found = workers.run(
         {number: injection.line for number, injection in enumerate(drawn)},
         work,

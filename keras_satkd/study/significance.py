@@ -42,7 +42,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 def tables(results: list[dict[str, Any]]) -> Iterator[str]:
     """A Markdown table of each row's difference from the first row, and McNemar's test for each seed that both have.
 
-    Nothing if fewer than two rows tell which images were correct: results before version 0.9 do not.
+    Nothing if fewer than two rows tell which images were correct: results of earlier versions do not.
 
     Args:
         results: results of one student, in the order of the rows.

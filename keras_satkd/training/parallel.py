@@ -7,6 +7,7 @@ batch norms are summed over all parts.
 import contextlib
 import logging
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -122,7 +123,8 @@ def _connected(meeting: Meeting) -> tf.distribute.Strategy:
             "an address of this machine, that its port is free, and that the others can reach it"
         ) from error
     # TensorFlow has taken SIGTERM for its notice of preemption, which nobody here reads.
-    signal.signal(signal.SIGTERM, handler)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
     return strategy
 
 
