@@ -67,6 +67,13 @@ def exit_on_user_error(main: Callable[[], None], *, is_resumable: bool = False) 
         _run_and_exit(main, is_resumable=is_resumable)
 
 
+def exit_code(error: BaseException) -> int:
+    """What `exit_on_user_error` exits with after Ctrl-C (130), SIGTERM (143), or a `UserError` (2)."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+    return 2
+
+
 def _run_and_exit(main: Callable[[], None], *, is_resumable: bool) -> NoReturn:
     try:
         main()
@@ -77,7 +84,7 @@ def _run_and_exit(main: Callable[[], None], *, is_resumable: bool) -> NoReturn:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the line holds the terminal's ^C and perhaps an unfinished progress bar
         print(f"interrupted; to {'resume' if is_resumable else 'start over'}: {invocation.command()}", file=sys.stderr)
-        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
+        sys.exit(exit_code(interrupt))
     except BrokenPipeError:
         # The reader, such as `head`, has closed the pipe. Python would flush stdout again at exit and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

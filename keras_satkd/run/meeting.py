@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import secrets
-import signal
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ from typing import Any
 from filelock import BaseFileLock, Timeout
 
 from firmware_export.common import files
-from firmware_export.common.errors import Terminated, UserError
+from firmware_export.common.errors import UserError, exit_code
 from firmware_export.common.templating import one_line
 from keras_satkd.run.cluster import Cluster
 from keras_satkd.run.locks import lock
@@ -257,13 +256,6 @@ def _end_soon(code: int) -> None:
     last.start()
 
 
-def _exit_code(error: BaseException) -> int:
-    """What `exit_on_user_error` exits with."""
-    if isinstance(error, KeyboardInterrupt):
-        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
-    return 2
-
-
 @contextlib.contextmanager
 def leaves(meeting: Meeting | None) -> Iterator[None]:
     """Tell the others if the block ends with an exception.
@@ -279,7 +271,7 @@ def leaves(meeting: Meeting | None) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 is_interrupt = isinstance(error, KeyboardInterrupt)
                 meeting.leave("it was interrupted" if is_interrupt else one_line(str(error) or repr(error))[:300])
-            _end_soon(_exit_code(error))
+            _end_soon(exit_code(error))
             if type(error).__name__ in _CUT_OFF:
                 reason = one_line(str(error))[:200]
                 raise UserError(f"the connection to the other processes broke ({reason}): {_REPEAT}") from error

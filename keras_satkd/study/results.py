@@ -126,7 +126,8 @@ def write_results(folder: Path, plan: Plan, results: list[dict[str, Any]]) -> No
     """
     # Students that the study does not train by itself come last.
     students = dict.fromkeys([*STUDENT_SEEDS, *sorted(found["student"] for found in results)])
-    order = [(student, row) for student in students for row in _with_rows_of(results, plan).rows]
+    rows = _with_rows_of(results, plan).rows
+    order = [(student, row) for student in students for row in rows]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
     write_text(folder / "study.md", table(results))
     save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
