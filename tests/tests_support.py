@@ -1,5 +1,6 @@
-"""Models and pictures for several test modules."""
+"""Models, pictures and ports for several test modules."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,3 +45,10 @@ def draw_colours(folder: Path, classes: Sequence[str], number: int, size: int) -
             pixels = random.integers(0, 100, (size, size, 3), np.uint8)
             pixels[..., channel] += 100
             Image.fromarray(pixels).save(folder / name / f"{at}.png")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

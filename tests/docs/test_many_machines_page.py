@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import pytest
 import tomli_w
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
-from tests_support import by_colour, draw_colours, tiny_network
+from tests_support import by_colour, draw_colours, free_port, tiny_network
 
 from firmware_export.tflite.convert import load_keras
 from keras_satkd import config_io
@@ -136,9 +135,3 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
         np.testing.assert_allclose(second, first, atol=1e-3)
     written = {path.name for path in (tmp_path / "run").rglob("*worker*")}
     assert written == {meeting.FOLDER}
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]

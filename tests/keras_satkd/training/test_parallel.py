@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from tests_support import free_port
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import DistillationConfig, MixingConfig, QuantizationConfig, WeightingConfig
@@ -128,9 +128,7 @@ time.sleep(5)
 
 @pytest.mark.slow
 def test_sigterm_reaches_a_process_that_tensorflow_has_connected():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
     environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
     words = [sys.executable, "-c", SIGTERM_WHILE_CONNECTED, address]
