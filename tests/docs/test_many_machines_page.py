@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -135,3 +136,48 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
         np.testing.assert_allclose(second, first, atol=1e-3)
     written = {path.name for path in (tmp_path / "run").rglob("*worker*")}
     assert written == {meeting.FOLDER}
+
+
+@pytest.mark.slow
+def test_ray_starts_the_shards_and_a_study(tmp_path):
+    (tmp_path / "tiny_student.py").write_text(TINY_STUDENT)
+    tiny_network(10, 16).save(tmp_path / "tiny.keras")
+    settings = {
+        **TINY,
+        "teachers": {"names": [str(tmp_path / "tiny.keras")], "accept_weak": True},
+        "distillation": {**TINY["distillation"], "epochs": 1},
+        "quantization": {"epochs": 0, "calibration_images": 16},
+    }
+    (tmp_path / "my.toml").write_text(tomli_w.dumps(settings))
+    script = next(fence.text for fence in fences(text(PAGE)) if "import ray" in fence.text)
+    (tmp_path / "rows.toml").write_text('["taught"]\n["alone"]\ndistillation.weighting.rule = "none"\n')
+    few = f'"--students", "tiny_student:build", "--rows-from", "{tmp_path / "rows.toml"}"'
+    for documented, here in (
+        ("num_cpus=4", "num_cpus=1"),
+        ("ray.init()", "ray.init(num_cpus=2, include_dashboard=False)"),
+        ("}/64", "}/2"),
+        ("range(1, 65)", "range(1, 3)"),
+        ("range(8)", "range(2)"),
+        ('"/shared/study"', f'"/shared/study", {few}'),
+        ("/shared", str(tmp_path)),
+    ):
+        assert documented in script
+        script = script.replace(documented, here)
+    (tmp_path / "script.py").write_text(script)
+    # Ray keeps a token in the home folder, and sockets in a folder whose name must be short.
+    with tempfile.TemporaryDirectory() as short:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{tmp_path}",
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+            "RAY_TMPDIR": short,
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        done = subprocess.run(
+            [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LIMIT
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("store/*/logits-*-of-00002.npy"))) == 2
+    results = json.loads((tmp_path / "study" / "results.json").read_text())
+    assert {result["row"] for result in results["results"]} == {"taught", "alone"}
