@@ -58,27 +58,31 @@ def parse(module: str, description: str, arguments: Sequence[str] | None = None)
             settings: all settings of the preset.
             config: a preset (eurosat, eurosat_camera, eurosat_long, progressive, capacity, born_again, concurrent,
                 few_labels, demo, paper, study) or a TOML file; the flags below override it.
-            workdir: the run's folder. Repeat the command to resume an interrupted run.
+            workdir: the run's folder, also `s3://BUCKET/NAME` or `gs://BUCKET/NAME`. Repeat the command to resume an
+                interrupted run.
             verbosity: how much is logged.
         """
         return validated(settings), workdir, verbosity.level
 
-    config, workdir, level = read(command, module, arguments, description=description)
-    return config, _on_this_machine(workdir), level
+    return read(command, module, arguments, description=description)
 
 
-def _on_this_machine(workdir: Path) -> Path:
-    """The folder of a run, which may be given as `file:///…`. A `Path` joins the slashes of a URL.
+def given_as_url(workdir: Path) -> str | None:
+    """The URL that `--workdir` names, `s3://…` or `gs://…`; None for a path. A `Path` joins the slashes of a URL."""
+    scheme, separator, rest = str(workdir).partition(":/")
+    return f"{scheme}://{rest}" if separator and scheme in ("s3", "gs") else None
+
+
+def on_this_machine(workdir: Path, whose: str = "a run's") -> Path:
+    """A folder that may be given as `file:///…`.
 
     Raises:
         UserError: it is in object storage.
     """
-    scheme, separator, rest = str(workdir).partition(":/")
-    if separator and scheme in ("s3", "gs"):
-        raise UserError(
-            f"--workdir {scheme}://{rest}: a run's folder is on this machine: give a local one, and copy it afterwards"
-        )
-    return Path(f"/{rest}") if separator and scheme == "file" else workdir
+    if url := given_as_url(workdir):
+        raise UserError(f"--workdir {url}: {whose} folder is on this machine: give a local one")
+    text = str(workdir)
+    return Path(text.removeprefix("file:")) if text.startswith("file:/") else workdir
 
 
 def main(module: str, description: str, work_on: Callable[[Run], None], *, trains: bool = True) -> NoReturn:
@@ -95,9 +99,9 @@ def main(module: str, description: str, work_on: Callable[[Run], None], *, train
         config, workdir, level = parse(module, description)
         show_log(level)
         cluster = find(config.strategy) if trains else None
-        run = Run(workdir, config)
+        run = _run(workdir, config, is_shared=cluster is not None)
         if cluster is not None:
-            run.meeting = Meeting(workdir, cluster, config.worker_timeout)
+            run.meeting = Meeting(run.workdir, cluster, config.worker_timeout)
         with leaves(run.meeting):
             if run.meeting is not None:
                 run.meeting.join(facts(config))
@@ -109,6 +113,25 @@ def main(module: str, description: str, work_on: Callable[[Run], None], *, train
             work_on(run)
 
     exit_on_user_error(work, is_resumable=True)
+
+
+def _run(workdir: Path, config: Config, *, is_shared: bool) -> Run:
+    """The run in a folder, which may be in object storage.
+
+    Raises:
+        UserError: it is there, and other processes train with this one.
+    """
+    url = given_as_url(workdir)
+    if url is None:
+        return Run(on_this_machine(workdir), config)
+    if is_shared:
+        raise UserError(f"--workdir {url}: processes that train together need a folder that all of them can lock")
+    from keras_satkd.run.remote_folder import RemoteFolder  # it imports NumPy
+
+    remote = RemoteFolder(url, config.data.cache_dir)
+    run = Run(remote.folder, config)
+    run.remote = remote
+    return run
 
 
 def facts(config: Config) -> dict[str, Any]:

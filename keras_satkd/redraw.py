@@ -12,6 +12,7 @@ from typing import NoReturn
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
 from firmware_export.common.extras import training_packages
+from keras_satkd.cli import on_this_machine
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def main() -> NoReturn:
             from keras_satkd.report.write import report
             from keras_satkd.run.folder import Run
 
-        run = Run.open(arguments.workdir)
+        run = Run.open(on_this_machine(arguments.workdir))
         print(run.path(report(run).file))
 
     exit_on_user_error(work)

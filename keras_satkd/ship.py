@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
-from keras_satkd.cli import quiet_imports
+from keras_satkd.cli import on_this_machine, quiet_imports
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def main() -> NoReturn:
         show_log(arguments.verbosity.level)
         with quiet_imports():
             from keras_satkd.pipeline import release
-        for path in release.ship(arguments.workdir, arguments.out, arguments.suffix):
+        for path in release.ship(on_this_machine(arguments.workdir), arguments.out, arguments.suffix):
             print(path)
 
     exit_on_user_error(work)

@@ -13,8 +13,12 @@ from pathlib import Path
 
 import exporting
 
+from firmware_export.board import check_programs
+from firmware_export.bounds.count import Count, try_count
 from firmware_export.common import defaults
+from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
+from firmware_export.common.tables import markdown_table, with_measured
 from firmware_export.rows.lower import lower
 from firmware_export.verify import verify
 
@@ -25,18 +29,17 @@ PAGE = ROOT / "docs" / "public_models.md"
 IMAGES = 32
 """Generated inputs that each model is verified on; the export itself uses more."""
 EXPORTED = "exported"
-HEAD = (
-    "| model | file that ships | TFLM: arena, bytes | row engine: RAM on M4, bytes | reason where refused |",
-    "|---|---|---:|---:|---|",
-)
+SECONDS = 600
+"""Time limit of the emulator for one image of one model on one core."""
 
 
-def outcome(path: Path, images: int) -> dict:
+def outcome(path: Path, images: int, *, counts: bool = False) -> dict:
     """`tflm` and `rows`: `exported` or the reason of the refusal; for exported engines also their RAM, and the changes.
 
     Args:
         path: a `.tflite`.
         images: number of generated inputs to verify it on.
+        counts: whether to count the row engine's instructions for one image, too.
     """
     content = path.read_bytes()
     before, defaults.LEAST_IMAGES = defaults.LEAST_IMAGES, images
@@ -44,7 +47,7 @@ def outcome(path: Path, images: int) -> dict:
         rows = _rows_reason(content, path)
         if rows == EXPORTED:
             try:
-                return _exported(content, path, "both") | {"rows": rows}
+                return _exported(content, path, "both", counts=counts) | {"rows": rows}
             except UserError as error:  # the row engine's alone, if TFLM's export succeeds
                 rows = _reason(error, path)
         return _exported(content, path, "tflm") | {"rows": rows}
@@ -63,13 +66,26 @@ def _rows_reason(content: bytes, path: Path) -> str:
     return EXPORTED
 
 
-def _exported(content: bytes, path: Path, engine: str) -> dict:
-    with tempfile.TemporaryDirectory() as folder:
-        said = exporting.export(content, Path(folder), engine=engine, name=path.name)
-    found = {"tflm": EXPORTED, "changes": list(said.changes), "arena_bytes": said.arena_bytes}
-    if said.rows is not None:
-        found["rows_bytes"] = said.rows.context_bytes + said.rows.scratch_bytes["dsp"]
+def _exported(content: bytes, path: Path, engine: str, *, counts: bool = False) -> dict:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        said = exporting.export(content, folder, engine=engine, name=path.name)
+        found = {"tflm": EXPORTED, "changes": list(said.changes), "arena_bytes": said.arena_bytes}
+        if said.rows is not None:
+            found["rows_bytes"] = said.rows.context_bytes + said.rows.scratch_bytes["dsp"]
+            if counts:
+                program = check_programs.find(folder, Engine.ROWS)
+                texts = {file: (folder / file).read_text() for file in (*program.sources, *program.headers)}
+                counted = try_count(texts, said.rows.layers, said.rows.prefix, timeout_seconds=SECONDS)
+                found["counts"] = {each.core: _count(each) for each in counted}
     return found
+
+
+def _count(found: Count) -> dict:
+    if found.kinds is None:
+        return {"reason": found.reason}
+    kinds = {kind.kind: {"macs": kind.macs, "instructions": kind.instructions} for kind in found.kinds}
+    return {"macs": sum(kind.macs for kind in found.kinds), "instructions": found.instructions, "kinds": kinds}
 
 
 def _reason(error: UserError, path: Path) -> str:
@@ -87,19 +103,27 @@ def sources(folder: Path) -> dict[str, dict]:
 
 def table(results: dict[str, dict]) -> str:
     """The table of the page."""
-    lines = list(HEAD)
+    headings = ["model", "file that ships", "TFLM: arena, bytes", "row engine: RAM on M4, bytes"]
+    headings += ["instructions a MAC, M4", "M55", "reason where refused"]
+    rows = []
     for name, found in results.items():
         reasons = [found[engine] for engine in ("tflm", "rows") if found[engine] != EXPORTED]
         ships = "normalized copy" if found.get("changes") else "the original"
-        cells = (
-            name.removesuffix(".tflite"),
-            ships if found["tflm"] == EXPORTED else "–",
-            f"{found['arena_bytes']:,}" if "arena_bytes" in found else "refused",
-            f"{found['rows_bytes']:,}" if "rows_bytes" in found else "refused",
-            reasons[0].replace("|", "\\|") if reasons else "",
+        rows.append(
+            [
+                name.removesuffix(".tflite"),
+                ships if found["tflm"] == EXPORTED else "–",
+                f"{found['arena_bytes']:,}" if "arena_bytes" in found else "refused",
+                f"{found['rows_bytes']:,}" if "rows_bytes" in found else "refused",
+                *(_per_mac(found.get("counts", {}).get(core, {})) for core in ("cortex-m4", "cortex-m55")),
+                reasons[0] if reasons else "",
+            ]
         )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return str(markdown_table(headings, rows))
+
+
+def _per_mac(count: dict) -> str:
+    return f"{count['instructions'] / count['macs']:.2f}" if count.get("macs") else "–"
 
 
 def main() -> None:
@@ -110,11 +134,12 @@ def main() -> None:
         path = folder / name
         if hashlib.sha256(path.read_bytes()).hexdigest() != source["sha256"]:
             sys.exit(f"{path} is not the file that SOURCES.tsv describes")
-        results[name] = {key: source[key] for key in ("source", "licence", "sha256")} | outcome(path, IMAGES)
+        results[name] = {key: source[key] for key in ("source", "licence", "sha256")} | outcome(
+            path, IMAGES, counts=True
+        )
         print(name, results[name], flush=True)
     RESULTS.write_text(json.dumps({"images": IMAGES, "models": results}, indent=2) + "\n", encoding="utf-8")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(HEAD[0])
-    PAGE.write_text(before + table(results) + "\n\n" + rest.partition("\n\n")[2], encoding="utf-8")
+    PAGE.write_text(with_measured(PAGE.read_text(encoding="utf-8"), table(results)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,27 @@ class Mirror:
                 with path.open("rb") as source, system.open_output_stream(f"{root}/{name}") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
 
+    def listed(self) -> dict[str, list[int]]:
+        """Size in bytes and time in nanoseconds of what is in object storage, by the names below the URL.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        with _told(self.url):
+            return {name: [info.size, info.mtime_ns] for name, info in _listed(*_opened(self.url)).items()}
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete objects, by their names below the URL, if they are there.
+
+        Raises:
+            UserError: one cannot be deleted.
+        """
+        with _told(self.url):
+            system, root = _opened(self.url)
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    system.delete_file(f"{root}/{name}")
+
     def has(self, path: Path) -> bool:
         """Whether a file of the folder is in object storage, of the same size; always if the folder is no copy."""
         if not self.is_remote:

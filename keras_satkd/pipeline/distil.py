@@ -157,6 +157,7 @@ def _trained(run: Run, split: Split, targets: TeacherTargets, number: int, phase
             class_weights=settings.class_weights,
             method=built[1],
             parallel=parallel,
+            remote=run.remote,
         ),
         lambda built: built[0],
     )

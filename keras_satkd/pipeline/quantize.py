@@ -56,6 +56,7 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
             class_weights=loss.class_weights,
             method=methods.of_quantization(loss),
             parallel=parallel,
+            remote=run.remote,
         ),
     )
     if not run.is_chief:

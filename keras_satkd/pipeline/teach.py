@@ -77,6 +77,7 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
             class_weights=config.class_weights,
             method=method,
             parallel=parallel,
+            remote=run.remote,
         ),
         lambda teacher: teacher.network,
     )

@@ -1,5 +1,21 @@
 """Names of the files that steps of a run write for later steps and for the user."""
 
+from firmware_export.common import digests
+
+CONFIG_FILE = "config.json"
+
+
+LOCK_FILE = "run.lock"
+
+
+OWNER_SUFFIX = ".owner"
+"""Of a lock's name, on a file system without locks."""
+
+
+MEETING_FOLDER = "workers"
+"""Where processes that train together find each other."""
+
+
 SPLIT_FILE = "split.json"
 
 
@@ -49,3 +65,13 @@ REPORT_FILE = "report.html"
 
 
 MODEL_CARD_FILE = "model_card.md"
+
+
+def is_of_process(name: str) -> bool:
+    """Whether a file or folder of this name in a run's folder belongs to the processes that work on it now."""
+    return name in (LOCK_FILE, LOCK_FILE + OWNER_SUFFIX, MEETING_FOLDER)
+
+
+def is_left_by_kill(name: str) -> bool:
+    """Whether a run that is killed before its configuration is written can leave a file or folder of this name."""
+    return is_of_process(name) or name == digests.FOLDER or name.startswith(f".{CONFIG_FILE}-")

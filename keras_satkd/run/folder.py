@@ -19,8 +19,9 @@ from firmware_export.output.folder import read_report
 from firmware_export.output.folder import remove as remove_export
 from keras_satkd.config import Config
 from keras_satkd.config_io import from_dict, to_dict
-from keras_satkd.run import history, meeting, results_file
-from keras_satkd.run.locks import OWNER_SUFFIX, lock
+from keras_satkd.run import history, results_file
+from keras_satkd.run.artifacts import CONFIG_FILE, LOCK_FILE, is_left_by_kill
+from keras_satkd.run.locks import InUse, lock
 from keras_satkd.run.meeting import Meeting
 from keras_satkd.run.results_file import FILE as RESULTS_FILE
 from keras_satkd.run.results_file import Results
@@ -37,19 +38,14 @@ from keras_satkd.run.stages import (
 )
 
 if TYPE_CHECKING:  # it imports TensorFlow
+    from keras_satkd.run.remote_folder import RemoteFolder
     from keras_satkd.training.parallel import Parallel
 
 logger = logging.getLogger(__name__)
 
-CONFIG_FILE = "config.json"
-LOCK_FILE = "run.lock"
 CHECKPOINTS = "checkpoints"
 LOWERED = "lowered"
 TENSORBOARD = "tensorboard"
-
-
-class InUse(UserError):
-    """Another process is using the folder."""
 
 
 class Run:
@@ -66,6 +62,7 @@ class Run:
         lowers: whether the next training is written as a program (`training.offload.export_training`) and not run.
         meeting: the processes that train together; None if this is the only one.
         parallel: the devices that train (`training.parallel.Parallel`); None: the only one.
+        remote: where the folder is brought whenever it is at rest; None if it is only on this machine.
         results: results of the finished steps, without those that a changed configuration affects.
 
     Raises:
@@ -77,10 +74,11 @@ class Run:
         self.lowers = False
         self.meeting: Meeting | None = None
         self.parallel: Parallel | None = None
+        self.remote: RemoteFolder | None = None
         if workdir.exists() and not workdir.is_dir():
             raise UserError(f"--workdir {workdir} is a file: give a folder")
         found = _config_in(workdir)
-        if found is None and workdir.exists() and not all(map(_is_left_by_kill, workdir.iterdir())):
+        if found is None and workdir.exists() and not all(is_left_by_kill(path.name) for path in workdir.iterdir()):
             raise UserError(f"--workdir {workdir} contains files but no run: give a new or an empty folder")
         self._lock: BaseFileLock | None = None
         self.results, _ = self._unaffected(found or config)
@@ -120,6 +118,7 @@ class Run:
         """
         if self.is_chief:
             self._claim()
+            self._save()
         if self.meeting is not None:
             self.meeting.agree({"run": "claimed"})
         if not self.is_chief:
@@ -247,7 +246,12 @@ class Run:
             sha256 = {file: digests.of(self.path(file)) for file in written} or None
             self.results[step] = replace(found, sha256=sha256, seconds=round(time.monotonic() - began, 1))
             self.results.write(self.path(RESULTS_FILE))
+            self._save()
         return self.results[step]
+
+    def _save(self) -> None:
+        if self.remote is not None:
+            self.remote.save()
 
     def _await(self, step: Step[Found]) -> None:
         """Wait until the chief has finished a step."""
@@ -259,12 +263,6 @@ class Run:
             return step in self.results
 
         self.meeting.wait(step.name, is_done)
-
-
-def _is_left_by_kill(path: Path) -> bool:
-    """Whether a run that is killed before its configuration is written can leave this file."""
-    is_lock = path.name in (LOCK_FILE, LOCK_FILE + OWNER_SUFFIX, meeting.FOLDER)
-    return is_lock or path.name == digests.FOLDER or path.name.startswith(f".{CONFIG_FILE}-")
 
 
 def _config_in(workdir: Path) -> Config | None:

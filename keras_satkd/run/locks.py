@@ -4,9 +4,13 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock
 
+from firmware_export.common.errors import UserError
 from firmware_export.common.staging import NO_LOCKS
+from keras_satkd.run.artifacts import OWNER_SUFFIX
 
-OWNER_SUFFIX = ".owner"
+
+class InUse(UserError):
+    """Another process is using the folder."""
 
 
 def lock(path: Path, *, waits: bool) -> BaseFileLock:

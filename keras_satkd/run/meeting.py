@@ -22,12 +22,12 @@ from filelock import BaseFileLock, Timeout
 from firmware_export.common import files
 from firmware_export.common.errors import UserError, exit_code
 from firmware_export.common.templating import one_line
+from keras_satkd.run.artifacts import MEETING_FOLDER
 from keras_satkd.run.cluster import Cluster
 from keras_satkd.run.locks import lock
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "workers"
 
 _SECONDS = 1.0
 """Between two looks at the others."""
@@ -64,7 +64,7 @@ class Meeting:
 
     def __init__(self, workdir: Path, cluster: Cluster, timeout: float, end: Callable[[str], None] = _exit) -> None:
         self.cluster, self._timeout, self._end = cluster, timeout, end
-        self._workdir, self._folder = workdir, workdir / FOLDER
+        self._workdir, self._folder = workdir, workdir / MEETING_FOLDER
         self._said: dict[str, Any] = {"session": secrets.token_hex(8), "beat": 0, "facts": {}, "heard": {}}
         self._others = [_Other(position) for position in range(len(cluster)) if position != cluster.position]
         self._writing, self._is_over = threading.Lock(), threading.Event()

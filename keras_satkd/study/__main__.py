@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from firmware_export.common.command_line import Verbosity, VerbosityFlags, read, show_log
 from firmware_export.common.errors import exit_on_user_error
-from keras_satkd.cli import quiet_imports
+from keras_satkd.cli import on_this_machine, quiet_imports
 from keras_satkd.config_io import load
 from keras_satkd.study.rows import STUDENT_SEEDS, Plan, read_rows
 
@@ -65,13 +65,14 @@ def main() -> NoReturn:
         show_log(arguments.verbosity.level)
         with quiet_imports():
             from keras_satkd.study.trainings import study
+        workdir = on_this_machine(arguments.workdir, "a study's")
         common = load(arguments.config)
         if arguments.data is not None:
             common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
         study(
             Plan(common) if arguments.rows_from is None else Plan(common, read_rows(arguments.rows_from)),
-            arguments.workdir,
-            arguments.results or arguments.workdir,
+            workdir,
+            arguments.results or workdir,
             rows=arguments.rows,
             chosen_students=arguments.students,
             seeds=arguments.seeds,

@@ -17,7 +17,8 @@ from keras_satkd.pipeline.distil import distil_student, taught
 from keras_satkd.pipeline.inputs import Inputs, begin, prepare
 from keras_satkd.run import history
 from keras_satkd.run.artifacts import STUDENT_FILE
-from keras_satkd.run.folder import InUse, Run
+from keras_satkd.run.folder import Run
+from keras_satkd.run.locks import InUse
 from keras_satkd.run.results import StudyResult
 from keras_satkd.run.stages import DATA, DISTILLATION, STUDY
 from keras_satkd.study import significance

@@ -20,6 +20,7 @@ from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
+from keras_satkd.run.remote_folder import RemoteFolder
 from keras_satkd.setting_types import MixedPrecision
 from keras_satkd.training.epoch_log import EpochLog
 from keras_satkd.training.method import PLAIN, Method
@@ -40,6 +41,7 @@ def fit(
     method: Method = PLAIN,
     steps: tuple[int, int] | None = None,
     is_chief: bool = True,
+    remote: RemoteFolder | None = None,
 ) -> None:
     """Train `distiller.student`, then load the weights with the best validation score into it.
 
@@ -56,6 +58,7 @@ def fit(
         method: its callbacks, and the first epoch that may be the best.
         steps: batches of training and of validation in an epoch, if they are distributed over devices.
         is_chief: whether this process writes the folder. If not, it trains with the one that does.
+        remote: where the folder is brought after each epoch.
 
     Raises:
         UserError: the loss became NaN or infinite; the checkpoint and best weights of earlier epochs are kept. Or the
@@ -95,6 +98,8 @@ def fit(
             with _checkpoints(checkpoint / "last", is_chief=is_chief) as folder:
                 # Last, so that an epoch counts as finished only after all other callbacks have recorded it.
                 callbacks.append(tf_keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False))
+                if remote is not None:
+                    callbacks.append(tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: remote.save_epoch()))
                 distiller.fit(
                     training,
                     validation_data=validation,

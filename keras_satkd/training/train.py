@@ -18,6 +18,7 @@ from keras_satkd.data.splits import Split
 from keras_satkd.losses import balanced_weights
 from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
+from keras_satkd.run.remote_folder import RemoteFolder
 from keras_satkd.setting_types import ClassWeights
 from keras_satkd.teacher_schedules import factors
 from keras_satkd.training.batches import evaluation_batches, training_batches
@@ -46,6 +47,7 @@ def train(
     class_weights: ClassWeights = "none",
     method: Method = PLAIN,
     parallel: Parallel = ONE,
+    remote: RemoteFolder | None = None,
 ) -> None:
     """Train `network` with the distillation loss, then load its best weights.
 
@@ -65,6 +67,7 @@ def train(
         class_weights: `balanced`: weights of the ground-truth loss by the number of training images in each class.
         method: what a way of teaching changes; only the plain one can be written as a program.
         parallel: the devices that train.
+        remote: where the run's folder is brought after each epoch.
 
     Raises:
         TrainingExported: the training was written as a program.
@@ -125,6 +128,7 @@ def train(
         method=method,
         steps=None if parallel.strategy is None else _steps(split, config),
         is_chief=parallel.is_chief,
+        remote=remote,
     )
 
 

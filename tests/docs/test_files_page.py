@@ -25,7 +25,15 @@ NAMED = set(code_spans(PAGE))
 @pytest.mark.parametrize(
     "name",
     [
-        *(run.CONFIG_FILE, run.RESULTS_FILE, history.FILE, predictions.FILE, html.FILE, model_card.FILE, "split.json"),
+        *(
+            artifacts.CONFIG_FILE,
+            run.RESULTS_FILE,
+            history.FILE,
+            predictions.FILE,
+            html.FILE,
+            model_card.FILE,
+            "split.json",
+        ),
         *(
             artifacts.STUDENT_FILE,
             artifacts.VERIFICATION_FILE,

@@ -17,8 +17,8 @@ from tests_support import by_colour, draw_colours, free_port, tiny_network
 from firmware_export.tflite.convert import load_keras
 from keras_satkd import config_io
 from keras_satkd.pipeline.steps import quantize_only
-from keras_satkd.run import history, meeting
-from keras_satkd.run.artifacts import STUDENT_FILE
+from keras_satkd.run import history
+from keras_satkd.run.artifacts import MEETING_FOLDER, STUDENT_FILE
 from keras_satkd.run.folder import Run
 
 PAGE = ROOT / "docs" / "many_machines.md"
@@ -135,7 +135,7 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
     for first, second in zip(*students, strict=True):
         np.testing.assert_allclose(second, first, atol=1e-3)
     written = {path.name for path in (tmp_path / "run").rglob("*worker*")}
-    assert written == {meeting.FOLDER}
+    assert written == {MEETING_FOLDER}
 
 
 @pytest.mark.slow

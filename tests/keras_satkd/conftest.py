@@ -1,5 +1,8 @@
+import logging
+
 import numpy as np
 import pytest
+from pyarrow import fs
 from tests_support import tiny_network
 
 from firmware_export.images.image_set import ImageSet
@@ -42,3 +45,32 @@ def processor(request, tmp_path_factory, monkeypatch):
     path.write_text(f"flags : fpu avx2 {request.param}\n")
     monkeypatch.setattr(hardware, "CPUINFO", path)
     return request.param
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Host and port of moto's S3 server."""
+    # Imported here, because it takes seconds.
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    started = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    started.start()
+    host, port = started.get_host_and_port()
+    yield f"{host}:{port}"
+    started.stop()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    """Arrow's file system with an empty bucket; the environment names the server and the credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
+    settings = {"endpoint_override": server, "scheme": "http", "region": "us-east-1"}
+    system = fs.S3FileSystem(allow_bucket_creation=True, allow_bucket_deletion=True, **settings)
+    system.create_dir("bucket")
+    yield system
+    system.delete_dir("bucket")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from firmware_export.common.errors import UserError
-from keras_satkd import distill
-from keras_satkd.cli import facts, parse
+from keras_satkd import cli, distill
+from keras_satkd.cli import facts, given_as_url, on_this_machine, parse
+from keras_satkd.config import Config
 from keras_satkd.config_io import load
 
 
@@ -100,11 +101,20 @@ def test_mixed_images_without_logits_of_them_are_refused_at_the_start(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/run", "gs://bucket/run"])
-def test_a_run_is_not_in_object_storage(url):
-    with pytest.raises(UserError, match=rf"--workdir {url}: a run's folder is on this machine"):
-        parsed("--workdir", url)
+def test_processes_that_train_together_need_a_shared_folder():
+    with pytest.raises(UserError, match="processes that train together need a folder that all of them can lock"):
+        cli._run(Path("s3://bucket/run"), Config(), is_shared=True)
 
 
-def test_a_run_may_be_given_as_a_url_of_this_machine():
-    assert parsed("--workdir", "file:///somewhere/run")[1] == Path("/somewhere/run")
+@pytest.mark.parametrize(
+    ("given", "url"), [("s3://b/x", "s3://b/x"), ("gs://b/x/y", "gs://b/x/y"), ("/s3/x", None), ("file:///x", None)]
+)
+def test_a_workdir_as_a_url(given, url):
+    assert given_as_url(Path(given)) == url
+
+
+def test_folders_on_this_machine():
+    assert on_this_machine(Path("file:///somewhere/run")) == Path("/somewhere/run")
+    assert on_this_machine(Path("runs/x")) == Path("runs/x")
+    with pytest.raises(UserError, match="--workdir s3://b/x: a study's folder is on this machine: give a local one"):
+        on_this_machine(Path("s3://b/x"), "a study's")

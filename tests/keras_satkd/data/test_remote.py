@@ -1,6 +1,5 @@
 """Object storage against a real S3 server (moto's), which the tests start on 127.0.0.1."""
 
-import logging
 import shutil
 import sys
 import urllib.request
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from damage import damage
 from PIL import Image
-from pyarrow import fs
 
 from firmware_export.common.errors import UserError
 from keras_satkd.data import remote, sources, unlabelled
@@ -20,34 +18,6 @@ from keras_satkd.training.logits_store import DESCRIPTION, LogitsStore, Recipe
 
 RECIPE = Recipe("one", "1" * 64, 10, "2" * 64, 3, "satellite", 0, "", views=2, shards=2)
 STORE = "s3://bucket/stores/mine"
-
-
-@pytest.fixture(scope="module")
-def server():
-    # Imported here, because it takes seconds.
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    started = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    yield f"{host}:{port}"
-    started.stop()
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    """Arrow's file system with an empty bucket; the environment names the server and the credentials."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
-    settings = {"endpoint_override": server, "scheme": "http", "region": "us-east-1"}
-    system = fs.S3FileSystem(allow_bucket_creation=True, allow_bucket_deletion=True, **settings)
-    system.create_dir("bucket")
-    yield system
-    system.delete_dir("bucket")
 
 
 def put(system, path, content):

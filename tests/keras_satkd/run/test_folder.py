@@ -13,7 +13,9 @@ from firmware_export.common.errors import UserError
 from firmware_export.output.folder import DIGESTS, publish, sealed
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.run import history
-from keras_satkd.run.folder import LOCK_FILE, InUse, Run
+from keras_satkd.run.artifacts import LOCK_FILE
+from keras_satkd.run.folder import Run
+from keras_satkd.run.locks import InUse
 from keras_satkd.run.results import (
     DistillationResult,
     FirmwareResult,

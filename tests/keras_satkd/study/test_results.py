@@ -13,7 +13,7 @@ from keras_satkd.config import Config, TeachersConfig
 from keras_satkd.config_io import load
 from keras_satkd.data_config import DataConfig
 from keras_satkd.models import teachers
-from keras_satkd.run.folder import InUse
+from keras_satkd.run.locks import InUse
 from keras_satkd.study import results, rows, significance, trainings
 
 
