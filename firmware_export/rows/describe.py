@@ -8,7 +8,7 @@ from firmware_export.rows.arrange import sums_name
 from firmware_export.rows.constants import Constants, outside_name
 from firmware_export.rows.context import Context, Place
 from firmware_export.rows.describe_structure import structure_words
-from firmware_export.rows.fast_kernels import fast_sums, has_fast_kernel
+from firmware_export.rows.fast_kernels import fast_sums, has_fast_kernel, right_shifts
 from firmware_export.rows.layers import (
     Add,
     AveragePoolByRow,
@@ -130,7 +130,7 @@ def _(layer: Convolution) -> Words:
         "lowest": layer.lowest,
         "highest": layer.highest,
         "has_fast_sums": fast_sums(layer),
-        "has_right_shifts": int(bool((layer.shift < 0).all())),
+        "has_right_shifts": right_shifts(layer),
     }
 
 

@@ -26,7 +26,7 @@ GOLDEN_FILES = ("golden.c", "golden.h")
 KERNELS = ("portable", "dsp", "mve")
 """In the order of `scratch_bytes` in a model."""
 
-MOST_KERNEL_ROWS = 8
+MOST_KERNEL_ROWS = 12
 """`SATKD_ENGINE_KERNEL_ROWS`: rows of a window that fast kernels can read."""
 
 _ROWS = ("start", "row_bytes", "depth", "height", "before", "checks")

@@ -19,6 +19,9 @@ _PIXEL_INPUTS = 1024
 
 _LARGEST_FAST_SUM = 1 << 30
 
+_SMALL_RIGHT_SHIFT = 22
+"""The most places by which the DSP kernels' assembly shifts: it adds the zero point before the shift."""
+
 
 def fast_sums(layer: Convolution) -> int:
     """`has_fast_sums`: 0 if the fast kernels cannot run a layer, 2 if they must requantize any sum, else 1."""
@@ -28,6 +31,13 @@ def fast_sums(layer: Convolution) -> int:
         return 0
     by_channel = np.moveaxis(layer.weights, -1, 0) if is_depthwise else layer.weights
     return 1 if fits_fast_sums(by_channel, layer.bias) else 2
+
+
+def right_shifts(layer: Convolution) -> int:
+    """`has_right_shifts`: 0 if a channel does not shift right, 2 if all shift by at most 22 places, else 1."""
+    if not (layer.shift < 0).all():
+        return 0
+    return 2 if (layer.shift >= -_SMALL_RIGHT_SHIFT).all() else 1
 
 
 def has_fast_kernel(layer: Layer) -> bool:

@@ -71,6 +71,13 @@ static void draw_range(int32_t *lowest, int32_t *highest) {
   *highest = draw(2) ? 127 : between(21, 127);
 }
 
+/* Of a layer, as describe.py finds it. */
+static uint32_t find_right_shifts(int channels) {
+  int least = 0, most = -31;
+  for (int c = 0; c < channels; ++c) least = shift[c] < least ? shift[c] : least, most = shift[c] > most ? shift[c] : most;
+  return most >= 0 ? 0 : least >= -22 ? SATKD_ENGINE_SMALL_RIGHT_SHIFTS : 1;
+}
+
 static int count_conv_mismatches(int number) {
   const int kernel_height = layers[number].kernel_height, kernel_width = layers[number].kernel_width;
   const int channels_in = layers[number].channels_in, channels_out = layers[number].channels_out;
@@ -106,8 +113,7 @@ static int count_conv_mismatches(int number) {
       if (draw(4) == 0) bias[c] = (draw(2) ? 1 : -1) * (INT32_MAX - 16384 * depth);
     }
   }
-  uint32_t has_right_shifts = 1;
-  for (int c = 0; c < channels_out; ++c) has_right_shifts = has_right_shifts && shift[c] < 0;
+  const uint32_t has_right_shifts = find_right_shifts(channels_out);
   for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
   for (int i = 0; i < scratch_words + GUARD; ++i) scratch[i] = 0x5a5a5a5a;
   const satkd_engine_layer layer = {
@@ -148,7 +154,10 @@ static int count_conv_mismatches(int number) {
 
 static int count_depthwise_mismatches(int number) {
   const int kernel_height = layers[number].kernel_height, kernel_width = layers[number].kernel_width;
-  const int channels = layers[number].channels_in < CHANNELS ? layers[number].channels_in : CHANNELS;
+  /* Layers make each channel of its own input, or all of one, or two of each. */
+  const int kind = between(0, 5), times = kind == 0 ? between(1, CHANNELS) : kind == 1 ? 2 : 1;
+  const int channels_in = kind == 0 ? 1 : layers[number].channels_in * times <= CHANNELS ? layers[number].channels_in : CHANNELS / times;
+  const int channels = channels_in * times;
   const int stride = layers[number].stride, width_out = layers[number].width_out;
   const int taps = kernel_height * kernel_width, columns = (width_out - 1) * stride + kernel_width;
   const int32_t zero_point = between(-128, 127);
@@ -157,13 +166,12 @@ static int count_depthwise_mismatches(int number) {
   if (!is_plain) draw_range(&lowest, &highest);
   satkd_window window = {{NULL}, NULL, NULL, NULL, 0, kernel_height, 1};
   for (int ky = 0; ky < kernel_height; ++ky) {
-    int8_t *row = inputs[ky] + ROW - columns * channels;
-    fill(row, columns * channels, -128);
+    int8_t *row = inputs[ky] + ROW - columns * channels_in;
+    fill(row, columns * channels_in, -128);
     window.rows[ky] = row;
   }
   fill(weights, taps * channels, -127);
   const int has_large_sums = draw(5) == 0;
-  uint32_t has_right_shifts = 1;
   for (int c = 0; c < channels; ++c) {
     bias[c] = between(-100000, 100000) * (draw(10) == 0 ? 1000 : 1);
     draw_multiplier(&multiplier[c], &shift[c], -16);
@@ -173,11 +181,11 @@ static int count_depthwise_mismatches(int number) {
       shift[c] = (int8_t)(is_plain ? -1 : between(0, 2));
     }
     if (has_large_sums && draw(4) == 0 && shift[c] < 0) bias[c] = (draw(2) ? 1 : -1) * (INT32_MAX - 16384 * taps);
-    has_right_shifts = has_right_shifts && shift[c] < 0;
   }
+  const uint32_t has_right_shifts = find_right_shifts(channels);
   for (int i = 0; i < ROW + 2 * GUARD; ++i) out[i] = 99;
   const satkd_engine_layer layer = {
-      .channels_in = channels,
+      .channels_in = channels_in,
       .width_out = width_out,
       .channels_out = channels,
       .kernel_height = kernel_height,
@@ -197,7 +205,7 @@ static int count_depthwise_mismatches(int number) {
       int64_t sum = bias[c];
       for (int ky = 0; ky < kernel_height; ++ky) {
         for (int i = 0; i < kernel_width; ++i) {
-          sum += window.rows[ky][(x * stride + i) * channels + c] * weights[(ky * kernel_width + i) * channels + c];
+          sum += window.rows[ky][(x * stride + i) * channels_in + c / times] * weights[(ky * kernel_width + i) * channels + c];
         }
       }
       const int8_t expected = clamp(requantize(sum, multiplier[c], shift[c]) + zero_point, lowest, highest);

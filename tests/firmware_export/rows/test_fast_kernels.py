@@ -43,5 +43,14 @@ def test_fast_kernels_run_convolutions_with_small_sums_and_windows():
     layer.bias[0] = np.int32(1 << 30)
     assert fast_kernels.fast_sums(layer) == 2
     assert fast_kernels.has_fast_kernel(layer)
-    assert not fast_kernels.has_fast_kernel(network(lambda b, x: b.convolution(x, 3, (9, 1), (1, 1), "SAME", "RELU")))
+    assert not fast_kernels.has_fast_kernel(network(lambda b, x: b.convolution(x, 3, (13, 1), (1, 1), "SAME", "RELU")))
     assert not fast_kernels.has_fast_kernel(network(lambda b, x: b.mean(x)))
+
+
+@pytest.mark.parametrize(("shifts", "expected"), [([-1, -22], 2), ([-1, -23], 1), ([-31, -1], 1), ([-1, 0], 0)])
+def test_right_shifts(shifts, expected):
+    layer = lower(
+        row_models.model(lambda b, x: b.convolution(x, 2, (1, 1), (1, 1), "SAME", "NONE"), (1, 4, 4, 4))
+    ).layers[0]
+    layer.shift[:] = shifts
+    assert fast_kernels.right_shifts(layer) == expected

@@ -110,6 +110,8 @@ DEFECTS = {
     "sums of the kernel rows before forgotten": ("mps2-an386", "(y == 0) ? NULL : sums", "NULL"),
     "a channel of a pixel twice": ("mps2-an386", "out[other] = satkd_code_of(b", "out[other] = satkd_code_of(a"),
     "parts of a pixel apart wrongly": ("mps2-an386", "depth - channels.depth;", "0;"),
+    "the last of four pixels forgotten": ("mps2-an386", "strb r5, [lr, r10]", "strb r5, [lr]"),
+    "the rest of a channel by four pixels forgotten": ("mps2-an386", "cbz r1, 5f", "b 5f"),
     "large sums forgotten": ("mps2-an386", "== 1u) ? 22u : 0u", "== 1u) ? 22u : 22u"),
     "halves of negatives up": ("mps3-an547", "vand q4, q1, q3", "vmov.i32 q4, #0"),
     "the same where all shift right": ("mps3-an547", "vshr.s32 q4, q1, #31", "vmov.i32 q4, #0"),
@@ -121,10 +123,22 @@ DEFECTS = {
 
 
 DEPTHWISE_DEFECTS = {
-    "channels exchanged": ("mps2-an386", "smlabb %[a1], %[odd]", "smlabb %[a1], %[even]"),
+    "channels exchanged": ("mps2-an386", "smlabb r5, r11", "smlabb r5, r10"),
+    "channels exchanged with any kernel": (
+        "mps2-an386",
+        "smlabb %[a1], %[w_odd], %[odd]",
+        "smlabb %[a1], %[w_even], %[odd]",
+    ),
     "channels that overlap": ("mps2-an386", "? (count - 4) : next", "? (count - 3) : next"),
-    "a pixel twice": ("mps3-an547", "satkd_codes(second, multipliers", "satkd_codes(first, multipliers"),
-    "channels behind the last": ("mps3-an547", "vctp32q((uint32_t)(count - c))", "vctp32q(4u)"),
+    "a kernel row twice": ("mps2-an386", "= window->rows[y]", "= window->rows[y / 2]"),
+    "a tap of one input twice": ("mps2-an386", 'SATKD_TAP_OF_ONE(", #2")', 'SATKD_TAP_OF_ONE(", #1")'),
+    "a channel not checked": ("mps2-an386", "is_plain && (i < 4)", "is_plain && (i < 3)"),
+    "a kernel row twice on Helium": ("mps3-an547", "= window->rows[y]", "= window->rows[y / 2]"),
+    "pairs apart wrongly": ("mps3-an547", "add r2, r2, r11", "add r2, r2, r10"),
+    "a lone pixel as a pair": ("mps3-an547", "nine.out_between = 0;", ";"),
+    "channels that overlap on Helium": ("mps3-an547", "? (count - 4) : next", "? (count - 3) : next"),
+    "inputs of any kernel apart wrongly": ("mps3-an547", "start += 2 * pixel_bytes", "start += pixel_bytes"),
+    "one input for all taps": ("mps3-an547", "satkd_add_tap_of_one(&sums, in + i,", "satkd_add_tap_of_one(&sums, in,"),
 }
 
 

@@ -8,15 +8,6 @@
 /* Larger patches of four pixels are worked a kernel row at a time, with their sums in memory. */
 #define SATKD_WHOLE_PATCHES_BYTES 2560
 
-/* Whether satkd_six can write all channels. */
-SATKD_INLINE bool satkd_has_plain_outputs(const satkd_channels *channels) {
-  bool is_plain = (channels->rights != 0u) && (channels->lowest == -128) && (channels->highest == 127);
-  for (int32_t c = 0; is_plain && (c < channels->count); ++c) {
-    is_plain = (channels->shift[c] <= -1) && (channels->shift[c] >= -22);
-  }
-  return is_plain;
-}
-
 /* Whether neighbouring pixels can share their inputs. */
 SATKD_INLINE bool satkd_has_columns(const satkd_engine_layer *layer) {
   return (layer->kernel_width == 3) && (layer->stride_width == 1) && ((layer->channels_in % 16) == 0) &&
@@ -50,6 +41,7 @@ SATKD_INLINE satkd_six satkd_six_of(const satkd_channels *channels, const satkd_
       .out = out,
       .out_step = channels->out_step,
       .count = channels->count,
+      .rest = 0,
   };
   return six;
 }
@@ -106,7 +98,7 @@ SATKD_SHARED int32_t satkd_convolve_by_rows(const satkd_engine_layer *layer, con
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
   const satkd_channels channels = satkd_channels_of(layer, constants, row_bytes, last * row_bytes);
   int32_t next = 0;
-  if (satkd_has_columns(layer) && (layer->channels_out <= layer->channels_in) && satkd_has_plain_outputs(&channels)) {
+  if (satkd_has_columns(layer) && (layer->channels_out <= layer->channels_in) && channels.is_plain) {
     int32_t *const sums = scratch + ((SATKD_COLUMNS / 2) * layer->channels_in);
     for (; (next + 4) < layer->width_out; next += 6) {
       const int32_t x = satkd_begin_of(layer, next, 6);
@@ -145,8 +137,7 @@ SATKD_SHARED int32_t satkd_convolve_whole(const satkd_engine_layer *layer, const
   const satkd_channels channels = satkd_channels_of(layer, constants, depth, 0);
   const satkd_six first = satkd_six_of(&channels, constants, scratch, layer->channels_in, out);
   int32_t next = 0;
-  const bool is_plain = satkd_has_plain_outputs(&channels);
-  if (is_plain && satkd_has_columns(layer)) {
+  if (channels.is_plain && satkd_has_columns(layer)) {
     for (; (next + 4) < layer->width_out; next += 6) {
       const int32_t x = satkd_begin_of(layer, next, 6);
       for (int32_t y = 0; y < layer->kernel_height; ++y) {
@@ -158,7 +149,7 @@ SATKD_SHARED int32_t satkd_convolve_whole(const satkd_engine_layer *layer, const
       satkd_multiply_columns(&six);
     }
   }
-  if (is_plain && (distance != 0)) {
+  if (channels.is_plain && (distance != 0)) {
     /* Four more pixels are no more work than six. */
     for (; (next < layer->width_out) && ((next + 4) != layer->width_out); next += 3) {
       const int32_t x = satkd_begin_of(layer, next, 3);
@@ -178,8 +169,14 @@ SATKD_SHARED int32_t satkd_convolve_whole(const satkd_engine_layer *layer, const
     } else {
       satkd_widen_odd_patches_4(layer, rows, x * pixel_bytes, step, scratch);
     }
-    satkd_channels_4(&channels, scratch, constants->weights, constants->bias, 0, 1, NULL,
-                     out + (x * layer->channels_out));
+    if (channels.is_plain && ((depth % 4) == 0)) {
+      satkd_six six = first;
+      six.out += x * layer->channels_out;
+      satkd_multiply_four(&six);
+    } else {
+      satkd_channels_4(&channels, scratch, constants->weights, constants->bias, 0, 1, NULL,
+                       out + (x * layer->channels_out));
+    }
   }
   return next;
 }

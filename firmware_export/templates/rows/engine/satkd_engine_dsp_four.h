@@ -45,6 +45,7 @@ typedef struct satkd_channels {
   int32_t lowest;
   int32_t highest;
   uint32_t rights; /* number of right shifts, from 1, of sums that are within +-2^30; 0 if one may be beyond */
+  bool is_plain;   /* all shift so, and all codes are outputs */
 } satkd_channels;
 
 SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, const satkd_weights *constants,
@@ -60,6 +61,8 @@ SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, c
       .lowest = layer->lowest,
       .highest = layer->highest,
       .rights = (layer->has_fast_sums == 1u) ? 22u : 0u, /* so that the zero point can be added before the shift */
+      .is_plain = (layer->has_fast_sums == 1u) && (layer->has_right_shifts == SATKD_ENGINE_SMALL_RIGHT_SHIFTS) &&
+                  (layer->lowest == -128) && (layer->highest == 127),
   };
   return channels;
 }

@@ -54,6 +54,10 @@ SATKD_SHARED void satkd_widen_1(const int8_t *from, int32_t bytes, int32_t *to) 
 /* The output code of a sum. */
 SATKD_INLINE int8_t satkd_code_of(int32_t sum, const satkd_channels *channels, int32_t c) {
   const uint32_t right = (uint32_t)(-(int32_t)channels->shift[c]);
+  if (channels->is_plain) {
+    const int32_t addend = satkd_addend(channels->output_zero_point, right);
+    return satkd_saturate(satkd_requantize_right(sum, channels->multiplier[c], addend, right));
+  }
   int32_t code;
   if ((right - 1u) < channels->rights) {
     code = satkd_requantize_right(sum, channels->multiplier[c], satkd_addend(channels->output_zero_point, right), right);

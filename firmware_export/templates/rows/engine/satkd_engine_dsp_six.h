@@ -1,5 +1,5 @@
-/* Six sums at a time for cores with the DSP extension, for satkd_engine_dsp.h: what two kernels share, and one of them, two
-   channels by three pixels. */
+/* Six sums at a time for cores with the DSP extension, for satkd_engine_dsp.h: what three kernels share, and two of them, two
+   channels by three pixels and a channel by four. */
 #ifndef SATKD_ENGINE_DSP_SIX_H
 #define SATKD_ENGINE_DSP_SIX_H
 
@@ -21,6 +21,7 @@ typedef struct satkd_six {
   int8_t *out;
   int32_t out_step;
   int32_t count;
+  int32_t rest; /* of a channel by four pixels: products behind the sixteens, which `depth` then counts */
 } satkd_six;
 
 #define SATKD_BIAS "#0"
@@ -37,7 +38,8 @@ typedef struct satkd_six {
 #define SATKD_OUT "#44"
 #define SATKD_OUT_STEP "#48"
 #define SATKD_COUNT "#52"
-typedef char satkd_count_is_at_52[(offsetof(satkd_six, count) == 52u) ? 1 : -1];
+#define SATKD_REST "#56"
+typedef char satkd_rest_is_at_56[(offsetof(satkd_six, rest) == 56u) ? 1 : -1];
 
 /* The sums are in r2 to r7, the weights in r8, the inputs in r9. Pushed: satkd_six, the end of a kernel row's weights, the end of a
    channel's weights, and r7 of the compiler. `pushed` makes -fstack-usage count them. */
@@ -191,6 +193,65 @@ SATKD_SHARED void satkd_widen_3(const int8_t *first, int32_t step, int32_t bytes
 /* `count` pairs of channels by three pixels: depths that are multiples of 48. */
 SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
   SATKD_MULTIPLY_SIX(six, SATKD_PAIRS);
+}
+
+/* Four weights of a channel by four pixels' widened inputs, see satkd_widen_4. */
+#define SATKD_FOUR_STEP                  \
+  "ldr r12, [r8], #4\n\t"                \
+  "ldmia r9!, {r6, r7, r10, r11}\n\t"    \
+  "sxtb16 lr, r12\n\t"                   \
+  "smlad r2, lr, r6, r2\n\t"             \
+  "smlad r3, lr, r7, r3\n\t"             \
+  "smlad r4, lr, r10, r4\n\t"            \
+  "smlad r5, lr, r11, r5\n\t"            \
+  "ldmia r9!, {r6, r7, r10, r11}\n\t"    \
+  "sxtb16 r12, r12, ror #8\n\t"          \
+  "smlad r2, r12, r6, r2\n\t"            \
+  "smlad r3, r12, r7, r3\n\t"            \
+  "smlad r4, r12, r10, r4\n\t"           \
+  "smlad r5, r12, r11, r5\n\t"
+#define SATKD_CHANNELS_BY_FOUR                                                             \
+  "1:\n\t"                                                                                 \
+  "ldr r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
+  "ldr r8, [r0, " SATKD_WEIGHTS "]\n\t"                                                    \
+  "ldr r9, [r0, " SATKD_INPUTS "]\n\t"                                                     \
+  "ldr r2, [r1], #4\n\t"                                                                   \
+  "str r1, [r0, " SATKD_BIAS "]\n\t"                                                       \
+  "ldr r1, [r0, " SATKD_DEPTH "]\n\t"                                                      \
+  "mov r3, r2\n\t"                                                                         \
+  "mov r4, r2\n\t"                                                                         \
+  "mov r5, r2\n\t"                                                                         \
+  "cmp r1, #0\n\t"                                                                         \
+  "beq 3f\n\t"                                                                             \
+  "add r1, r8, r1\n\t"                                                                     \
+  "2:\n\t" SATKD_FOUR_STEP SATKD_FOUR_STEP SATKD_FOUR_STEP SATKD_FOUR_STEP                 \
+  "cmp r8, r1\n\t"                                                                         \
+  "bne 2b\n\t"                                                                             \
+  "3:\n\t"                                                                                 \
+  "ldr r1, [r0, " SATKD_REST "]\n\t"                                                       \
+  "cbz r1, 5f\n\t"                                                                         \
+  "add r1, r8, r1\n\t"                                                                     \
+  "4:\n\t" SATKD_FOUR_STEP                                                                 \
+  "cmp r8, r1\n\t"                                                                         \
+  "bne 4b\n\t"                                                                             \
+  "5:\n\t"                                                                                 \
+  "str r8, [r0, " SATKD_WEIGHTS "]\n\t"                                                    \
+  "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                                  \
+  SATKD_PREPARE("], #1", "], #4") SATKD_ADVANCE SATKD_ADDEND                               \
+  SATKD_WRITE_3("r2", "r3", "r4")                                                          \
+  "lsl r1, r5, #1\n\t"                                                                     \
+  "smmlar r1, r1, r11, r12\n\t"                                                            \
+  "add r5, r1, r5, asr #31\n\t"                                                            \
+  "asr r5, r5, r8\n\t"                                                                     \
+  "ssat r5, #8, r5\n\t"                                                                    \
+  "add r10, r10, r10, lsl #1\n\t"                                                          \
+  "strb r5, [lr, r10]\n\t" SATKD_NEXT_CHANNEL
+
+/* `count` channels by four pixels: whole patches of a multiple of four inputs, widened by satkd_widen_4. */
+SATKD_SHARED void satkd_multiply_four(satkd_six *six) {
+  six->rest = (int32_t)((uint32_t)six->depth % 16u);
+  six->depth -= six->rest;
+  SATKD_MULTIPLY_SIX(six, SATKD_CHANNELS_BY_FOUR);
 }
 
 #endif /* SATKD_ENGINE_DSP_SIX_H */

@@ -24,7 +24,7 @@ static inline int8_t *satkd_engine_slot(void *context, const satkd_engine_rows *
 }
 
 /* Rows of a kernel whose addresses are found once per row of outputs. */
-#define SATKD_ENGINE_KERNEL_ROWS 8
+#define SATKD_ENGINE_KERNEL_ROWS 12
 
 /* A layer's constants. */
 typedef struct satkd_weights {
