@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,18 +22,21 @@ from typing import cast
 
 import numpy as np
 import tensorflow as tf
+import tomli_w
 
 from firmware_export.common import on_disk
 from keras_satkd.data import augment
 from keras_satkd.data.view_numbers import Drawn
 from keras_satkd.distiller import Distiller
 from keras_satkd.models import students, teachers
+from keras_satkd.run import history
 from keras_satkd.training.batches import training_batches
 from keras_satkd.training.logits_store import LogitsStore, Recipe
 from keras_satkd.training.view_logits import ViewLogits, together
 from tests import memory_trial
 from tests.bench import BATCH, scenes, stepper
 from tests.scale_tables import TEACHER, TILE, lines, renew
+from tests.tests_support import free_port
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "scale" / "results.json"
@@ -42,6 +46,11 @@ HELD = 1
 """MiB of images that a trial holds in memory: all its sets are larger."""
 IMAGES, VIEWS, SHARDS = 4096, 8, 16
 ROUNDS, IN_A_ROW = 3, 3
+TRAINING = {
+    "data": {"source": "synthetic", "synthetic_images": 4000},
+    "distillation": {"epochs": 4, "batch_size": 64, "weighting": {"rule": "none"}},
+    "quantization": {"epochs": 0},
+}
 
 
 def memory(folder: Path) -> list[dict[str, float]]:
@@ -93,6 +102,34 @@ def ratios(folder: Path) -> dict[str, float]:
     }
 
 
+def processes(folder: Path) -> dict[str, float]:
+    """One training of ResNet8 in two processes, each with half of the cores, and in one with all of them."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    one = _seconds_an_epoch(folder / "one", [cores])
+    return {"two_processes_over_one": round(one / _seconds_an_epoch(folder / "two", [cores[:half], cores[half:]]), 2)}
+
+
+def _seconds_an_epoch(workdir: Path, cores: list[list[int]]) -> float:
+    """The fastest epoch of a training in as many processes as there are lists of cores."""
+    workdir.mkdir()
+    (workdir / "bench.toml").write_text(tomli_w.dumps(TRAINING))
+    workers = [f"127.0.0.1:{free_port()}" for _ in cores]
+    started = []
+    for index, few in enumerate(cores):
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "XDG_CACHE_HOME": str(workdir / "cache"), "PYTHONPATH": str(ROOT)}
+        if len(cores) > 1:
+            environment["TF_CONFIG"] = json.dumps(task)
+        words = ["taskset", "-c", ",".join(map(str, few)), sys.executable, "-m", "keras_satkd.quantize"]
+        words += ["--config", "bench.toml", "--workdir", "run"]
+        started.append(subprocess.Popen(words, cwd=workdir, env=environment))
+    if any([process.wait() for process in started]):  # all of them are waited for
+        sys.exit(f"a process of {len(cores)} failed")
+    rows = history.read(workdir / "run" / history.FILE)
+    return min(float(row["seconds"]) for row in rows)
+
+
 def processor_seconds(steps: dict[str, Callable[[], None]]) -> dict[str, float]:
     """Median processor time of each step, with what its batches take, measured in turn; the first round is not counted.
 
@@ -126,19 +163,21 @@ def _seconds_of_teacher(images: np.ndarray) -> float:
     return statistics.median(taken[1:])
 
 
+PARTS = {"memory": memory, "speed": ratios, "processes": processes}
+
+
 def main() -> None:
     """Measure, save, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--parts", nargs="+", choices=("memory", "speed"), default=("memory", "speed"))
+    parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=tuple(PARTS))
     arguments = parser.parse_args()
-    parts = {"memory": memory, "speed": ratios}
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: parts[name](Path(folder)) for name in arguments.parts}
+        found = {name: PARTS[name](Path(folder)) for name in arguments.parts}
     arguments.out.parent.mkdir(exist_ok=True)
     results = {**(json.loads(arguments.out.read_text()) if arguments.out.exists() else {}), **found}
     arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if results.keys() < parts.keys():
+    if results.keys() < PARTS.keys():
         return
     renew(results)
     print("\n".join(lines(results)))

@@ -50,6 +50,7 @@ class RemoteFolder:
         copies, name = cache_folder(cache_dir) / "runs" / scheme, quote(place).replace("/", "+")
         self.folder, self._facts = copies / name, copies / ".state" / f"{name}.json"
         self._mirror = Mirror(self.folder, self.url)
+        logger.info("%s: the copy on this machine is %s", self.url, self.folder)
         self._facts.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._lock = lock(self._facts.with_suffix(".lock"), waits=False)

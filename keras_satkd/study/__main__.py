@@ -17,7 +17,7 @@ from firmware_export.common.command_line import Verbosity, VerbosityFlags, read,
 from firmware_export.common.errors import exit_on_user_error
 from keras_satkd.cli import on_this_machine, quiet_imports
 from keras_satkd.config_io import load
-from keras_satkd.study.rows import STUDENT_SEEDS, Plan, read_rows
+from keras_satkd.study.rows import STUDENT_SEEDS, Plan, read_plan
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def main() -> NoReturn:
         if arguments.data is not None:
             common = dataclasses.replace(common, data=dataclasses.replace(common.data, source=arguments.data))
         study(
-            Plan(common) if arguments.rows_from is None else Plan(common, read_rows(arguments.rows_from)),
+            Plan(common) if arguments.rows_from is None else read_plan(common, arguments.rows_from),
             workdir,
             arguments.results or workdir,
             rows=arguments.rows,

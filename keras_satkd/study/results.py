@@ -1,7 +1,7 @@
 """`results.json` of a study, and its tables and figure."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def write_results(folder: Path, plan: Plan, results: list[dict[str, Any]]) -> No
     rows = _with_rows_of(results, plan).rows
     order = [(student, row) for student in students for row in rows]
     results = sorted(results, key=lambda found: (order.index((found["student"], found["row"])), found["seed"]))
-    write_text(folder / "study.md", table(results))
+    write_text(folder / "study.md", table(results, plan.against))
     save_png(folder / "study.png", (9, 5), lambda figure: draw_rows(figure, summaries(results)))
     digests.write_json(folder / RESULTS_FILE, {"config": comparable(plan.common), "results": results})
 
@@ -160,7 +160,7 @@ def _mean_and_deviation(values: list[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def table(results: list[dict[str, Any]]) -> str:
+def table(results: list[dict[str, Any]], against: Mapping[str, str]) -> str:
     """The study as Markdown: for each student, a table of clean scores and one of accuracy under corruptions."""
     parts = []
     for student in dict.fromkeys(result["student"] for result in results):
@@ -171,7 +171,7 @@ def table(results: list[dict[str, Any]]) -> str:
             for summary in summaries(chosen)
         ]
         parts.append(markdown_table(["test %", "seeds", *SCORES.values()], rows))
-        parts += significance.tables(chosen)
+        parts += significance.tables(chosen, against)
         parts.append(_corruption_table(chosen))
     return "\n\n".join(parts) + "\n"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware_export.common.errors import UserError
+from firmware_export.common.errors import UserError, unknown_name
 from keras_satkd.config import Config
 from keras_satkd.config_io import PRESETS, changed, flatten, read_toml
 from keras_satkd.models.pretrained import EUROSAT_TEACHERS
@@ -14,6 +14,8 @@ Rows = Mapping[str, Mapping[str, object]]
 
 FOLDER = PRESETS / "studies"
 """Files of rows that come with the package."""
+
+_AGAINST = "against"
 
 ROWS: Rows = {
     "no teacher": {"distillation.weighting.rule": "none"},
@@ -60,6 +62,9 @@ class Plan:
 
     rows: Rows = field(default_factory=lambda: ROWS)
 
+    against: Mapping[str, str] = field(default_factory=dict)
+    """The row that a row is compared with, if not the first one."""
+
     def config(self, row: str, student: str, seed: int) -> Config:
         """The common settings with those of a row.
 
@@ -73,9 +78,12 @@ class Plan:
         """Check the settings of every row, and that each row has run folders of its own.
 
         Raises:
-            UserError: a setting is unknown or out of range, the row sets its student or seed, or two rows' names differ
-                in signs only.
+            UserError: a setting is unknown or out of range, the row sets its student or seed, two rows' names differ in
+                signs only, or a row is to be compared with one that does not exist.
         """
+        for other in self.against.values():
+            if other not in self.rows:
+                raise unknown_name("row", other, self.rows)
         folders: dict[Path, str] = {}
         for row, settings in self.rows.items():
             for name, option in (("student", "--students"), ("seed", "--seeds")):
@@ -87,10 +95,13 @@ class Plan:
                 raise UserError(f"rows {other!r} and {row!r} of the study would share a folder: rename one")
 
 
-def read_rows(name: str) -> Rows:
+def read_plan(common: Config, name: str) -> Plan:
     """Read rows from a TOML file: each table is a row, named by its heading, with the settings that it changes.
 
+    `against` names the row that it is compared with.
+
     Args:
+        common: the settings of all rows.
         name: a path that ends in `.toml`, or the stem of a file in `FOLDER`.
 
     Raises:
@@ -102,4 +113,5 @@ def read_rows(name: str) -> Rows:
             raise UserError(f"--rows-from {name}: {row} is {settings!r}: write each row as a table of settings")
     if not tables:
         raise UserError(f"--rows-from {name} has no rows: write each row as a table of settings")
-    return {row: flatten(settings) for row, settings in tables.items()}
+    against = {row: str(settings.pop(_AGAINST)) for row, settings in tables.items() if _AGAINST in settings}
+    return Plan(common, {row: flatten(settings) for row, settings in tables.items()}, against)

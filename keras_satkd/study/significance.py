@@ -1,6 +1,6 @@
 """Whether the difference of two students may be chance: McNemar's test on the same images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,13 +39,14 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
-def tables(results: list[dict[str, Any]]) -> Iterator[str]:
-    """A Markdown table of each row's difference from the first row, and McNemar's test for each seed that both have.
+def tables(results: list[dict[str, Any]], against: Mapping[str, str]) -> Iterator[str]:
+    """A Markdown table of each row's difference from another one, and McNemar's test for each seed that both have.
 
     Nothing if fewer than two rows tell which images were correct: results of earlier versions do not.
 
     Args:
         results: results of one student, in the order of the rows.
+        against: the row that a row is compared with, if not the first one.
     """
     told = [result for result in results if "correct" in result]
     names = list(dict.fromkeys(result["row"] for result in told))
@@ -53,16 +54,17 @@ def tables(results: list[dict[str, Any]]) -> Iterator[str]:
         return
     by_seed = {(result["row"], result["seed"]): result for result in told}
     rows = []
-    for name in names[1:]:
+    for name in names:
+        other = against.get(name, names[0])
         pairs = [
-            (by_seed[names[0], seed], result)
+            (by_seed[other, seed], result)
             for (row, seed), result in by_seed.items()
-            if row == name and (names[0], seed) in by_seed
+            if row == name != other and (other, seed) in by_seed
         ]
         pairs = [pair for pair in pairs if pair[0]["split_sha256"] == pair[1]["split_sha256"]]
         if pairs:
             gains = [100 * (found["accuracy"] - base["accuracy"]) for base, found in pairs]
             chances = [mcnemar(*(unpacked(each["correct"], each["images"]) for each in pair)) for pair in pairs]
-            rows.append([name, f"{np.mean(gains):+.2f}", " / ".join(f"{chance:.3f}" for chance in chances)])
+            rows.append([name, other, f"{np.mean(gains):+.2f}", " / ".join(f"{chance:.3f}" for chance in chances)])
     if rows:
-        yield markdown_table([f"against {names[0]}", "points", "McNemar's p, seed by seed"], rows)
+        yield markdown_table(["row", "against", "points", "McNemar's p, seed by seed"], rows)

@@ -35,7 +35,7 @@ def test_seeds_become_mean_and_sample_deviation():
 
 def test_table_tells_deviations_only_of_several_seeds():
     text = results.table(
-        [result("both", 0, 0.97), result("both", 1, 0.99), result("both", 0, 0.985, student="resnet16")]
+        [result("both", 0, 0.97), result("both", 1, 0.99), result("both", 0, 0.985, student="resnet16")], {}
     )
     assert "## resnet8: 98,522 parameters, 58,393,216 MACs" in text
     assert "| both | 2 | 98.00 ± 1.41 |" in text
@@ -170,8 +170,8 @@ def test_the_table_tells_whether_a_difference_may_be_chance():
         | {"correct": significance.packed(np.arange(4860) < 4860 * accuracy), "split_sha256": "a"}
         for row, accuracy in (("none", 0.9), ("KL", 0.95), ("DKD", 0.9))
     ]
-    table = results.table(told)
-    assert "| against none | points | McNemar's p, seed by seed |" in table
-    assert "| KL | +5.00 | 0.000 |" in table
-    assert "| DKD | +0.00 | 1.000 |" in table
-    assert "McNemar" not in results.table([result("none", 0, 0.9), result("KL", 0, 0.9)])
+    table = results.table(told, {})
+    assert "| row | against | points | McNemar's p, seed by seed |" in table
+    assert "| KL | none | +5.00 | 0.000 |" in table
+    assert "| DKD | none | +0.00 | 1.000 |" in table
+    assert "McNemar" not in results.table([result("none", 0, 0.9), result("KL", 0, 0.9)], {})

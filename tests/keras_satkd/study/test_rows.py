@@ -16,19 +16,22 @@ def test_every_row_is_a_configuration(row):
 @pytest.mark.parametrize("preset", ["study", "eurosat"])
 @pytest.mark.parametrize("file", sorted(path.stem for path in rows.FOLDER.iterdir()))
 def test_files_that_ship(file, preset):
-    rows.Plan(load(preset), rows.read_rows(file)).check()
+    rows.read_plan(load(preset), file).check()
 
 
 def test_rows_of_ones_own(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('["T = 2"]\ndistillation.temperature = 2.0\n["as it is"]\n[DKD.distillation.loss]\nname = "dkd"\n')
-    read = rows.read_rows(str(path))
-    assert read == {
+    path.write_text(
+        '["T = 2"]\ndistillation.temperature = 2.0\n["as it is"]\n'
+        '[DKD]\nagainst = "T = 2"\ndistillation.loss.name = "dkd"\n'
+    )
+    plan = rows.read_plan(Config(), str(path))
+    assert plan.rows == {
         "T = 2": {"distillation.temperature": 2.0},
         "as it is": {},
         "DKD": {"distillation.loss.name": "dkd"},
     }
-    plan = rows.Plan(Config(), read)
+    assert plan.against == {"DKD": "T = 2"}
     plan.check()
     assert plan.config("T = 2", "resnet8", 1).distillation.temperature == 2.0
     assert plan.config("as it is", "resnet8", 1).distillation == Config().distillation
@@ -47,6 +50,7 @@ def test_rows_of_ones_own(tmp_path):
         ("[a]\ndistillation.epochs = -3", "row 'a' of the study: distillation.epochs is -3"),
         ('[a]\nstudent = "resnet16"', "row 'a' of the study sets student: give --students instead"),
         ("[a]\nseed = 1", "row 'a' of the study sets seed: give --seeds instead"),
+        ('[a]\n[b]\nagainst = "c"', "unknown row 'c'"),
         ('["T=2"]\n["T 2"]', "rows 'T=2' and 'T 2' of the study would share a folder: rename one"),
     ],
 )
@@ -54,14 +58,14 @@ def test_rows_that_are_wrong(tmp_path, text, said):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(UserError, match=said):
-        rows.Plan(Config(), rows.read_rows(str(path))).check()
+        rows.read_plan(Config(), str(path)).check()
 
 
 def test_files_that_do_not_exist():
     with pytest.raises(UserError, match="did you mean 'methods'"):
-        rows.read_rows("method")
+        rows.read_plan(Config(), "method")
     with pytest.raises(UserError, match=r"--rows-from mine.toml: No such file or directory"):
-        rows.read_rows("mine.toml")
+        rows.read_plan(Config(), "mine.toml")
 
 
 def test_rows_have_folders_of_their_own(tmp_path):

@@ -46,10 +46,12 @@ def test_seeds_are_compared_one_by_one():
             result("KL", 2, better),
             result("other images", 0, better, split="b"),
             {"row": "not told", "seed": 0},
-        ]
+            result("DKD", 0, base),
+        ],
+        {"DKD": "KL", "none": "none"},
     )
-    assert table.splitlines()[2:] == ["| KL | +40.00 | 0.008 / 1.000 |"]
+    assert table.splitlines()[2:] == ["| KL | none | +40.00 | 0.008 / 1.000 |", "| DKD | KL | -80.00 | 0.008 |"]
 
 
 def test_nothing_to_compare():
-    assert not list(significance.tables([result("none", 0, [True]), {"row": "KL", "seed": 0}]))
+    assert not list(significance.tables([result("none", 0, [True]), {"row": "KL", "seed": 0}], {}))
