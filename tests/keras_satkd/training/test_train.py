@@ -5,19 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from scipy.special import log_softmax
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
 from keras_satkd.camera.training import Mixture, Range
-from keras_satkd.config import DistillationConfig, MixingConfig, TrainingConfig
+from keras_satkd.config import DistillationConfig, MixingConfig, TeachersConfig, TrainingConfig
 from keras_satkd.data.splits import Split
 from keras_satkd.data_config import DataConfig
+from keras_satkd.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
+from keras_satkd.models import students
 from keras_satkd.models.students import normalize
 from keras_satkd.models.teachers import Teacher
+from keras_satkd.pipeline import methods
 from keras_satkd.run import history
-from keras_satkd.training import run_offloaded
+from keras_satkd.teaching import CountEpochs
+from keras_satkd.training import run_offloaded, unlabelled_batches
 from keras_satkd.training.fit import precision
+from keras_satkd.training.method import Method
 from keras_satkd.training.offload import TrainingExported
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
@@ -180,3 +186,48 @@ def test_a_training_is_exported_and_its_result_imported(tmp_path, split, teacher
     assert (row["hardware"], row["phase"], row["val_accuracy"]) == ("a GPU", "distillation", "0.75")
     for found, expected in zip(network.get_weights(), wanted.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+class _Interruption(Exception):
+    pass
+
+
+def _resnet():
+    return students.build("resnet8", 16, 3)
+
+
+def _way(name: str, split: Split) -> tuple[tf_keras.Model, Method]:
+    """A network and how it is trained, both made anew."""
+    tf_keras.utils.set_random_seed(0)
+    if name == "fixmatch":
+        config = TeachersConfig(epochs=4, batch_size=10, fixmatch=FixMatchConfig(weight=1.0, confidence=0.4, ratio=1))
+        return _resnet(), unlabelled_batches.method(split.train.take(range(12)), split.train, config, 0)
+    asked = {
+        "adversarial": DistillationConfig(epochs=4, adversarial=AdversarialConfig(epsilon=8.0, steps=1)),
+        "capacity": DistillationConfig(epochs=4, capacity=CapacityConfig(widest=2.0, steps=1, until=0.5)),
+    }
+    return methods.of_student(asked[name], _resnet)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adversarial", "capacity", "fixmatch"])
+def test_an_interrupted_way_of_teaching_ends_with_the_same_weights(tmp_path, split, monkeypatch, name):
+    config = TrainingConfig(epochs=4, batch_size=10, average=0.9)
+
+    def finished(workdir: Path) -> list[np.ndarray]:
+        network, method = _way(name, split)
+        settings = {"loss": DistillationConfig(), "seed": 0, "phase": "distillation", "workdir": workdir}
+        train(network, split, TeacherTargets((), "none"), config, method=method, **settings)
+        return network.get_weights()
+
+    def stop(self, batch, logs=None):
+        if int(self.model.epoch) == 2 and batch == 1:
+            raise _Interruption
+
+    whole = finished(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(CountEpochs, "on_train_batch_end", stop)
+        with pytest.raises(_Interruption):
+            finished(tmp_path / "stopped")
+    for one, other in zip(whole, finished(tmp_path / "stopped"), strict=True):
+        np.testing.assert_array_equal(one, other)
