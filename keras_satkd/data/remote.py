@@ -189,7 +189,11 @@ def _opened(url: str) -> tuple[Any, str]:
         raise UserError(f"pyarrow is not installed; {url} needs it: {INSTALL_TRAIN}") from None
     scheme, _, path = url.partition("://")
     if scheme == "gs":
-        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS)), path
+        # As Google's own libraries take it.
+        emulator = os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/")
+        found = urlsplit(emulator if "://" in emulator else f"http://{emulator}")
+        settings = {"endpoint_override": found.netloc, "scheme": found.scheme, "anonymous": True} if emulator else {}
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS), **settings), path
     given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = urlsplit(given if "://" in given else f"https://{given}")

@@ -3,7 +3,7 @@ import logging
 import numpy as np
 import pytest
 from pyarrow import fs
-from tests_support import tiny_network
+from tests_support import free_port, tiny_network
 
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.models.teachers import Teacher
@@ -74,3 +74,25 @@ def bucket(server, monkeypatch):
     system.create_dir("bucket")
     yield system
     system.delete_dir("bucket")
+
+
+@pytest.fixture(scope="module")
+def google():
+    """An emulator of Google Cloud Storage, and its host and port."""
+    from gcp_storage_emulator.server import create_server
+
+    address = f"127.0.0.1:{free_port()}"
+    host, port = address.split(":")
+    started = create_server(host, int(port), in_memory=True, default_bucket="bucket")
+    started.start()
+    yield started, address
+    started.stop()
+
+
+@pytest.fixture
+def google_bucket(google, monkeypatch):
+    """Arrow's file system with an empty bucket; the environment names the emulator."""
+    started, address = google
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{address}")
+    started.wipe(keep_buckets=True)
+    return fs.GcsFileSystem(endpoint_override=address, scheme="http", anonymous=True)

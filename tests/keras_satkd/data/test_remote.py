@@ -80,6 +80,23 @@ def test_a_copy_follows_what_changes(kinds, bucket, tmp_path):
     assert (second.images[second.files.index("Forest/0 ä#.png")] == (9, 8, 7)).all()
 
 
+def test_images_in_google_cloud_storage(kinds, google_bucket, tmp_path):
+    for path in (kinds / "folder").rglob("*.png"):
+        put(google_bucket, f"data/{path.parent.name}/{path.name}", path.read_bytes())
+    settings = {"image_size": 8, "cache_dir": str(tmp_path)}
+    here, far = (
+        sources.load(DataConfig(source=(name,), **settings)) for name in (f"{kinds}/folder", "gs://bucket/data")
+    )
+    np.testing.assert_array_equal(far.images, here.images)
+    assert far.files == here.files
+    google_bucket.delete_file("bucket/data/River/0 ä#.png")
+    assert len(sources.load(DataConfig(source=("gs://bucket/data",), **settings))) == len(here) - 1
+    with pytest.raises(
+        UserError, match="gs://nothing/x: there is no bucket 'nothing': .* GOOGLE_APPLICATION_CREDENTIALS"
+    ):
+        sources.load(DataConfig(source=("gs://nothing/x",), **settings))
+
+
 def test_unlabelled_images_in_a_bucket(kinds, bucket, tmp_path):
     put(bucket, "new.zip", (kinds / "images.zip").read_bytes())
     settings = DataConfig(image_size=8, cache_dir=str(tmp_path))
@@ -133,9 +150,9 @@ def logits_of(rows, view):
     return np.arange(10)[rows, None] + np.array([view, 0.5, -1])
 
 
-def computed(machine: Path, shard: int) -> bool:
+def computed(machine: Path, shard: int, url: str = STORE) -> bool:
     """What `pipeline.ask` does on a machine of its own."""
-    mirror = Mirror.of(STORE, str(machine))
+    mirror = Mirror.of(url, str(machine))
     mirror.pull()
     store = LogitsStore.create(mirror.folder, RECIPE)
     is_new = store.compute(shard, logits_of)
@@ -172,3 +189,13 @@ def test_machines_share_a_store_in_a_bucket(bucket, tmp_path, caplog):
 def test_what_is_a_url():
     assert all(map(remote.is_url, ("s3://b/x", "gs://b", "FILE:///x")))
     assert not any(map(remote.is_url, ("eurosat/rgb", "/s3://x", "http://x", "C:/x", "s3:/x")))
+
+
+def test_machines_share_a_store_in_google_cloud_storage(google_bucket, tmp_path):
+    url = STORE.replace("s3://", "gs://")
+    assert computed(tmp_path / "a", 1, url)
+    assert computed(tmp_path / "b", 2, url)
+    assert not computed(tmp_path / "c", 1, url)
+    mirror = Mirror.of(url, str(tmp_path / "d"))
+    mirror.pull()
+    np.testing.assert_array_equal(LogitsStore.open(mirror.folder, RECIPE).read(2)[:, 1], logits_of(slice(0, 10), 1))

@@ -76,6 +76,19 @@ def test_another_machine_continues_a_run(bucket, machine):
     assert INT8 in again.results
 
 
+def test_a_run_in_google_cloud_storage(google_bucket, tmp_path):
+    url = URL.replace("s3://", "gs://")
+    for name in ("here", "there", "here"):
+        run = Run((remote := RemoteFolder(url, str(tmp_path / name))).folder, Config())
+        run.remote = remote
+        if not run.results:
+            distilled(run)
+    assert run.results[DISTILLATION].parameters == 98_522
+    run.path("student.keras").unlink()
+    remote.save()
+    assert not RemoteFolder(url, str(tmp_path / "elsewhere")).folder.joinpath("student.keras").exists()
+
+
 def test_an_epoch_that_the_network_kept_here_is_not_lost(bucket, machine, monkeypatch, caplog):
     run = machine()
     distilled(run)
