@@ -23,11 +23,13 @@ from firmware_export.common.stderr import captured_stderr
 with captured_stderr():
     from firmware_export.images.image_set import ImageSet
     from keras_satkd.camera.training import Mixture
-    from keras_satkd.config import MixingConfig
+    from keras_satkd.config import DistillationConfig, MixingConfig
     from keras_satkd.data import augment, mix, synthetic
     from keras_satkd.distiller import Distiller
     from keras_satkd.losses import as_loss
+    from keras_satkd.method_config import AdversarialConfig, CapacityConfig
     from keras_satkd.models import students, teachers
+    from keras_satkd.pipeline import methods
     from keras_satkd.registry import LOSSES
     from keras_satkd.training.batches import training_batches
     from keras_satkd.training.fit import computes_bfloat16, precision
@@ -111,6 +113,21 @@ def method_steps(frozen: list, batches: Callable[..., Iterator], known: ViewLogi
     return steps
 
 
+def way_steps(batches: Iterator) -> dict[str, Callable[[], None]]:
+    """A step of each way of teaching that changes the student's training, without teachers."""
+    ways = {
+        "adversarial concurrent training, 7 steps": DistillationConfig(
+            adversarial=AdversarialConfig(epsilon=4.0, steps=7)
+        ),
+        "a student that shrinks, at twice its width": DistillationConfig(capacity=CapacityConfig(widest=2.0)),
+    }
+    steps = {}
+    for name, settings in ways.items():
+        network, method = methods.of_student(settings, lambda: students.build("resnet8", 64, 10))
+        steps[name] = stepper(method.distiller(network), batches)
+    return steps
+
+
 def main() -> None:
     """Measure and print."""
     images = scenes()
@@ -143,8 +160,12 @@ def main() -> None:
         "after": stepper(Distiller(student("auto"), teacher_names=names), batches(known)),
     }
     times = seconds_each(steps, ROUNDS)
-    methods = {PLAIN_STEP: stepper(Distiller(student()), batches(None)), **method_steps(frozen, batches, known)}
-    method_times = seconds_each(methods, METHOD_ROUNDS)
+    measured = {
+        PLAIN_STEP: stepper(Distiller(student()), batches(None)),
+        **{f"loss {name}": step for name, step in method_steps(frozen, batches, known).items()},
+        **way_steps(batches(None)),
+    }
+    method_times = seconds_each(measured, METHOD_ROUNDS)
     # The pipeline without training; many batches, because it prefetches.
     alone = batches(known)
     mixed = batches(known, mixing=MixingConfig(method="both"))
@@ -177,7 +198,7 @@ def main() -> None:
     table.add_row(f"the same in batches of {PAPERS_BATCH}, half of the images disturbed", f"{ratio:.1f}", "≥ 3")
     for name, taken in method_times.items():
         if name != PLAIN_STEP:
-            table.add_row(f"step with loss {name} / plain step", f"{taken / method_times[PLAIN_STEP]:.2f}", "")
+            table.add_row(f"step of {name} / plain step", f"{taken / method_times[PLAIN_STEP]:.2f}", "")
     table.add_row("seconds for --help", f"{seconds_of_help():.2f}", "< 1")
     Console().print(table)
     print(

@@ -48,9 +48,10 @@ IMAGES, VIEWS, SHARDS = 4096, 8, 16
 ROUNDS, IN_A_ROW = 3, 3
 TRAINING = {
     "data": {"source": "synthetic", "synthetic_images": 4000},
-    "distillation": {"epochs": 4, "batch_size": 64, "weighting": {"rule": "none"}},
+    "distillation": {"epochs": 4, "weighting": {"rule": "none"}},
     "quantization": {"epochs": 0},
 }
+BATCHES = (64, 512)
 
 
 def memory(folder: Path) -> list[dict[str, float]]:
@@ -103,17 +104,24 @@ def ratios(folder: Path) -> dict[str, float]:
 
 
 def processes(folder: Path) -> dict[str, float]:
-    """One training of ResNet8 in two processes, each with half of the cores, and in one with all of them."""
+    """Images a second of ResNet8's training in two processes, each with half of the cores, over one with all of them.
+
+    Processes exchange the sums of every batch norm and the gradients in each step, so the size of the batches matters.
+    """
     cores = sorted(os.sched_getaffinity(0))
-    half = len(cores) // 2
-    one = _seconds_an_epoch(folder / "one", [cores])
-    return {"two_processes_over_one": round(one / _seconds_an_epoch(folder / "two", [cores[:half], cores[half:]]), 2)}
+    halves = [cores[: len(cores) // 2], cores[len(cores) // 2 :]]
+    found = {}
+    for batch in BATCHES:
+        one, two = (_seconds_an_epoch(folder / f"{len(parts)}-of-{batch}", parts, batch) for parts in ([cores], halves))
+        found[str(batch)] = round(one / two, 2)
+    return found
 
 
-def _seconds_an_epoch(workdir: Path, cores: list[list[int]]) -> float:
+def _seconds_an_epoch(workdir: Path, cores: list[list[int]], batch: int) -> float:
     """The fastest epoch of a training in as many processes as there are lists of cores."""
     workdir.mkdir()
-    (workdir / "bench.toml").write_text(tomli_w.dumps(TRAINING))
+    settings = {**TRAINING, "distillation": {**TRAINING["distillation"], "batch_size": batch}}
+    (workdir / "bench.toml").write_text(tomli_w.dumps(settings))
     workers = [f"127.0.0.1:{free_port()}" for _ in cores]
     started = []
     for index, few in enumerate(cores):

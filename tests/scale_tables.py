@@ -27,8 +27,9 @@ def lines(results: dict[str, Any]) -> list[str]:
     speed = results["speed"]
     found.append(f"| step with logits from a store / in memory | {speed['step_with_store_over_memory']:.2f} | ≤ 1.05 |")
     found.append(f"| step with images from disk too / all in memory | {speed['step_from_disk_over_memory']:.2f} | |")
-    both = results["processes"]["two_processes_over_one"]
-    found.append(f"| images a second, two processes with half of the cores each / one with all | {both:.2f} | |")
+    for batch, ratio in results["processes"].items():
+        title = f"images a second in batches of {batch}, two processes with half of the cores each / one with all"
+        found.append(f"| {title} | {ratio:.2f} | |")
     return [*found, "", *arithmetic(speed)]
 
 
@@ -37,7 +38,7 @@ def arithmetic(speed: dict[str, float]) -> list[str]:
     student, teacher = (speed[f"{name}_images_per_core_second"] for name in ("student", "teacher"))
     days = TILES / CORES / 86400
     asked, trained = days * ASKED_VIEWS / teacher, days * EPOCHS / student
-    shared = " | ".join(f"{asked / number:,.2f}" for number in MACHINES)
+    shared = " | ".join(f"{asked / number:.2g}" for number in MACHINES)
     return [
         "By arithmetic, not by measurement: days for ten million tiles of 64×64 pixels on machines of "
         f"{CORES} cores, each as fast as the measured one, on which a teacher ({TEACHER}) sees {teacher} images a "

@@ -37,12 +37,12 @@ def test_no_row_is_of_other_teachers_or_settings(preset, folder):
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_tables_are_those_of_the_results(folder):
-    assert results.table(found_in(folder)) == text(folder / "study.md")
+    assert results.table(found_in(folder), {}) == text(folder / "study.md")
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 def test_the_page_shows_the_first_table(folder):
-    _, scores, *_ = results.table(found_in(folder)).split("\n\n")
+    _, scores, *_ = results.table(found_in(folder), {}).split("\n\n")
     assert scores in PAGE
 
 

@@ -92,7 +92,7 @@ def test_images_in_google_cloud_storage(kinds, google_bucket, tmp_path):
     google_bucket.delete_file("bucket/data/River/0 ä#.png")
     assert len(sources.load(DataConfig(source=("gs://bucket/data",), **settings))) == len(here) - 1
     with pytest.raises(
-        UserError, match="gs://nothing/x: there is no bucket 'nothing': .* GOOGLE_APPLICATION_CREDENTIALS"
+        UserError, match=r"gs://nothing/x: there is no bucket 'nothing': .* GOOGLE_APPLICATION_CREDENTIALS"
     ):
         sources.load(DataConfig(source=("gs://nothing/x",), **settings))
 
