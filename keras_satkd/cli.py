@@ -125,7 +125,9 @@ def _run(workdir: Path, config: Config, *, is_shared: bool) -> Run:
     if url is None:
         return Run(on_this_machine(workdir), config)
     if is_shared:
-        raise UserError(f"--workdir {url}: processes that train together need a folder that all of them can lock")
+        raise UserError(
+            f"--workdir {url}: processes that train together need a folder on a file system that they share"
+        )
     from keras_satkd.run.remote_folder import RemoteFolder  # it imports NumPy
 
     remote = RemoteFolder(url, config.data.cache_dir)

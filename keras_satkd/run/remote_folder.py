@@ -38,7 +38,7 @@ class RemoteFolder:
 
     Raises:
         InUse: another process on this machine works on this run.
-        UserError: the folder cannot be read, or holds objects but no run.
+        UserError: the folder cannot be read, or holds objects but no run; or the cache folder cannot be written.
     """
 
     def __init__(self, url: str, cache_dir: str | None) -> None:
@@ -51,11 +51,13 @@ class RemoteFolder:
         self.folder, self._facts = copies / name, copies / ".state" / f"{name}.json"
         self._mirror = Mirror(self.folder, self.url)
         logger.info("%s: the copy on this machine is %s", self.url, self.folder)
-        self._facts.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self._facts.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock(self._facts.with_suffix(".lock"), waits=False)
         except Timeout:
             raise InUse(f"--workdir {self.url} is in use by another process of this machine: wait") from None
+        except OSError as error:
+            raise UserError(f"{copies} cannot be written ({error.strerror}): set --data.cache-dir") from error
         there = self._mirror.listed()
         if there and CONFIG_FILE not in there and not all(is_left_by_kill(name.partition("/")[0]) for name in there):
             raise UserError(f"--workdir {self.url} contains files but no run: give a new or an empty folder")

@@ -102,7 +102,7 @@ def test_mixed_images_without_logits_of_them_are_refused_at_the_start(tmp_path):
 
 
 def test_processes_that_train_together_need_a_shared_folder():
-    with pytest.raises(UserError, match="processes that train together need a folder that all of them can lock"):
+    with pytest.raises(UserError, match="processes that train together need a folder on a file system"):
         cli._run(Path("s3://bucket/run"), Config(), is_shared=True)
 
 

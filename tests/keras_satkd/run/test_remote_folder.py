@@ -129,6 +129,12 @@ def test_a_bucket_without_a_run_is_refused_before_it_is_copied(bucket, machine, 
     assert not list(tmp_path.rglob("tile.png"))
 
 
+def test_a_cache_that_cannot_be_written(bucket, tmp_path):
+    (tmp_path / "runs").touch()
+    with pytest.raises(UserError, match=r"runs/s3 cannot be written \(Not a directory\): set --data.cache-dir"):
+        RemoteFolder(URL, str(tmp_path))
+
+
 def test_two_processes_of_one_machine(bucket, machine, tmp_path):
     command = [sys.executable, "-c", HOLD, URL, str(tmp_path / "here")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
