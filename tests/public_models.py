@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import re
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -119,7 +120,15 @@ def table(results: dict[str, dict]) -> str:
                 reasons[0] if reasons else "",
             ]
         )
-    return str(markdown_table(headings, rows))
+    return f"{markdown_table(headings, rows)}\n\n{_savings(results)}"
+
+
+def _savings(results: dict[str, dict]) -> str:
+    ratios = [found["arena_bytes"] / found["rows_bytes"] for found in results.values() if "rows_bytes" in found]
+    return (
+        f"The row engine needs {min(ratios):.1f} to {max(ratios):.1f} times less RAM than TFLM's arena, "
+        f"{statistics.median(ratios):.1f} times less in the median."
+    )
 
 
 def _per_mac(count: dict) -> str:
