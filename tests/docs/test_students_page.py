@@ -65,3 +65,8 @@ def test_a_run_without_results_or_costs_is_one_line(docs_module):
         pareto.point(run, {})
     with pytest.raises(UserError, match=r"costs\.json lacks"):
         pareto.point(SimpleNamespace(**{**vars(run), "results": {TEST: None}}), {})
+
+
+def test_the_weights_fit_the_student():
+    weights = ROOT / "docs" / "students" / "mixer_clean.keras"
+    assert students.build("mixer", 64, 10, str(weights)).count_params() == students.build("mixer", 64, 10).count_params()
