@@ -14,10 +14,8 @@ from pathlib import Path
 
 import exporting
 
-from firmware_export.board import check_programs
-from firmware_export.bounds.count import Count, try_count
+from firmware_export.bounds.count import Count
 from firmware_export.common import defaults
-from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.common.tables import markdown_table, with_measured
 from firmware_export.rows.lower import lower
@@ -30,8 +28,6 @@ PAGE = ROOT / "docs" / "public_models.md"
 IMAGES = 32
 """Generated inputs that each model is verified on; the export itself uses more."""
 EXPORTED = "exported"
-SECONDS = 600
-"""Time limit of the emulator for one image of one model on one core."""
 
 
 def outcome(path: Path, images: int, *, counts: bool = False) -> dict:
@@ -68,17 +64,13 @@ def _rows_reason(content: bytes, path: Path) -> str:
 
 
 def _exported(content: bytes, path: Path, engine: str, *, counts: bool = False) -> dict:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        said = exporting.export(content, folder, engine=engine, name=path.name)
-        found = {"tflm": EXPORTED, "changes": list(said.changes), "arena_bytes": said.arena_bytes}
-        if said.rows is not None:
-            found["rows_bytes"] = said.rows.context_bytes + said.rows.scratch_bytes["dsp"]
-            if counts:
-                program = check_programs.find(folder, Engine.ROWS)
-                texts = {file: (folder / file).read_text() for file in (*program.sources, *program.headers)}
-                counted = try_count(texts, said.rows.layers, said.rows.prefix, timeout_seconds=SECONDS)
-                found["counts"] = {each.core: _count(each) for each in counted}
+    with tempfile.TemporaryDirectory() as folder:
+        said = exporting.export(content, Path(folder), engine=engine, name=path.name, measures_bounds=counts)
+    found = {"tflm": EXPORTED, "changes": list(said.changes), "arena_bytes": said.arena_bytes}
+    if said.rows is not None:
+        found["rows_bytes"] = said.rows.context_bytes + said.rows.scratch_bytes["dsp"]
+    if said.counts:
+        found["counts"] = {each.core: _count(each) for each in said.counts}
     return found
 
 
