@@ -27,6 +27,11 @@ LIMIT = 300
 """Seconds for a process on a busy machine."""
 
 
+def environment_of(folder):
+    """For a process in a folder: it finds our packages and the folder's modules, and keeps its cache there."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{folder}", "XDG_CACHE_HOME": str(folder / "cache")}
+
+
 @pytest.mark.slow
 def test_the_page(tmp_path):
     draw_colours(tmp_path / "my_images", ("Fire", "Forest", "Water"), 110, SIZE)
@@ -38,7 +43,7 @@ def test_the_page(tmp_path):
         "quantization": {"epochs": 0},
     }
     (tmp_path / "quick.toml").write_text(tomli_w.dumps(quick))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = environment_of(tmp_path)
 
     def start(command):
         words = [sys.executable, *command.words[1:], "--config", "quick.toml"]
@@ -100,7 +105,7 @@ def test_one_training_in_two_processes_of_which_one_is_killed(tmp_path, monkeypa
 
     def start(index):
         words = ["bash", "-c", block.replace('"index": 0', f'"index": {index}')]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environment = environment_of(tmp_path)
         return subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     chief, worker = start(0), start(1)
@@ -166,14 +171,8 @@ def test_ray_starts_the_shards_and_a_study(tmp_path):
     (tmp_path / "script.py").write_text(script)
     # Ray keeps a token in the home folder, and sockets in a folder whose name must be short.
     with tempfile.TemporaryDirectory() as short:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}:{tmp_path}",
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            "HOME": str(tmp_path),
-            "RAY_TMPDIR": short,
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
+        of_ray = {"HOME": str(tmp_path), "RAY_TMPDIR": short, "RAY_USAGE_STATS_ENABLED": "0"}
+        environment = environment_of(tmp_path) | of_ray
         done = subprocess.run(
             [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LIMIT
         )
