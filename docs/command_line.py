@@ -57,7 +57,7 @@ def scripts() -> dict[str, str]:
 
 
 def help_text(command: str) -> str:
-    """What `python -m COMMAND --help` prints on a terminal that knows no colours."""
+    """What `python -m COMMAND --help` prints on a terminal that knows no colors."""
     environment = {**os.environ, "COLUMNS": str(_COLUMNS), "NO_COLOR": "1", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", command, "--help"], capture_output=True, text=True, check=True, env=environment

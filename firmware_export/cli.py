@@ -54,8 +54,8 @@ class Arguments:
     """The quantization-aware .h5 that a .tflite MODEL was converted from: also compare these two."""
 
     input_range: str | None = None
-    """Values that the model expects of pixels 0 to 255: 0..1, -1..1, 0..255, imagenet or efficientnet-lite. Found from
-    a .tflite's input scale and zero point, or a Keras model's Rescaling; otherwise 0..1 for Keras models."""
+    """Values that the model expects of pixels 0 to 255: 0..1, -1..1, 0..255, -0.5..0.5, imagenet or efficientnet-lite.
+    Found from a .tflite's input scale and zero point, or a Keras model's Rescaling; otherwise 0..1 for Keras models."""
 
     error_rate: float = defaults.ERROR_RATE
     """Highest error rate allowed among the classifier's answers. It determines the abstention threshold, below which
@@ -175,6 +175,7 @@ def _export(arguments: Arguments, lift_limit: Callable[[], None]) -> None:
             Evidence(
                 images=given.images,
                 labels=given.labels,
+                class_names=class_names,
                 validation=given.validation,
                 error_rate=arguments.error_rate,
                 false_alarm_rate=arguments.false_alarm_rate,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import firmware_export
 from firmware_export.common.errors import UserError
+from firmware_export.common.files import encoded
 from firmware_export.tflite.graph import Graph
 
 if TYPE_CHECKING:  # these import numpy, which a help text does not need
@@ -48,18 +49,21 @@ def check_class_names(class_names: Sequence[str], graph: Graph) -> None:
     """Refuse class names that do not match the model's output.
 
     Raises:
-        UserError: the number of names differs from the number of outputs, or a name is empty or repeated.
+        UserError: the number of names differs from the number of outputs, or a name is empty, repeated or not UTF-8.
     """
     if not class_names:
         return
     if len(graph.outputs) > 1:
         raise UserError(f"class names for {len(graph.outputs)} outputs: leave them out, they are for a classifier")
     classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 1
+    if classes == 1:
+        raise UserError(f"{len(class_names)} class names for one output: end the model in an output for each class")
     if len(class_names) != classes:
         raise UserError(f"{len(class_names)} class names for {classes} outputs: give one name per output, in order")
     invalid = [name for name in class_names if not name.strip() or list(class_names).count(name) > 1]
     if invalid:
         raise UserError(f"class name {invalid[0]!r} is empty or given twice: give each class its own name")
+    encoded("\n".join(class_names), "class names")
 
 
 def package_version() -> str:

@@ -1,5 +1,6 @@
 """Read what the export's command line names: a model, converted to int8 if it is a Keras model, and images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,17 @@ from firmware_export.images import load as images_of
 from firmware_export.images.scaling import Scaling
 from firmware_export.tflite import convert
 from firmware_export.tflite import input_range as ranges
-from firmware_export.verify import verify
+from firmware_export.verify import plausibility, verify
 from firmware_export.verify.verify import LabelledImages
 
 if TYPE_CHECKING:
     from firmware_export.cli import Arguments
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+_Given = tuple[np.ndarray | None, np.ndarray | None, LabelledImages | None]
+"""Images, their labels, and labelled validation images."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ def load(arguments: "Arguments", class_names: tuple[str, ...], scaling: Scaling 
         UserError: a file is missing, damaged, or does not fit the others.
     """
     path, input_range = arguments.model, arguments.input_range
+    if path.is_dir():
+        raise UserError(
+            f"model {str(path)!r} is a folder: give a .tflite file, or save the Keras model as .h5 or .keras"
+        )
     if not path.is_file():
         raise UserError(f"model {str(path)!r} not found: give a .tflite, .h5 or .keras file")
     if input_range is not None:
@@ -71,12 +80,27 @@ def _load_keras(arguments: "Arguments", class_names: tuple[str, ...], scaling: S
     model = convert.load_keras(arguments.model, trust=arguments.trust_model)
     convert.check_input(model)
     given = _images(arguments, model.input_shape[1:], class_names, model.output_shape[-1], scaling)
-    input_range = arguments.input_range or convert.stated_range(model) or ranges.DEFAULT
+    stated = convert.stated_range(model)
+    input_range = arguments.input_range or stated or ranges.DEFAULT
     if convert.is_quantization_aware(model):
         return Given(convert.quantized_aware_to_int8(model, input_range), *given, model, input_range, is_keras=True)
     if given[0] is None:
         raise UserError(f"{arguments.model.name} is a float model: give --images to calibrate it")
+    _check_keras_range(model, given, input_range, ranges.admitted(stated))
     return Given(convert.float_to_int8(model, given[0], input_range), *given, None, input_range, is_keras=True)
+
+
+def _check_keras_range(model: Any, given: _Given, input_range: str, candidates: Sequence[str]) -> None:
+    """An int8 copy has the range that it is given, so labelled images are asked before it is made."""
+
+    def answers_of(images: np.ndarray, name: str) -> np.ndarray:
+        outputs = np.asarray(model(ranges.normalized(images, name), training=False))
+        return np.asarray(outputs.reshape(len(images), -1).argmax(axis=1))
+
+    images, labels, validation = given
+    for few, known in ((images, labels), validation or (None, None)):
+        if few is not None and known is not None:
+            plausibility.check_input(f"Keras model {model.name}", answers_of, few, known, input_range, candidates)
 
 
 def _images(
@@ -85,7 +109,7 @@ def _images(
     class_names: tuple[str, ...],
     outputs: int,
     scaling: Scaling | None,
-) -> tuple[np.ndarray | None, np.ndarray | None, LabelledImages | None]:
+) -> _Given:
     path, labelled, images, labels = arguments.images, arguments.validation, None, None
     if path is not None:
         images, labels = images_of.load_images_and_labels(

@@ -1,5 +1,6 @@
 """`python -m firmware_export.run DIR`: run an exported folder's checks on an emulated microcontroller."""
 
+import math
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def _work() -> None:
     show_log(arguments.verbosity.level)
     if arguments.machine is not None and arguments.machine not in emulator.MACHINES:
         raise unknown_name("machine", arguments.machine, emulator.MACHINES)
-    if not arguments.timeout > 0:
+    if not 0 < arguments.timeout < math.inf:
         raise UserError(
             f"--timeout {arguments.timeout:g}, a positive number of seconds expected: give 120, for example"
         )

@@ -13,10 +13,10 @@ import tyro
 from pydantic import Field
 
 from firmware_export.common.command_line import MayBePath
-from keras_satkd.data_config import DataConfig
-from keras_satkd.firmware_config import FirmwareConfig
-from keras_satkd.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
-from keras_satkd.setting_types import (
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.settings.firmware_config import FirmwareConfig
+from keras_satkd.settings.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
+from keras_satkd.settings.setting_types import (
     ClassWeights,
     Count,
     Epochs,

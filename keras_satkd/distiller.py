@@ -7,15 +7,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd.batch_checks import CheckedModel, one_hot
 from keras_satkd.config import LossConfig, WeightingConfig
 from keras_satkd.data import augment
 from keras_satkd.losses import Loss, Seen, blend, ground_truth_loss
+from keras_satkd.method.batch_checks import CheckedModel, check_settings, one_hot
+from keras_satkd.method.observers import StudentView, TeacherView, check_kinds
+from keras_satkd.method.teaching import CountEpochs, Teaching, own_object, parts
 from keras_satkd.models import students
 from keras_satkd.models.teachers import Teacher
-from keras_satkd.observers import StudentView, TeacherView, check_kinds
 from keras_satkd.registry import LOSSES, WEIGHTING_RULES, reference_of
-from keras_satkd.teaching import CountEpochs, Teaching, own_object, parts
 from keras_satkd.weighting import PAPER_CASES, Maker, RuleType
 
 
@@ -64,10 +64,11 @@ class Distiller(CheckedModel):
     Raises:
         UserError: the weighting does not fit the number of teachers; loss or rule are unknown; or the loss needs more
             than the teachers show.
-        ValueError: a teacher is no `Teacher`, the student has no feature map for a loss that needs it, or there are
-            more or fewer class weights than classes. From the methods above: a label is outside 0..C-1, the labels have
-            another shape, or the images were already divided by 255. From `compile`: a loss is given. From
-            `get_config`: loss or rule are objects that no module names.
+        ValueError: the temperature is not above 0, the student ends in a softmax or another function, a teacher is no
+            `Teacher`, the student has no feature map for a loss that needs it, or there are more or fewer class weights
+            than classes. From the methods above: a label is outside 0..C-1, the labels have another shape, or the
+            images are not in 0..255. From `compile`: a loss is given. From `get_config`: loss or rule are objects that
+            no module names.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Distiller(CheckedModel):
         **kwargs: Any,
     ) -> None:
         check_kinds(teachers)
+        check_settings(student, temperature, class_weights)
         super().__init__(**kwargs)
         self.student = student
         self._given_loss, self._given_rule = loss, rule
@@ -100,8 +102,6 @@ class Distiller(CheckedModel):
         self.sensor_noise = sensor_noise
         self.average = average
         self.class_weights = tuple(class_weights)
-        if self.class_weights and len(self.class_weights) != student.output_shape[-1]:
-            raise ValueError(f"{len(self.class_weights)} class weights found: give {student.output_shape[-1]}")
         self.epoch = _state(np.int64(0))
         if average:
             self._steps = _state(0.0)

@@ -7,6 +7,7 @@ python -m keras_satkd.evaluate student.keras --data new_pictures --split all --c
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import sys
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
 from keras_satkd.config import Config
 from keras_satkd.config_io import flatten, validated
-from keras_satkd.data_config import DataConfig
-from keras_satkd.setting_types import InputRange
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.settings.setting_types import InputRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from keras_satkd.camera.sensor import Sensor
     from keras_satkd.evaluation.classifier import Classifier
     from keras_satkd.pgd import Attack
+
+logger = logging.getLogger("keras_satkd")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class Arguments:
     """Number of images after which the drift monitor decides."""
 
     json: bool = False
-    """Print one JSON object with scores in [0, 1] instead of tables in percent."""
+    """Print one JSON object with scores in [0, 1] instead of tables in percent. If the labels speak for another input
+    range, order of colors, or order of classes, its `doubt` says so."""
 
     input_range: InputRange | None = None
     """Values that a Keras or int8 model expects of pixels 0 to 255. Found from a Keras model's Rescaling (otherwise
@@ -146,17 +150,23 @@ def _work() -> None:
 def _result(arguments: Arguments) -> dict[str, Any]:
     with quiet_imports():
         from keras_satkd.camera import sensor as sensors
+        from keras_satkd.data import duplicates
         from keras_satkd.data.reading import rgb_of
         from keras_satkd.evaluation import classifier as classifiers
-        from keras_satkd.evaluation import scoring
+        from keras_satkd.evaluation import input_checks, scoring
     sensor = None if arguments.sensor is None else sensors.load(arguments.sensor)
-    classifier = classifiers.load(
-        arguments.model, arguments.input_range, arguments.data.image_size, trust=arguments.trust_model
-    )
+    size, trust = arguments.data.image_size, arguments.trust_model
+    classifier = classifiers.load(arguments.model, arguments.input_range, size, trust=trust)
     part = _images(arguments, classifier)
-    classifier = classifier.for_bands(part.channel_names, rgb_of(part.channel_names, arguments.data))
+    rgb = rgb_of(part.channel_names, arguments.data)
+    classifier = classifier.for_bands(part.channel_names, rgb)
     attack = _attack(arguments, classifier)
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
+    if contradicted := duplicates.of_two_classes([part]):
+        logger.warning("%s", contradicted)
+    doubt = input_checks.doubt(classifier, part.images, labels, arguments.data.bands)
+    if doubt is not None:
+        logger.warning("model %s %s", classifier.name, doubt)
     guidance = {} if arguments.guide is None else {"guidance": _guidance(arguments, classifier, part, labels)}
     if classifier.class_names is None:
         classifier = dataclasses.replace(classifier, class_names=part.class_names)
@@ -169,6 +179,7 @@ def _result(arguments: Arguments) -> dict[str, Any]:
         "model": classifier.name,
         "data": source,
         "split": arguments.split,
+        **({} if doubt is None else {"doubt": doubt}),
         **scoring.evaluate(classifier, part.images, labels, arguments.corruptions, arguments.camera, sensor, attack),
         **guidance,
         **({"drift": _drift(arguments, classifier, part, labels, sensor)} if arguments.drift else {}),
@@ -188,12 +199,15 @@ def _attack(arguments: Arguments, classifier: "Classifier") -> "Attack | None":
 def _guidance(arguments: Arguments, student: "Classifier", part: "ImageSet", labels: "np.ndarray") -> dict[str, Any]:
     from keras_satkd.data.reading import rgb_of
     from keras_satkd.evaluation import classifier as classifiers
-    from keras_satkd.evaluation import guidance, scoring
+    from keras_satkd.evaluation import guidance, input_checks, scoring
 
     guide = classifiers.load(arguments.guide or "", None, student.image_size, trust=arguments.trust_model)
     seen = part if guide.image_size == student.image_size else _images(arguments, guide)
     guide = guide.for_bands(seen.channel_names, rgb_of(seen.channel_names, arguments.data))
-    is_known = guide.logits(seen.images).argmax(axis=1) == scoring.model_labels(seen.labels, seen.class_names, guide)
+    true = scoring.model_labels(seen.labels, seen.class_names, guide)
+    if doubt := input_checks.doubt(guide, seen.images, true, arguments.data.bands, by_options=False):
+        logger.warning("guide %s %s", guide.name, doubt)
+    is_known = guide.logits(seen.images).argmax(axis=1) == true
     outputs = (student.codes or student.logits)(part.images)
     return guidance.curves(outputs, labels, {guide.name: is_known}, student.threshold)
 

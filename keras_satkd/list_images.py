@@ -18,7 +18,7 @@ from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
 from keras_satkd.config import Config
 from keras_satkd.config_io import validated
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 if TYPE_CHECKING:
     from firmware_export.images.image_set import ImageSet

@@ -19,8 +19,8 @@ from firmware_export.common.errors import UserError, exit_on_user_error
 from keras_satkd.cli import quiet_imports
 from keras_satkd.config import Config
 from keras_satkd.config_io import validated
-from keras_satkd.data_config import DataConfig
-from keras_satkd.setting_types import Count, InputRange, Uncertainty
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.settings.setting_types import Count, InputRange, Uncertainty
 
 if TYPE_CHECKING:
     from keras_satkd.evaluation.ranking import Ranked
@@ -79,6 +79,8 @@ def main() -> NoReturn:
         show_log(arguments.verbosity.level)
         if arguments.out.suffix != ".csv":
             raise UserError(f"--out {arguments.out}: give a file that ends in .csv")
+        if arguments.count < 1:
+            raise UserError(f"--count {arguments.count}: give 1 or more")
         # Model builders print on stdout, where only the result belongs.
         with contextlib.redirect_stdout(sys.stderr):
             found, images = _ranked(arguments)

@@ -27,10 +27,10 @@ with captured_stderr():
     from keras_satkd.data import augment, mix, synthetic
     from keras_satkd.distiller import Distiller
     from keras_satkd.losses import as_loss
-    from keras_satkd.method_config import AdversarialConfig, CapacityConfig
     from keras_satkd.models import students, teachers
     from keras_satkd.pipeline import methods
     from keras_satkd.registry import LOSSES
+    from keras_satkd.settings.method_config import AdversarialConfig, CapacityConfig
     from keras_satkd.training.batches import training_batches
     from keras_satkd.training.fit import computes_bfloat16, precision
     from keras_satkd.training.view_logits import ViewLogits

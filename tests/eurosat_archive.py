@@ -6,7 +6,7 @@ import pytest
 
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "eurosat" / "EuroSAT_RGB.zip"
 

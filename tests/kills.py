@@ -130,13 +130,13 @@ def ship(folder: Path) -> Campaign:
 def _finish_run(workdir: Path) -> None:
     from firmware_export.tflite.convert import float_to_int8
     from keras_satkd.config import Config, DistillationConfig, WeightingConfig
-    from keras_satkd.data_config import DataConfig
     from keras_satkd.models import students
     from keras_satkd.pipeline import inputs
     from keras_satkd.run import stages
     from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
     from keras_satkd.run.folder import Run
     from keras_satkd.run.results import DistillationResult, Int8Result
+    from keras_satkd.settings.data_config import DataConfig
 
     data = DataConfig(source="synthetic", synthetic_images=60, image_size=16)
     run = Run(workdir, Config(data=data, distillation=DistillationConfig(weighting=WeightingConfig(rule="none"))))

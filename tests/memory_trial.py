@@ -24,10 +24,10 @@ from firmware_export.common.stderr import captured_stderr
 
 with captured_stderr():
     from keras_satkd.data import duplicates, scaling
-    from keras_satkd.data_config import DataConfig
     from keras_satkd.distiller import Distiller
     from keras_satkd.evaluation.metrics import predict
     from keras_satkd.models import students
+    from keras_satkd.settings.data_config import DataConfig
     from keras_satkd.training.batches import evaluation_batches, training_batches
     from keras_satkd.training.view_logits import pixels_sha256
 

@@ -11,7 +11,7 @@ import rows_runner
 
 from firmware_export.common.harden import Harden
 from firmware_export.rows import check_plan, emit, engine
-from firmware_export.rows.arrange import plan_memory
+from firmware_export.rows.least_memory import plan_memory
 from firmware_export.rows.lower import lower
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model

@@ -13,7 +13,7 @@ import pytest
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 SCRIPTS = PROJECT["scripts"]
 HEAVY = {"tensorflow", "keras", "tf_keras", "numpy", "tflite_micro", "ai_edge_litert"}
-COLOUR = re.compile(r"\x1b\[(\d+;)*[349]\d")
+COLOR = re.compile(r"\x1b\[(\d+;)*[349]\d")
 
 
 def called(script: str, *words: str) -> list[str]:
@@ -58,13 +58,13 @@ def test_help_is_light_plain_in_a_pipe_and_called_by_the_scripts_name(script):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--nonsense"]])
-def test_colours_on_a_terminal_unless_no_color_is_set(words):
-    assert COLOUR.search(on_terminal(called("satkd-export", *words))) or words == ["--help"]
+def test_colors_on_a_terminal_unless_no_color_is_set(words):
+    assert COLOR.search(on_terminal(called("satkd-export", *words))) or words == ["--help"]
     assert "\x1b" in on_terminal(called("satkd-export", *words))
     assert "\x1b" not in on_terminal(called("satkd-export", *words), NO_COLOR="1")
 
 
-def test_a_wrong_flag_is_code_2_without_colours_in_a_pipe():
+def test_a_wrong_flag_is_code_2_without_colors_in_a_pipe():
     done = subprocess.run(called("satkd-export", "--nonsense"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("--help lists the options\n")

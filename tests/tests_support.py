@@ -26,7 +26,7 @@ def small_student(image_size: int, classes: int, channels: int) -> tf_keras.Mode
     return tiny_network(classes, image_size, channels=channels)
 
 
-def by_colour(size: int = 16) -> tf_keras.Model:
+def by_color(size: int = 16) -> tf_keras.Model:
     """A network that finds the brightest channel, which is the class of the images of the fixture `image_set`."""
     network = tiny_network(size=size)
     kernel = np.zeros((3, 3, 3, 4), np.float32)
@@ -36,7 +36,7 @@ def by_colour(size: int = 16) -> tf_keras.Model:
     return network
 
 
-def draw_colours(folder: Path, classes: Sequence[str], number: int, size: int) -> None:
+def draw_colors(folder: Path, classes: Sequence[str], number: int, size: int) -> None:
     """Write `number` pictures of each of up to three classes into folders: noise, with more red, green or blue."""
     random = np.random.default_rng(0)
     for channel, name in enumerate(classes):

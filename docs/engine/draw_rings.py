@@ -21,7 +21,7 @@ PUSHED = 40
 COLUMNS = 24
 """Rows of the image in the schedule's table."""
 
-# Okabe and Ito's colours, and greys that differ in print.
+# Okabe and Ito's colors, and greys that differ in print.
 _NEEDED, _FREE, _SKIP, _INK = "#56b4e9", "#eeeeee", "#d55e00", "#222222"
 _SLOT, _GAP, _INCHES_A_BYTE = 0.15, 0.48, 2.0 / 1056
 _MAIN, _SIDE = 3.4, 6.1  # the columns' middles, inches
@@ -51,8 +51,8 @@ def _draw_rings(axes: Axes, planned: Plan) -> None:
         f"after {PUSHED} of {network.input.height} rows of the image; each bar is a slot, its number the row in it",
         va="center",
     )
-    for x, colour, said in ((5.35, _NEEDED, "still to be read"), (6.85, _FREE, "free")):
-        axes.add_patch(pyplot.Rectangle((x, -0.49), 0.3, _SLOT, facecolor=colour, edgecolor=_INK, lw=0.7))
+    for x, color, said in ((5.35, _NEEDED, "still to be read"), (6.85, _FREE, "free")):
+        axes.add_patch(pyplot.Rectangle((x, -0.49), 0.3, _SLOT, facecolor=color, edgecolor=_INK, lw=0.7))
         axes.text(x + 0.38, -0.42, said, va="center")
     for i, ring in enumerate(planned.rings):
         _draw_ring(axes, i, ring, places[i], held[i])
@@ -114,11 +114,9 @@ def _draw_ring(
     width = _width(ring)
     for slot in range(ring.depth):
         row, is_needed = held.get(slot, (None, False))
-        colour = _NEEDED if is_needed else _FREE
+        color = _NEEDED if is_needed else _FREE
         bottom = top - (slot + 1) * _SLOT
-        axes.add_patch(
-            pyplot.Rectangle((x - width / 2, bottom), width, _SLOT, facecolor=colour, edgecolor=_INK, lw=0.7)
-        )
+        axes.add_patch(pyplot.Rectangle((x - width / 2, bottom), width, _SLOT, facecolor=color, edgecolor=_INK, lw=0.7))
         if row is not None and width > 0.3:
             axes.text(x, bottom + _SLOT / 2, str(row), fontsize=7.5, ha="center", va="center_baseline")
     tensor = ring.tensor
@@ -172,8 +170,8 @@ def _draw_layer(axes: Axes, planned: Plan, position: int, layer: Layer, places: 
             axes.text(corner + 0.08, from_y - 0.04, label, va="top")
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6 if colour == _SKIP else 1.0, "shrinkA": 0, "shrinkB": 0}
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
+    style = {"arrowstyle": "-|>", "color": color, "lw": 1.6 if color == _SKIP else 1.0, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", end, start, arrowprops=style)
 
 
@@ -195,11 +193,11 @@ def _draw_schedule(axes: Axes, planned: Plan) -> None:
         if number == SOURCE and steps[SOURCE] == COLUMNS:
             break
         column = steps[SOURCE] - (number != SOURCE)
-        colour = _SKIP if number and layers[number - 1].is_elementwise else _NEEDED
+        color = _SKIP if number and layers[number - 1].is_elementwise else _NEEDED
         axes.add_patch(
-            pyplot.Rectangle((column - 0.46, number - 0.42), 0.92, 0.84, facecolor=colour if number else _FREE)
+            pyplot.Rectangle((column - 0.46, number - 0.42), 0.92, 0.84, facecolor=color if number else _FREE)
         )
-        shade = "white" if colour == _SKIP else _INK
+        shade = "white" if color == _SKIP else _INK
         axes.text(column, number, steps[number], fontsize=7, ha="center", va="center_baseline", color=shade)
         steps[number] += 1
     axes.set_yticks(range(len(steps)), ["image", *(f"{i}  {_said(layer)}" for i, layer in enumerate(layers, start=1))])

@@ -50,7 +50,7 @@ def overview() -> Picture:
         428,
         "Areas are proportional to file sizes. Accuracy: EuroSAT test set, 4,860 images. Scenes are synthetic.",
         size=13,
-        colour=GREY,
+        color=GREY,
     )
     return picture
 
@@ -63,7 +63,7 @@ def _headings(picture: Picture) -> None:
         (758, "microcontroller", "C, no floating point"),
     ):
         picture.text(x, 34, heading, size=17, bold=True)
-        picture.text(x, 54, below, size=12, colour=GREY)
+        picture.text(x, 54, below, size=12, color=GREY)
 
 
 def _chip(picture: Picture, int8: dict[str, Any]) -> None:
@@ -105,9 +105,9 @@ def path_of_an_image() -> Picture:
         "int8": (660, 255, "qat_ranges, convert", "QAT with the same loss → int8", ORANGE),
         "export": (660, 345, "firmware_export", "verified C, reports", ORANGE),
     }
-    for x, y, title, what, colour in boxes.values():
-        picture.box(x, y, 270, 62, fill=PAPER, outline=colour, radius=6)
-        picture.box(x, y, 8, 62, fill=colour, outline=colour)
+    for x, y, title, what, color in boxes.values():
+        picture.box(x, y, 270, 62, fill=PAPER, outline=color, radius=6)
+        picture.box(x, y, 8, 62, fill=color, outline=color)
         picture.text(x + 20, y + 26, title, bold=True)
         picture.text(x + 20, y + 47, what, size=13)
     for upper in ("files", "decoded", "split"):
@@ -127,7 +127,7 @@ def path_of_an_image() -> Picture:
         "On the microcontroller, the image arrives as uint8 rows. The int8 code is pixel ^ 0x80, because the student's",
         "only normalization is x / 255.",
         size=13,
-        colour=GREY,
+        color=GREY,
     )
     return picture
 

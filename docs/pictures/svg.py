@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-# Okabe and Ito's colours, as in `keras_satkd.report.figures.canvas`; every shape also has a word or its own outline.
+# Okabe and Ito's colors, as in `keras_satkd.report.figures.canvas`; every shape also has a word or its own outline.
 BLUE, ORANGE, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 INK, GREY, PAPER = "#1f2328", "#57606a", "#ffffff"
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', 'Liberation Sans', sans-serif"
@@ -36,21 +36,21 @@ class Picture:
         )
 
     def text(
-        self, x: float, y: float, *lines: str, size: int = 14, colour: str = INK, at: str = "start", bold: bool = False
+        self, x: float, y: float, *lines: str, size: int = 14, color: str = INK, at: str = "start", bold: bool = False
     ) -> None:
         """Lines of words below each other; `at` is start, middle or end."""
         weight = ' font-weight="600"' if bold else ""
         for number, line in enumerate(lines):
             self._parts.append(
-                f'<text x="{x:g}" y="{y + 1.3 * size * number:g}" font-size="{size}" fill="{colour}" '
+                f'<text x="{x:g}" y="{y + 1.3 * size * number:g}" font-size="{size}" fill="{color}" '
                 f'text-anchor="{at}"{weight}>{escape(line)}</text>'
             )
 
-    def arrow(self, *points: tuple[float, float], colour: str = GREY) -> None:
+    def arrow(self, *points: tuple[float, float], color: str = GREY) -> None:
         """A line through `points` with a head at its end."""
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
         self._parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" marker-end="url(#head)"/>'
+            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2" marker-end="url(#head)"/>'
         )
 
     def image(self, x: float, y: float, side: float, pixels: np.ndarray) -> None:

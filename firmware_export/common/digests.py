@@ -44,8 +44,13 @@ def write_with(path: Path, save: Callable[[Path], Any]) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write text as UTF-8, and record the file's digest."""
-    write_with(path, lambda temporary: temporary.write_bytes(content.encode()))
+    """Write text as UTF-8, and record the file's digest.
+
+    Raises:
+        UserError: as `files.encoded`.
+    """
+    written = files.encoded(content, path)
+    write_with(path, lambda temporary: temporary.write_bytes(written))
 
 
 def write_json(path: Path, value: Any) -> None:

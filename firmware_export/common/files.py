@@ -3,13 +3,19 @@
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from firmware_export.common import staging
+from firmware_export.common.errors import UserError
 
+_LONGEST = 300  # characters of a name in a message
 _MOST_NAME = 40  # characters of a file's name in that of its temporary folder: a file system allows 255 bytes
+
+# Python represents the bytes of file names that are not UTF-8 with lone surrogates.
+_NOT_UTF_8 = re.compile(r"[^\r\n\t,;\"|<>]*[\ud800-\udfff][^\r\n\t,;\"|<>]*")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -22,8 +28,29 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, atomically."""
-    write_bytes(path, content.encode())
+    """Write `content` to `path` as UTF-8, atomically.
+
+    Raises:
+        UserError: as `encoded`.
+    """
+    write_bytes(path, encoded(content, path))
+
+
+def encoded(content: str, what: Any) -> bytes:
+    """`content` as UTF-8.
+
+    Args:
+        content: may contain names of files.
+        what: the file that it is written to, or the set that it is of; for the message.
+
+    Raises:
+        UserError: a name in it is not UTF-8.
+    """
+    try:
+        return content.encode()
+    except UnicodeEncodeError:
+        names = [found[0].strip() for found in _NOT_UTF_8.finditer(content)]
+        raise UserError(f"{what}: {names[0][:_LONGEST]!r} is not UTF-8: rename that file, folder or class") from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -54,7 +54,7 @@ def _of_shape(images: np.ndarray, path: Path, shape: tuple[int, ...], scaling: S
         expected = ", ".join(map(str, ("N", *shape)))
         raise UserError(
             f"images {str(path)!r} are {images.dtype} {list(images.shape)}, uint8 [{expected}] expected: save pixels "
-            "from 0 to 255 in the model's input size"
+            "from 0 to 255 in the model's input size, or its int8 codes"
         )
     return images
 

@@ -12,18 +12,9 @@ from typing import Any
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.decode import EncodedImage, FileReader, image_extensions
+from firmware_export.images.layout import LAYOUT, class_level, part_level, part_of
 
 logger = logging.getLogger("firmware_export")
-
-LAYOUT = "expected one subfolder per class (Forest/…, River/…)"
-
-# Names of the parts of data sets that come split, without endings such as in `train_images` and `TestSet`.
-_PART_NAMES = {
-    "train": ("train", "training", "trn"),
-    "validation": ("val", "valid", "validation", "dev", "development"),
-    "test": ("test", "testing", "tst"),
-}
-_PART_ENDINGS = ("", "data", "image", "images", "img", "imgs", "set", "split")
 
 
 @dataclass(frozen=True)
@@ -79,19 +70,6 @@ def find_images(path: Path) -> FoundImages:
     return _search_folder(path) if path.is_dir() else _search_zip(path)
 
 
-def part_of(name: str) -> str | None:
-    """The part, of `image_set.PARTS`, that a folder or a split of this name contains (`Dev`, `test_images`)."""
-    letters = "".join(letter for letter in name.lower() if letter.isalpha())
-    return next(
-        (
-            part
-            for part, names in _PART_NAMES.items()
-            if letters in (start + ending for start in names for ending in _PART_ENDINGS)
-        ),
-        None,
-    )
-
-
 def open_images(path: Path, least_classes: int = 2) -> ImageFiles:
     """Find the images of `path`, a folder with one subfolder per class or a zip of one, and their classes.
 
@@ -100,21 +78,25 @@ def open_images(path: Path, least_classes: int = 2) -> ImageFiles:
     `least_classes` 1, the innermost folder that contains all images may be the only class.
 
     Raises:
-        UserError: `path` is empty, is not a zip, cannot be read, or contains fewer classes than `least_classes`.
+        UserError: `path` is empty, is not a zip, cannot be read, contains fewer classes than `least_classes`, or has
+            folders of which `layout` cannot tell classes from parts.
     """
     found = find_images(path)
     if not found.readers:
         raise UserError(f"{path} contains no images: {LAYOUT} with JPEG, PNG or TIFF files in it")
-    wrapping, class_depth = _class_level(path, list(found.readers), least_classes)
+    wrapping, class_depth = class_level(path, list(found.readers), least_classes)
     members = [(name, name.split("/")) for name in sorted(found.readers)]
     # Images next to the class folders (an overview, a legend) have no class.
+    beside = [name for name, parts in members if len(parts) <= class_depth + 1]
+    if beside:
+        logger.warning("%s: %d images are in no class folder and not used, such as %s", path, len(beside), beside[0])
     members = [(name, parts) for name, parts in members if len(parts) > class_depth + 1]
     class_names = tuple(sorted({parts[class_depth] for _, parts in members}))
     if len(class_names) < least_classes:
         raise UserError(f"{path} has images of only one class ({class_names[0]!r}): {LAYOUT}, at least two")
     _warn_of_empty(path, found.folders, (parts for _, parts in members), class_depth)
     label = {name: position for position, name in enumerate(class_names)}
-    part_depth = _part_level([parts for _, parts in members], wrapping, class_depth)
+    part_depth = part_level(path, [parts for _, parts in members], wrapping, class_depth)
     images = tuple(
         EncodedImage(
             "/".join(parts[wrapping:]),
@@ -200,53 +182,6 @@ def _is_hidden(name: str) -> bool:
 
 def _has_image_ending(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in image_extensions()
-
-
-def _class_level(path: Path, names: list[str], least_classes: int) -> tuple[int, int]:
-    """The number of outer folders common to all images, and the depth of the class folders."""
-    folders = [name.split("/")[:-1] for name in names]
-    depth = 0
-    while len(below := {parts[depth] for parts in folders if len(parts) > depth}) == 1:
-        depth += 1
-    if below:
-        is_split = all(part_of(name) for name in below)
-        if not is_split:
-            _refuse_unknown_parts(path, folders, depth, below)
-        return depth, depth + is_split
-    if depth == 0:
-        raise UserError(f"{path} has images but no class folders: {LAYOUT}")
-    if least_classes == 1:
-        return depth - 1, depth - 1
-    deepest = max(folders, key=len)[-1]
-    raise UserError(f"{path} has images of only one class ({deepest!r}): {LAYOUT}, at least two")
-
-
-def _part_level(members: list[list[str]], wrapping: int, class_depth: int) -> int | None:
-    """The depth of the folders that are the parts: above the class folders or below all of them; None without parts."""
-    if class_depth > wrapping:
-        return wrapping
-    if any(len(parts) < class_depth + 3 for parts in members):
-        return None
-    found = {part_of(parts[class_depth + 1]) for parts in members}
-    return class_depth + 1 if None not in found and len(found) > 1 else None
-
-
-def _refuse_unknown_parts(path: Path, folders: list[list[str]], depth: int, names: set[str]) -> None:
-    """Refuse parts beside a folder that is none (`train`, `val` and `holdout`): they would be taken for classes."""
-    classes: dict[str, set[str]] = {name: set() for name in names}
-    for parts in folders:
-        if len(parts) > depth:
-            classes[parts[depth]].add(parts[depth + 1] if len(parts) > depth + 1 else "")
-    known = [name for name in sorted(names) if part_of(name) and "" not in classes[name]]
-    others = sorted(names - set(known))
-    if not known:
-        return
-    have_classes = known if len(known) > 1 else [*known, *others]
-    if set.intersection(*(classes[name] for name in have_classes)):
-        raise UserError(
-            f"{path} has {', '.join(known)} like a data set that comes split, and {others[0]!r}, which is no part: "
-            "name the parts train, validation and test, or move it elsewhere"
-        )
 
 
 def _warn_of_empty(path: Path, folders: set[str], images: Iterable[list[str]], class_depth: int) -> None:

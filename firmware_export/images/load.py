@@ -17,6 +17,8 @@ from firmware_export.images.scaling import LARGEST, Scaling, full_range
 logger = logging.getLogger("firmware_export")
 
 
+UNLABELLED = -1
+
 _SLIVER = 16
 """Without a scaling, 16-bit images whose largest sample is below this part of the range are refused: 12 bits, say."""
 
@@ -49,8 +51,9 @@ def load_images_and_labels(
         scaling: of the run that made the model; None: 8-bit images, or the full range of 16 bits.
 
     Returns:
-        The images, uint8 (or int8) [count or fewer, …shape]; and their labels, int64 [N], if each image's folder is one
-        of `class_names`, or without these, if the images are in as many folders as the model has outputs.
+        The images, uint8 (or int8) [count or fewer, …shape]; and their labels, int64 [N], if a folder is one of
+        `class_names`, in any case, or without these, if the images are in as many folders as the model has outputs.
+        The label of an image that is in no such folder is `UNLABELLED`; a warning names its folder.
 
     Raises:
         UserError: `path` does not exist or has no images, an array has another type or shape, or fewer than `count`
@@ -68,8 +71,8 @@ def load_images_and_labels(
         raise UserError(
             f"{path} contains no images: give a folder of JPEG, PNG or TIFF files, a zip of one, a .npy or a .npz"
         )
-    label_of = _labels(sorted(found.readers), class_names, outputs)
-    images = [EncodedImage(name, label_of.get(name, 0), found.readers[name]) for name in sorted(found.readers)]
+    label_of = _labels(sorted(found.readers), class_names, outputs, path)
+    images = [EncodedImage(name, label_of.get(name, UNLABELLED), found.readers[name]) for name in sorted(found.readers)]
     spread = _spread(len(images), count).tolist()
     rest = sorted(set(range(len(images))) - set(spread))
     ordered = [images[index] for index in (*spread, *rest)]
@@ -77,14 +80,28 @@ def load_images_and_labels(
     return _codes(decoded, scaling, path), labels if label_of else None
 
 
-def _labels(files: Sequence[str], class_names: Sequence[str], outputs: int) -> dict[str, int]:
-    """The class of each file by its folder; empty if the folders are not the classes."""
-    folder_of = {file: (file.split("/")[-2] if "/" in file else "") for file in files}
-    folders_found = sorted(set(folder_of.values()))
-    names = list(class_names) or (folders_found if len(folders_found) == outputs else [])
-    if not set(folders_found) <= set(names):
-        return {}
-    return {file: names.index(folder) for file, folder in folder_of.items()}
+def _labels(files: Sequence[str], class_names: Sequence[str], outputs: int, path: Path) -> dict[str, int]:
+    """The class of each file by the innermost of its folders that is one; empty if no folder is."""
+    parents = {file: file.split("/")[-2::-1] for file in files}
+    if not class_names:
+        innermost = sorted({names[0] if names else "" for names in parents.values()})
+        class_names = innermost if len(innermost) == outputs else ()
+    output_of = {name.casefold(): output for output, name in enumerate(class_names)}
+    output_of |= {name: output for output, name in enumerate(class_names)}
+    found = {}
+    for file, names in parents.items():
+        known = [each for name in names for each in (name, name.casefold()) if each in output_of]
+        if known:
+            found[file] = output_of[known[0]]
+    if found and len(found) < len(files):
+        outside = sorted({file.rpartition("/")[0] for file in files if file not in found})
+        logger.warning(
+            "%s: %s is no class (%s): its images are not labelled",
+            path,
+            outside[0] or "its root",
+            ", ".join(class_names),
+        )
+    return found
 
 
 @step("reading the labelled images")
@@ -129,7 +146,7 @@ def load_labelled(
     if decoded.unreadable:
         problem = count_unreadable(decoded.unreadable)
         if not len(decoded.image_set):
-            raise UserError(f"{path}: no readable image, {problem}; give images that Pillow can open")
+            raise UserError(f"{path}: no readable image, {problem}: repair them, or convert them to PNG")
         logger.warning("%s: %s; skipped", path, problem)
     _warn_of_squashed([decoded], shape, path)
     return _codes(decoded.image_set.images, scaling, path), outputs_of[decoded.image_set.labels]
@@ -137,6 +154,11 @@ def load_labelled(
 
 def _outputs_of(found: Sequence[str], class_names: Sequence[str], outputs: int, path: Path) -> np.ndarray:
     """The output index of each class folder: int64."""
+    if outputs < 2:
+        raise UserError(
+            f"labelled images {str(path)!r} have {len(found)} classes, the model has one output: end it in two outputs "
+            "with a softmax, or give the images without labels"
+        )
     if not class_names and len(found) != outputs:
         raise UserError(
             f"labelled images {str(path)!r} have {len(found)} classes, the model has {outputs}: name all classes in "

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError
+from firmware_export.images.bands import choose_bands
 from firmware_export.images.image_set import Bands
 from firmware_export.images.samples import LARGEST_SIDE, Samples
 
@@ -18,6 +19,10 @@ NoData = Literal["refuse", "skip", "fill"]
 
 class EmptySamplesError(ValueError):
     """An image has NaN, infinite or nodata samples and is to be left out."""
+
+
+_OF_PICTURES = (1, 3)
+"""Channels as which an ordinary picture is read: gray and RGB."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Reading:
         nodata: what to do with NaN, infinite and nodata samples: `refuse` the set, `skip` the image, or `fill` them
             with the median of the image's other samples in the same band. With `tile`, a tile is an image.
         tile: cut each image into squares of this many pixels; None: an image is one array.
+        band_names: of all bands in the set's first file, if it gives them and the user does not.
     """
 
     height: int
@@ -45,6 +51,7 @@ class Reading:
     fit: Fit = "squash"
     nodata: NoData = "refuse"
     tile: int | None = None
+    band_names: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -112,6 +119,13 @@ class Reading:
                 f"{file} has {samples.bands} band{plural}, {self.bands.of} expected, as in the set's first image: give "
                 "files with the same bands"
             )
+        if self.band_names and samples.band_names:
+            first, found = ([names[i] for i in self.bands.positions] for names in (self.band_names, samples.band_names))
+            if found != first:
+                raise UserError(
+                    f"{file} has bands {', '.join(found)} where the set's first image has {', '.join(first)}: save all "
+                    "files with their bands in one order"
+                )
         dtype = samples.pixels.dtype.name
         if dtype != self.dtype and self.dtype != "float32":
             raise UserError(
@@ -152,8 +166,8 @@ def of_first(
 ) -> Reading:
     """How to read a set, by its first image.
 
-    Ordinary 8-bit pictures are read as RGB, unless bands are given. Of all other images, the given bands are read, or
-    all; a single one that is not asked for is repeated three times, as gray is.
+    Ordinary 8-bit pictures are read as RGB or gray, unless bands or another number of channels are given. Of all other
+    images, the given bands are read, or all; a single one that is not asked for is repeated, as gray is.
 
     Args:
         first: the set's first image.
@@ -168,58 +182,20 @@ def of_first(
     Raises:
         UserError: a band does not exist, `names` are not one for each band, or the bands are not `channels`.
     """
-    if first.is_picture and not (bands or names):
+    if first.is_picture and not (bands or names) and channels in (None, *_OF_PICTURES):
         return Reading(*size, channels or 3, fit=fit, nodata=nodata, tile=tile)
     positions, found = choose_bands(first, bands, names)
     wanted = channels or (3 if len(positions) == 1 and not bands else len(positions))
     if len(positions) == 1:
         positions, found = positions * wanted, found * wanted
     if len(positions) != wanted:
+        remedy = f"choose {wanted} bands with --data.bands" if len(positions) > wanted else "give images that have more"
         raise UserError(
-            f"the images have {len(positions)} bands ({', '.join(found)}), the model takes {wanted} channels: choose "
-            f"{wanted} bands with --data.bands"
+            f"the images have {len(positions)} bands ({', '.join(found)}), the model takes {wanted} channels: {remedy}"
         )
     dtype = first.pixels.dtype.name
-    return Reading(*size, wanted, Bands(tuple(found), positions, first.bands), dtype, fit, nodata, tile)
-
-
-def choose_bands(samples: Samples, wanted: Sequence[str], names: Sequence[str]) -> tuple[tuple[int, ...], list[str]]:
-    """The bands of a set, by its first image.
-
-    Args:
-        samples: of the first image.
-        wanted: names of bands or their numbers from 1; empty: all bands.
-        names: of the file's bands in order; empty: those in the file, or its numbers.
-
-    Returns:
-        Positions from 0, and names.
-
-    Raises:
-        UserError: a band does not exist, or the number of `names` is not that of the bands.
-    """
-    if names and len(names) != samples.bands:
-        raise UserError(
-            f"--data.band-names gives {len(names)} names, the images have {samples.bands} bands: give one name for each"
-        )
-    known = list(names or samples.band_names or map(str, range(1, samples.bands + 1)))
-    positions = tuple(position_of(band, known) for band in wanted) if wanted else tuple(range(samples.bands))
-    if len(set(positions)) < len(positions):
-        raise UserError(f"--data.bands gives a band twice ({' '.join(wanted)}): give each band once")
-    return positions, [known[position] for position in positions]
-
-
-def position_of(band: str, names: Sequence[str]) -> int:
-    """The position of a band: by its name, in any case, or else by its number from 1.
-
-    Raises:
-        UserError: there is no such band.
-    """
-    lower = [name.lower() for name in names]
-    if band.lower() in lower:
-        return lower.index(band.lower())
-    if band.isdecimal() and 1 <= int(band) <= len(names):
-        return int(band) - 1
-    raise unknown_name("band", band, [*names, *map(str, range(1, len(names) + 1))] if len(names) < 4 else names)
+    chosen = Bands(tuple(found), positions, first.bands)
+    return Reading(*size, wanted, chosen, dtype, fit, nodata, tile, () if names else first.band_names)
 
 
 def whole_numbers(pixels: np.ndarray) -> np.ndarray:

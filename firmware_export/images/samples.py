@@ -7,7 +7,6 @@ Pillow.
 import io
 import logging
 import math
-import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +16,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from firmware_export.common import limits
+from firmware_export.images import tiff_pages
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_2000 = (b"\0\0\0\x0cjP  ", b"\xffO\xffQ")
 _NPY, _ZIP = b"\x93NUMPY", b"PK\3\4"
-
-_ORIENTATION, _NODATA, _DESCRIPTIONS = 274, 42113, 42112
-"""Tags of a TIFF: baseline, and GDAL's two."""
-
-_DESCRIPTION = re.compile(r'<Item(?=[^>]*\brole="description")[^>]*\bsample="(\d+)"[^>]*>([^<]*)</Item>')
 
 LARGEST_SIDE = 8192
 """Pixels: an image whose sides are both longer is a raster to be cut into tiles, not a picture to be shrunk."""
@@ -115,8 +110,9 @@ def _read_picture(content: bytes, reserve: _Reserve) -> Samples:
             return Samples(np.asarray(turned).astype(np.uint16)[..., np.newaxis])
         if turned.mode in ("I", "F"):
             return Samples(np.asarray(turned).astype(np.float32)[..., np.newaxis])
-        if turned.mode == "P" or "transparency" in turned.info:
-            turned = turned.convert("RGBA" if "transparency" in turned.info else "RGB")
+        if turned.mode in ("P", "PA") or "transparency" in turned.info:
+            is_opaque = turned.mode != "PA" and "transparency" not in turned.info
+            turned = turned.convert("RGB" if is_opaque else "RGBA")
         elif turned.mode not in ("L", "LA", "RGB", "RGBA"):
             turned = turned.convert("L" if turned.mode == "1" else "RGB")
         pixels = np.asarray(turned)
@@ -129,10 +125,10 @@ def _read_with_imagecodecs(content: bytes, reserve: _Reserve) -> Samples:
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(io.BytesIO(content)) as image:
         _check_size(image.width, image.height, 8, reserve)
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(tiff_pages.ORIENTATION, 1)
         is_picture = image.mode in ("L", "LA", "RGB", "RGBA", "P") and not is_deep_png(content)
     decode = imagecodecs.png_decode if content.startswith(_PNG) else imagecodecs.jpeg2k_decode
-    found = of_array(np.atleast_3d(decode(content)))
+    found = of_array(np.atleast_3d(decode(content)), is_bands_last=True)
     is_picture = is_picture and found.pixels.dtype == np.uint8
     return replace(found, pixels=_oriented(found.pixels, orientation), is_picture=is_picture)
 
@@ -142,19 +138,18 @@ def _read_tiff(content: bytes, reserve: _Reserve) -> Samples:
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it also raises what it logs
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        pages = pages_of(file)
+        pages = tiff_pages.pages_of(file)
         if not pages:
             raise UnidentifiedImageError("a TIFF without an image")
         first = pages[0]
-        if len(pages) == 1 and _is_for_pillow(first):
+        if len(pages) == 1 and tiff_pages.is_for_pillow(first):
             return _read_picture(content, reserve)
         _check_size(
             first.imagewidth, first.imagelength, len(pages) * first.samplesperpixel * first.dtype.itemsize, reserve
         )
-        if any(page.shape != first.shape or page.dtype != first.dtype for page in pages):
-            raise ValueError("its pages differ in size or type: save one image in a file", reserve)
-        found = of_array(np.concatenate([_bands_last(page) for page in pages], axis=2), is_bands_last=True)
-        return described(pages, _oriented(found.pixels, orientation_of(first)))
+        tiff_pages.check(pages)
+        found = of_array(tiff_pages.pixels_of(pages), is_bands_last=True)
+        return described(pages, _oriented(found.pixels, tiff_pages.orientation_of(first)))
 
 
 def is_tiff(content: bytes) -> bool:
@@ -162,58 +157,12 @@ def is_tiff(content: bytes) -> bool:
     return content.startswith(_TIFF)
 
 
-def pages_of(file: Any) -> list[Any]:
-    """The pages of a `tifffile.TiffFile` that are the image, without overviews and masks."""
-    return [page for page in file.pages if not (page.is_reduced or page.is_mask)]
-
-
-def orientation_of(page: Any) -> int:
-    """The value of a page's tag `Orientation` (TIFF 6.0); 1: upright."""
-    return int(_tag(page, _ORIENTATION, 1))
-
-
 def described(pages: Sequence[Any], pixels: np.ndarray) -> Samples:
     """Samples [H, W, B] of a TIFF's pages with what its tags say of them."""
     first, bands = pages[0], pixels.shape[2]
     # An alpha channel that is declared as such is no band, in an ordinary picture.
-    is_picture = pixels.dtype == np.uint8 and len(pages) == 1 and (bands in (1, 3) or _has_alpha(first))
-    return Samples(pixels, is_picture, _band_names(first, bands), _nodata(first))
-
-
-def _is_for_pillow(page: Any) -> bool:
-    """Whether a page is 8-bit gray, RGB or of another color space that Pillow converts to RGB."""
-    is_plain = page.bitspersample in (1, 8) and page.dtype in (np.uint8, np.bool_) and _nodata(page) is None
-    # Black or white is zero; RGB; palette; CMYK, YCbCr, CIELAB.
-    samples_of = {0: (1,), 1: (1,), 2: (3,), 3: (1,), 5: (4,), 6: (3,), 8: (3,)}
-    return is_plain and page.samplesperpixel in samples_of.get(int(page.photometric), ())
-
-
-def _has_alpha(page: Any) -> bool:
-    return page.samplesperpixel in (2, 4) and any(int(extra) in (1, 2) for extra in page.extrasamples)
-
-
-def _bands_last(page: Any) -> np.ndarray:
-    pixels: np.ndarray = page.asarray()
-    if page.samplesperpixel == 1:
-        return pixels.reshape(page.imagelength, page.imagewidth, 1)
-    return np.moveaxis(pixels, 0, -1) if int(page.planarconfig) == 2 else pixels
-
-
-def _tag(page: Any, code: int, default: Any) -> Any:
-    return page.tags[code].value if code in page.tags else default
-
-
-def _nodata(page: Any) -> float | None:
-    try:
-        return float(str(_tag(page, _NODATA, "")).strip("\0 "))
-    except ValueError:
-        return None
-
-
-def _band_names(page: Any, bands: int) -> tuple[str, ...]:
-    described = {int(at): name.strip() for at, name in _DESCRIPTION.findall(str(_tag(page, _DESCRIPTIONS, "")))}
-    names = tuple(described.get(at, "") for at in range(bands))
-    return names if all(names) and len(set(names)) == bands else ()
+    is_picture = pixels.dtype == np.uint8 and len(pages) == 1 and (bands in (1, 3) or tiff_pages.has_alpha(first))
+    return Samples(pixels, is_picture, tiff_pages.band_names(first, bands), tiff_pages.nodata_of(first))
 
 
 def _oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -253,13 +202,18 @@ def of_array(array: np.ndarray, *, is_bands_last: bool = False) -> Samples:
         is_bands_last: it is not [B, H, W].
 
     Raises:
-        ValueError: it has another shape, holds no numbers, or is empty.
+        ValueError: it has another shape, or one that may be either; holds no numbers; or is empty.
     """
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.dtype.kind not in "uif" or not array.size:
         raise ValueError(f"{array.dtype} {list(array.shape)}: numbers [height, width, bands] expected")
-    if not is_bands_last and array.shape[0] < array.shape[1] == array.shape[2]:
+    if not is_bands_last and array.shape[0] < min(array.shape[1:]):
+        if array.shape[1] != array.shape[2]:
+            raise ValueError(
+                f"{list(array.shape)} may be bands, height, width or height, width, bands: save height, width, bands "
+                "with fewer bands than rows, or a GeoTIFF"
+            )
         array = np.moveaxis(array, 0, -1)  # as rasterio gives it
     return Samples(np.ascontiguousarray(array if array.dtype.name in _KEPT else array.astype(np.float32)))
 

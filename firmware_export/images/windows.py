@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from firmware_export.common import limits
-from firmware_export.images import samples
+from firmware_export.images import samples, tiff_pages
 from firmware_export.images.samples import Samples
 
 _LARGE = 8
@@ -65,10 +65,10 @@ def windows(file: BinaryIO, rows: int, reserve: Callable[[int], None]) -> Iterat
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it also raises what it logs
-    pages = samples.pages_of(tifffile.TiffFile(file))
+    pages = tiff_pages.pages_of(tifffile.TiffFile(file))
     if not pages or not _is_large(pages) or not all(_has_plain_samples(page, pages[0]) for page in pages):
         return None
-    if pages[0].imagelength < rows:
+    if pages[0].imagelength < rows or tiff_pages.are_rows(pages):
         return None
     return _windows([_Page(file, page) for page in pages], rows, reserve)
 
@@ -85,7 +85,7 @@ def _has_plain_samples(page: Any, first: Any) -> bool:
         and int(page.photometric) in _PLAIN_COLORS
         and int(page.compression) not in _JPEG
         and page.bitspersample > 1
-        and samples.orientation_of(page) == 1
+        and tiff_pages.orientation_of(page) == 1
     )
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from firmware_export.common.errors import UserError
 from firmware_export.common.steps import step
 from firmware_export.memory import offline_plan
+from firmware_export.memory.arena_trials import ArenaTrials
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator
 from firmware_export.tflite.model import Model
@@ -119,39 +119,33 @@ def least_bytes(model: Model) -> int:
     Raises:
         UserError: TFLM refuses the model with an arena of any size.
     """
-    too_small, enough = _bracket(model, interpreters.TflmInterpreter(model).recorded_bytes())
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
-        if _fits(model, middle * _STEP):
-            enough = middle
-        else:
-            too_small = middle
+    recorded = interpreters.TflmInterpreter(model).recorded_bytes()
+    with ArenaTrials(model) as trials:
+        too_small, enough = _bracket(trials, recorded)
+        while enough - too_small > 1:
+            middle = (too_small + enough) // 2
+            if trials.fit(middle * _STEP):
+                enough = middle
+            else:
+                too_small = middle
     return enough * _STEP
 
 
-def _bracket(model: Model, recorded: int | None) -> tuple[int, int]:
+def _bracket(trials: ArenaTrials, recorded: int | None) -> tuple[int, int]:
     """An arena that is too small, and one that is enough, in steps; the search goes away from `recorded`, doubling."""
     lowest, highest = interpreters.LEAST_ARENA // _STEP, interpreters.LARGEST_ARENA // _STEP
     if recorded is None:
         return lowest - 1, highest
     start = min(max(-(-recorded // _STEP), lowest), highest)
     distance = 1
-    if _fits(model, start * _STEP):
+    if trials.fit(start * _STEP):
         enough = start
-        while enough - distance >= lowest and _fits(model, (enough - distance) * _STEP):
+        while enough - distance >= lowest and trials.fit((enough - distance) * _STEP):
             enough -= distance
             distance *= 2
         return max(enough - distance, lowest - 1), enough
     too_small = start
-    while too_small + distance < highest and not _fits(model, (too_small + distance) * _STEP):
+    while too_small + distance < highest and not trials.fit((too_small + distance) * _STEP):
         too_small += distance
         distance *= 2
     return too_small, min(too_small + distance, highest)
-
-
-def _fits(model: Model, arena_size: int) -> bool:
-    try:
-        interpreters.TflmInterpreter(model, arena_size)
-    except UserError:
-        return False
-    return True

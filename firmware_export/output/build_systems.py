@@ -101,12 +101,18 @@ def library(facts: ModelFacts, texts: Mapping[str, str], prefix: str) -> Library
         rows_sources=rows_sources,
         engine_sources=engine_sources,
         headers=(
-            *([classifier.header(facts.symbol)] if sources else []),
+            *([_application_header(facts, texts)] if sources else []),
             *([f"{rows_name}.h"] if rows_sources else []),
             *filter(header.is_monitor, texts),
             *filter(scaling_header.is_scaling, texts),
         ),
     )
+
+
+def _application_header(facts: ModelFacts, texts: Mapping[str, str]) -> str:
+    """The header of the classifier, or the model's where it is no classifier."""
+    found = classifier.header(facts.symbol)
+    return found if found in texts else "model_data.h"
 
 
 def _three_numbers(version: str) -> str:

@@ -7,7 +7,7 @@ from firmware_export.board.cores import CORES
 from firmware_export.bounds.measure import SCRUB_BYTES
 from firmware_export.common.templating import render_template
 from firmware_export.output.report import AbstentionReport, CurvePoint, ExportReport
-from firmware_export.verify.keras_parity import KerasParity
+from firmware_export.verify.keras_parity import LAYERS_AGREE, KerasParity
 from firmware_export.verify.kernel_parity import TensorParity
 
 FILE = "fitting_report.md"
@@ -40,10 +40,11 @@ def _kernel_result(parity: Sequence[TensorParity]) -> str:
 def _keras_result(parity: KerasParity | None) -> str:
     if parity is None:
         return "not done: no quantization-aware model was given"
-    return (
+    text = (
         f"{parity.differing:,} of {parity.elements:,} outputs differ, {parity.beyond_one_step:,} by more than one "
         f"step, none by more than {parity.largest_difference}; the class differs in {parity.class_changes:,} images"
     )
+    return f"{text}; {LAYERS_AGREE}" if parity.is_rounding_alone else text
 
 
 def _curve(abstention: AbstentionReport) -> list[CurvePoint]:

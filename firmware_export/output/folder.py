@@ -10,7 +10,7 @@ from typing import Any
 
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import as_json, read_text
+from firmware_export.common.files import as_json, encoded, read_text
 from firmware_export.output import publication
 
 REPORT_FILE = "export.json"
@@ -142,9 +142,9 @@ def publish(out_dir: Path, contents: Mapping[str, str | bytes]) -> None:
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
-    encoded = {name: content if isinstance(content, bytes) else content.encode() for name, content in contents.items()}
-    listed = _written_before(out_dir) - set(encoded)
-    publication.publish(out_dir, encoded, sorted(name for name in listed if _is_file_within(out_dir, name)))
+    found = {name: each if isinstance(each, bytes) else encoded(each, name) for name, each in contents.items()}
+    listed = _written_before(out_dir) - set(found)
+    publication.publish(out_dir, found, sorted(name for name in listed if _is_file_within(out_dir, name)))
 
 
 def _is_file_within(out_dir: Path, name: str) -> bool:

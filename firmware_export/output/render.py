@@ -31,7 +31,7 @@ from firmware_export.rows.lower import lower
 from firmware_export.tflite.model import Model
 from firmware_export.tflm import classifier, integrity, model_data, read_back
 from firmware_export.verify.dense_parity import DenseParity
-from firmware_export.verify.keras_parity import KerasParity
+from firmware_export.verify.keras_parity import LAYERS_AGREE, KerasParity
 from firmware_export.verify.kernel_parity import KernelParity
 from firmware_export.verify.verify import Progress, Stage, Verified
 
@@ -112,7 +112,7 @@ def render(verified: Verified, settings: Settings, progress: Progress) -> Render
     if settings.engine.has_tflm:
         rows_prefix = settings.engine_prefix if settings.engine.has_rows else None
         texts |= model_data.render(facts) | integrity.render(facts, verified.golden, rows_prefix)
-        if facts.graph.has_one_end_each:
+        if facts.graph.is_classifier:
             texts |= classifier.render(facts, verified.abstention)
         compiled_with = read_back.check_array(texts, settings.symbol, verified.model.content)
     if rows is not None and settings.engine.has_rows:
@@ -237,4 +237,5 @@ def _sentence(parity: KernelParity, keras: KerasParity | None, dense: DenseParit
             f"({keras.differing} of {keras.elements} outputs differ, {keras.beyond_one_step} by more than one step) "
             f"and in the class, except for {keras.class_changes} images whose two highest outputs are that close"
         )
+        text += f"; {LAYERS_AGREE}" if keras.is_rounding_alone else ""
     return text

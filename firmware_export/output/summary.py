@@ -10,6 +10,7 @@ from firmware_export.board import timing
 from firmware_export.board.fitting import PartNeeds
 from firmware_export.bounds.measure import Bounds
 from firmware_export.output.report import ExportReport
+from firmware_export.verify.keras_parity import LAYERS_AGREE
 
 
 def show(report: ExportReport, out: Path) -> None:
@@ -56,7 +57,8 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
     if report.keras_parity is not None:
         parity = report.keras_parity
         count = f"{parity.differing} of {parity.elements} outputs differ"
-        rows.append(("Keras model", f"{count}, {parity.beyond_one_step} by more than one step"))
+        alone = f"; {LAYERS_AGREE}" if parity.is_rounding_alone else ""
+        rows.append(("Keras model", f"{count}, {parity.beyond_one_step} by more than one step{alone}"))
     if report.rows is not None:
         needed, flash = report.rows.context_bytes, report.rows.constants_bytes
         scratch = report.rows.scratch_bytes

@@ -1,22 +1,26 @@
 """Arrange rings and sums in memory: two that are never needed at the same step may lie in the same place.
 
-The schedule is fixed, so it is known for each of its steps which rows will still be read. A ring without padding is
-needed while any of its rows waits to be read; one with padding from the first step of the layer that writes it until
-the last read, because its padding is set once. The kernels' scratch memory is needed during a step: it begins above
-what is needed then.
+The schedule is fixed, so it is known for each of its steps which rows will still be read. In a ring without padding,
+each slot is needed while its row waits to be read; a ring with padding is needed from the first step of the layer that
+writes it until the last read, because its padding is set once. The kernels' scratch memory is needed during a step: it
+lies where nothing is needed then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from firmware_export.rows import fast_kernels
-from firmware_export.rows.layers import Layer, Network, Tensor
-from firmware_export.rows.plan import Plan, in_stages, plan
+from firmware_export.rows.layers import Tensor
+from firmware_export.rows.plan import Plan
+from firmware_export.rows.ring import Ring
 
 _TRIES = 40
+_MOST_PARTS = 16
+"""Of a ring: more of them save little memory, and take long."""
+
 _WORD = 4
 
 
@@ -41,13 +45,13 @@ class Arrangement:
         blocks: in the order of the layers; sums first.
         starts: of each block.
         scratch_starts: of the scratch memory of each layer.
-        layers: of the network.
+        scratch_sizes: of each layer, by kernels.
     """
 
     blocks: tuple[Block, ...]
     starts: tuple[int, ...]
     scratch_starts: tuple[int, ...]
-    layers: tuple[Layer, ...]
+    scratch_sizes: tuple[Mapping[str, int], ...]
 
     @cached_property
     def bytes(self) -> int:
@@ -57,9 +61,9 @@ class Arrangement:
     def scratch_bytes(self, kernels: str) -> int:
         """The scratch memory that some kernels need beyond `bytes`."""
         ends = [
-            start + fast_kernels.scratch_bytes(layer)[kernels]
-            for start, layer in zip(self.scratch_starts, self.layers, strict=True)
-            if fast_kernels.scratch_bytes(layer)[kernels]
+            start + sizes[kernels]
+            for start, sizes in zip(self.scratch_starts, self.scratch_sizes, strict=True)
+            if sizes[kernels]
         ]
         return max(0, max(ends, default=0) - self.bytes)
 
@@ -82,17 +86,6 @@ class Arrangement:
         return tuple(groups)
 
 
-def plan_memory(network: Network, *, shares: bool = True) -> Plan:
-    """Plan a network so that it needs the least memory: in stages where those save some.
-
-    Args:
-        network: to plan.
-        shares: whether rings may share memory; otherwise there are no stages.
-    """
-    without = plan(network)
-    return min(without, in_stages(without), key=lambda found: arrange(found).most_bytes) if shares else without
-
-
 def arrange(planned: Plan, *, shares: bool = True) -> Arrangement:
     """Arrange the memory of a plan.
 
@@ -100,25 +93,31 @@ def arrange(planned: Plan, *, shares: bool = True) -> Arrangement:
         planned: with depths and schedule.
         shares: whether blocks may share memory; otherwise they lie one after another.
     """
-    layers = planned.network.layers
-    blocks = [Block(sums_name(i), _WORD * layer.sums) for i, layer in enumerate(layers, start=1) if layer.sums]
-    blocks += [Block(f"rows_{i}", ring.bytes) for i, ring in enumerate(planned.rings)]
+    blocks = _blocks(planned)
     sizes = [block.bytes for block in blocks]
+    scratch_sizes = tuple(fast_kernels.scratch_bytes(layer) for layer in planned.network.layers)
     if not shares:
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        return Arrangement(tuple(blocks), tuple(starts), (sum(sizes),) * len(layers), layers)
-    needed, working = _needed(planned)
+        return Arrangement(tuple(blocks), tuple(starts), (sum(sizes),) * len(scratch_sizes), scratch_sizes)
+    parts = _parts(planned, blocks)
+    needed, working = _needed(planned, parts)
     conflicts = (needed.astype(np.float32) @ needed.T.astype(np.float32)) > 0
     during = (working.astype(np.float32) @ needed.T.astype(np.float32)) > 0
+    block_of, part_begins, part_ends = parts.T
+    most_scratch = [max(each.values()) for each in scratch_sizes]
 
     def placed(order: Sequence[int]) -> Arrangement:
-        starts = _first_fit(order, sizes, conflicts)
-        ends = np.array(starts) + sizes
-        scratch = [int(ends[found].max(initial=0)) for found in during]
-        return Arrangement(tuple(blocks), tuple(starts), tuple(scratch), layers)
+        starts = _first_fit(order, parts, conflicts)
+        begins, ends = starts[block_of] + part_begins, starts[block_of] + part_ends
+        scratch = [
+            _lowest(begins[found] - size, ends[found]) if size else 0
+            for size, found in zip(most_scratch, during, strict=True)
+        ]
+        return Arrangement(tuple(blocks), tuple(map(int, starts)), tuple(scratch), scratch_sizes)
 
-    first = needed.argmax(axis=1)
-    duration = needed.sum(axis=1)
+    lives = np.array([needed[block_of == i].any(axis=0) for i in range(len(blocks))])
+    first = lives.argmax(axis=1)
+    duration = lives.sum(axis=1)
     everything = range(len(blocks))
     orders = [
         sorted(everything, key=lambda i: -sizes[i]),
@@ -126,8 +125,8 @@ def arrange(planned: Plan, *, shares: bool = True) -> Arrangement:
         sorted(everything, key=lambda i: (-int(duration[i]), -sizes[i])),
         sorted(everything, key=lambda i: (int(first[i]), -sizes[i])),
     ]
-    best = min(map(placed, orders), key=lambda found: (found.most_bytes, found.bytes))
-    order = min(orders, key=lambda order: (placed(order).most_bytes, placed(order).bytes))
+    tried = [(placed(order), order) for order in orders]
+    best, order = min(tried, key=lambda found: (found[0].most_bytes, found[0].bytes))
     for _ in range(_TRIES):  # what lies highest is placed first
         highest = max(everything, key=lambda i: best.starts[i] + sizes[i])
         order = [highest, *(i for i in order if i != highest)]
@@ -135,6 +134,27 @@ def arrange(planned: Plan, *, shares: bool = True) -> Arrangement:
         if (found.most_bytes, found.bytes) < (best.most_bytes, best.bytes):
             best = found
     return best
+
+
+def layer_ends(planned: Plan, arrangement: Arrangement) -> np.ndarray:
+    """Where the memory ends that is needed while the source runs, and each layer, with its scratch memory.
+
+    Returns:
+        int64 [1 + layers], bytes; the first is that of the source.
+    """
+    parts = _parts(planned, arrangement.blocks)
+    needed, _ = _needed(planned, parts)
+    ends = np.where(needed, (np.array(arrangement.starts)[parts[:, 0]] + parts[:, 2])[:, None], 0).max(axis=0)
+    schedule = np.array(planned.schedule)
+    sizes = [each["dsp"] for each in arrangement.scratch_sizes]
+    scratch = [start + size if size else 0 for start, size in zip(arrangement.scratch_starts, sizes, strict=True)]
+    return np.array([max(ends[schedule == i].max(), end) for i, end in enumerate([0, *scratch])])
+
+
+def _blocks(planned: Plan) -> list[Block]:
+    layers = enumerate(planned.network.layers, start=1)
+    blocks = [Block(sums_name(i), _WORD * layer.sums) for i, layer in layers if layer.sums]
+    return blocks + [Block(f"rows_{i}", ring.bytes) for i, ring in enumerate(planned.rings)]
 
 
 def sums_name(position: int) -> str:
@@ -146,42 +166,74 @@ def sums_name(position: int) -> str:
     return f"sums_{position}"
 
 
-def _first_fit(order: Sequence[int], sizes: Sequence[int], conflicts: np.ndarray) -> list[int]:
-    """Each block's start: the lowest place where it meets no block with which it conflicts."""
-    starts: dict[int, int] = {}
+def _parts(planned: Plan, blocks: Sequence[Block]) -> np.ndarray:
+    """The parts of blocks that are needed at times of their own: int64 [parts, 3] of block, first byte and end.
+
+    A part is a slot of a ring without padding, or several, any other ring, or the sums of a layer.
+    """
+    parts = []
+    before = len(blocks) - len(planned.rings)
+    for i, block in enumerate(blocks):
+        ring = planned.rings[i - before] if i >= before else None
+        size = _slots_a_part(ring) * ring.row_bytes if ring and not ring.is_padded else block.bytes
+        parts += [(i, start, min(start + size, block.bytes)) for start in range(0, block.bytes, size)]
+    return np.array(parts, np.int64)
+
+
+def _slots_a_part(ring: Ring) -> int:
+    return ring.depth if ring.is_padded else -(-ring.depth // _MOST_PARTS)
+
+
+def _first_fit(order: Sequence[int], parts: np.ndarray, conflicts: np.ndarray) -> np.ndarray:
+    """Each block's start: the lowest place where no part of it meets another one with which it conflicts."""
+    block_of, firsts, ends = parts.T
+    starts = np.zeros(len(order), np.int64)
+    is_placed = np.zeros(len(parts), bool)
     for i in order:
-        start = 0
-        for other in sorted((j for j in starts if conflicts[i, j]), key=lambda j: starts[j]):
-            if starts[other] - start >= sizes[i]:
-                break
-            start = max(start, starts[other] + sizes[other])
-        starts[i] = start
-    return [starts[i] for i in range(len(sizes))]
+        own = np.flatnonzero(block_of == i)
+        others = np.flatnonzero(is_placed)
+        mine, other = np.nonzero(conflicts[np.ix_(own, others)])
+        mine, other = own[mine], others[other]
+        base = starts[block_of[other]]
+        starts[i] = _lowest(base + firsts[other] - ends[mine], base + ends[other] - firsts[mine])
+        is_placed[own] = True
+    return starts
 
 
-def _needed(planned: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """When each block is needed, bool [blocks, steps], and when each layer runs, bool [layers, steps]."""
+def _lowest(begins: np.ndarray, ends: np.ndarray) -> int:
+    """The lowest place from 0 on that is within no interval; an interval excludes its begin and its end."""
+    order = np.argsort(begins)
+    candidates = np.maximum.accumulate(np.concatenate([[0], ends[order]]))
+    is_free = np.append(begins[order] >= candidates[:-1], True)
+    return int(candidates[is_free.argmax()])
+
+
+def _needed(planned: Plan, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """When each part is needed, bool [parts, steps], and when each layer runs, bool [layers, steps]."""
     layers, length = planned.network.layers, len(planned.schedule)
     schedule = np.array(planned.schedule)
     times = [np.flatnonzero(schedule == i) for i in range(len(layers) + 1)]
     working = np.array([schedule == i for i in range(1, len(layers) + 1)])
     lives = _lives(planned, times)
-    rows = np.zeros((len(planned.rings), length), bool)
-    for i, ring in enumerate(planned.rings):
+    needed = np.zeros((len(parts), length), bool)
+    summing = [when for layer, when in zip(layers, times[1:], strict=True) if layer.sums]
+    for part, when in zip(needed, summing, strict=False):  # sums come first
+        part[when[0] : when[-1] + 1] = True
+    first = len(summing)
+    for ring in planned.rings:
+        size = _slots_a_part(ring)
+        slots = needed[first : first - (-ring.depth // size)]
         for tensor in ring.tensors:
-            for begin, end in lives[tensor]:
-                rows[i, begin : end + 1] = True
-        if ring.pad_left or ring.pad_right:  # set at the first step of the layer that writes it
-            found = np.flatnonzero(rows[i])
+            for row, (begin, end) in enumerate(lives[tensor]):
+                slots[row % ring.depth // size, begin : end + 1] = True
+        if ring.is_padded:  # set at the first step of the layer that writes it
+            found = np.flatnonzero(slots[0])
             begins = [
                 int(when[0]) for layer, when in zip(layers, times[1:], strict=True) if layer.output in ring.tensors
             ]
-            rows[i, min([*begins, found[0]]) : found[-1] + 1] = True
-    sums = np.zeros((sum(1 for layer in layers if layer.sums), length), bool)
-    summing = (when for layer, when in zip(layers, times[1:], strict=True) if layer.sums)
-    for found, when in zip(sums, summing, strict=True):
-        found[when[0] : when[-1] + 1] = True
-    return np.vstack([sums, rows]), working
+            slots[0, min([*begins, found[0]]) : found[-1] + 1] = True
+        first += len(slots)
+    return needed, working
 
 
 def _lives(planned: Plan, times: Sequence[np.ndarray]) -> dict[Tensor, list[list[int]]]:

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from firmware_export.rows import engine, fast_kernels
+from firmware_export.rows import engine
 from firmware_export.rows.arrange import Arrangement, arrange, sums_name
 from firmware_export.rows.layers import Tensor
 from firmware_export.rows.plan import SOURCE, Plan
@@ -90,7 +90,7 @@ class _Memory:
     def pad(self, tensor: Tensor) -> None:
         """The engine sets padding when an image begins or, of a ring that shares memory, before it is first written."""
         ring, number = self.plan.ring_of[tensor], self._ring(tensor)
-        if tensor == ring.tensors[0] and (ring.pad_left or ring.pad_right):
+        if tensor == ring.tensors[0] and ring.is_padded:
             start = self.starts[f"rows_{number}"]
             self.bytes[start : start + ring.bytes] = self._identity(number)
 
@@ -120,8 +120,8 @@ class _Memory:
         sums[:] = self._identity(sums_name(number))
 
     def _scratch(self, number: int) -> np.ndarray:
-        start, layer = self.arrangement.scratch_starts[number - 1], self.layers[number - 1]
-        return self.bytes[start : start + max(fast_kernels.scratch_bytes(layer).values())]
+        start, sizes = self.arrangement.scratch_starts[number - 1], self.arrangement.scratch_sizes[number - 1]
+        return self.bytes[start : start + max(sizes.values())]
 
     def scratch(self, number: int) -> None:
         """Write all scratch memory of a layer."""

@@ -12,10 +12,10 @@ from firmware_export.common.steps import step
 from firmware_export.common.templating import render_template
 from firmware_export.facts import package_version
 from firmware_export.rows import engine
-from firmware_export.rows.arrange import plan_memory
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.emit import Image, image
 from firmware_export.rows.layers import Convolution, Layer, Tensor
+from firmware_export.rows.least_memory import plan_memory
 from firmware_export.rows.lower import lower
 from firmware_export.rows.ring import Ring
 from firmware_export.tflite.graph import Graph

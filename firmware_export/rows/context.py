@@ -97,7 +97,7 @@ class Context:
         return {kernels: self.arrangement.scratch_bytes(kernels) for kernels in engine.KERNELS}
 
     def scratch(self, position: int) -> Place:
-        """Where the scratch memory of a layer begins: above all that is needed while it runs."""
+        """Where the scratch memory of a layer begins: where nothing is needed while it runs."""
         before_end = self.arrangement.bytes - self.arrangement.scratch_starts[position - 1]
         start = self.bytes - before_end
         return Place(start, f"{start}u" if before_end else f"offsetof({self.type_name}, scratch)")

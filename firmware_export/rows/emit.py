@@ -92,7 +92,7 @@ class Image:
         """The padding of rings."""
         found = []
         for i, ring in enumerate(self.plan.rings):
-            if ring.pad_left or ring.pad_right:
+            if ring.is_padded:
                 words: Mapping[str, int | Place] = {
                     "start": self.context.place(f"rows_{i}"),
                     "words": ring.bytes // _WORD,
@@ -146,7 +146,7 @@ def image(plan: Plan, prefix: str, harden: Harden = Harden.CONTROL) -> Image:
         harden: the checks that the engine is to make.
     """
     layers, rings = len(plan.network.layers), plan.rings
-    padded = sum(1 for ring in rings if ring.pad_left or ring.pad_right)
+    padded = sum(1 for ring in rings if ring.is_padded)
     start = _WORD * (len(engine.MODEL) + layers * len(engine.LAYER) + padded * len(engine.FILL))
     context = Context(plan, f"{prefix}_context", has_checks=harden.has_data_checks)
     return Image(plan, context, arrays.constants(plan, f"{prefix}_constants_t", start))

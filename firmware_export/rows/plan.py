@@ -6,7 +6,8 @@ layer can run. Whether a set of depths suffices does not depend on which of seve
 connected by rings form a Kahn process network). The planner therefore simulates the network to search for the smallest
 depths, and records the order as a table.
 
-An elementwise layer may overwrite the row that it reads; its input then shares the ring of its output.
+An elementwise layer may overwrite the row that it reads, once every other reader of this row is done with it; its input
+then shares the ring of its output.
 
 Where it saves memory, the network is divided into stages (`stages`), and rings that are never needed at the same time
 share memory (`arrange`).
@@ -17,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from firmware_export.rows import stages
 from firmware_export.rows.layers import Layer, Network, Tensor
 from firmware_export.rows.ring import Ring
 
@@ -50,39 +50,56 @@ class Plan:
         return sum(ring.bytes for ring in self.rings)
 
 
-def plan(network: Network) -> Plan:
+def plan(network: Network, *, shares_padding: bool = True) -> Plan:
     """Search for the smallest rings, and their schedule, without stages. The search is deterministic.
 
     An elementwise layer overwrites the input that saves the most memory. The search starts from sufficient depths and
     shortens each ring row by row, longest rows first, as long as the network still runs.
+
+    Args:
+        network: to plan.
+        shares_padding: whether two rows of a ring may share the padding between them.
     """
     shared: dict[int, Tensor] = {}
-    best = _plan(network, shared)
+    best = _search(network, _rings(network, shared, shares_padding))
+    assert best is not None  # every network runs if no layer waits for others to have read its input
     for position, layer in enumerate(network.layers):
         for tensor in _replaceable(network, position, layer):
-            tried = _plan(network, {**shared, position: tensor})
-            if tried.ring_bytes < best.ring_bytes:
+            tried = _search(network, _rings(network, {**shared, position: tensor}, shares_padding), known=best.rings)
+            if tried and tried.ring_bytes < best.ring_bytes:
                 best, chosen = tried, tensor
                 shared = {**shared, position: chosen}
-    return best
+    return _search(network, best.rings) or best
 
 
-def in_stages(planned: Plan) -> Plan:
-    """The same network in the stages that save the most memory; the plan itself if there is but one."""
-    cuts = stages.divide(planned.network, planned.rings)
-    return _search(planned.network, planned.rings, cuts) if cuts else planned
+def in_stages(planned: Plan, cuts: Sequence[int]) -> Plan:
+    """The same network in stages.
+
+    Args:
+        planned: without stages.
+        cuts: what `stages.divide` finds.
+    """
+    found = _search(planned.network, planned.rings, cuts)
+    assert found is not None
+    return found
 
 
 def _replaceable(network: Network, position: int, layer: Layer) -> list[Tensor]:
-    """Inputs of an elementwise layer that it reads once and no other layer reads."""
+    """Inputs of an elementwise layer that it reads once, and whose padding no other layer reads; the oldest first.
+
+    Of a residual block, this is the input of the block. Its whole tensor is kept if the block is a stage.
+    """
     if not layer.is_elementwise:
         return []
+    outputs = [before.output for before in network.layers[:position]]
     return [
         tensor
-        for tensor in layer.inputs
-        if tensor not in (network.input, *network.outputs)
+        for tensor in outputs
+        if tensor in layer.inputs
+        and tensor not in network.outputs
         and tensor.shape == layer.output.shape
-        and _readers(network, tensor) == [position]
+        and _readers(network, tensor).count(position) == 1
+        and all(network.layers[i].pads == (0, 0) for i in _readers(network, tensor))
     ]
 
 
@@ -90,16 +107,24 @@ def _readers(network: Network, tensor: Tensor) -> list[int]:
     return [i for i, layer in enumerate(network.layers) for read in layer.inputs if read == tensor]
 
 
-def _plan(network: Network, shared: dict[int, Tensor]) -> Plan:
-    return _search(network, _rings(network, shared))
+def _search(
+    network: Network, rings: Sequence[Ring], cuts: Sequence[int] = (), known: Sequence[Ring] = ()
+) -> Plan | None:
+    """The smallest depths, whatever those of `rings` are; None if layers wait for each other.
 
-
-def _search(network: Network, rings: Sequence[Ring], cuts: Sequence[int] = ()) -> Plan:
-    """The smallest depths, whatever those of `rings` are."""
+    Args:
+        network: to plan.
+        rings: without their depths.
+        cuts: the first layers of all stages but the first.
+        known: rings whose depths are tried first, and not shortened where `rings` has the same.
+    """
     traffic = _Traffic(network, rings, cuts)
-    schedule, depths = traffic.run([None] * len(rings))
-    assert schedule is not None  # every network runs without limits
-    order = sorted(range(len(rings)), key=lambda i: -rings[i].row_bytes)
+    depth_of = {ring.tensors: ring.depth for ring in known}
+    limits = [depth_of.get(ring.tensors) for ring in rings]
+    schedule, depths = traffic.run(limits)
+    if schedule is None:
+        return _search(network, rings, cuts) if known else None
+    order = sorted((i for i, limit in enumerate(limits) if limit is None), key=lambda i: -rings[i].row_bytes)
     for ring in order:
         while depths[ring] > 1:
             fewer = [*depths[:ring], depths[ring] - 1, *depths[ring + 1 :]]
@@ -110,7 +135,7 @@ def _search(network: Network, rings: Sequence[Ring], cuts: Sequence[int] = ()) -
     return Plan(network, tuple(replace(r, depth=d) for r, d in zip(rings, depths, strict=True)), tuple(schedule))
 
 
-def _rings(network: Network, shared: dict[int, Tensor]) -> list[Ring]:
+def _rings(network: Network, shared: dict[int, Tensor], shares_padding: bool) -> list[Ring]:
     groups: dict[Tensor, list[Tensor]] = {network.input: [network.input]}
     for position, layer in enumerate(network.layers):
         group = groups[shared[position]] if position in shared else []
@@ -120,7 +145,8 @@ def _rings(network: Network, shared: dict[int, Tensor]) -> list[Ring]:
     rings = []
     for group in unique:
         pads = [layer.pads for layer in network.layers if group[-1] in layer.inputs] or [(0, 0)]
-        rings.append(Ring(tuple(group), 0, max(left for left, _ in pads), max(right for _, right in pads)))
+        lefts, rights = zip(*pads, strict=True)
+        rings.append(Ring(tuple(group), 0, max(lefts), max(rights), shares_padding))
     return rings
 
 
@@ -156,13 +182,25 @@ class _Traffic:
             for position, tensor in enumerate(layer.inputs):
                 self.releasing[index_of[tensor]].append((i, _oldest(layer, position)))
         self.kept = {index_of[tensor] for tensor in network.outputs}
-        # A layer that overwrites its input always has a free slot.
+        # A layer that overwrites its input always has a free slot, once the other readers of the row are done with it.
         self.in_place = [
             False,
             *(any(index_of[t] == self.ring[i] for t in layer.inputs) for i, layer in enumerate(layers, start=1)),
         ]
+        self.overwritten = [
+            [
+                (reader, _oldest(layers[reader - 1], position))
+                for own in (layers[i - 1].inputs if self.in_place[i] else ())
+                if index_of[own] == self.ring[i]
+                for reader, layer in enumerate(layers, start=1)
+                for position, tensor in enumerate(layer.inputs)
+                if tensor == own and reader != i
+            ]
+            for i in range(len(self.steps))
+        ]
         self.writers = [
-            [i for i, r in enumerate(self.ring) if r == ring and not self.in_place[i]] for ring in range(len(rings))
+            [i for i, r in enumerate(self.ring) if r == ring and (not self.in_place[i] or self.overwritten[i])]
+            for ring in range(len(rings))
         ]
 
     def run(self, depths: Sequence[int | None]) -> tuple[list[int] | None, list[int]]:
@@ -210,7 +248,7 @@ class _Traffic:
             if self.finished[writer][step[writer]] < needs[now]:
                 return False
         if self.in_place[i]:
-            return True
+            return all(oldest[step[reader]] > now for reader, oldest in self.overwritten[i])
         ring = self.ring[i]
         oldest = 0 if ring in self.kept else min(oldest[step[r]] for r, oldest in self.releasing[ring])
         alive = self.begun[i][now] - oldest

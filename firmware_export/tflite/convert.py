@@ -6,6 +6,7 @@ be float or quantization-aware (`tfmot.quantization.keras.quantize_model`).
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ def load_keras(path: Path, *, trust: bool = False) -> Any:
         trust: load the model even if it can run code (`keras_inspection`).
 
     Raises:
-        UserError: the file is missing, damaged, from Keras 3, has custom layers, or could run code; or the extra
-            `train` is not installed.
+        UserError: the file is missing, damaged, from Keras 3, has custom layers or a name that TensorFlow does not
+            take, or could run code; or the extra `train` is not installed.
     """
     path = Path(path)
     if not path.exists():
@@ -46,10 +47,12 @@ def load_keras(path: Path, *, trust: bool = False) -> Any:
     with _quiet():
         try:
             with tfmot.quantization.keras.quantize_scope():
-                return tf_keras.models.load_model(path, compile=False, safe_mode=not trust)
+                model = tf_keras.models.load_model(path, compile=False, safe_mode=not trust)
         except Exception as error:
             # Keras lets through any exception of its parsers; the cause is always the file.
             raise UserError(f"{path} does not load as a legacy Keras model ({_one_line(error)}): {_REMEDY}") from error
+    check_name(model, str(path))
+    return model
 
 
 _REMEDY = "save it with tf_keras, without custom layers, and as .h5 if it is quantization-aware"
@@ -58,6 +61,27 @@ _REMEDY = "save it with tf_keras, without custom layers, and as .h5 if it is qua
 def is_quantization_aware(model: Any) -> bool:
     """Whether tfmot's `quantize_model` made this model."""
     return any(type(layer).__name__.startswith("QuantizeWrapper") for layer in model.layers)
+
+
+_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+"""Names of which TensorFlow makes scopes (tensorflow/python/framework/ops.py)."""
+
+
+def check_name(model: Any, what: str) -> None:
+    """Refuse a Keras model that TensorFlow cannot trace because of its name; layers have no such names.
+
+    Args:
+        model: Keras allows any name.
+        what: the model, for the message.
+
+    Raises:
+        UserError: its name does not start with a letter or digit, or has other characters than TensorFlow takes.
+    """
+    if not _SCOPE.fullmatch(model.name):
+        raise UserError(
+            f"{what}: the model's name is {model.name!r}, where TensorFlow takes letters, digits, _, . and -: build it "
+            "with another name"
+        )
 
 
 def check_input(model: Any) -> None:
@@ -72,7 +96,7 @@ def check_input(model: Any) -> None:
 
 
 _RESCALING = "Rescaling"
-_LARGEST_NORMALIZED = 8
+_LARGEST_RESCALED = 8
 """What a rescaling layer makes of a pixel of 255 is at most this; of 1.0 as input, a rescaling of [0, 1] makes more
 than a hundredth of it."""
 
@@ -81,17 +105,17 @@ def stated_range(model: Any) -> str | None:
     """The input range that a Keras model states by a Rescaling or Normalization layer at its start, if it has one.
 
     Returns:
-        "0..255" for a layer that divides pixels, "0..1" for one that takes [0, 1]; None without such a layer.
+        "0..255" for a layer that divides pixels, or whose means are those of pixels; "0..1" for one that takes [0, 1];
+        "-1..1" for a Normalization of which a mean is negative; None without such a layer.
     """
     layer = _first_layer(model)
     kind = type(layer).__name__
     if kind == _RESCALING:
-        span = float(np.max(np.abs(layer.scale)))
-    elif kind == "Normalization":
-        span = float(1 / np.sqrt(np.min(np.asarray(layer.variance))))
-    else:
-        return None
-    return "0..255" if 255 * span <= _LARGEST_NORMALIZED else "0..1"
+        return "0..255" if 255 * float(np.max(np.abs(layer.scale))) <= _LARGEST_RESCALED else "0..1"
+    if kind == "Normalization":
+        means = np.asarray(layer.mean)
+        return "0..255" if means.max() > 1 else "-1..1" if means.min() < 0 else "0..1"
+    return None
 
 
 def _first_layer(model: Any) -> Any:

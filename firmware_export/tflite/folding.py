@@ -1,9 +1,10 @@
-"""Compute the operators of a model that depend only on shapes, and put constants in their place."""
+"""Compute what depends only on shapes: operators, which become constants, and sizes that a model leaves open."""
 
 from typing import Any
 
 import numpy as np
 
+from firmware_export.common.errors import UserError
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.graph import Graph, Operator, Tensor
 from firmware_export.tflite.model import Model
@@ -43,6 +44,39 @@ def fold_shapes(model: Model, changes: list[str]) -> Model:
 
     names = ", ".join(sorted({operator.name for operator in folded}))
     changes.append(f"{len(folded)} operators that compute shapes ({names}) became constants, for a batch of 1.")
+    return model.edited(edit)
+
+
+def close_shapes(model: Model, changes: list[str]) -> Model:
+    """The model with the shapes that its operators compute for a batch of 1, where the file leaves sizes open.
+
+    For a variable batch, a converter writes 1 for every size that it does not know, such as the rows of a RESHAPE to
+    (-1, 4). TFLM allocates what the file says.
+
+    Args:
+        model: without operators that compute shapes.
+        changes: receives one sentence.
+    """
+    graph = model.graph
+    made = [tensor for operator in graph.operators for tensor in operator.outputs]
+    changes_batch = any(name in graph.operator_names for name in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"))
+    if not changes_batch and not any(-1 in tensor.shape_signature[1:] for tensor in made):
+        return model
+    try:
+        interpreter = interpreters.TfliteInterpreter(model, is_reference=True)
+    except UserError:  # later checks say why
+        return model
+    shapes = {tensor.index: interpreter.shape(tensor.index) for tensor in made if -1 in tensor.shape_signature}
+    wrong = {index: shape for index, shape in shapes.items() if shape != graph.tensors[index].shape}
+    if not wrong:
+        return model
+
+    def edit(unpacked: Any) -> None:
+        for index, shape in wrong.items():
+            tensor = unpacked.subgraphs[0].tensors[index]
+            tensor.shape, tensor.shapeSignature = list(shape), None
+
+    changes.append(f"The shapes of {len(wrong)} tensors, which the file leaves open, are those of a batch of 1.")
     return model.edited(edit)
 
 

@@ -85,21 +85,32 @@ class Operator:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates with weights; zero except for (depthwise) convolutions and dense layers."""
-        if self.name not in WEIGHTED:
+        """Multiply-accumulates: zero except for convolutions of all kinds, dense layers and products of matrices."""
+        if self.name not in _MULTIPLYING:
             return 0
-        weights, output = self.given(1).shape, self.outputs[0]
+        factor, output = self.given(1).shape, self.outputs[0]
         match self.name:
             case "CONV_2D":  # weights [out, height, width, in / groups]
-                return output.size * math.prod(weights[1:])
+                return output.size * math.prod(factor[1:])
             case "DEPTHWISE_CONV_2D":  # weights [1, height, width, out]
-                return output.size * math.prod(weights[1:3])
+                return output.size * math.prod(factor[1:3])
+            case "TRANSPOSE_CONV":  # weights [out, height, width, in]; each input pixel meets all of them
+                return self.given(2).size // factor[-1] * math.prod(factor)
+            case "BATCH_MATMUL":  # [..., rows, inner] by [..., inner, columns], either one perhaps transposed
+                rows_by_inner, columns = self.given(0).size, output.shape[-1]
+                return rows_by_inner * columns
             case _:  # FULLY_CONNECTED: weights [out, in]
-                return output.size * weights[-1]
+                return output.size * factor[-1]
 
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-"""Operators with weights, whose multiply-accumulates are counted."""
+"""Operators with weights per output channel."""
+
+_MULTIPLYING = (*WEIGHTED, "TRANSPOSE_CONV", "BATCH_MATMUL")
+"""Operators whose multiply-accumulates are counted."""
+
+MOST_CLASSES = 32_767
+"""The most that an int16_t numbers."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ class Graph:
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-accumulates of one inference: convolutions, depthwise convolutions and dense layers."""
+        """Multiply-accumulates of one inference."""
         return sum(operator.macs for operator in self.operators)
 
     @cached_property
@@ -151,8 +162,14 @@ class Graph:
 
     @property
     def has_one_end_each(self) -> bool:
-        """Whether the model has one input and one output, as a classifier has."""
+        """Whether the model has one input and one output."""
         return len(self.inputs) == len(self.outputs) == 1
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the model has one input, and one output with a code for each of 2 to `MOST_CLASSES` classes."""
+        size, shape = self.outputs[0].size, self.outputs[0].shape
+        return self.has_one_end_each and 2 <= size <= MOST_CLASSES and max(shape) == size
 
     @property
     def input_range(self) -> str | None:
@@ -164,6 +181,12 @@ class Graph:
             return self.stated_range
         tensor = self.inputs[0]
         return input_range.found(tensor.scale, tensor.zero_point) if len(tensor.scales) == 1 else None
+
+    @property
+    def candidate_ranges(self) -> tuple[str, ...]:
+        """Names of the ranges that the input's quantization admits, which the stated one may contradict."""
+        tensor = self.inputs[0]
+        return input_range.candidates(tensor.scale, tensor.zero_point) if len(tensor.scales) == 1 else ()
 
     @property
     def has_unit_input(self) -> bool:

@@ -12,6 +12,7 @@ INPUT_RANGES: dict[str, tuple[tuple[float, float, float], tuple[float, float, fl
     "0..1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     "-1..1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "0..255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "-0.5..0.5": ((127.5, 127.5, 127.5), (255.0, 255.0, 255.0)),
     "imagenet": _IMAGENET,
     "efficientnet-lite": ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
 }
@@ -20,7 +21,7 @@ INPUT_RANGES: dict[str, tuple[tuple[float, float, float], tuple[float, float, fl
 DEFAULT = "0..1"
 """The range of this project's students."""
 
-_RECOGNIZED = ("0..1", "-1..1", "0..255")
+_RECOGNIZED = ("0..1", "-1..1", "0..255", "-0.5..0.5")
 _NEAR = 0.25
 """Largest difference between a model's range and a recognized one at either end, as a fraction of the latter. A range
 from calibration images is narrower than that of all pixels, rarely by more."""
@@ -36,6 +37,20 @@ def check(name: str) -> None:
     """
     if name not in INPUT_RANGES:
         raise unknown_name("input range", name, INPUT_RANGES)
+
+
+def admitted(stated: str | None) -> tuple[str, ...]:
+    """The ranges that a model may have been trained with: the one that its file states, or all."""
+    return tuple(INPUT_RANGES) if stated is None else (stated,)
+
+
+def candidates(scale: float, zero_point: int) -> tuple[str, ...]:
+    """The ranges that an int8 tensor of this scale and zero point may stand for: those that it states exactly, or all.
+
+    Images in another light look like images in another range, so a range that is stated exactly is not doubted.
+    """
+    exact = tuple(name for name in INPUT_RANGES if is_flipped_pixel(name, scale, zero_point))
+    return exact or admitted(None)
 
 
 def found(scale: float, zero_point: int) -> str | None:
@@ -67,6 +82,11 @@ def value(name: str, pixel: float, channel: int = 0) -> float:
     """
     means, deviations = INPUT_RANGES[name]
     return (pixel - means[channel]) / deviations[channel]
+
+
+def is_gray(name: str) -> bool:
+    """Whether a range is the same for all channels."""
+    return all(len(set(each)) == 1 for each in INPUT_RANGES[name])
 
 
 def of_channels(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

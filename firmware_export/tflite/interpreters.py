@@ -8,6 +8,7 @@ are fast enough.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ LEAST_ARENA = 1024
 """Bytes. TFLM's allocator writes about 450 bytes unchecked: a smaller arena crashes the process."""
 LARGEST_ARENA = 1 << 26
 """Bytes; no microcontroller has more."""
+_LACKING = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
 _RECORDED = re.compile(r"Arena allocation total (\d+) bytes")
 
 Progress = Callable[[int, int], None]
@@ -140,6 +142,11 @@ class TfliteInterpreter:
                 self._interpreter.allocate_tensors()
                 self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
             except (RuntimeError, ValueError) as error:
+                if (lacking := _LACKING.search(str(error))) is not None:
+                    raise UserError(
+                        f"TFLite's reference kernels, with which TFLM is compared, do not have {lacking[1]} of version "
+                        f"{lacking[2]}: use another operator"
+                    ) from error
                 raise UserError(f"TFLite refuses the model ({_one_line(error)}): convert it again") from error
 
     def invoke(self, codes: np.ndarray) -> np.ndarray:
@@ -156,6 +163,16 @@ class TfliteInterpreter:
         except (RuntimeError, ValueError) as error:
             raise UserError(f"TFLite cannot run the model ({_one_line(error)}): convert it again") from error
         return joined([self._interpreter.get_tensor(index) for index in self._outputs])
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """The shape that TFLite computed for a tensor when it prepared the model."""
+        return self._shapes[index]
+
+    @cached_property
+    def _shapes(self) -> dict[int, tuple[int, ...]]:
+        """By tensor: LiteRT leaves out those whose names are not UTF-8."""
+        details = self._interpreter.get_tensor_details()
+        return {each["index"]: tuple(map(int, each["shape"])) for each in details}
 
     def tensor(self, index: int) -> np.ndarray:
         """A tensor's content after `invoke`; needs `is_reference`."""
@@ -198,7 +215,7 @@ def firmware_input(codes: np.ndarray, graph: Graph) -> np.ndarray:
     return codes.view(np.uint8) ^ np.uint8(0x80) if graph.has_unit_input else codes
 
 
-@step("predicting the validation images")
+@step("predicting labelled images")
 def predict_int8(model: Model, images_uint8: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Run a model with TFLite's fast kernels: for accuracy on many images, not as a reference.
 
@@ -247,16 +264,19 @@ def quantize_input(images_uint8: np.ndarray, graph: Graph) -> np.ndarray:
         return (images_uint8 ^ np.uint8(0x80)).view(np.int8)
     name, tensor = _known_range(graph), graph.inputs[0]
     # A table of all 256 values: exact in double precision, without a float array of the size of the data set.
-    codes = np.round(pixel_values(name) / tensor.scale) + tensor.zero_point
+    channels = 1 if input_range.is_gray(name) else images_uint8.shape[-1]
+    codes = np.round(pixel_values(name, channels) / tensor.scale) + tensor.zero_point
     table: np.ndarray = np.clip(codes, -128, 127).astype(np.int8)
-    if images_uint8.shape[-1] != len(table):
+    if channels == 1:
         return np.take(table[0], images_uint8)
     return np.stack([np.take(table[i], images_uint8[..., i]) for i in range(len(table))], axis=-1)
 
 
-def pixel_values(name: str) -> np.ndarray:
-    """The real values of all pixels in an input range: float64 [3 channels, 256]."""
-    return np.array([[input_range.value(name, pixel, channel) for pixel in range(256)] for channel in range(3)])
+def pixel_values(name: str, channels: int) -> np.ndarray:
+    """The real values of all pixels in an input range: float64 [channels, 256]."""
+    means, deviations = (np.array(each)[:, np.newaxis] for each in input_range.of_channels(name, channels))
+    values: np.ndarray = (np.arange(256) - means) / deviations
+    return values
 
 
 def _known_range(graph: Graph) -> str:

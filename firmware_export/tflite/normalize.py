@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware_export.tflite import folding, offline_metadata
+from firmware_export.tflite import dilations, folding, offline_metadata
 from firmware_export.tflite.graph import Graph, Operator, Tensor
 from firmware_export.tflite.model import Model, Origin
 
@@ -40,6 +40,8 @@ def normalized(model: Model) -> Model:
 
     - `quantized_dimension` of a bias is set to 0, its only axis.
     - Operators whose results depend only on shapes (SHAPE, STRIDED_SLICE, PACK, …) become constants.
+    - Sizes of tensors that the file leaves open become those of a batch of 1.
+    - SPACE_TO_BATCH_ND, a convolution and BATCH_TO_SPACE_ND become one convolution with gaps between its taps.
     - A QUANTIZE or DEQUANTIZE between int8 and a float32 or uint8 end is cut off; the end keeps scale and zero point.
 
     Args:
@@ -57,6 +59,8 @@ def normalized(model: Model) -> Model:
     only_metadata = copy
     copy = folding.fold_shapes(copy, changes)
     copy = _cut_ends(copy, changes)
+    copy = folding.close_shapes(copy, changes)
+    copy = dilations.join_dilated(copy, changes)
     if copy is model:
         return model
     if copy is only_metadata:
@@ -132,7 +136,8 @@ def _without_unused(model: Model, changes: list[str]) -> Model:
     used.update(tensor.index for tensor in (*graph.inputs, *graph.outputs))
     kept = sorted(used)
     position = {old: new for new, old in enumerate(kept)} | {-1: -1}
-    changes.append(f"{len(graph.tensors) - len(kept)} tensors that nothing uses any longer were removed.")
+    if len(kept) < len(graph.tensors):
+        changes.append(f"{len(graph.tensors) - len(kept)} tensors that nothing uses any longer were removed.")
 
     def renumbered(indices: Any) -> list[int]:
         return [position[int(index)] for index in ([] if indices is None else indices)]

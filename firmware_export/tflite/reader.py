@@ -71,7 +71,9 @@ def check_deployable(graph: Graph) -> None:
     _check_is_quantized(graph)
     _check_ends(graph)
     _check_sizes(graph)
-    for operator in graph.operators:
+    _check_operations(graph)
+    # Operators with weights come first: their types give the true reason, those of the model's ends may not.
+    for operator in sorted(graph.operators, key=lambda operator: operator.name not in WEIGHTED):
         for tensor in (*(t for t in operator.inputs if t is not None), *operator.outputs):
             _check_dtype(tensor, graph.name)
     for tensor in (*graph.inputs, *graph.outputs):
@@ -135,6 +137,22 @@ def _check_is_quantized(graph: Graph) -> None:
         is_dynamic = "int8" in kinds
         what = "has int8 weights but computes in float32 (dynamic range)" if is_dynamic else "is a float model"
         raise UserError(f"{graph.name} {what}, int8 expected: {_DTYPE_REMEDIES['float']}")
+
+
+def _check_operations(graph: Graph) -> None:
+    """Name the operator that cannot be int8, where its tensor's type alone would not help."""
+    for operator in graph.operators:
+        if operator.name in ("ARG_MAX", "ARG_MIN") and operator.outputs[0] in graph.outputs:
+            raise UserError(
+                f"{graph.name} ends in {operator.name}, int8 outputs expected: convert the model without it, and take "
+                "the largest or smallest output in firmware"
+            )
+        is_conversion = operator.name in ("QUANTIZE", "DEQUANTIZE")
+        if not is_conversion and operator.outputs and operator.outputs[0].dtype == "float32":
+            raise UserError(
+                f"{graph.name}: {operator.label} is float32, int8 expected: {_DTYPE_REMEDIES['float']}; if it is, the "
+                f"converter has no int8 {operator.name}: replace this layer"
+            )
 
 
 def _check_ends(graph: Graph) -> None:

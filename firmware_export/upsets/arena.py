@@ -1,9 +1,13 @@
 """Where TFLM's arena lies in this process. The package `tflite-micro` allocates it and does not tell.
 
 The codes that TFLM is given are found in the process's memory, and the block of memory around them by its size, which
-the GNU C library keeps before each block (malloc/malloc.c, "malloc_chunk": 8 bytes, flags in the lowest three bits).
+the GNU C library keeps before each block (malloc/malloc.c, "malloc_chunk": 8 bytes, flags in the lowest three bits). In
+the main heap, one chunk follows another from its start, so each place is in one chunk; in other memory, blocks are
+looked for before the place.
 """
 
+import bisect
+import contextlib
 import ctypes
 import re
 from collections.abc import Iterator
@@ -18,8 +22,10 @@ from firmware_export.tflite.model import Model
 
 _LEAST_INPUT = 16
 """Bytes of which chance makes no copies."""
-_ALIGNED, _FLAGS, _PAGE = 16, 7, 4096
-_MAPS = Path("/proc/self/maps")
+_ALIGNED, _FLAGS, _PAGE, _LEAST_CHUNK = 16, 7, 4096, 32
+_USED_BEFORE, _OWN_PAGES = 1, 2
+"""Flags: the block before is in use; the block was mapped by itself."""
+_MAPS, _MEMORY = Path("/proc/self/maps"), Path("/proc/self/mem")
 _WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 +(?:\[heap\])?$", re.MULTILINE)
 """Memory that no file is behind."""
 
@@ -54,22 +60,72 @@ def _blocks_with(content: bytes, size: int) -> Iterator[int]:
     """Addresses of allocated blocks of `size` bytes that contain this content."""
     for match in _WRITABLE.finditer(_MAPS.read_text()):
         start, end = (int(text, 16) for text in match.groups())
-        memory = ctypes.string_at(start, end - start)
-        at = memory.find(content)
-        while at >= 0:
-            yield from (start + block for block in _blocks_around(memory, at, size))
-            at = memory.find(content, at + 1)
+        memory = _read(start, end)
+        places = [found.start() for found in re.finditer(re.escape(content), memory)]
+        if not places:
+            continue
+        chunks = _heap(memory) if match[0].endswith("[heap]") else None
+        for place in places:
+            blocks = _blocks_around(memory, place, size) if chunks is None else _block_of(chunks, place, size)
+            yield from (start + block for block in blocks)
+
+
+def _read(start: int, end: int) -> bytes:
+    """This process's memory, up to what another thread has given back meanwhile: reading it by address would crash."""
+    parts = bytearray()
+    with _MEMORY.open("rb", buffering=0) as file:
+        file.seek(start)
+        with contextlib.suppress(OSError):
+            while start + len(parts) < end and (part := file.read(end - start - len(parts))):
+                parts += part
+    return bytes(parts)
+
+
+def _heap(memory: bytes) -> list[int] | None:
+    """The starts of all chunks of the main heap, and its end; None if it is not one chunk after another."""
+    chunks, at = [], 0
+    while at + _ALIGNED <= len(memory):
+        chunks.append(at)
+        length = int.from_bytes(memory[at + 8 : at + 16], "little") & ~_FLAGS
+        if length < _LEAST_CHUNK:
+            return None
+        at += length
+    return [*chunks, at] if at == len(memory) else None
+
+
+def _block_of(chunks: list[int], place: int, size: int) -> Iterator[int]:
+    """The start of the block among a heap's chunks that contains a place, if it is one of `size` bytes."""
+    *lengths, _ = _chunks(size)
+    following = bisect.bisect_right(chunks, place)
+    if chunks[following] - chunks[following - 1] in lengths:
+        yield chunks[following - 1] + _ALIGNED
 
 
 def _blocks_around(memory: bytes, at: int, size: int) -> Iterator[int]:
-    """Where blocks of `size` bytes start in memory that begin at most that far before a place, and end in it.
-
-    A block is preceded by its size with these 8 bytes, rounded up; a large one fills pages of its own, with 16 bytes.
-    """
-    sizes = [(size + 8 + _ALIGNED - 1) // _ALIGNED * _ALIGNED, (size + _ALIGNED + _PAGE - 1) // _PAGE * _PAGE]
+    """Where blocks of `size` bytes start in memory that begin at most that far before a place, and end in it."""
     first = max(0, at - size) // _ALIGNED * _ALIGNED
     words = np.frombuffer(memory[first : at - at % _ALIGNED], np.uint64)[1::2]
-    for number in np.flatnonzero(np.isin(words & ~np.uint64(_FLAGS), sizes)).tolist():
+    for number in np.flatnonzero(np.isin(words & ~np.uint64(_FLAGS), _chunks(size))).tolist():
         block = first + _ALIGNED * (number + 1)
-        if at < block + size <= len(memory):
+        if at < block + size <= len(memory) and _is_used(memory, block, int(words[number]), size):
             yield block
+
+
+def _chunks(size: int) -> tuple[int, ...]:
+    """The sizes that may be kept before a block.
+
+    Of one among others: with 8 bytes, rounded up, and with what would be too small to be a block. Of a large one in
+    pages of its own: with 16 bytes.
+    """
+    among_others = (size + 8 + _ALIGNED - 1) // _ALIGNED * _ALIGNED
+    return among_others, among_others + _ALIGNED, (size + _ALIGNED + _PAGE - 1) // _PAGE * _PAGE
+
+
+def _is_used(memory: bytes, block: int, kept: int, size: int) -> bool:
+    """Whether a word is what the C library keeps before a block in use: freed memory is full of words that were."""
+    *among_others, in_pages = _chunks(size)
+    chunk = kept & ~_FLAGS
+    if kept & _OWN_PAGES:
+        return block % _PAGE == _ALIGNED and chunk == in_pages
+    following = memory[block + chunk - 8 : block + chunk]
+    return chunk in among_others and bool(int.from_bytes(following, "little") & _USED_BEFORE)

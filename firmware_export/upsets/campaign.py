@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ class FolderResult:
     sha256: str
     images: int
     is_golden: bool
+    has_classes: bool
+    """Whether the model is a classifier; otherwise other outputs count as a wrong class."""
     prices: dict[str, int]
     """Bytes, and instructions of an image."""
     left_out: tuple[str, ...]
@@ -83,6 +85,11 @@ class FolderResult:
     """By region, then by layer."""
     bits: dict[str, dict[str, Tally]]
     """By region, then by the bit's place in its element."""
+
+    @property
+    def note(self) -> str | None:
+        """What to know of the outcomes."""
+        return None if self.has_classes else "The model is no classifier: all other outputs count as a wrong class."
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -123,17 +130,26 @@ def run(exported: Exported, settings: Settings) -> FolderResult:
             parts.append(_tflm(exported, settings, arena_bytes))
         else:
             left_out.append("TFLM: --slow-samples 0")
+    has_classes = exported.graph.is_classifier
+    if not has_classes:
+        parts = [replace(part, found=_without_classes(part.found)) for part in parts]
     return FolderResult(
         name=exported.name,
         sha256=exported.report["sha256"],
         images=len(exported.inputs),
         is_golden=exported.is_golden,
+        has_classes=has_classes,
         prices=prices,
         left_out=tuple(left_out),
         regions=tuple(region for part in parts for region in part.regions),
         layers={name: found for part in parts for name, found in part.by("layer").items()},
         bits={name: found for part in parts for name, found in part.by("bit").items()},
     )
+
+
+def _without_classes(found: Sequence[Found]) -> list[Found]:
+    """Count every changed output as a wrong answer, because any of them may matter to its reader."""
+    return [replace(each, outcome=Outcome.WRONG) if each.outcome is Outcome.DIFFERS else each for each in found]
 
 
 @dataclass(frozen=True)
@@ -250,6 +266,7 @@ def as_dict(result: FolderResult) -> dict[str, Any]:
         "sha256": result.sha256,
         "images": result.images,
         "golden_vectors": result.is_golden,
+        "has_classes": result.has_classes,
         "prices": result.prices,
         "left_out": list(result.left_out),
         "regions": [

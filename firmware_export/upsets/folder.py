@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import read_text
 from firmware_export.common.paths import shortened
+from firmware_export.tflite import reader
+from firmware_export.tflite.graph import Graph
 
 IMAGES = 32
 """Number of images that are taken of a given set."""
@@ -52,6 +55,12 @@ class Exported:
         if hashlib.sha256(content).hexdigest() != self.report["sha256"]:
             raise UserError(f"{str(path)!r} is not the model of export.json: export the model again")
         return content
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph of `model`, with the input range that was given to the export."""
+        stated = self.report["input_range"]
+        return reader.read(self.model, "model.tflite").with_range(stated).graph
 
 
 def read_all(paths: Sequence[Path], images: Path | None = None) -> list[Exported]:
@@ -114,8 +123,7 @@ def _values(text: str, pattern: str) -> np.ndarray:
 
 def _given(images: Path, exported: Exported) -> np.ndarray:
     from firmware_export.images import load
-    from firmware_export.tflite import interpreters, reader
+    from firmware_export.tflite import interpreters
 
-    graph = reader.read(exported.model).graph
-    loaded = load.load_images(images, graph.inputs[0].shape[1:], IMAGES)
-    return interpreters.firmware_input(interpreters.quantize_input(loaded, graph), graph)
+    loaded = load.load_images(images, exported.graph.inputs[0].shape[1:], IMAGES)
+    return interpreters.firmware_input(interpreters.quantize_input(loaded, exported.graph), exported.graph)

@@ -16,7 +16,8 @@ class Outcome(StrEnum):
     DIFFERS = "outputs differ"
     """Status OK; other outputs, the same largest one."""
     WRONG = "wrong class"
-    """Status OK; another output is the largest: silent data corruption (SDC)."""
+    """Status OK; another output is the largest, or of a model without classes, any other output: silent data corruption
+    (SDC)."""
     REFUSED = "refused"
     """A status other than OK."""
     CRASH = "crash"

@@ -129,13 +129,16 @@ class Layout:
         return tuple(names), weights / weights.sum()
 
     def layer(self, member: Member, byte: int) -> str:
-        """The layer to which a byte of a member belongs, in words; rows belong to the layer that writes them."""
+        """The layer to which a byte of a member belongs, in words; rows belong to the first layer that writes them."""
         if member.name == "layers":
             return self._title(byte // (member.bytes // len(self.titles)) + 1)
-        if member.name.startswith("rows_"):
+        if member.name.startswith(("rows_", "shared_")):
             end = member.start + member.bytes
-            writers = [i for i, start in enumerate(self.outputs, start=1) if member.start <= start < end]
-            return self._title(writers[0]) if writers else "image"
+            writers = {start: i for i, start in reversed(list(enumerate(self.outputs, start=1)))}
+            within = sorted(i for start, i in writers.items() if member.start <= start < end)
+            if len(within) > 1:
+                return f"layers {', '.join(map(str, within[:-1]))} and {within[-1]}, in turn"
+            return self._title(within[0]) if within else "image"
         number = re.fullmatch(r"(?:weights|bias|multipliers|shifts|table|sums)_(\d+)", member.name)
         return self._title(int(number[1])) if number else "–"
 

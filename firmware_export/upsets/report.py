@@ -108,6 +108,9 @@ class Report:
         widths = (max(map(len, column)) + 3 for column in zip(table.headings, *table.rows, strict=True))
         console.width = max(console.width, sum(widths) + 1)
         console.print(terminal_table(table.headings, table.rows))
+        for result in self.results:
+            if result.note:
+                console.print(f"{result.name}: {result.note}", markup=False)
 
 
 def _by_name(bars: Sequence[tuple[FolderResult, Any]]) -> list[tuple[str, Any]]:

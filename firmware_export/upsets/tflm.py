@@ -5,7 +5,6 @@ is also read while TFLM prepares the model, so there a bit flips before that, to
 images: TFLM's operators run in one call, in which nothing can flip a bit.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_export.common import child
 from firmware_export.common.files import write_bytes
 from firmware_export.tflite import reader
 from firmware_export.tflite.interpreters import TflmInterpreter
@@ -137,7 +137,7 @@ def inject(exported: Exported, drawn: Sequence[Injection], *, work: Path, jobs: 
     write_bytes(model, exported.model)
     write_bytes(inputs, exported.codes.tobytes())
     given = [str(model), str(inputs), str(exported.report["arena_bytes"])]
-    worker = [sys.executable, "-m", "firmware_export.upsets.tflm_worker", *given]
+    worker = child.command("firmware_export.upsets.tflm_worker", *given)
     found = workers.run(
         {number: injection.line for number, injection in enumerate(drawn)},
         work,

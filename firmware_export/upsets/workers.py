@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from firmware_export.common import child
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_text
 from firmware_export.upsets.outcomes import ORDER, Found
@@ -59,7 +60,13 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
                 words = command(folder / f"{job}.plan", folder / f"{job}{_SUFFIX}")
                 with _log(folder, job).open("wb") as log:
                     started.append(
-                        subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+                        subprocess.Popen(
+                            words,
+                            stdin=subprocess.DEVNULL,
+                            stderr=log,
+                            env=child.environment(),
+                            start_new_session=True,
+                        )
                     )
             while any(process.poll() is None for process in started):
                 time.sleep(_SECONDS)

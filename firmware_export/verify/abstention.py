@@ -40,6 +40,8 @@ NO_ABSTENTION = Abstention(
     0, "No labelled validation images were given, so kLeastMargin is 0: every image is answered."
 )
 
+NO_CLASSIFIER = Abstention(0, "The model is no classifier, so there are no files of one: read its outputs.")
+
 
 @dataclass(frozen=True)
 class RiskCoverage:

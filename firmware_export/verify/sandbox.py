@@ -4,11 +4,11 @@ TensorFlow Lite Micro and TFLite are written in C++ and do not validate the file
 `python -m firmware_export.verify.sandbox NAME [rows] < MODEL`; it runs every step of an export once, on a few images.
 """
 
-import os
 import signal
 import subprocess
 import sys
 
+from firmware_export.common import child
 from firmware_export.common.errors import UserError, exit_on_user_error
 from firmware_export.common.steps import step
 
@@ -35,9 +35,9 @@ def check(content: bytes, name: str, *, needs_rows: bool = False) -> None:
             interpreter refuses the model; or it crashed, took more than `SECONDS` or needed more than `MEMORY`.
         RuntimeError: a defect of this program, with the process's traceback.
     """
-    command = [sys.executable, "-m", "firmware_export.verify.sandbox", name, *(["rows"] if needs_rows else [])]
+    command = child.command("firmware_export.verify.sandbox", name, *(["rows"] if needs_rows else []))
     # OpenBLAS reserves memory for each core of the host; with many cores, that could exceed the limit.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+    environment = child.environment(OPENBLAS_NUM_THREADS="1")
     try:
         done = subprocess.run(
             command, input=content, capture_output=True, env=environment, timeout=_WALL_SECONDS, check=False
@@ -115,11 +115,12 @@ def examine(content: bytes, name: str, *, needs_rows: bool = False) -> None:
         graph = model.graph
         reader.check_deployable(graph)
         sanity.check(model)
+        reference = interpreters.TfliteInterpreter(model, is_reference=True)
+        sanity.check_shapes(graph, reference.shape)
         if needs_rows:
             lower(model)
         scenes = generated_images(graph.input_shape, _IMAGES)
         codes = (scenes ^ np.uint8(0x80)).view(np.int8)
-        reference = interpreters.TfliteInterpreter(model, is_reference=True)
         for image in codes:
             reference.invoke(image[np.newaxis])
         sanity.check_shapes(graph, lambda index: reference.tensor(index).shape)

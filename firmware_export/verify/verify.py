@@ -18,7 +18,7 @@ from firmware_export.memory import arena
 from firmware_export.memory.arena import Arena
 from firmware_export.tflite import convert, interpreters, offline_metadata, reader
 from firmware_export.tflite import input_range as ranges
-from firmware_export.tflite.graph import Graph
+from firmware_export.tflite.graph import MOST_CLASSES, Graph
 from firmware_export.tflite.model import Model
 from firmware_export.verify import abstention, dense_parity, kernel_parity, origin_parity, plausibility, sandbox
 from firmware_export.verify.abstention import Abstention
@@ -71,10 +71,13 @@ class Evidence:
     """The quantization-aware Keras model that the model was converted from, to compare the two."""
     labels: np.ndarray | None = None
     """int [N], the class of each of `images`, from 0; None if not known."""
+    class_names: tuple[str, ...] = ()
+    """In output order, for messages."""
     dense_scale: DenseScale = DenseScale.DOUBLE
     """How TFLM multiplies the scales of a dense layer, which depends on its version."""
     refuses_chance: bool = False
-    """Whether to refuse a model whose accuracy on labelled images is that of chance."""
+    """Whether to refuse a model if its answers to labelled images are those of chance, or better with another input or
+    order of classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +167,7 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         check_rates(evidence.error_rate, evidence.false_alarm_rate, evidence.drift_window)
         _check_validation(evidence.validation, model.graph)
     codes = _codes(model.graph, evidence.images)
+    _check_input(model, evidence)
     origin_parity.check_origin(model, codes[:_ORIGIN_IMAGES])
     progress(Stage.ARENA, 0, 1)
     found = arena.find(model.shipped)
@@ -172,8 +176,8 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
     unplanned = offline_metadata.without_plan(model)
     parity = kernel_parity.check_kernels(unplanned, codes, lambda done, total: progress(Stage.IMAGES, done, total))
     outputs = parity.outputs
-    if evidence.refuses_chance and evidence.labels is not None:
-        plausibility.check_accuracy(outputs, evidence.labels, model.graph)
+    if evidence.labels is not None and evidence.images is not None:
+        _check_answers(outputs, evidence.images, evidence.labels, model.graph, evidence)
     kernel_parity.check_least_arena(found.model, found.least_bytes, codes[:_ARENA_IMAGES], outputs[:_ARENA_IMAGES])
     dense = dense_parity.check(unplanned, codes, evidence.dense_scale)
     compute = None
@@ -181,8 +185,8 @@ def verify(model: Model, evidence: Evidence, progress: Progress) -> Verified:
         compute = dense_parity.runner(unplanned, evidence.dense_scale)
         outputs = compute(codes)
     predictions = None if evidence.validation is None else interpreters.predict_int8(model, evidence.validation[0])
-    if evidence.refuses_chance and evidence.validation is not None and predictions is not None:
-        plausibility.check_accuracy(predictions, evidence.validation[1], model.graph)
+    if evidence.validation is not None and predictions is not None:
+        _check_answers(predictions, *evidence.validation, model.graph, evidence)
     return Verified(
         given=model.given,
         changes=model.changes,
@@ -216,16 +220,31 @@ def _check_validation(validation: LabelledImages, graph: Graph) -> None:
     images, labels = validation
     _check_images(images, graph)
     classes = graph.outputs[0].size
-    if len(graph.outputs) > 1:
-        raise UserError(f"the model has {len(graph.outputs)} outputs, labels need one: leave out the validation images")
-    if classes < 2:
-        raise UserError(f"the model has {classes} output, a margin needs 2 or more: leave out the validation images")
+    if not graph.is_classifier:
+        shapes = ", ".join(str(list(tensor.shape)) for tensor in graph.outputs)
+        wanted = f"a code for each of 2 to {MOST_CLASSES} classes"
+        raise UserError(f"the model's output is {shapes}, {wanted} expected: leave out the validation images")
     if len(images) != len(labels) or len(labels) == 0 or not ((labels >= 0) & (labels < classes)).all():
         span = f" from {labels.min()} to {labels.max()}" if len(labels) else ""
         raise UserError(
             f"{len(labels)} labels{span} for {len(images)} validation images of {classes} classes: give each image its "
             "class, counted from 0"
         )
+
+
+def _check_input(model: Model, evidence: Evidence) -> None:
+    graph, answers_of = model.graph, plausibility.answers_of(model)
+    for images, labels in ((evidence.images, evidence.labels), evidence.validation or (None, None)):
+        if images is not None and labels is not None and evidence.refuses_chance:
+            known = graph.name, answers_of, images, labels
+            plausibility.check_input(*known, graph.input_range, graph.candidate_ranges)
+
+
+def _check_answers(
+    outputs: np.ndarray, images: np.ndarray, labels: np.ndarray, graph: Graph, evidence: Evidence
+) -> None:
+    if evidence.refuses_chance:
+        plausibility.check_accuracy(outputs, labels, graph, evidence.class_names, of_codes=images.dtype == np.int8)
 
 
 def _codes(graph: Graph, images: np.ndarray | None) -> np.ndarray:
@@ -267,7 +286,7 @@ def _abstention(
     model: Model, evidence: Evidence, predictions: np.ndarray | None, codes: np.ndarray, outputs: np.ndarray
 ) -> Abstention:
     if evidence.validation is None or predictions is None:
-        return abstention.NO_ABSTENTION
+        return abstention.NO_ABSTENTION if model.graph.is_classifier else abstention.NO_CLASSIFIER
     difference = abstention.largest_difference(interpreters.predict_int8(model, codes), outputs)
     return abstention.choose(predictions, evidence.validation[1], evidence.error_rate, difference)
 

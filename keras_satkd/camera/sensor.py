@@ -80,6 +80,8 @@ def _within(least: float, greatest: float, *, bands: bool) -> WrapValidator:
             return Quantity(value=found.value, range=(max(least, found.mean / 2), min(greatest, found.mean * 2)))
         if found.range[0] > found.range[1]:
             raise ValueError(f"the end of the range {list(found.range)} is below its start")
+        if not found.range[0] <= found.mean <= found.range[1]:
+            raise ValueError(f"the value {found.mean:g} is not in its range {list(found.range)}")
         return found
 
     return WrapValidator(check)

@@ -12,14 +12,17 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.images.arrays import check_sizes, rows_in_archive
 from firmware_export.images.decode import EncodedImage
-from firmware_export.images.folders import part_of
+from firmware_export.images.layout import assigns_parts, part_of
 from firmware_export.images.samples import Samples, of_array
 from keras_satkd.data.found import FoundSet
 from keras_satkd.data.manifest import NO_GROUPS
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 _OPTIONAL = ("class_names", "split", "groups")
 _COLORS = (1, 3)
+
+LARGEST_LABEL = 99_999
+"""Larger numbers are no classes, but values such as -1 in an unsigned type."""
 
 
 def is_array_set(path: Path) -> bool:
@@ -39,7 +42,7 @@ def open_array_set(path: Path, settings: DataConfig) -> FoundSet:
     Raises:
         UserError: the file is damaged, lacks an array, or has one of another shape, length or kind.
     """
-    found = _loaded(path)
+    found = _loaded(path, settings)
     images = _number_of_images(path, found["images"])
     names, labels = _classes(path, found["labels"], found.get("class_names"), images)
     split = None if settings.parts == "new" else found.get("split")
@@ -62,7 +65,7 @@ def open_array_set(path: Path, settings: DataConfig) -> FoundSet:
     )
 
 
-def _loaded(path: Path) -> dict[str, np.ndarray]:
+def _loaded(path: Path, settings: DataConfig) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             missing = [name for name in ("images", "labels") if name not in saved]
@@ -72,6 +75,8 @@ def _loaded(path: Path) -> dict[str, np.ndarray]:
                     f"{path} has no array {missing[0]!r} (found: {listed}): save a data set with "
                     "numpy.savez(path, images=…, labels=…), or single images as .npy in class folders"
                 )
+            if settings.parts != "new" and "split" not in saved:
+                _refuse_unnamed_parts(path, saved.files)
             names = ["images", "labels", *(name for name in _OPTIONAL if name in saved)]
             rows = rows_in_archive(path, "images")
             loaded = names if rows is None else names[1:]
@@ -80,6 +85,14 @@ def _loaded(path: Path) -> dict[str, np.ndarray]:
             return found if rows is None else {**found, "images": cast(np.ndarray, rows)}
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is not a readable .npz file ({error}): save it again with numpy.savez") from None
+
+
+def _refuse_unnamed_parts(path: Path, names: Sequence[str]) -> None:
+    for name in filter(assigns_parts, names):
+        raise UserError(
+            f"{path} has parts in its array {name!r}: save it as 'split', with texts train, validation and test, or "
+            "split anew with --data.parts new"
+        )
 
 
 def _number_of_images(path: Path, images: np.ndarray) -> int:
@@ -117,9 +130,7 @@ def _classes(
         if unknown:
             raise UserError(f"{path}: label {unknown[0]!r} is not among its class_names: correct one of both")
         return names, np.array([names.index(text) for text in texts], np.intp)
-    if labels.dtype.kind not in "buif" or (labels != np.floor(labels)).any() or labels.min() < 0:
-        wrong = next((label for label in labels.tolist() if label != label or label < 0 or label % 1), labels.dtype)
-        raise UserError(f"{path}: label {wrong} found, whole numbers from 0 or names expected: correct the labels")
+    _check_numbers(path, labels)
     whole, largest = labels.astype(np.intp), int(labels.max())
     if class_names is None:
         return [f"{label:0{len(str(largest))}}" for label in range(largest + 1)], whole
@@ -127,6 +138,19 @@ def _classes(
     if largest >= len(names):
         raise UserError(f"{path}: label {largest} found, but it has {len(names)} class_names: labels count from 0")
     return names, whole
+
+
+def _check_numbers(path: Path, labels: np.ndarray) -> None:
+    """Refuse labels that are not whole numbers from 0 to `LARGEST_LABEL`."""
+    if labels.dtype.kind not in "buif":
+        wrong = f"labels are {labels.dtype}"
+    elif (are_wrong := ~((labels >= 0) & (labels <= LARGEST_LABEL) & (labels == np.floor(labels)))).any():
+        wrong = f"label {labels[are_wrong][0]} found"
+    else:
+        return
+    raise UserError(
+        f"{path}: {wrong}, whole numbers from 0 to {LARGEST_LABEL} or names expected: correct the labels, or give names"
+    )
 
 
 def _names(path: Path, class_names: np.ndarray) -> list[str]:
@@ -142,7 +166,10 @@ def _texts(path: Path, name: str, values: np.ndarray, number: int) -> list[str]:
         raise UserError(
             f"{path}: {name} is {values.dtype} {list(values.shape)}, texts [{number}] expected: save an array of str"
         )
-    return [value.decode() if isinstance(value, bytes) else str(value).strip() for value in values.tolist()]
+    try:
+        return [value.decode() if isinstance(value, bytes) else str(value).strip() for value in values.tolist()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {name} has {error.object!r}, which is not UTF-8: save an array of str") from None
 
 
 def _parts(path: Path, names: Sequence[str]) -> list[str | None]:

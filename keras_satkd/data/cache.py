@@ -22,7 +22,7 @@ from firmware_export.images.image_set import Bands, ImageSet
 logger = logging.getLogger("keras_satkd")
 
 # Increase it when decoding changes, so that older entries are no longer used.
-_FORMAT = 4
+_FORMAT = 5
 
 
 def cached(key: dict[str, Any], cache_dir: str | None, make: Callable[[Path | None], Decoded]) -> Decoded:

@@ -150,8 +150,8 @@ def light(images: np.ndarray, severity: int) -> np.ndarray:
     largest = _strength("light", severity)
 
     def disturb(image: np.ndarray, position: int) -> np.ndarray:
-        brightness, *colour = _generator("light", position).uniform(-1, 1, 1 + image.shape[-1])
-        gains = (1 + largest * brightness) * (1 + largest / 2 * np.array(colour))
+        brightness, *color = _generator("light", position).uniform(-1, 1, 1 + image.shape[-1])
+        gains = (1 + largest * brightness) * (1 + largest / 2 * np.array(color))
         lit: np.ndarray = image * gains.astype(np.float32)
         return lit
 

@@ -98,6 +98,22 @@ def repeated(images: ImageSet) -> np.ndarray:
     return found
 
 
+def of_two_classes(parts: Sequence[ImageSet]) -> str | None:
+    """What to tell of images with the same pixels and different labels, in any parts; None if there are none."""
+    first: dict[bytes, tuple[int, str]] = {}
+    found: list[tuple[str, str]] = []
+    for part in parts:
+        digests = _described(part.images, 0.0, 255.0, is_near_found=False).digests
+        for digest, label, file in zip(digests.tolist(), part.labels.tolist(), part.files, strict=True):
+            earlier, name = first.setdefault(digest, (label, file))
+            if earlier != label:
+                found.append((name, file))
+    if not found:
+        return None
+    pair = f"{found[0][0]} and {found[0][1]}"
+    return f"the same picture is in two classes, {len(found)} times, such as {pair}: correct their labels"
+
+
 def _is_near_found(images: int) -> bool:
     if images > MOST_NEAR:
         logger.warning("of %d images, only exact duplicates are looked for: near ones of at most %d", images, MOST_NEAR)

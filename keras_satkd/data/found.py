@@ -1,6 +1,7 @@
 """The image files of one or several folders, zips or manifests, not yet read."""
 
 import logging
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from firmware_export.common.errors import UserError
 from firmware_export.common.paths import shortened
 from firmware_export.images.decode import EncodedImage
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 
@@ -100,6 +101,20 @@ def check_classes(found: Sequence[str], given: Sequence[str], source: str) -> No
                 )
     seen: dict[str, str] = {}
     for name in found:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(_spelled_alike(name), name)
         if other != name:
-            logger.warning("%s: classes %r and %r differ only in upper and lower case", source, other, name)
+            logger.warning(
+                "%s: classes %s and %s differ only in their spelling: if they are one, rename one",
+                source,
+                ascii(other),
+                ascii(name),
+            )
+
+
+def _spelled_alike(name: str) -> str:
+    """The same for names that differ in case, in how accents are encoded, or in how a number is written (1, 1.0)."""
+    plain = unicodedata.normalize("NFKC", name).casefold().strip()
+    try:
+        return repr(float(plain))
+    except ValueError:
+        return plain

@@ -9,11 +9,11 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.decode import EncodedImage, FileReader
-from firmware_export.images.folders import part_of
+from firmware_export.images.layout import assigns_parts, part_of
 from keras_satkd.data import groups, tables
 from keras_satkd.data.found import FoundSet
 from keras_satkd.data.tables import Table
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 _PATH = ("path", "file", "filename", "filepath", "image", "imagefile", "imagepath", "imagename")
 _LABEL = ("label", "class", "classname", "category", "target")
@@ -79,6 +79,8 @@ def _refuse(table: Table, values: Sequence[str], is_wrong: Callable[[str], bool]
 
 def _parts(table: Table, settings: DataConfig) -> list[str | None]:
     column = table.find("--data.columns.split", settings.columns.split, _SPLIT)
+    if column is None and settings.parts != "new":
+        _refuse_unnamed_parts(table, settings)
     found = [] if column is None or settings.parts == "new" else table.columns[column]
     if not any(found):
         return [None] * len(table.rows)
@@ -90,6 +92,25 @@ def _parts(table: Table, settings: DataConfig) -> list[str | None]:
         "use train, validation and test, or --data.parts new",
     )
     return [part_of(name) for name in found]
+
+
+def _refuse_unnamed_parts(table: Table, settings: DataConfig) -> None:
+    """Refuse a table with a column of parts, by its name or by all its cells: it would be split anew."""
+    given = settings.columns
+    path = table.find("--data.columns.path", given.path, _PATH)
+    label = table.find("--data.columns.label", given.label, _LABEL)
+    for column, cells in table.columns.items():
+        names = sorted(set(cells))
+        if column in (path, label, settings.group, given.x, given.y) or len(names) < 2:
+            continue
+        has_names_of_parts = all(map(part_of, names))
+        if has_names_of_parts or assigns_parts(column):
+            shown = ", ".join(name or "empty" for name in names[:3])
+            remedy = "name it" if has_names_of_parts else "write train, validation or test into it and name it"
+            raise UserError(
+                f"{table.path} has parts in its column {column!r} ({shown}): {remedy} with --data.columns.split, or "
+                "split anew with --data.parts new"
+            )
 
 
 def _files(table: Table, names: Sequence[str]) -> tuple[list[Path], list[tuple[int, int]]]:

@@ -12,9 +12,10 @@ import numpy as np
 from firmware_export.common.errors import UserError
 from firmware_export.images.decode import EncodedImage, FileReader
 from firmware_export.images.reading import place_of_tile
-from firmware_export.images.samples import Samples, is_tiff, orientation_of, pages_of
+from firmware_export.images.samples import Samples, is_tiff
+from firmware_export.images.tiff_pages import orientation_of, pages_of
 from keras_satkd.data.groups import on_sphere
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 

@@ -7,9 +7,10 @@ from typing import Any
 from firmware_export.common import limits
 from firmware_export.common.errors import UserError
 from firmware_export.images import reading
+from firmware_export.images.bands import position_of
 from firmware_export.images.decode import Decoded, EncodedImage, count_unreadable, first_samples
-from firmware_export.images.reading import Reading, position_of
-from keras_satkd.data_config import DataConfig
+from firmware_export.images.reading import Reading
+from keras_satkd.settings.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 
@@ -79,7 +80,7 @@ def report(decoded: Decoded, settings: DataConfig) -> None:
         if settings.strict:
             raise UserError(f"{settings.name}: {found}: repair or remove them, or omit --data.strict")
         if not len(decoded.image_set):
-            raise UserError(f"{settings.name}: no readable image, {found}: give images that Pillow can open")
+            raise UserError(f"{settings.name}: no readable image, {found}: repair them, or convert them to PNG")
         logger.warning("%s: %s; skipped", settings.name, found)
     if (changed := changed_sizes(decoded, settings)) is not None:
         logger.warning("%s", changed)

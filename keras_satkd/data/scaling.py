@@ -1,6 +1,5 @@
 """The way from samples to 8-bit codes, decided once on the training images; and a run's images, scaled by it."""
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +7,12 @@ import numpy as np
 from firmware_export.common import on_disk
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import RGB, Bands, ImageSet
-from firmware_export.images.scaling import LARGEST, LEVELS, Scaling, full_range
-from keras_satkd.data import few_labels
+from firmware_export.images.scaling import LARGEST, Scaling, full_range
+from keras_satkd.data import few_labels, scaling_log
 from keras_satkd.data.quantiles import nearest_quantiles
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split, split
-from keras_satkd.data_config import DataConfig
-
-logger = logging.getLogger("keras_satkd")
+from keras_satkd.settings.data_config import DataConfig
 
 BITS = (8, 10, 12, 14, 16)
 """Of sensors: `auto` takes the smallest that hold all training samples."""
@@ -28,9 +25,8 @@ FEWEST_CODES = 32
 
 _MIDDLE = (1.0, 99.0)
 
-_LEAST_BANDS = 2
-_MANY_ZEROS = 0.01
-"""From this part of the pixels on, zeros in all bands are told."""
+_MOST_LARGEST = 0.5
+"""Up to this part of the samples, 65535 does not tell how many bits the others have."""
 
 
 def load_split(settings: DataConfig, kept: Scaling | None = None) -> tuple[Split, Scaling]:
@@ -67,11 +63,20 @@ def is_plain(scaling: Scaling) -> bool:
 def scaled(images: ImageSet, scaling: Scaling) -> ImageSet:
     """The images as 8-bit codes.
 
+    Bands are compared by their names if both sides have the same ones, otherwise by their places in the files.
+
     Raises:
         UserError: they have other bands or another type of samples than the scaling is for.
     """
     bands = bands_of(images)
-    if (bands.positions, bands.of) != (scaling.bands.positions, scaling.bands.of):
+    names, wanted = ([name.casefold() for name in each.names] for each in (bands, scaling.bands))
+    is_named = not any(name.isdecimal() for name in wanted) and sorted(names) == sorted(wanted)
+    if is_named and names != wanted:
+        raise UserError(
+            f"the images have channels {', '.join(bands.names)}, the model's are in another order: give --data.bands "
+            f"{' '.join(scaling.bands.names)}"
+        )
+    if not is_named and (bands.positions, bands.of) != (scaling.bands.positions, scaling.bands.of):
         raise UserError(
             f"the images have channels {_listed(bands)}, the model's are {_listed(scaling.bands)}: give images "
             "with the same bands"
@@ -83,6 +88,7 @@ def scaled(images: ImageSet, scaling: Scaling) -> ImageSet:
         )
     if scaling.is_identity:
         return images
+    scaling_log.warn_of_clipped(images.images, scaling)
     return replace(images, images=on_disk.converted(images.images, scaling.codes, np.uint8))
 
 
@@ -119,10 +125,9 @@ def decide(train: ImageSet, settings: DataConfig) -> Scaling:
     else:
         scaling = _given(bands, dtype, given)
     if scaling.is_identity:
-        _warn_of_dark(train.images)
+        scaling_log.warn_of_dark(train.images, FEWEST_CODES)
     else:
-        _tell(train.images, scaling)
-        _warn_of_zeros(train.images)
+        scaling_log.tell(train.images, scaling)
     return scaling
 
 
@@ -132,8 +137,7 @@ def _auto(images: np.ndarray, bands: Bands) -> Scaling:
         return full_range(bands, dtype, LARGEST[dtype], "8-bit samples")
     low, high = _extremes(images)
     if dtype == "uint16":
-        bits = next(bits for bits in BITS if high < 2**bits)
-        reason = f"the training images use {bits} of 16 bits"
+        bits, reason = _bits_used(images, int(high))
         scaling = full_range(bands, dtype, 2**bits - 1, reason)
     elif low >= 0 and high <= 1:
         scaling = full_range(bands, dtype, 1.0, "float samples in 0..1")
@@ -143,6 +147,19 @@ def _auto(images: np.ndarray, bands: Bands) -> Scaling:
         return scaling
     found = _percentiles(images, bands, *PERCENTILES)
     return replace(found, reason=f"{found.reason}, because {scaling.reason}, but most samples would share few codes")
+
+
+def _bits_used(images: np.ndarray, high: int) -> tuple[int, str]:
+    """The bits that hold all samples, and why; a few of the type's largest value are saturated or hold nothing."""
+    few, besides = 0, high
+    if high == LARGEST["uint16"]:
+        few = sum(int(np.count_nonzero(piece == high)) for piece in on_disk.pieces(images))
+        besides = max(int(piece[piece < high].max(initial=0)) for piece in on_disk.pieces(images))
+    bits, all_bits = (next(bits for bits in BITS if value < 2**bits) for value in (besides, high))
+    # Of samples that are cut off at 65535, many others are little below it.
+    if bits == all_bits or few > _MOST_LARGEST * images.size:
+        return all_bits, f"the training images use {all_bits} of 16 bits"
+    return bits, f"the training images use {bits} of 16 bits, apart from {few} samples of {high}"
 
 
 def _codes_used(images: np.ndarray, scaling: Scaling) -> int:
@@ -226,52 +243,3 @@ def _numbers(text: str, whole: str) -> tuple[float, float]:
     if not np.isfinite([low, high]).all():
         raise UserError(f"--data.scaling is {whole!r}: give auto, full, percentiles, percentiles:1:99 or LOW:HIGH")
     return low, high
-
-
-def _tell(images: np.ndarray, scaling: Scaling) -> None:
-    ranges = [f"{low:g}..{high:g}" for low, high in zip(scaling.low, scaling.high, strict=True)]
-    named = [f"{name} {each}" for name, each in zip(scaling.bands.names, ranges, strict=True)]
-    shown = ranges[0] if len(set(ranges)) == 1 else ", ".join(named[:4]) + (", …" if len(named) > 4 else "")
-    below, above = (f"{100 * share:.2g} %" for share in _beyond(images, scaling))
-    logger.warning(
-        "samples of %s become codes 0..255: %s (%s); %s of the training samples are lower, %s higher; to choose "
-        "another range, give --data.scaling",
-        scaling.samples,
-        shown,
-        scaling.reason,
-        below,
-        above,
-    )
-
-
-def _warn_of_zeros(images: np.ndarray) -> None:
-    """Sensors seldom give 0 in all bands; rasters often do where they hold nothing."""
-    if images.shape[-1] < _LEAST_BANDS:
-        return
-    zeros = sum(np.count_nonzero((piece == 0).all(axis=-1)) for piece in on_disk.pieces(images))
-    share = zeros * images.shape[-1] / max(1, images.size)
-    if share >= _MANY_ZEROS:
-        logger.warning(
-            "%.1f %% of the training pixels are 0 in all bands: if they hold nothing, state nodata in the files "
-            "(gdal_edit.py -a_nodata 0), and choose with --data.nodata",
-            100 * share,
-        )
-
-
-def _beyond(images: np.ndarray, scaling: Scaling) -> tuple[float, float]:
-    """Parts of the samples below and above the range."""
-    low, high = np.array(scaling.low), np.array(scaling.high)
-    counts = [(np.count_nonzero(piece < low), np.count_nonzero(piece > high)) for piece in on_disk.pieces(images)]
-    below, above = np.sum(counts, axis=0) / max(1, images.size)
-    return float(below), float(above)
-
-
-def _warn_of_dark(images: np.ndarray) -> None:
-    largest = int(_extremes(images)[1])
-    if largest < FEWEST_CODES:
-        logger.warning(
-            "no training pixel is above %d of %d: if the images have more bits than 8, give them as they are; to "
-            "stretch them, give --data.scaling percentiles",
-            largest,
-            LEVELS - 1,
-        )

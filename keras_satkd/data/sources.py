@@ -33,7 +33,7 @@ from keras_satkd.data.groups import by_pattern
 from keras_satkd.data.manifest import NO_GROUPS, open_manifest
 from keras_satkd.data.splits import Split, split
 from keras_satkd.data.tables import is_table
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 __all__ = ["ImageSet", "Split", "load", "split"]
 
@@ -60,7 +60,7 @@ def load(settings: DataConfig) -> ImageSet:
     if len(settings.sources) > 1:
         decoded = _load_files(settings)
     elif settings.sources[0] == SYNTHETIC:
-        decoded = _load_synthetic(settings)
+        decoded = _checked(_load_synthetic(settings), settings)
     elif os.path.exists(os.path.expanduser(settings.sources[0])):
         decoded = _load_files(settings)
     elif looks_like_path(settings.sources[0]):
@@ -69,11 +69,15 @@ def load(settings: DataConfig) -> ImageSet:
         # TensorFlow takes seconds to import, and only TFDS needs it.
         from keras_satkd.data import tfds
 
-        decoded = tfds.load(settings)
+        decoded = _checked(tfds.load(settings), settings)
     reading.report(decoded, settings)
     image_set = decoded.image_set
-    check_classes(image_set.class_names, settings.classes, settings.name)
     return replace(image_set, groups=_groups(image_set, settings))
+
+
+def _checked(decoded: Decoded, settings: DataConfig) -> Decoded:
+    check_classes(decoded.image_set.class_names, settings.classes, settings.name)
+    return decoded
 
 
 def _here(settings: DataConfig) -> DataConfig:

@@ -6,6 +6,7 @@ the order in which a file system lists files nor on a library's random numbers, 
 move images of another.
 """
 
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ import numpy as np
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import PARTS, ImageSet
-from keras_satkd.data import duplicates, group_split
+from keras_satkd.data import duplicates, group_split, pixel_digest
 from keras_satkd.data import groups as grouping
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 logger = logging.getLogger("keras_satkd")
 
@@ -50,6 +51,12 @@ class Split:
     groups: tuple[int, ...] = ()
     left_out: int = 0
     hidden: ImageSet | None = None
+
+    @functools.cached_property
+    def pixels_sha256(self) -> str:
+        """SHA-256 of the pixels of all parts, by `pixel_digest.of` each; 64 hexadecimal digits."""
+        parts = [self.train, self.validation, self.test, *([] if self.hidden is None else [self.hidden])]
+        return hashlib.sha256("".join(pixel_digest.of(part.images) for part in parts).encode()).hexdigest()
 
     def summary(self) -> str:
         """What a run logs: `10 classes; images: 17010 train, 2430 validation, 4860 test`."""

@@ -62,8 +62,8 @@ def scene(class_name: str, index: int, seed: int, image_size: int) -> np.ndarray
 
 def _annual_crop(random: np.random.Generator) -> np.ndarray:
     number = parcels(random, int(random.integers(1, 3)))
-    colours = tone(random, EARTH, number.max() + 1)
-    scene: np.ndarray = colours[number] + furrows(random, number, 20)[..., None] + 4 * clouds(random, 20)[..., None]
+    colors = tone(random, EARTH, number.max() + 1)
+    scene: np.ndarray = colors[number] + furrows(random, number, 20)[..., None] + 4 * clouds(random, 20)[..., None]
     return scene
 
 
@@ -79,10 +79,10 @@ def _forest(random: np.random.Generator) -> np.ndarray:
 
 
 def _herbaceous(random: np.random.Generator) -> np.ndarray:
-    colours = tone(random, EARTH, 3)
-    scene = colours[0] + 9 * clouds(random, 24)[..., None]
-    scene = paint(scene, np.clip(0.5 + 0.5 * clouds(random, 40), 0, 1), colours[1])
-    return paint(scene, np.clip(clouds(random, 28) - 0.3, 0, 1), colours[2])
+    colors = tone(random, EARTH, 3)
+    scene = colors[0] + 9 * clouds(random, 24)[..., None]
+    scene = paint(scene, np.clip(0.5 + 0.5 * clouds(random, 40), 0, 1), colors[1])
+    return paint(scene, np.clip(clouds(random, 28) - 0.3, 0, 1), colors[2])
 
 
 def _highway(random: np.random.Generator) -> np.ndarray:

@@ -51,9 +51,9 @@ def edge(distance: np.ndarray) -> np.ndarray:
     return np.clip(0.5 - distance / 1.5, 0, 1)
 
 
-def paint(scene: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """`scene` [CANVAS, CANVAS, 3] with `colour` ([3], or an image) laid over it where `mask` is 1."""
-    painted: np.ndarray = scene + mask[..., None] * (colour - scene)
+def paint(scene: np.ndarray, mask: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """`scene` [CANVAS, CANVAS, 3] with `color` ([3], or an image) laid over it where `mask` is 1."""
+    painted: np.ndarray = scene + mask[..., None] * (color - scene)
     return painted
 
 
@@ -80,11 +80,11 @@ def furrows(random: np.random.Generator, number: np.ndarray, strength: float) ->
 
 def countryside(random: np.random.Generator) -> np.ndarray:
     """The background of roads and rivers: smooth fields or open land."""
-    colours = tone(random, EARTH, 12)
+    colors = tone(random, EARTH, 12)
     if random.random() < 0.5:
-        ground: np.ndarray = colours[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
+        ground: np.ndarray = colors[parcels(random, 2)] + 6 * clouds(random, 16)[..., None]
         return ground
-    return paint(colours[0] + np.zeros((CANVAS, CANVAS, 3), np.float32), edge(12 * clouds(random, 40)), colours[1])
+    return paint(colors[0] + np.zeros((CANVAS, CANVAS, 3), np.float32), edge(12 * clouds(random, 40)), colors[1])
 
 
 def blocks(

@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def is_table(path: str | os.PathLike[str]) -> bool:
 
 
 def read(path: Path) -> Table:
-    """Read a table. In a CSV file, the first line names the columns; its separator is `,`, `;`, `|` or a tab.
+    """Read a table. In CSV, the first line with text names the columns; its separator is `,`, `;`, `|` or a tab.
 
     Raises:
         UserError: the file cannot be read, has no rows, or a column has no name or the name of another one.
@@ -89,7 +90,7 @@ def _csv(path: Path) -> tuple[dict[str, list[str]], list[str]]:
         text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8") from None
-    heading = next(iter(text.splitlines()), "")
+    heading = next((line for line in text.splitlines() if line.strip(_DELIMITERS + '"' + string.whitespace)), "")
     delimiter = max(_DELIMITERS, key=heading.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     lines: list[list[str]] = []
@@ -97,9 +98,9 @@ def _csv(path: Path) -> tuple[dict[str, list[str]], list[str]]:
     names: list[str] = []
     try:
         for cells in reader:
+            cells = [cell.strip() for cell in cells]
             if not any(cells):
                 continue
-            cells = [cell.strip() for cell in cells]
             if not names:
                 names = cells
                 continue

@@ -14,11 +14,11 @@ from tensorflow_datasets.core.download import downloader
 
 from firmware_export.common.errors import UserError, unknown_name
 from firmware_export.images.decode import Decoded, EncodedImage, decode_all
-from firmware_export.images.folders import part_of
+from firmware_export.images.layout import part_of
 from firmware_export.images.samples import Samples, of_array
 from keras_satkd.data import reading
 from keras_satkd.data.cache import cached
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 # Archives to download manually if the host that TFDS uses does not answer.
 _PUBLIC_ARCHIVES = {"eurosat": ("EuroSAT_RGB.zip", "https://zenodo.org/records/7711810")}

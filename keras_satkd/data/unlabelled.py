@@ -15,7 +15,7 @@ from keras_satkd.data import duplicates, few_labels, reading, remote, scaling
 from keras_satkd.data.cache import cached
 from keras_satkd.data.few_labels import CLASS
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 def of_run(settings: DataConfig, divided: Split, scales: Scaling) -> ImageSet | None:

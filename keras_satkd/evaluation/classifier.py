@@ -24,13 +24,13 @@ from firmware_export.tflite.interpreters import predict_int8
 from firmware_export.tflite.model import Model
 from firmware_export.tflite.reader import check_deployable, read
 from keras_satkd.data.reading import rgb_of
-from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation import model_facts
 from keras_satkd.evaluation.metrics import predict
 from keras_satkd.models import bands, pretrained, teachers
 from keras_satkd.models.formats import files
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import Teacher
+from keras_satkd.settings.data_config import DataConfig
 
 _OTHER_SUFFIXES = (".onnx", ".toml")
 
@@ -52,6 +52,9 @@ class Classifier:
         differentiable: float32 [N, image_size, image_size, channels] in 0..255 → logits, through which gradients flow;
             None if the model has none.
         teacher: the model, if it chooses its own channels of the images; None if it takes them as they are.
+        input_range: one of `INPUT_RANGES`, with which the model is fed.
+        ranges: those that it may have been trained with, as far as its file shows.
+        with_range: `logits` of the same model fed with another range.
     """
 
     name: str
@@ -65,6 +68,9 @@ class Classifier:
     scaling: Scaling | None = None
     differentiable: Callable[[tf.Tensor], tf.Tensor] | None = None
     teacher: Teacher | None = None
+    input_range: str = DEFAULT
+    ranges: tuple[str, ...] = ()
+    with_range: Callable[[str], Callable[[np.ndarray], np.ndarray]] | None = None
 
     @property
     def own_bands(self) -> tuple[str, ...]:
@@ -88,8 +94,7 @@ class Classifier:
         if self.teacher is not None:
             teacher = bands.select(self.teacher, names, rgb)
             assert isinstance(teacher, Teacher)
-            logits, gradients = _teacher_logits(teacher), _differentiable(teacher)
-            return replace(self, logits=logits, differentiable=gradients, channels=len(names))
+            return replace(self, channels=len(names), **_of_teacher(teacher))
         if self.channels != len(names):
             raise UserError(
                 f"model {self.name} takes images of {self.channels} channels, these have {len(names)} "
@@ -136,6 +141,9 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
             model_facts.abstention_threshold(file),
             channels,
             scaling,
+            input_range=model.graph.input_range or DEFAULT,
+            ranges=model.graph.candidate_ranges,
+            with_range=lambda name: partial(int8_logits, model.with_range(name)),
         )
     teacher = _load_float(file, path, input_range, trust)
     is_folder = model_facts.is_teacher_folder(file)
@@ -145,12 +153,17 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
         size,
         teacher.classes,
         teacher.class_names or names,
-        _teacher_logits(teacher),
         channels=teacher.channels,
         scaling=scaling,
-        differentiable=_differentiable(teacher),
         teacher=None if _may_be_student(file) else teacher,
+        input_range=teacher.input_range,
+        ranges=() if is_folder else files.candidate_ranges(teacher.network),
+        **_of_teacher(teacher),
     )
+    if input_range not in (None, teacher.input_range):
+        raise UserError(
+            f"--input-range {input_range} has no effect on {path!r}, whose files state its range: leave it out"
+        )
     if scaling is None or not is_folder:
         return found
     return found.for_bands(scaling.bands.names, rgb_of(scaling.bands.names, DataConfig()))
@@ -159,6 +172,15 @@ def load(path: str, input_range: str | None = None, image_size: int = 64, *, tru
 def _may_be_student(file: Path) -> bool:
     """Whether a float model may be a student, which takes the images as they are."""
     return file.suffix in files.KERAS_SUFFIXES and not keras_inspection.is_keras_3(file)
+
+
+def _of_teacher(teacher: Teacher) -> dict[str, Any]:
+    """The fields of a classifier that depend on the bands that a teacher sees."""
+    return {
+        "logits": _teacher_logits(teacher),
+        "differentiable": _differentiable(teacher),
+        "with_range": lambda name: _teacher_logits(replace(teacher, input_range=name)),
+    }
 
 
 def _teacher_logits(teacher: Teacher) -> Callable[[np.ndarray], np.ndarray]:

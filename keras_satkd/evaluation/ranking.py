@@ -53,11 +53,16 @@ def check_alike(models: Sequence[Classifier]) -> None:
     """
     first = models[0]
     for other in models[1:]:
-        mine, theirs = (each.class_names or each.classes for each in (first, other))
-        if mine != theirs or first.image_size != other.image_size:
+        if first.classes != other.classes or first.image_size != other.image_size:
             raise UserError(
                 f"{first.name} and {other.name} take images of {first.image_size} and {other.image_size} pixels and "
                 f"know {first.classes} and {other.classes} classes: give models of the same size and classes"
+            )
+        if first.class_names and other.class_names and first.class_names != other.class_names:
+            mine, theirs = next((a, b) for a, b in zip(first.class_names, other.class_names, strict=True) if a != b)
+            raise UserError(
+                f"{first.name} has the class {mine!r} where {other.name} has {theirs!r}: give models with the same "
+                "classes in the same order"
             )
 
 
@@ -73,7 +78,8 @@ def least_sure(models: Sequence[Classifier], images: ImageSet, count: int, by: s
     probabilities = np.mean([softmax(model.logits(images.images), axis=1) for model in models], axis=0)
     order = np.argsort(MEASURES[by](probabilities), kind="stable")
     chosen = order[~duplicates.repeated(images.take(order))][:count]
-    names = models[0].class_names or tuple(map(str, range(models[0].classes)))
+    named = next((model.class_names for model in models if model.class_names), None)
+    names = named or tuple(map(str, range(models[0].classes)))
     margins = MEASURES["margin"](probabilities)
     return [
         Ranked(

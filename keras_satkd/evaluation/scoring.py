@@ -31,6 +31,8 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
     Raises:
         UserError: the data has a class that the model does not have, or another number of classes.
     """
+    if classifier.classes == 1:
+        raise UserError(f"model {classifier.name} has one output: end it in an output for each class, with a softmax")
     if classifier.class_names is None:
         if len(class_names) != classifier.classes:
             raise UserError(
@@ -38,6 +40,11 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
                 f"give other data, or list the model's class_names in {Path(classifier.name).stem}.json beside it"
             )
         return labels
+    if all(name.isdecimal() for name in class_names) and not any(map(str.isdecimal, classifier.class_names)):
+        raise UserError(
+            f"the classes in --data are numbers ({', '.join(class_names[:3])}, …), those of the model are names "
+            f"({', '.join(classifier.class_names[:3])}, …): name them, as with class_names in a .npz"
+        )
     for name in class_names:
         if name not in classifier.class_names:
             raise unknown_name("class in --data", name, classifier.class_names)

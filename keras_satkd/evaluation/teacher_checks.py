@@ -1,4 +1,4 @@
-"""Whether a teacher knows the classes that it is about to teach, judged by its logits of the validation images.
+"""Whether a teacher knows the classes that it is about to teach, judged by its logits of labelled images.
 
 A teacher that was given images in another range or classes in another order does not fail: it teaches nonsense.
 """
@@ -8,19 +8,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
 from firmware_export.common.errors import UserError
+from firmware_export.verify.contradictions import other_order
 from keras_satkd.evaluation.calibration import TEMPERATURES, expected_calibration_error
 
 logger = logging.getLogger("keras_satkd")
-
-REORDERING_GAIN = 0.1
-"""A teacher whose accuracy would rise by this much with its outputs in another order has its classes in that order."""
-
-LEAST_IMAGES = 10
-"""Images per class from which on an order of the outputs is more than chance."""
 
 
 def check_teacher(
@@ -57,11 +51,7 @@ def check_teacher(
         expected_calibration_error(confidences, labels),
         temperature,
     )
-    problem = _other_order(logits, labels, class_names) or _weakness(logits, labels)
-    if problem is not None and not accepts_weak:
-        raise UserError(f"teacher {name} {problem}, or use --teachers.accept-weak")
-    if problem is not None:
-        logger.warning("teacher %s %s", name, problem)
+    tell(name, _problem(logits, labels, class_names, "validation"), accepts_weak=accepts_weak)
     if not TEMPERATURES[0] * 1.01 < temperature < TEMPERATURES[1] / 1.01:
         logger.warning(
             "teacher %s: its calibration temperature is %.3g, at the end of the range: its logits tell little about "
@@ -71,7 +61,47 @@ def check_teacher(
         )
 
 
-def _weakness(logits: np.ndarray, labels: np.ndarray) -> str | None:
+def check_rows(
+    name: str, logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], *, accepts_weak: bool
+) -> None:
+    """Check the logits that another program has computed for the training images, whose rows may be in another order.
+
+    Args:
+        name: the teacher's name, for messages.
+        logits: float [N, C] of the training images.
+        labels: int [N]; images with a label below 0 have none.
+        class_names: C of them.
+        accepts_weak: log a warning where an error would be raised.
+
+    Raises:
+        UserError: as `check_teacher`.
+    """
+    known = labels >= 0
+    if known.any():
+        problem = _problem(logits[known], labels[known], class_names, "training")
+        tell(name, problem, accepts_weak=accepts_weak)
+
+
+def tell(name: str, problem: str | None, *, accepts_weak: bool) -> None:
+    """Raise or log what is wrong with a teacher, if anything.
+
+    Raises:
+        UserError: there is a problem, and weak teachers are not accepted.
+    """
+    if problem is not None and not accepts_weak:
+        raise UserError(f"teacher {name} {problem}, or use --teachers.accept-weak")
+    if problem is not None:
+        logger.warning("teacher %s %s", name, problem)
+
+
+def _problem(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], images: str) -> str | None:
+    order = other_order(logits.argmax(axis=1), labels, class_names)
+    if order is not None:
+        return f"{order}: list its class_names in the order of its outputs in a TOML file"
+    return _weakness(logits, labels, images)
+
+
+def _weakness(logits: np.ndarray, labels: np.ndarray, images: str) -> str | None:
     """A teacher must be better than the most frequent class by three standard deviations of chance."""
     accuracy = np.mean(logits.argmax(axis=1) == labels)
     most_frequent = np.bincount(labels).max() / len(labels)
@@ -79,25 +109,7 @@ def _weakness(logits: np.ndarray, labels: np.ndarray) -> str | None:
     if accuracy > min(chance, 1 - 0.5 / len(labels)):
         return None
     return (
-        f"has {100 * accuracy:.1f} % of the validation images right, and always naming the most frequent class has "
+        f"has {100 * accuracy:.1f} % of the {images} images right, and always naming the most frequent class has "
         f"{100 * most_frequent:.1f} %: check its input range (--teachers.saved-model-input, or input_range in its "
         "TOML file) and its classes"
-    )
-
-
-def _other_order(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> str | None:
-    """The order of the outputs that agrees best with the labels, if it is clearly better than the order of classes."""
-    confusion = np.zeros((len(class_names), len(class_names)), int)
-    np.add.at(confusion, (logits.argmax(axis=1), labels), 1)
-    outputs, classes = linear_sum_assignment(confusion, maximize=True)
-    accuracy, best = np.trace(confusion) / len(labels), confusion[outputs, classes].sum() / len(labels)
-    # An untrained network also agrees better in some other order, but not with most of the labels.
-    if best < accuracy + REORDERING_GAIN or best < 0.5 or len(labels) < LEAST_IMAGES * len(class_names):
-        return None
-    moved = [(output, found) for output, found in zip(outputs, classes, strict=True) if output != found]
-    shown = ", ".join(f"{class_names[output]!r} means {class_names[found]!r}" for output, found in moved[:3])
-    return (
-        f"seems to have its classes in another order: {100 * accuracy:.1f} % of the validation images are right, and "
-        f"{100 * best:.1f} % if {shown}{', …' if len(moved) > 3 else ''}: list its "
-        "class_names in the order of its outputs in a TOML file"
     )

@@ -93,13 +93,13 @@ def widened(teacher: Teacher, specification: str, names: Sequence[str], rgb: _Ch
     wide = teacher_zoo.network(specification, teacher.classes, "none", channels=channels)
     for narrow, target in zip(teacher.network.weights, wide.weights, strict=True):
         values = narrow.numpy()
-        target.assign(values if values.shape == target.shape else _wider(values, channels, is_colour=rgb is not None))
+        target.assign(values if values.shape == target.shape else _wider(values, channels, is_color=rgb is not None))
     return replace(teacher, network=wide, bands=order, band_names=tuple(names[channel] for channel in order))
 
 
-def _wider(kernel: np.ndarray, channels: int, *, is_colour: bool) -> np.ndarray:
+def _wider(kernel: np.ndarray, channels: int, *, is_color: bool) -> np.ndarray:
     """A kernel [H, W, 3, F] for more channels."""
-    if not is_colour:
+    if not is_color:
         mean = kernel.mean(axis=2, keepdims=True) * len(RGB) / channels
         return np.repeat(mean, channels, axis=2)
     wider = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)

@@ -9,6 +9,7 @@ eight views a column `view` (0 to 7), with one row for each image and view. The 
 """
 
 import hashlib
+import logging
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,16 @@ import numpy as np
 from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 
+logger = logging.getLogger("keras_satkd")
+
 DIHEDRAL_VIEWS = 8
 """Number of flips and quarter turns."""
 
 LEAST_PROBABILITY = 1e-12
 """The logarithm of a smaller probability is that of this one."""
+
+_DECIMALS = 0.01
+"""To which a table may have rounded probabilities."""
 
 _LARGEST = 60_000
 """Largest absolute value of a logit: they are kept in half precision."""
@@ -146,11 +152,19 @@ def gives_probabilities(rows: np.ndarray, outputs: str, what: str) -> bool:
     Raises:
         UserError: they cannot be the probabilities that they are said to be.
     """
-    # bfloat16 keeps 8 bits of each probability.
-    is_probable = bool((rows >= 0).all() and np.abs(rows.sum(axis=-1) - 1).max() < 0.01)
+    # bfloat16 keeps 8 bits of each probability; a table may keep two decimals.
+    tolerance = 0.01 + _DECIMALS / 2 * rows.shape[-1]
+    is_probable = bool((rows >= 0).all() and np.abs(rows.sum(axis=-1) - 1).max() < tolerance)
     if outputs == "probabilities" and not is_probable:
         raise UserError(
             f"{what} gives rows that are no probabilities, such as {_shown(rows)}: state outputs = 'logits'"
+        )
+    if outputs == "auto" and not is_probable and (rows >= 0).all() and (rows <= 1).all():
+        logger.warning(
+            "%s gives values from 0 to 1 that do not sum to 1, such as %s, as sigmoids do: they are taken for logits; "
+            "give the values before the sigmoid, or, if they are logits, state outputs = 'logits' in a TOML file",
+            what,
+            _shown(rows),
         )
     return is_probable and outputs != "logits"
 

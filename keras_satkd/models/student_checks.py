@@ -1,9 +1,10 @@
 """Whether a network can be a student at all: its input, its output, and whether there is something to train."""
 
+import numpy as np
 import tf_keras
 
 from firmware_export.common.errors import UserError
-from firmware_export.tflite.convert import stated_range
+from firmware_export.tflite.convert import check_name, stated_range
 
 
 def check_ends(student: tf_keras.Model, name: str, image_size: int, classes: int, channels: int) -> None:
@@ -17,10 +18,12 @@ def check_ends(student: tf_keras.Model, name: str, image_size: int, classes: int
         channels: bands of the images.
 
     Raises:
-        UserError: it is no functional or sequential model, has several inputs or outputs, a fixed batch, another input
-            or output shape, a layer that divides pixels by 255, a softmax at its end, or no trainable weights.
+        UserError: it is no functional or sequential model, has a name that TensorFlow does not take, several inputs or
+            outputs, a fixed batch, another input or output shape, a layer that divides pixels by 255, a function at its
+            end instead of logits, no trainable weights, or weights that are NaN or infinite.
     """
     what = f"student {name}"
+    check_name(student, what)
     if not student._is_graph_network:
         raise UserError(f"{what} is a subclass of tf_keras.Model: write it as a functional or sequential model")
     for kind, ends in (("input", student.inputs), ("output", student.outputs)):
@@ -43,12 +46,34 @@ def check_ends(student: tf_keras.Model, name: str, image_size: int, classes: int
         )
     if stated_range(student) == "0..255":
         raise UserError(f"{what} divides pixels by 255 itself, but students get images in 0..1: remove that layer")
-    if _ends_in_softmax(student.layers[-1]):
-        raise UserError(f"{what} ends in a softmax, but the loss needs logits: remove it")
+    if function := function_at_end(student):
+        raise UserError(f"{what} ends in a {function}, but the loss needs logits: remove it")
     if not student.trainable_weights:
         raise UserError(f"{what} has no trainable weights: set trainable = True on layers that have weights")
+    check_finite(student, what)
 
 
-def _ends_in_softmax(last: tf_keras.layers.Layer) -> bool:
+def function_at_end(student: tf_keras.Model) -> str | None:
+    """The name of the function that the last layer applies, such as `softmax`; None if its outputs can be logits."""
+    last = student.layers[-1] if student.layers else student
+    if isinstance(last, tf_keras.layers.Softmax | tf_keras.layers.ReLU):
+        return type(last).__name__.lower()
     activation = getattr(last, "activation", None)
-    return isinstance(last, tf_keras.layers.Softmax) or activation is tf_keras.activations.softmax
+    if activation is None or activation is tf_keras.activations.linear:
+        return None
+    return str(getattr(activation, "__name__", type(activation).__name__))
+
+
+def check_finite(network: tf_keras.Model, what: str) -> None:
+    """Refuse a network with weights from which nothing can be learned.
+
+    Raises:
+        UserError: weights are NaN or infinite.
+    """
+    broken = next((layer.name for layer in network.layers if not all(map(_is_finite, layer.get_weights()))), None)
+    if broken is not None:
+        raise UserError(f"{what} has weights that are NaN or infinite, in its layer {broken!r}: give another file")
+
+
+def _is_finite(weights: np.ndarray) -> bool:
+    return not np.issubdtype(weights.dtype, np.inexact) or bool(np.isfinite(weights).all())

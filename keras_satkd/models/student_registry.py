@@ -107,6 +107,8 @@ def _loaded(file: Path, image_size: int, classes: int, channels: int) -> tf_kera
     found = load_keras(file)
     if is_quantization_aware(found):
         raise UserError(f"student {file} is quantization-aware: give the float model, which the run quantizes")
+    if half := next((p for p in (layer.dtype_policy.name for layer in found.layers) if "float16" in p), None):
+        raise UserError(f"student {file} computes in {half}: save it with the policy float32")
     return found
 
 

@@ -10,7 +10,7 @@ from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from firmware_export.tflite.convert import load_keras
 from keras_satkd.models import pretrained
-from keras_satkd.models.student_checks import check_ends
+from keras_satkd.models.student_checks import check_ends, check_finite
 from keras_satkd.models.student_registry import find as find
 from keras_satkd.models.student_registry import register as register
 
@@ -80,6 +80,7 @@ def _load_initial_weights(student: Model, name: str, path: str) -> None:
             f"distillation.initial_weights is {path!r}, which is no float {student.name}: give the student.keras of a "
             f"run with --student {name}"
         )
+    check_finite(trained, f"distillation.initial_weights {path!r}")
     for layer, source in zip(ours[kept], theirs[kept], strict=True):
         layer.set_weights(source.get_weights())
 

@@ -29,6 +29,7 @@ class Teacher:
         band_names: names of the bands that it gets, in its order; `bands.select` finds their positions. Empty if its
             files and settings do not name them: RGB, if they are 3.
         order: positions of the network's outputs in the order of the logits; None for the same order.
+        is_foreign: whether it is a model of other people, whose input range may be wrong.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Teacher:
     bands: tuple[int, ...] = ()
     band_names: tuple[str, ...] = ()
     order: tuple[int, ...] | None = None
+    is_foreign: bool = False
 
     @property
     def channels(self) -> int:

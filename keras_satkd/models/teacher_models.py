@@ -67,7 +67,8 @@ def load_model(name: str, path: Path, settings: TeacherSettings, input_range: st
         _check_class_names(name, teacher.classes, settings)
     names = tuple(band for band in settings.bands if isinstance(band, str))
     positions = tuple(band - 1 for band in settings.bands if isinstance(band, int))
-    return replace(teacher, bands=positions, band_names=names, class_names=settings.class_names or None)
+    class_names = settings.class_names or None
+    return replace(teacher, bands=positions, band_names=names, class_names=class_names, is_foreign=True)
 
 
 def _check_class_names(name: str, classes: int, settings: TeacherSettings) -> None:

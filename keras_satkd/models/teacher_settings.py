@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config_io import first_problem, read_toml
-from keras_satkd.setting_types import Count, InputRange, Strict
+from keras_satkd.settings.setting_types import Count, InputRange, Strict
 
 SUFFIX = ".toml"
 

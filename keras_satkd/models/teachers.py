@@ -164,6 +164,12 @@ def load(specification: str, saved_model_input: str = DEFAULT, *, trust: bool = 
         return _load_folder(path)
     elif path.is_dir():
         name = path.name
+    if path.is_file() and path.suffix not in _SUFFIXES:
+        raise UserError(
+            f"teacher {path} is a {path.suffix or 'file without an ending'}: give a model "
+            f"({', '.join(files.SUFFIXES)} or a SavedModel), logits ({', '.join(stored_logits.READERS)}), or settings "
+            f"({SUFFIX})"
+        )
     if path.suffix in stored_logits.READERS:
         return load_logits(name, path, settings)
     return load_model(name, path, settings, saved_model_input, trust=trust)

@@ -25,7 +25,7 @@ from keras_satkd.run.results_file import read_json
 from keras_satkd.run.stages import DISTILLATION, earlier_round
 from keras_satkd.training.fit import precision
 from keras_satkd.training.method import Method
-from keras_satkd.training.parallel import ONE
+from keras_satkd.training.place import Place
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
 from keras_satkd.weighting import rule_type
@@ -140,24 +140,21 @@ def _trained(run: Run, split: Split, targets: TeacherTargets, number: int, phase
                 settings, lambda: students.build(*architecture, initial_weights, channels=channels)
             )
 
-    parallel = run.parallel or ONE
-    student, _ = parallel.trained(
+    place = Place.of(run)
+    student, _ = place.parallel.trained(
         build,
         lambda built: train(
             built[0],
             split,
             taught_by,
             settings,
+            place,
             loss=settings,
             seed=seed,
             phase=phase,
-            workdir=run.workdir,
-            lowers=run.lowers,
             sensor_noise=settings.sensor_noise,
             class_weights=settings.class_weights,
             method=built[1],
-            parallel=parallel,
-            remote=run.remote,
         ),
         lambda built: built[0],
     )

@@ -10,24 +10,22 @@ import numpy as np
 from firmware_export.common import digests
 from firmware_export.common.command_line import check_values
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
+from firmware_export.common.files import encoded, write_json
 from firmware_export.images.image_set import RGB, ImageSet
 from firmware_export.images.scaling import Scaling
-from firmware_export.images.scaling import load as load_scaling
 from keras_satkd import weighting
 from keras_satkd.camera import sensor as sensors
-from keras_satkd.camera.sensor import Sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
-from keras_satkd.data import duplicates, reading, scaling, unlabelled
+from keras_satkd.data import duplicates, pixel_digest, reading, scaling, unlabelled
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, student_registry, students, teacher_zoo, teachers
 from keras_satkd.models.teacher import AnyTeacher
-from keras_satkd.pipeline import method_checks, methods, own_student, parallel_checks, run_sensor
+from keras_satkd.pipeline import method_checks, methods, own_student, parallel_checks, run_sensor, same_images
 from keras_satkd.run import stages
 from keras_satkd.run.artifacts import SCALING_FILE, SPLIT_FILE
-from keras_satkd.run.folder import LOWERED, Run, describe_changes
+from keras_satkd.run.folder import LOWERED, Run
 from keras_satkd.run.hardware import processor
 from keras_satkd.run.results import DataResult
 from keras_satkd.run.stages import DATA, DISTILLATION, QUANTIZATION, Step
@@ -61,7 +59,7 @@ class Inputs:
     teachers: dict[str, AnyTeacher | None]
     teachers_of_teachers: list[AnyTeacher]
     camera: Mixture | None = None
-    sensor: Sensor | None = None
+    sensor: sensors.Sensor | None = None
     scaling: Scaling | None = None
     rgb: tuple[int, int, int] | None = (0, 1, 2)
     unlabelled: ImageSet | None = None
@@ -87,7 +85,9 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
         check_precision(mixed)
     sensor = run_sensor.of(run)
     images = load(config.data)
-    check_values("--class-names", images.class_names)  # the exported files quote the command that makes them
+    # The report and the exported files contain them, and quote the command.
+    check_values("--class-names", images.class_names)
+    encoded("\n".join((*config.data.sources, *images.class_names)), config.data.name)
     divided, scaled = scaling.split_scaled(images, config.data)
     channels, rgb = images.channel_names, reading.rgb_of(images.channel_names, config.data)
     if sensor is not None:
@@ -140,7 +140,7 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     is_taught = uses_teachers and (bool(config.teachers.taught_by) or not fine_tunes_only)
     parallel_checks.check(config, run.parallel, len(inputs.split.train), student, missing, is_taught=is_taught)
     parallel_checks.check_same_data(run.meeting, inputs.split, inputs.teachers)
-    begin(run, inputs.split, missing, inputs.scaling)
+    begin(run, inputs.split, missing, inputs.scaling, inputs.unlabelled)
     if run.is_chief:
         run_sensor.keep(run, sensor)
     return inputs
@@ -183,9 +183,10 @@ def _tell_imbalance(divided: Split, config: Config) -> None:
 
 
 def _tell_duplicates(divided: Split) -> None:
-    summary = duplicates.find(divided.train, [divided.validation, divided.test]).summary()
-    if summary is not None:
+    if summary := duplicates.find(divided.train, [divided.validation, divided.test]).summary():
         logger.warning("%s: --data.deduplicate removes them from training", summary)
+    if contradicted := duplicates.of_two_classes([divided.train, divided.validation, divided.test]):
+        logger.warning("%s", contradicted)
 
 
 def _check_fine_tuning(config: Config, names: Sequence[str], classes: int) -> None:
@@ -223,7 +224,13 @@ def _check_exportable(run: Run, missing: Sequence[str]) -> None:
             return
 
 
-def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling | None = None) -> None:
+def begin(
+    run: Run,
+    divided: Split,
+    missing: Sequence[str] = (),
+    scaled: Scaling | None = None,
+    others: ImageSet | None = None,
+) -> None:
     """Claim the run's folder and record the split of the images in it.
 
     Args:
@@ -231,6 +238,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
         divided: its images.
         missing: names of the teachers that must be fine-tuned.
         scaled: how the images became 8-bit codes; None for ordinary pictures.
+        others: images that the teachers label; None without any.
 
     Raises:
         UserError: finished steps of the run used other images or another scaling, or its next training cannot be
@@ -238,12 +246,7 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
     """
     if run.lowers:
         _check_exportable(run, missing)
-    if DATA in run.results and run.results[DATA].split_sha256 != divided.sha256:
-        raise UserError(
-            f"--workdir {run.workdir} was made with other images than {run.config.data.name} has now: give the same "
-            "images, or another folder"
-        )
-    _check_scaling(run, scaled)
+    same_images.check(run, divided, scaled, others)
 
     def write_split() -> None:
         write_json(run.path(SPLIT_FILE), {"sha256": divided.sha256, **divided.file_list()})
@@ -259,6 +262,8 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
             len(divided.test),
             divided.sha256,
             processor(),
+            divided.pixels_sha256,
+            None if others is None else pixel_digest.of(others.images),
         )
 
     run.claim()
@@ -268,26 +273,6 @@ def begin(run: Run, divided: Split, missing: Sequence[str] = (), scaled: Scaling
         if run.is_chief and kept is not None and (not run.path(file).exists() or digests.of(run.path(file)) != kept):
             logger.warning("%s is damaged or missing: it is written again", run.path(file))
             write_split()
-
-
-def _check_scaling(run: Run, scaled: Scaling | None) -> None:
-    """Refuse another scaling than finished steps used: the files' samples have changed."""
-    file = run.path(SCALING_FILE)
-    digest = (run.results[DATA].sha256 or {}).get(SCALING_FILE) if DATA in run.results else None
-    if digest is None or not file.exists() or digests.of(file) != digest:
-        return
-    before = load_scaling(file)
-    if before != scaled:
-        changed = "is not needed now" if scaled is None else f"is now {describe_changes(_changes(before, scaled))}"
-        raise UserError(
-            f"--workdir {run.workdir} was made with another scaling of samples to codes ({SCALING_FILE}), which "
-            f"{changed}: give the same images, or another folder"
-        )
-
-
-def _changes(before: Scaling, now: Scaling) -> dict[str, tuple[object, object]]:
-    old, new = before.to_dict(), now.to_dict()
-    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
 
 
 def _check_augmentation(config: Config, channels: Sequence[str]) -> None:

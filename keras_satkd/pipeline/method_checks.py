@@ -12,11 +12,12 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.common.errors import UserError
-from keras_satkd import observers, teacher_schedules
+from keras_satkd import teacher_schedules
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.config_io import own_extensions
 from keras_satkd.data import augment
 from keras_satkd.losses import Loss, Seen, as_loss
+from keras_satkd.method import observers
 from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.weighting import Weights, make_rule, rule_type
 

@@ -8,13 +8,13 @@ import tf_keras
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import ImageSet
 from keras_satkd import pgd
-from keras_satkd.concurrent import Concurrent
 from keras_satkd.config import Config, DistillationConfig
 from keras_satkd.losses import as_loss
-from keras_satkd.method_config import AdversarialConfig, CapacityConfig
+from keras_satkd.method.concurrent import Concurrent
+from keras_satkd.method.shrinking import Shrink, Shrinking, first_narrow_epoch
 from keras_satkd.models import width
 from keras_satkd.models.student_registry import file_of
-from keras_satkd.shrinking import Shrink, Shrinking, first_narrow_epoch
+from keras_satkd.settings.method_config import AdversarialConfig, CapacityConfig
 from keras_satkd.training.method import PLAIN, Method
 from keras_satkd.weighting import rule_type
 

@@ -19,11 +19,11 @@ from firmware_export.images.image_set import ImageSet
 from keras_satkd.data import few_labels
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import hash_order
-from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.calibration import fit_temperature
 from keras_satkd.models.teacher import AnyTeacher
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.folder import Run
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.view_logits import compute_view_logits
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,9 @@ def added(run: Run, inputs: Inputs, teachers: Sequence[AnyTeacher]) -> Inputs:
     kept = replace(images.take(np.flatnonzero(is_sure)), labels=labels[is_sure].astype(np.int32))
     if run.meeting is not None:  # each process asked the teachers, whose logits may differ in their last digits
         found = "".join(f"{file} {label}\n" for file, label in zip(kept.files, kept.labels, strict=True))
-        run.meeting.agree({"set of pseudo-labels": hashlib.sha256(found.encode()).hexdigest()[:16]})
+        run.meeting.agree(
+            {"set of pseudo-labels": hashlib.sha256(found.encode("utf-8", "surrogateescape")).hexdigest()[:16]}
+        )
     train = _joined(inputs.split.train, kept, run.config.data.seed)
     found = ", ".join(f"{count} {name}" for name, count in counts(train).items() if count)
     logger.info("pseudo-labels: %d of %d unlabelled images (%s)", len(kept), len(images), found or "none")

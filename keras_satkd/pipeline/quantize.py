@@ -14,7 +14,7 @@ from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE, QUANTIZED_S
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import Int8Result, QuantizationResult
 from keras_satkd.run.stages import INT8, QUANTIZATION
-from keras_satkd.training.parallel import ONE
+from keras_satkd.training.place import Place
 from keras_satkd.training.qat_model import quantization_aware
 from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import TeacherTargets
@@ -39,24 +39,21 @@ def _train_quantized(run: Run, inputs: Inputs, student: tf_keras.Model, targets:
         fix_ranges(quantized, student, calibration_images(run, inputs))
         return quantized
 
-    parallel = run.parallel or ONE
-    quantized = parallel.trained(
+    place = Place.of(run)
+    quantized = place.parallel.trained(
         build,
         lambda network: train(
             network,
             inputs.split,
             targets,
             run.config.quantization,
+            place,
             loss=loss,
             seed=run.config.seed,
             phase="quantization",
-            workdir=run.workdir,
-            lowers=run.lowers,
             sensor_noise=loss.sensor_noise,
             class_weights=loss.class_weights,
             method=methods.of_quantization(loss),
-            parallel=parallel,
-            remote=run.remote,
         ),
     )
     if not run.is_chief:

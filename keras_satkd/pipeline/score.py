@@ -22,8 +22,6 @@ from keras_satkd.evaluation.classifier import int8_logits
 from keras_satkd.evaluation.costs import int8_cost, network_cost
 from keras_satkd.evaluation.metrics import predict, score
 from keras_satkd.evaluation.model_facts import abstention_threshold
-from keras_satkd.firmware_config import FirmwareConfig
-from keras_satkd.method_config import AdversarialConfig
 from keras_satkd.models import students
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import AnyTeacher
@@ -33,6 +31,8 @@ from keras_satkd.run.artifacts import INT8_FILE, POST_TRAINING_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import TestResult
 from keras_satkd.run.stages import teacher_model
+from keras_satkd.settings.firmware_config import FirmwareConfig
+from keras_satkd.settings.method_config import AdversarialConfig
 
 CORRUPTED_IMAGES = 1000
 """Number of test images that are corrupted: the first ones; their order is random."""

@@ -16,7 +16,7 @@ from keras_satkd.run.results import TeacherResult
 from keras_satkd.training import unlabelled_batches
 from keras_satkd.training.fit import precision
 from keras_satkd.training.method import PLAIN
-from keras_satkd.training.parallel import ONE
+from keras_satkd.training.place import Place
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
@@ -60,24 +60,21 @@ def _fine_tune(run: Run, inputs: Inputs, specification: str) -> TeacherResult:
     # Recorded before the training, because the file may be replaced during it.
     is_continued = teachers.is_trained(config.initial_weights)
     initial_weights = provenance.describe(config.initial_weights) if is_continued else None
-    parallel = run.parallel or ONE
-    teacher = parallel.trained(
+    place = Place.of(run)
+    teacher = place.parallel.trained(
         build,
         lambda teacher: train(
             teacher.network,
             split,
             targets,
             config,
+            place,
             loss=run.config.distillation,
             seed=run.config.seed,
             phase=phase,
-            workdir=run.workdir,
-            lowers=run.lowers,
             normalize=teacher.normalize,
             class_weights=config.class_weights,
             method=method,
-            parallel=parallel,
-            remote=run.remote,
         ),
         lambda teacher: teacher.network,
     )

@@ -12,7 +12,9 @@ from keras_satkd.run.results import ReportResult
 def report(run: Run) -> ReportResult:
     """Write the HTML page and the model card."""
     for each in (html, model_card):
-        write_text(run.path(each.FILE), each.render(run))
+        # Names of image files need not be UTF-8.
+        text = each.render(run).encode("utf-8", "backslashreplace").decode()
+        write_text(run.path(each.FILE), text)
     return ReportResult(html.FILE)
 
 

@@ -62,6 +62,8 @@ class DataResult(StepResult):
         test: number of test images.
         split_sha256: SHA-256 of the list of files and their parts.
         hardware: the machine on which the run began.
+        pixels_sha256: `Split.pixels_sha256`; None if an older version did not record it.
+        unlabelled_sha256: `pixel_digest.of` the images that the teachers label; None without any.
     """
 
     classes: list[str]
@@ -70,6 +72,8 @@ class DataResult(StepResult):
     test: int
     split_sha256: str
     hardware: str
+    pixels_sha256: str | None = None
+    unlabelled_sha256: str | None = None
 
 
 @dataclass(frozen=True)

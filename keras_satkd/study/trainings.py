@@ -152,7 +152,8 @@ def train_row(run: Run, training: Training, shared: Shared) -> dict[str, Any]:
     """
     key = _of_inputs(run.config)
     if key in shared:
-        begin(run, shared[key][0].split, scaled=shared[key][0].scaling)
+        known = shared[key][0]
+        begin(run, known.split, scaled=known.scaling, others=known.unlabelled)
     else:
         prepared = prepare(run)
         shared[key] = taught(run, prepared)

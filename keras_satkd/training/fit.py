@@ -21,7 +21,7 @@ from keras_satkd.distiller import Distiller
 from keras_satkd.run import history
 from keras_satkd.run.hardware import processor_bfloat16
 from keras_satkd.run.remote_folder import RemoteFolder
-from keras_satkd.setting_types import MixedPrecision
+from keras_satkd.settings.setting_types import MixedPrecision
 from keras_satkd.training.epoch_log import EpochLog
 from keras_satkd.training.method import PLAIN, Method
 

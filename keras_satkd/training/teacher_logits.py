@@ -12,11 +12,13 @@ from keras_satkd.camera.training import Mixture
 from keras_satkd.config import DistillationConfig, MixingConfig
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.calibration import fit_temperature
-from keras_satkd.evaluation.teacher_checks import check_teacher
+from keras_satkd.evaluation.input_checks import other_input
+from keras_satkd.evaluation.metrics import predict
+from keras_satkd.evaluation.teacher_checks import check_rows, check_teacher, tell
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teacher import AnyTeacher, Teacher
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.view_logits import ViewLogits, compute_view_logits
 
 
@@ -84,7 +86,8 @@ def compute_teacher_logits(
         teachers_see: `disturbed` or `clean` views, as `CameraConfig.teachers_see`.
         mixing: mixes the training images before the camera sees them; not with averaged logits.
         store: folder of a `LogitsStore` with the logits of the training views; None: they are computed.
-        accepts_weak: only warn of a teacher that fails `check_teacher` on the validation images.
+        accepts_weak: only warn of a teacher that fails `check_teacher` or `other_input` on the validation images, or
+            `check_rows` on the training images.
 
     Raises:
         UserError: a teacher fails that check, and weak ones are not accepted; or the store lacks logits.
@@ -107,6 +110,12 @@ def compute_teacher_logits(
     calibration = tuple(fit_temperature(logits, labels) for logits in said.swapaxes(0, 1))
     for position, teacher in enumerate(teachers):
         logits, temperature = said[:, position], calibration[position]
+        if isinstance(teacher, StoredLogits):
+            rows = teacher.of(split.train.files)[:, 0]
+            check_rows(teacher.name, rows, split.train.labels, class_names, accepts_weak=accepts_weak)
+        elif teacher.is_foreign:
+            problem = other_input(teacher, split.validation.images, labels, _logits_of)
+            tell(teacher.name, problem, accepts_weak=accepts_weak)
         check_teacher(teacher.name, logits, labels, class_names, temperature, accepts_weak=accepts_weak)
     training = None
     if config.teacher_logits != "in-loop":
@@ -117,3 +126,7 @@ def compute_teacher_logits(
     return TeacherTargets(
         tuple(teachers), augmentation, calibration, validation, training, camera, mixing, teachers_see, accuracies
     )
+
+
+def _logits_of(teacher: Teacher, images: np.ndarray) -> np.ndarray:
+    return predict(teacher.logits, images, f"check {teacher.name}")

@@ -6,7 +6,6 @@ supervised training.
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -18,15 +17,14 @@ from keras_satkd.data.splits import Split
 from keras_satkd.losses import balanced_weights
 from keras_satkd.models import students
 from keras_satkd.run.folder import LOWERED
-from keras_satkd.run.remote_folder import RemoteFolder
-from keras_satkd.setting_types import ClassWeights
+from keras_satkd.settings.setting_types import ClassWeights
 from keras_satkd.teacher_schedules import factors
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit
 from keras_satkd.training.method import PLAIN, Method
 from keras_satkd.training.offload import TrainingExported, export_training, import_result
-from keras_satkd.training.parallel import ONE, Parallel
 from keras_satkd.training.parts import Parts
+from keras_satkd.training.place import Place
 from keras_satkd.training.run_offloaded import TRAINED_FILE
 from keras_satkd.training.teacher_logits import TeacherTargets
 
@@ -36,43 +34,38 @@ def train(
     split: Split,
     targets: TeacherTargets,
     config: TrainingConfig,
+    place: Place,
     *,
     loss: DistillationConfig,
     seed: int,
     phase: str,
-    workdir: Path,
-    lowers: bool = False,
     normalize: Callable[[tf.Tensor], tf.Tensor] = students.normalize,
     sensor_noise: float = 0.0,
     class_weights: ClassWeights = "none",
     method: Method = PLAIN,
-    parallel: Parallel = ONE,
-    remote: RemoteFolder | None = None,
 ) -> None:
     """Train `network` with the distillation loss, then load its best weights.
 
     Args:
-        network: images → logits; made in `parallel.scope()`.
+        network: images → logits; made in `place.parallel.scope()`.
         split: training images, and validation images that select the best epoch.
         targets: the teacher logits for these images.
         config: optimizer, schedule, average of the weights, patience.
+        place: where the training runs.
         loss: the loss, its temperature, the weighting and the schedule of the teachers. In QAT, the teachers of the
             last epoch of distillation are heard.
         seed: seed of the order of the images.
         phase: name of this training in the run.
-        workdir: the run's folder.
-        lowers: write the training as a program instead of running it.
         normalize: images in 0..255 → the network's input.
         sensor_noise: as in `Distiller`.
         class_weights: `balanced`: weights of the ground-truth loss by the number of training images in each class.
         method: what a way of teaching changes; only the plain one can be written as a program.
-        parallel: the devices that train.
-        remote: where the run's folder is brought after each epoch.
 
     Raises:
         TrainingExported: the training was written as a program.
         UserError: the training failed, or cannot be written as a program.
     """
+    workdir, parallel = place.workdir, place.parallel
     folder = workdir / LOWERED / phase
     if (folder / TRAINED_FILE).exists():
         import_result(network, folder, phase, workdir, writes=parallel.is_chief)
@@ -92,7 +85,7 @@ def train(
             average=config.average,
             class_weights=_class_weights(split, class_weights),
         )
-    if lowers:
+    if place.lowers:
         if targets.camera is not None:
             raise UserError("--camera.sensor cannot be lowered: JPEG is no part of an XLA program; train here")
         if config.average:
@@ -128,7 +121,7 @@ def train(
         method=method,
         steps=None if parallel.strategy is None else _steps(split, config),
         is_chief=parallel.is_chief,
-        remote=remote,
+        remote=place.remote,
     )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import TeachersConfig
-from keras_satkd.fixmatch import STRONG, WEAK, FixMatch
+from keras_satkd.method.fixmatch import STRONG, WEAK, FixMatch
 from keras_satkd.training.batches import batch_maker, choices
 from keras_satkd.training.method import Method
 

@@ -12,7 +12,7 @@ import pytest
 import tomli_w
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
-from tests_support import by_colour, draw_colours, free_port, tiny_network
+from tests_support import by_color, draw_colors, free_port, tiny_network
 
 from firmware_export.tflite.convert import load_keras
 from keras_satkd import config_io
@@ -23,8 +23,10 @@ from keras_satkd.run.folder import Run
 
 PAGE = ROOT / "docs" / "many_machines.md"
 SIZE = 64
-LIMIT = 300
+LIMIT = 900
 """Seconds for a process on a busy machine."""
+STARTS = 4
+"""Ray gives its own processes 30 seconds to start, which a busy machine may exceed."""
 
 
 def environment_of(folder):
@@ -34,9 +36,9 @@ def environment_of(folder):
 
 @pytest.mark.slow
 def test_the_page(tmp_path):
-    draw_colours(tmp_path / "my_images", ("Fire", "Forest", "Water"), 110, SIZE)
-    by_colour().save(tmp_path / "my_teacher.keras")
-    by_colour(SIZE).save(tmp_path / "student.keras")
+    draw_colors(tmp_path / "my_images", ("Fire", "Forest", "Water"), 110, SIZE)
+    by_color().save(tmp_path / "my_teacher.keras")
+    by_color(SIZE).save(tmp_path / "student.keras")
     quick = {
         "student": "student.keras",
         "distillation": {"epochs": 1, "batch_size": 32, "views": 2},
@@ -173,9 +175,17 @@ def test_ray_starts_the_shards_and_a_study(tmp_path):
     with tempfile.TemporaryDirectory() as short:
         of_ray = {"HOME": str(tmp_path), "RAY_TMPDIR": short, "RAY_USAGE_STATS_ENABLED": "0"}
         environment = environment_of(tmp_path) | of_ray
-        done = subprocess.run(
-            [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LIMIT
-        )
+        for _ in range(STARTS):
+            done = subprocess.run(
+                [sys.executable, "script.py"],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+            )
+            if "timed out during startup" not in done.stderr:
+                break
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("store/*/logits-*-of-00002.npy"))) == 2
     results = json.loads((tmp_path / "study" / "results.json").read_text())

@@ -15,7 +15,7 @@ from documented_commands import commands
 from foreign_models import as_tflite, keras_3_copy
 from markdown_text import ROOT, fences, text
 from PIL import Image
-from tests_support import by_colour
+from tests_support import by_color
 
 from keras_satkd.models import stored_logits, teacher_settings
 from keras_satkd.models.formats import files
@@ -125,7 +125,7 @@ def test_logits_of_another_program_teach(tmp_path, monkeypatch):
         assert arrays["logits"].shape == (330, 8, 3)
         assert tuple(arrays["class_names"]) == CLASSES
         assert (arrays["logits"][:, 5].argmax(axis=1) == given["labels"]).all()
-    by_colour(SIZE).save(tmp_path / "student.keras")
+    by_color(SIZE).save(tmp_path / "student.keras")
     quick = {
         "student": "student.keras",
         "distillation": {"epochs": 1, "batch_size": 32},
@@ -143,9 +143,9 @@ def test_logits_of_another_program_teach(tmp_path, monkeypatch):
 def test_models_in_place_of_their_logits(tmp_path):
     """Foreign networks go through a whole run too, to its report."""
     draw(tmp_path / "my_images")
-    keras_3_copy(by_colour()).save(tmp_path / "three.keras")
-    as_tflite(by_colour(), tmp_path / "lite.tflite")
-    by_colour(SIZE).save(tmp_path / "student.keras")
+    keras_3_copy(by_color()).save(tmp_path / "three.keras")
+    as_tflite(by_color(), tmp_path / "lite.tflite")
+    by_color(SIZE).save(tmp_path / "student.keras")
     quick = {
         "student": "student.keras",
         "teachers": {"names": ["three.keras", "lite.tflite"]},

@@ -8,6 +8,7 @@ import pytest
 from markdown_text import ROOT
 
 PRIVATE = {
+    "firmware_export.memory.arena_trials",
     "firmware_export.upsets.tflm_worker",
     "firmware_export.verify.sandbox",
     "keras_satkd.training.run_offloaded",

@@ -8,7 +8,7 @@ import pytest
 import tf_keras
 from documented_commands import commands
 from markdown_text import ROOT
-from tests_support import by_colour, draw_colours, tiny_network
+from tests_support import by_color, draw_colors, tiny_network
 
 from keras_satkd import cli, evaluate
 from keras_satkd.models import student_registry, teacher_zoo
@@ -50,8 +50,8 @@ def build(image_size, classes, channels):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("teaching")
-    draw_colours(folder / "my_images", CLASSES, 30, SIZE)
-    by_colour().save(folder / "my_teacher.keras")
+    draw_colors(folder / "my_images", CLASSES, 30, SIZE)
+    by_color().save(folder / "my_teacher.keras")
     tiny_network(seed=5).save(folder / "weak_teacher.keras")
     return folder
 
@@ -99,7 +99,7 @@ def test_robust_accuracy(folder, tmp_path, monkeypatch, call_in_process):
     [command] = [each for each in COMMANDS if each.module == "keras_satkd.evaluate"]
     file = tmp_path / command.words[3]
     file.parent.mkdir(parents=True)
-    by_colour().save(file)
+    by_color().save(file)
     assert file.name == STUDENT_FILE
     code, said, error = call_in_process(evaluate.main, "evaluate", *command.words[3:], "-q", "--json")
     assert code == 0, error

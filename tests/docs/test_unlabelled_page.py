@@ -9,7 +9,7 @@ import pytest
 from documented_commands import commands
 from markdown_text import ROOT
 from PIL import Image
-from tests_support import by_colour
+from tests_support import by_color
 
 from keras_satkd import cli, evaluate, select
 from keras_satkd.pipeline.steps import distil
@@ -46,8 +46,8 @@ def test_the_page(tmp_path, monkeypatch, call_in_process):
     (tmp_path / "new_images" / "day 1").mkdir(parents=True)
     for number, (_, picture) in enumerate(pictures(12, 1)):
         picture.save(tmp_path / "new_images" / "day 1" / f"{number}.png")
-    by_colour().save("my_teacher.keras")
-    by_colour(SIZE).save("student.keras")
+    by_color().save("my_teacher.keras")
+    by_color(SIZE).save("student.keras")
     train, choose, ask = commands(ROOT / "docs" / "unlabelled.md")
 
     config, workdir, _ = cli.parse(train.module, "", [*train.words[3:], *QUICK])

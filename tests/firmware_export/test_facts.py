@@ -11,3 +11,5 @@ def test_class_names_must_fit_the_output(qat_graph):
         model_facts.check_class_names(["a", "b", "c"], qat_graph)
     with pytest.raises(UserError, match="'a' is empty or given twice"):
         model_facts.check_class_names(["a"] * 10, qat_graph)
+    with pytest.raises(UserError, match=r"^class names: 'a\\udcff' is not UTF-8"):
+        model_facts.check_class_names([*"012345678", "a\udcff"], qat_graph)

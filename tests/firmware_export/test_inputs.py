@@ -78,6 +78,8 @@ def test_a_tflite_is_read_as_it_is(tmp_path, qat_model):
 def test_what_is_missing_is_named(tmp_path, float_keras):
     with pytest.raises(UserError, match=r"absent\.tflite' not found"):
         inputs.load(_arguments(tmp_path / "absent.tflite"), ())
+    with pytest.raises(UserError, match=r"is a folder: give a \.tflite file, or save the Keras model as \.h5"):
+        inputs.load(_arguments(tmp_path), ())
     float_keras.save(tmp_path / "float.keras")
     with pytest.raises(UserError, match="is a float model: give --images"):
         inputs.load(_arguments(tmp_path / "float.keras"), ())
@@ -90,3 +92,26 @@ def test_the_failing_case_takes_pixels():
     from firmware_export.tflite import convert
 
     assert convert.stated_range(convert.load_keras(CASE)) == "0..255"
+
+
+def test_a_float_model_is_asked_for_its_range_before_it_is_converted(keras, tmp_path):
+    """Its int8 copy would have the range that was assumed, and no other."""
+    image = keras.Input((8, 8, 3))
+    bright = keras.layers.Dense(2, name="bright")
+    keras.Model(image, bright(keras.layers.GlobalAveragePooling2D()(image))).save(tmp_path / "of_pixels.keras")
+    model = keras.models.load_model(tmp_path / "of_pixels.keras")
+    model.get_layer("bright").set_weights([np.array([[-1.0, 1.0]] * 3), np.array([380.0, -380.0])])
+    model.save(tmp_path / "of_pixels.keras")
+    for index in range(300):
+        path = tmp_path / "pictures" / ("dark", "light")[index % 2] / f"{index:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        low, high = ((0, 120), (140, 256))[index % 2]
+        pixels = np.random.default_rng(index).integers(low, high, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+    arguments = _arguments(tmp_path / "of_pixels.keras", images=tmp_path / "pictures")
+    with pytest.raises(
+        UserError, match=r"Keras model \w+ has 50\.0% .* range 0\.\.1, and 100\.0% with 0\.\.255: if they"
+    ):
+        inputs.load(arguments, ())
+    arguments.input_range = "0..255"
+    assert inputs.load(arguments, ()).input_range == "0..255"

@@ -169,7 +169,7 @@ def _converted(model, **settings):
     ("words", "said"),
     [
         (["{bad}/absent.tflite"], "absent.tflite' not found"),
-        (["{bad}"], "not found: give a .tflite"),
+        (["{bad}"], "is a folder: give a .tflite"),
         (["{bad}/cut.tflite"], "cut.tflite is truncated or corrupt"),
         (["{bad}/text.tflite"], "text.tflite is not a .tflite model"),
         (["{bad}/float.tflite"], "is a float model, int8 expected: quantize it to full int8"),

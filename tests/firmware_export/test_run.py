@@ -99,6 +99,7 @@ def test_users_mistakes_are_one_line_and_exit_code_2(call, folder, tmp_path, mon
         ((folder, "--machine", "mps2-an500x"), "unknown machine 'mps2-an500x': did you mean 'mps2-an500'?"),
         ((folder, "--timeout", "0"), "--timeout 0, a positive number of seconds expected"),
         ((folder, "--timeout", "nan"), "--timeout nan, a positive number of seconds expected"),
+        ((folder, "--timeout", "inf"), "--timeout inf, a positive number of seconds expected"),
     ):
         code, out, err = call(*words)
         assert (code, out) == (2, "")

@@ -15,7 +15,7 @@ CLASSES = 3
 
 @pytest.fixture
 def image_set():
-    """Makes small sets whose classes differ by their dominant colour, so that anything learns them."""
+    """Makes small sets whose classes differ by their dominant color, so that anything learns them."""
 
     def make(images: int = 30, seed: int = 0, classes: int = CLASSES) -> ImageSet:
         random = np.random.default_rng(seed)

@@ -8,8 +8,8 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import WeightingConfig
 from keras_satkd.data import augment
 from keras_satkd.distiller import Distiller
+from keras_satkd.method.observers import TeacherView
 from keras_satkd.models import students
-from keras_satkd.observers import TeacherView
 
 CLASSES = 3
 

@@ -18,17 +18,17 @@ from firmware_export.images.scaling import Scaling
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd import evaluate
-from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation.classifier import Classifier
-from keras_satkd.setting_types import InputRange
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.settings.setting_types import InputRange
 
-COLOURS = ("Blue", "Green", "Red")
+COLORS = ("Blue", "Green", "Red")
 SIZE = 16
 
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Makes an image folder of plain pictures, so many of each of `COLOURS`."""
+    """Makes an image folder of plain pictures, so many of each of `COLORS`."""
 
     def make(**counts: int) -> Path:
         folder = tmp_path / "pictures"
@@ -36,7 +36,7 @@ def pictures(tmp_path):
             (folder / name).mkdir(parents=True)
             for number in range(count):
                 pixels = np.full((SIZE, SIZE, 3), 60 + number, np.uint8)
-                pixels[..., 2 - COLOURS.index(name)] = 200
+                pixels[..., 2 - COLORS.index(name)] = 200
                 Image.fromarray(pixels).save(folder / name / f"{number}.png")
         return folder
 
@@ -102,6 +102,14 @@ def test_tables_fit_80_columns(model, pictures, monkeypatch, capsys):
         assert expected in out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_labels_that_speak_for_another_order_of_colors(model, pictures, monkeypatch, capsys):
+    options = ("--data", pictures(Blue=20, Green=20, Red=20), "--split", "all", "--json")
+    assert "doubt" not in json.loads(told(monkeypatch, capsys, model, *options))
+    found = json.loads(told(monkeypatch, capsys, model, *options, "--bands", "3", "2", "1"))
+    assert found["accuracy"] == pytest.approx(1 / 3)
+    assert found["doubt"].endswith("like those of its training, give --data.bands 1 2 3")
 
 
 def test_camera_and_sensor_in_80_columns(model, pictures, monkeypatch, capsys):
@@ -277,7 +285,7 @@ def test_bands_and_scaling_are_those_of_the_run(of_bands, tmp_path, monkeypatch,
     assert found["accuracy"] == 1.0
     part = json.loads(told(monkeypatch, capsys, model, "--data", folder, *options[:-2]))
     assert (part["split"], part["accuracy"]) == ("test", 1.0)
-    with pytest.raises(UserError, match=r"the images have channels B02, B08 .*, the model's are B08, B02"):
+    with pytest.raises(UserError, match=r"model's are in another order: give --data\.bands B08 B02$"):
         evaluate._result(
             read(evaluate.Arguments, "x", [*map(str, (model, "--data.source", folder, "--data.bands", "B02", "B08"))])
         )

@@ -10,7 +10,7 @@ from keras_satkd import list_images
 from keras_satkd.data import scaling
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 @pytest.fixture

@@ -47,3 +47,13 @@ def test_one_folder_is_enough(model, source, call_in_process, tmp_path):
     code, _, error = call_in_process(select.main, "select", model, *words)
     assert code == 2
     assert "give one folder or zip" in error
+
+
+@pytest.mark.parametrize("count", [0, -5])
+def test_a_count_below_1_is_refused(model, source, call_in_process, tmp_path, count):
+    out = tmp_path / "list.csv"
+    code, _, error = call_in_process(
+        select.main, "select", model, "--data", source, "--out", out, "--count", str(count)
+    )
+    assert (code, out.exists()) == (2, False)
+    assert f"--count {count}: give 1 or more" in error

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from firmware_export.tflite import convert, keras_inspection
+from firmware_export.tflite import convert, input_range, keras_inspection
 from keras_satkd.models.formats import keras_3, onnx, saved_model, tflite
 from keras_satkd.models.formats.foreign import ForeignNetwork
 
@@ -45,3 +45,8 @@ def stated_range(network: Any) -> str | None:
     """The input range that a loaded network shows, one of `INPUT_RANGES`; None if it shows none."""
     found: str | None = network.input_range if isinstance(network, ForeignNetwork) else convert.stated_range(network)
     return found
+
+
+def candidate_ranges(network: Any) -> tuple[str, ...]:
+    """The input ranges that a loaded network may have been trained with: the one that it shows, or all."""
+    return input_range.admitted(stated_range(network))

@@ -29,9 +29,9 @@ def accuracies(figure: Figure, kinds: Mapping[str, Any], held_out: tuple[str, ..
     panel.imshow([[100 * share for share in row] for row in rows], cmap="RdYlBu", vmin=40, vmax=100, aspect="auto")
     for row, kind in enumerate(kinds.values()):
         for column, (severity, share) in enumerate(zip(kind["severities"], kind["accuracy"], strict=True)):
-            colour = "white" if share < 0.48 or share > 0.9 else "black"
+            color = "white" if share < 0.48 or share > 0.9 else "black"
             text = f"{severity:g}\n{100 * share:.1f}"
-            panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=7, linespacing=1.1)
+            panel.text(column, row, text, ha="center", va="center", color=color, fontsize=7, linespacing=1.1)
     labels = [kind["unit"] + (" *" if kind["group"] in held_out else "") for kind in kinds.values()]
     panel.set_yticks(range(len(kinds)), labels, fontsize=8)
     panel.set_xticks([])

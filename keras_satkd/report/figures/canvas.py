@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 # The colors of Okabe and Ito, which color-blind readers can distinguish and which differ in print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # Markers distinguish lines without color.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -89,7 +89,7 @@ def lines(panel: Axes, across: Sequence[float], columns: Mapping[str, Sequence[f
         panel.plot(
             across,
             values,
-            color=COLOURS[position % len(COLOURS)],
+            color=COLORS[position % len(COLORS)],
             marker=MARKERS[position % len(MARKERS)],
             # Later markers are smaller, so a line that is covered by another stays visible around them.
             markersize=6 - 3 * position / len(columns),

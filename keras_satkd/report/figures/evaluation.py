@@ -12,7 +12,7 @@ from scipy.special import betaincinv
 
 from keras_satkd.evaluation import risk
 from keras_satkd.evaluation.calibration import Reliability
-from keras_satkd.report.figures.canvas import COLOURS, PANEL, legend_above, lines, shortened
+from keras_satkd.report.figures.canvas import COLORS, PANEL, legend_above, lines, shortened
 
 OVERVIEW = (5.2, 4.6)
 """Width and height in inches of `overview`."""
@@ -89,8 +89,8 @@ def confusion(figure: Figure, counts: np.ndarray, class_names: Sequence[str], sh
     panel.set(xlabel="predicted", ylabel="true")
     for true, predicted in np.argwhere(shares >= 0.5):
         share = shares[true, predicted]
-        colour = "white" if share > 50 else "black"
-        panel.text(predicted, true, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+        color = "white" if share > 50 else "black"
+        panel.text(predicted, true, f"{share:.0f}", ha="center", va="center", color=color, fontsize=8)
 
 
 def reliability(figure: Figure, found: Reliability) -> None:
@@ -108,13 +108,13 @@ def reliability(figure: Figure, found: Reliability) -> None:
     upper = np.where(correct < images, 100 * betaincinv(correct + 1, np.maximum(images - correct, 1), 0.975), 100)
     panel.plot((0, 100), (0, 100), color="#777777", linestyle="--", linewidth=1, label="calibrated")
     panel.errorbar(
-        confidence, share, (share - lower, upper - share), fmt="o", color=COLOURS[0], capsize=2, label="model"
+        confidence, share, (share - lower, upper - share), fmt="o", color=COLORS[0], capsize=2, label="model"
     )
     panel.set(xlim=(0, 102), ylim=(-3, 103), ylabel="accuracy %")
     panel.grid(alpha=0.3)
     legend_above(panel)
     width = 100 / len(found.images)
-    below.bar(width * (np.flatnonzero(some) + 0.5), images, 0.9 * width, color=COLOURS[5])
+    below.bar(width * (np.flatnonzero(some) + 0.5), images, 0.9 * width, color=COLORS[5])
     below.set_yscale("log")
     below.set(xlabel="confidence %", ylabel="images", ylim=(0.8, 3 * images.max()))
 
@@ -148,13 +148,13 @@ def test_risk(figure: Figure, found: Mapping[str, Any]) -> None:
     lowest, highest = 0.7 * min(errors), 1.4 * max(errors)
     panel.set_ylim(lowest, highest)
     panel.set_yscale("log", nonpositive="mask")
-    for curve, colour, style in zip(found["curves"], COLOURS, cycle(_STYLES), strict=False):
+    for curve, color, style in zip(found["curves"], COLORS, cycle(_STYLES), strict=False):
         points = (100 * np.array(curve[axis]) for axis in ("coverage", "risk"))
-        panel.plot(*points, style, color=colour, label=shortened(risk.name(curve)))
+        panel.plot(*points, style, color=color, label=shortened(risk.name(curve)))
         chosen = curve.get("at_threshold", {})
         if chosen.get("risk") is not None:
             height = max(lowest, 100 * chosen["risk"])
-            panel.plot(100 * chosen["coverage"], height, "D", color=colour, markersize=6, clip_on=False)
+            panel.plot(100 * chosen["coverage"], height, "D", color=color, markersize=6, clip_on=False)
     if "threshold" in found:
         panel.plot([], [], "D", color="#777777", label="chosen margin")
     panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -174,13 +174,13 @@ def precision_recall(figure: Figure, found: Mapping[str, Any]) -> None:
     """
     panel = figure.subplots()
     points = [[100 * value for value in found[axis]] for axis in ("recall", "precision")]
-    panel.step(*points, where="post", color=COLOURS[0], label=f"average {100 * found['average_precision']:.1f} %")
-    for key, marker, colour, name in (
-        ("at_highest", "o", COLOURS[1], "highest output"),
-        ("at_threshold", "D", COLOURS[6], f"threshold {found['threshold']}"),
+    panel.step(*points, where="post", color=COLORS[0], label=f"average {100 * found['average_precision']:.1f} %")
+    for key, marker, color, name in (
+        ("at_highest", "o", COLORS[1], "highest output"),
+        ("at_threshold", "D", COLORS[6], f"threshold {found['threshold']}"),
     ):
         at = 100 * found[key]["recall"], 100 * found[key]["precision"]
-        panel.plot(*at, marker, color=colour, markersize=6, label=name, clip_on=False)
+        panel.plot(*at, marker, color=color, markersize=6, label=name, clip_on=False)
     panel.axhline(100 * found["share"], color="#777777", linestyle="--", linewidth=1, label="chance")
     panel.set(xlabel="recall %", ylabel="precision %", xlim=(-3, 103), ylim=(-3, 103))
     panel.grid(alpha=0.3)
@@ -195,11 +195,11 @@ def guidance(figure: Figure, found: Mapping[str, Any]) -> None:
         found: result of `evaluation.guidance.curves`.
     """
     panel = figure.subplots()
-    for curve, colour, style in zip(found["curves"], COLOURS, cycle(_STYLES), strict=False):
+    for curve, color, style in zip(found["curves"], COLORS, cycle(_STYLES), strict=False):
         points = (100 * np.array(curve[axis]) for axis in ("sent", "accuracy"))
-        panel.plot(*points, style, color=colour, label=shortened(curve["teacher"]))
+        panel.plot(*points, style, color=color, label=shortened(curve["teacher"]))
         if (chosen := curve.get("at_threshold")) is not None:
-            panel.plot(100 * chosen["sent"], 100 * chosen["accuracy"], "D", color=colour, markersize=6, clip_on=False)
+            panel.plot(100 * chosen["sent"], 100 * chosen["accuracy"], "D", color=color, markersize=6, clip_on=False)
     if "threshold" in found:
         panel.plot([], [], "D", color="#777777", label="chosen margin")
     panel.set(xlabel="images sent to the ground %", ylabel="accuracy %", xlim=(-3, 103))
@@ -217,11 +217,11 @@ def risk_coverage(figure: Figure, unsure: Mapping[str, Any]) -> None:
     panel = figure.subplots()
     columns = {name: [100 * row[name] for row in unsure["curve"]] for name in ("coverage", "risk", "risk_bound")}
     bound = f"upper bound with {unsure['confidence']:.0%} confidence"
-    panel.plot(columns["coverage"], columns["risk_bound"], color=COLOURS[1], linestyle="--", label=bound)
-    panel.plot(columns["coverage"], columns["risk"], color=COLOURS[0], label="measured on validation images")
+    panel.plot(columns["coverage"], columns["risk_bound"], color=COLORS[1], linestyle="--", label=bound)
+    panel.plot(columns["coverage"], columns["risk"], color=COLORS[0], label="measured on validation images")
     for row in unsure["curve"]:
         if row["margin"] == unsure["least_margin"]:
-            panel.plot(100 * row["coverage"], 100 * row["risk"], "D", color=COLOURS[6], label="chosen margin")
+            panel.plot(100 * row["coverage"], 100 * row["risk"], "D", color=COLORS[6], label="chosen margin")
     # At very low coverage there is almost no data, and the bound rises to 100 %.
     highest = min(103, 2 * max(columns["risk_bound"][0], 100 * unsure["error_rate"]))
     panel.set(xlabel="coverage %", ylabel="error rate %", ylim=(-0.03 * highest, highest))

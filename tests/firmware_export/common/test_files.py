@@ -8,7 +8,8 @@ import sys
 import h5py
 import pytest
 
-from firmware_export.common import files
+from firmware_export.common import digests, files
+from firmware_export.common.errors import UserError
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -72,7 +73,8 @@ def test_json_is_json(tmp_path):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from firmware_export.common import files
+from firmware_export.common import digests, files
+from firmware_export.common.errors import UserError
 
 def save(path):
     path.write_bytes(b"half")
@@ -114,3 +116,15 @@ def test_a_writer_may_lock_the_file(tmp_path):
     files.write_with(tmp_path / "model.h5", save)
     with h5py.File(tmp_path / "model.h5") as file:
         assert list(file["numbers"]) == [1, 2]
+
+
+@pytest.mark.parametrize("write", [files.write_text, digests.write_text])
+def test_text_with_names_that_are_not_utf_8_is_refused_and_the_old_file_stays(tmp_path, write):
+    path = tmp_path / "list.csv"
+    write(path, "name,class\nété.png,Forest\n")
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()}
+    name = os.fsdecode(b"Forest/\xe9t\xe9 1.png")
+    message = r"list.csv: 'Forest/\\udce9t\\udce9 1.png' is not UTF-8: rename that file, folder or class$"
+    with pytest.raises(UserError, match=message):
+        write(path, f"name,class\na.png,Forest\n{name},Forest\n")
+    assert before == {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()}

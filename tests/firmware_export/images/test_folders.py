@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.folders import find_images, is_folder_or_zip, open_images, part_of
+from firmware_export.images.folders import find_images, is_folder_or_zip, open_images
 
 TWO_CLASSES = {"Forest/1.png": 10, "Forest/2.png": 11, "River/1.png": 12}
 EMPTY = {"set/Lake/notes.txt": b"text", "set/Snow/deep/notes.txt": b"text"}
@@ -39,8 +39,9 @@ def test_what_is_no_image_is_ignored(make):
     assert names(found) == NAMES
 
 
-def test_images_beside_the_class_folders_have_no_class(make):
+def test_images_beside_the_class_folders_have_no_class(make, caplog):
     assert names(open_images(make({**TWO_CLASSES, "overview.png": 3}))) == NAMES
+    assert "1 images are in no class folder and not used, such as overview.png" in caplog.text
 
 
 def test_folders_inside_a_class_belong_to_it(make):
@@ -110,25 +111,6 @@ def test_an_undivided_set_has_no_parts(make):
     found = open_images(make({f"validation/{name}": 1 for name in NAMES}))
     assert found.parts == ()
     assert {image.part for image in found.images} == {None}
-
-
-@pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("train", "train"),
-        ("Training", "train"),
-        ("train_images", "train"),
-        ("val", "validation"),
-        ("VALID", "validation"),
-        ("dev-set", "validation"),
-        ("test.data", "test"),
-        ("Forest", None),
-        ("trainstation", None),
-        ("", None),
-    ],
-)
-def test_names_of_parts(name, part):
-    assert part_of(name) == part
 
 
 def test_parts_below_the_class_folders(make):

@@ -48,11 +48,30 @@ def test_folders_named_as_classes_give_labels(make):
         (("River", "Forest"), 2, [1, 1, 1, 0, 0, 0]),
         ((), 2, [0, 0, 0, 1, 1, 1]),
         ((), 3, None),
-        (("Forest", "Sea"), 2, None),
+        (("Forest", "Sea"), 2, [0, 0, 0, -1, -1, -1]),
+        (("forest", "RIVER"), 2, [0, 0, 0, 1, 1, 1]),
+        (("Sea", "Lake"), 2, None),
     ):
         images, found = load_images_and_labels(path, SHAPE, 99, names, outputs)
         assert shades(images) == [0, 20, 40] * 2
         assert (found if found is None else found.tolist()) == labels
+
+
+def test_classes_without_names_are_in_the_order_of_their_folders(make):
+    path = make({"apple/1.png": 1, "Zoo/2.png": 2})
+    assert load_images_and_labels(path, SHAPE, 99, (), 2)[1].tolist() == [0, 1]
+    assert load_labelled(path, SHAPE, (), 2)[1].tolist() == [0, 1]  # Zoo, then apple
+
+
+def test_classes_may_have_folders_below(make):
+    path = make({"River/a/1.png": 1, "River/b/2.png": 2, "Forest/a/3.png": 3})
+    assert load_images_and_labels(path, SHAPE, 99, ("River", "Forest"), 2)[1].tolist() == [1, 0, 0]
+
+
+def test_a_folder_that_is_no_class_is_told(make, caplog):
+    path = make({**SIX, "misc/a.png": 7})
+    assert load_images_and_labels(path, SHAPE, 99, ("River", "Forest"), 2)[1].tolist() == [1, 1, 1, 0, 0, 0, -1]
+    assert "misc is no class (River, Forest): its images are not labelled" in caplog.text
 
 
 def test_array_is_spread(tmp_path):

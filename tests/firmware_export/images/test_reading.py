@@ -26,6 +26,18 @@ def test_bands_are_chosen_by_name_or_number_in_their_order():
     np.testing.assert_array_equal(arrays(how, found)[""], found.pixels[..., [2, 1, 0]])
 
 
+@pytest.mark.parametrize("bands", [(), ("B04", "B03", "B02")])
+def test_files_with_their_bands_in_another_order_are_refused(bands):
+    first, second = (raster(8, 8, 3, band_names=names) for names in (("B04", "B03", "B02"), ("B02", "B03", "B04")))
+    how = reading.of_first(first, (8, 8), bands=bands)
+    arrays(how, first)
+    arrays(how, raster(8, 8, 3))  # a file without names
+    with pytest.raises(UserError, match=r"a\.tif has bands B02, B03, B04 where the set's first image has B04"):
+        arrays(how, second)
+    stated = reading.of_first(first, (8, 8), names=("red", "green", "blue"))
+    arrays(stated, second)  # the user's word
+
+
 def test_all_bands_are_the_default_and_a_single_one_is_repeated():
     assert reading.of_first(raster(8, 8, 5), (8, 8)).bands == Bands(("1", "2", "3", "4", "5"), (0, 1, 2, 3, 4), 5)
     assert reading.of_first(raster(8, 8, 1), (8, 8)).bands == Bands(("1",) * 3, (0, 0, 0), 1)
@@ -39,6 +51,24 @@ def test_a_picture_is_rgb_unless_its_bands_are_asked_for():
     np.testing.assert_array_equal(arrays(Reading(8, 8, 3), picture)[""], picture.pixels[..., :3])
     four = reading.of_first(picture, (8, 8), bands=("1", "2", "3", "4"))
     np.testing.assert_array_equal(arrays(four, picture)[""], picture.pixels)
+
+
+def test_a_picture_gives_a_model_as_many_bands_as_it_takes():
+    with_alpha, color, gray = (raster(8, 8, bands, dtype=np.uint8, is_picture=True) for bands in (4, 3, 1))
+    four = reading.of_first(with_alpha, (8, 8), channels=4)
+    np.testing.assert_array_equal(arrays(four, with_alpha)[""], with_alpha.pixels)
+    with pytest.raises(UserError, match=r"a\.tif has 3 bands, 4 expected"):
+        arrays(four, color)
+    for channels in (2, 4):
+        np.testing.assert_array_equal(
+            arrays(reading.of_first(gray, (8, 8), channels=channels), gray)[""], gray.pixels.repeat(channels, axis=2)
+        )
+    with pytest.raises(
+        UserError, match=r"the images have 3 bands \(1, 2, 3\), the model takes 4 channels: give images"
+    ):
+        reading.of_first(color, (8, 8), channels=4)
+    with pytest.raises(UserError, match=r"have 3 bands \(1, 2, 3\), the model takes 2 channels: choose 2 bands"):
+        reading.of_first(color, (8, 8), channels=2)
 
 
 @pytest.mark.parametrize(

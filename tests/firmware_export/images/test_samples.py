@@ -39,7 +39,7 @@ def test_bands_of_a_geotiff(compression, planar):
 @pytest.mark.parametrize("bands", [1, 2, 3, 4, 13])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_any_number_of_bands_of_any_type(bands, dtype):
-    pixels = (RANDOM.random((6, 9, bands)) * 200).astype(dtype)
+    pixels = (RANDOM.random((14, 9, bands)) * 200).astype(dtype)
     for content in (geotiff(pixels), array_file(np.save, pixels), array_file(np.savez, pixels)):
         found = samples.read(content)
         np.testing.assert_array_equal(found.pixels, pixels)
@@ -60,7 +60,23 @@ def test_pages_of_different_sizes_are_refused():
     with tifffile.TiffWriter(stream) as writer:
         for size in (4, 5):
             writer.write(np.zeros((size, size), np.uint16), photometric="minisblack", metadata=None)
-    with pytest.raises(ValueError, match="its pages differ in size or type"):
+    with pytest.raises(ValueError, match=r"^its pages differ in size, type or colors: save one image in a file$"):
+        samples.read(stream.getvalue())
+
+
+def test_an_array_whose_bands_may_be_first_or_last_is_refused():
+    with pytest.raises(ValueError, match=r"^\[3, 5, 9\] may be bands, height, width or height, width, bands: save "):
+        samples.read(array_file(np.save, np.zeros((3, 5, 9), np.uint8)))
+    assert samples.read(array_file(np.save, np.zeros((5, 9, 3), np.uint8))).pixels.shape == (5, 9, 3)
+    assert samples.read(array_file(np.save, np.zeros((5, 5, 9), np.uint8))).pixels.shape == (5, 5, 9)
+
+
+def test_pages_of_several_bands_are_images_and_no_bands():
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for _ in range(2):
+            writer.write(np.zeros((4, 4, 3), np.uint8), photometric="rgb", metadata=None)
+    with pytest.raises(ValueError, match=r"^its 2 pages have several bands each: save one image in a file$"):
         samples.read(stream.getvalue())
 
 

@@ -22,6 +22,13 @@ def small_limit(monkeypatch):
     monkeypatch.setenv(limits.IMAGE, "1")
 
 
+def rows(pixels):
+    """The content of a TIFF with a page for each row."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels)
+    return stream.getvalue()
+
+
 def read(content, rows=64):
     return windows(io.BytesIO(content), rows, lambda needed: None)
 
@@ -72,8 +79,10 @@ def test_a_picture_stays_one():
         geotiff(LARGE[:50, :400], tile=(32, 32)),
         b"no TIFF",
         geotiff(LARGE[..., :3].astype(np.uint8), photometric="rgb", tile=(64, 64), compression="jpeg"),
+        geotiff(LARGE[..., :1], photometric="miniswhite", tile=(64, 64)),
+        rows(np.repeat(LARGE[:, :300], 2, axis=2)),
     ],
-    ids=["small", "low", "other", "JPEG"],
+    ids=["small", "low", "other", "JPEG", "white is zero", "rows"],
 )
 def test_other_images_are_read_as_a_whole(content):
     assert read(content) is None

@@ -146,7 +146,8 @@ def test_a_long_command_is_cut_where_there_is_a_limit():
 
 
 def test_library_of_an_export(facts):
-    texts = dict.fromkeys(("classifier.cc", "model_data.cc", "model_data.h", "cloud_model.c", "cloud_model.h"), "")
+    files = ("classifier.cc", classifier.header(facts.symbol), "model_data.cc", "model_data.h", "cloud_model.c")
+    texts = dict.fromkeys((*files, "cloud_model.h"), "")
     both = build_systems.library(facts, texts, "cloud")
     assert (both.name, both.rows_name) == ("student_model", "cloud_model")
     assert (both.sources, both.rows_sources) == (("classifier.cc", "model_data.cc"), ("cloud_model.c",))

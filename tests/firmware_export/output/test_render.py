@@ -1,5 +1,7 @@
 import dataclasses
+import json
 
+import exporting
 import pytest
 import row_models
 
@@ -84,3 +86,16 @@ def test_a_model_that_the_row_engine_lacks_is_refused_where_it_is_asked_for():
     for engine in (Engine.ROWS, Engine.BOTH):
         with pytest.raises(UserError, match=r"CEIL.* is not an operator of the row engine"):
             check(Settings(command=COMMAND, engine=engine), model)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_detector_has_no_classifier(outputs, tmp_path):
+    model = row_models.model(lambda builder, given: builder.dense(builder.mean(given), outputs, "NONE"), (1, 6, 5, 3))
+    formats = ("arduino", "platformio")
+    report = exporting.export(model, tmp_path / "out", formats=formats)
+    names = {name for name in report.files if "classifier" in name}
+    header = "student_model_classifier.h" if outputs > 1 else "model_data.h"
+    assert names == ({"classifier.cc", "classifier.h", header} if outputs > 1 else set())
+    assert f"includes={header}\n" in (tmp_path / "out" / "library.properties").read_text()
+    assert json.loads((tmp_path / "out" / "library.json").read_text())["headers"] == header
+    assert ("The model is no classifier" in report.unsure.reason) is (outputs == 1)

@@ -7,10 +7,11 @@ import row_models
 from hypothesis import given, settings
 from int8_graphs import models
 
+from firmware_export.rows import fast_kernels
 from firmware_export.rows.arrange import arrange, sums_name
 from firmware_export.rows.check_plan import check
 from firmware_export.rows.lower import lower
-from firmware_export.rows.plan import plan
+from firmware_export.rows.plan import in_stages, plan
 from firmware_export.tflite import reader
 
 
@@ -37,6 +38,33 @@ def test_scratch_memory_begins_above_what_is_needed():
     found = arrange(_planned(_pointwise))
     assert found.scratch_bytes("portable") == 0
     assert found.scratch_starts[0] <= found.bytes
+
+
+def test_a_tensor_grows_where_the_rows_of_another_were_read():
+    def build(builder, x):
+        whole = builder.convolution(x, 8, (1, 1), (1, 1), "SAME", "RELU")
+        return builder.convolution(whole, 8, (1, 1), (1, 1), "SAME", "NONE")  # an output: all rows are kept
+
+    planned = in_stages(_planned(build), [2])
+    found = arrange(planned)
+    check(planned, found)
+    tensor_bytes, row_bytes = 12 * 12 * 8, 12 * 8
+    assert found.bytes < tensor_bytes + 3 * row_bytes
+
+
+def test_scratch_memory_lies_in_gaps():
+    def build(builder, x):
+        x = builder.convolution(x, 8, (3, 3), (1, 1), "SAME", "RELU")
+        for _ in range(4):
+            x = builder.convolution(x, 64, (1, 1), (1, 1), "SAME", "RELU")
+            x = builder.convolution(x, 8, (1, 1), (1, 1), "SAME", "RELU")
+        return builder.mean(x)
+
+    planned = _planned(build)
+    found = arrange(planned)
+    check(planned, found)
+    sizes = [fast_kernels.scratch_bytes(layer)["dsp"] for layer in planned.network.layers]
+    assert any(size and start + size <= found.bytes for start, size in zip(found.scratch_starts, sizes, strict=True))
 
 
 def test_sums_have_names():

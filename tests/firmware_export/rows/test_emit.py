@@ -5,8 +5,8 @@ import ctypes
 import row_models
 
 from firmware_export.rows import emit, engine
-from firmware_export.rows.arrange import plan_memory
 from firmware_export.rows.context import Place
+from firmware_export.rows.least_memory import plan_memory
 from firmware_export.rows.lower import lower
 from firmware_export.rows.plan import plan
 

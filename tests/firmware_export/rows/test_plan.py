@@ -57,6 +57,32 @@ def test_an_addition_writes_over_the_branch_that_waits_least():
     assert [len(ring.tensors) for ring in planned.rings] == [1, 1, 1, 2, 1]
 
 
+def test_an_addition_writes_over_a_row_that_its_other_reader_is_done_with():
+    def block(builder, x):
+        wide = builder.convolution(x, 16, (1, 1), (1, 1), "SAME", "RELU")
+        narrow = builder.convolution(_convolution(builder, wide, channels=16), 4, (1, 1), (1, 1), "SAME", "NONE")
+        return builder.add(x, narrow, "NONE")
+
+    planned = _built(lambda b, x: b.mean(block(b, _convolution(b, x))))
+    check(planned)
+    block_input, total = planned.network.layers[0].output, planned.network.layers[4].output
+    assert planned.ring_of[block_input] is planned.ring_of[total]
+
+
+def test_an_addition_does_not_wait_for_a_reader_that_waits_for_it():
+    def build(builder, x):
+        x = _convolution(builder, x)
+        first = builder.add(x, builder.convolution(x, 4, (1, 1), (1, 1), "SAME", "NONE"), "NONE")
+        return builder.mean(builder.add(x, builder.convolution(first, 4, (1, 1), (1, 1), "SAME", "NONE"), "NONE"))
+
+    planned = _built(build)
+    check(planned)
+    assert planned.ring_of[planned.network.layers[0].output].tensors[:2] != (
+        planned.network.layers[0].output,
+        planned.network.layers[2].output,
+    )
+
+
 def test_a_long_way_round_makes_the_short_one_wait():
     def branches(builder, x):
         way = x
@@ -89,7 +115,7 @@ def test_pads_are_the_widest_readers():
         return builder.mean(builder.add(wide, _convolution(builder, x), "NONE"))
 
     ring = _built(two_readers).rings[0]
-    assert (ring.pad_left, ring.pad_right, ring.row_bytes) == (2, 2, 16 * 4)
+    assert (ring.pad_left, ring.pad_right, ring.row_bytes) == (2, 2, 14 * 4)
 
 
 def test_padding_layers_before_convolutions_vanish():
@@ -104,7 +130,7 @@ def test_padding_layers_before_convolutions_vanish():
 
 def test_what_runs_without_limits_needs_no_more_than_it_says():
     network = _built(lambda b, x: b.mean(_convolution(b, _convolution(b, x, (2, 2))))).network
-    traffic = _Traffic(network, _rings(network, {}))
+    traffic = _Traffic(network, _rings(network, {}, True))
     _, most = traffic.run([None] * 4)
     schedule, _ = traffic.run(most)
     assert schedule is not None

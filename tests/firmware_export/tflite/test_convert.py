@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,14 @@ def test_a_free_input_size_is_refused(keras):
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()])
     with pytest.raises(UserError, match="give it one input of fixed size"):
         convert.check_input(model)
+
+
+@pytest.mark.parametrize("name", ["my model", "a*", "_hidden"])
+def test_a_name_of_which_tensorflow_makes_no_scope_is_refused(keras, tmp_path, name):
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2)], name=name)
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(UserError, match=rf"model\.h5: the model's name is '{re.escape(name)}', where TensorFlow takes"):
+        convert.load_keras(tmp_path / "model.h5")
 
 
 def test_saved_models_load_exactly(qat_keras, float_keras, photos, tmp_path):

@@ -18,6 +18,8 @@ from firmware_export.tflite import input_range
         (1.0, -128, "0..255"),
         (0.00784313772, -1, "-1..1"),
         (0.0078125, -1, "efficientnet-lite"),
+        (1 / 255, 0, "-0.5..0.5"),
+        (1 / 255, -1, "-0.5..0.5"),
         (0.391, 89, None),
         (0.02, -128, None),
     ],
@@ -26,8 +28,14 @@ def test_the_range_shows_in_scale_and_zero_point(scale, zero_point, name):
     assert input_range.found(scale, zero_point) == name
 
 
+def test_a_range_that_is_stated_exactly_is_the_only_candidate():
+    assert input_range.candidates(1 / 255, -128) == ("0..1",)
+    assert input_range.candidates(0.0078125, -1) == ("efficientnet-lite",)
+    assert input_range.candidates(0.0031, -128) == tuple(input_range.INPUT_RANGES)
+
+
 @given(
-    name=st.sampled_from(["0..1", "-1..1", "0..255"]),
+    name=st.sampled_from(["0..1", "-1..1", "0..255", "-0.5..0.5"]),
     stretch=st.floats(0.97, 1.03),
     shift=st.integers(-2, 2),
 )

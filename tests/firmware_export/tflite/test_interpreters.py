@@ -1,6 +1,7 @@
 import dataclasses
 
 import int8_graphs
+import model_surgery
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from firmware_export.memory.arena import least_bytes
-from firmware_export.tflite import input_range, interpreters
+from firmware_export.tflite import input_range, interpreters, reader
 from firmware_export.tflite.model import parse
 
 
@@ -49,6 +50,26 @@ def test_each_channel_has_its_own_range(qat_graph):
     means, deviations = input_range.INPUT_RANGES["imagenet"]
     expected = [round((128 - m) / d / 0.019) - 14 for m, d in zip(means, deviations, strict=True)]
     assert interpreters.quantize_input(pixels, graph).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_other_bands_than_colors_have_the_average_range(qat_graph, channels):
+    image = dataclasses.replace(qat_graph.inputs[0], scales=(0.019,), zero_points=(-14,))
+    graph = dataclasses.replace(qat_graph, inputs=(image,), stated_range="imagenet")
+    pixels = np.full((1, 1, 1, channels), 128, np.uint8)
+    expected = np.round(input_range.normalized(pixels, "imagenet") / 0.019) - 14
+    assert interpreters.quantize_input(pixels, graph).ravel().tolist() == expected.ravel().tolist()
+    assert len(set(expected.ravel().tolist())) == channels
+
+
+def test_shapes_where_a_name_is_not_utf_8():
+    def edit(content):
+        content.subgraphs[0].tensors[0].name = b"caf\xe9"
+
+    model = parse(model_surgery.edited(model_surgery.one_convolution(), edit), "odd")
+    reference = interpreters.TfliteInterpreter(model, is_reference=True)
+    assert [reference.shape(index) for index in (1, 2, 3)] == [(3, 4, 4, 3), (3,), (1, 1, 1, 3)]
+    reader.read(model.content)
 
 
 def test_several_ends_follow_one_another():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from firmware_export.tflite import reader
+from firmware_export.tflite.graph import Operator
 
 
 def test_reads_the_students_operators(qat_graph):
@@ -88,6 +89,25 @@ def test_float_is_refused(keras):
     assert "float32, int8 expected" in _refusal(_converted(converter))
 
 
+def _with_last(graph, name, dtype):
+    """The graph with one more operator at its end."""
+    output = dataclasses.replace(graph.outputs[0], index=len(graph.tensors), name="end", dtype=dtype, scales=())
+    last = Operator(len(graph.operators), name, (graph.outputs[0],), (output,))
+    return dataclasses.replace(
+        graph, outputs=(output,), tensors=(*graph.tensors, output), operators=(*graph.operators, last)
+    )
+
+
+def test_an_index_at_the_end_is_told_what_to_do(qat_graph):
+    with pytest.raises(UserError, match=r"ends in ARG_MAX, .*: convert the model without it, and take the largest"):
+        reader.check_deployable(_with_last(qat_graph, "ARG_MAX", "int64"))
+
+
+def test_a_layer_without_an_int8_kernel_is_named(qat_graph):
+    with pytest.raises(UserError, match=r"operator \d+ \(ELU, .* is float32, .* converter has no int8 ELU: replace"):
+        reader.check_deployable(_with_last(qat_graph, "ELU", "float32"))
+
+
 def test_float_models_and_those_of_int8_weights_are_told_apart(keras):
     converter, tf = _float_converter(keras)
     assert "is a float model, int8 expected: quantize it" in _refusal(_converted(converter))
@@ -130,14 +150,15 @@ def test_refusals_name_the_true_reason(qat_graph, name, reason):
         reader.check_deployable(_renamed(qat_graph, name))
 
 
-def test_int16_activations_are_refused(keras):
+@pytest.mark.parametrize("ends", ["int16", "float32"])
+def test_int16_activations_are_refused(keras, ends):
     import numpy as np
 
     converter, tf = _float_converter(keras)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     sixteen = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     converter.target_spec.supported_ops = [sixteen]
-    converter.inference_input_type = converter.inference_output_type = tf.int16
+    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(ends)
     converter.representative_dataset = lambda: ([np.full((1, 8, 8, 1), v, np.float32)] for v in (0, 1))
     model = _converted(converter)
     graph = reader.read(model, "my.tflite").graph

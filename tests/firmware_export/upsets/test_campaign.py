@@ -2,9 +2,13 @@ import dataclasses
 import json
 import shutil
 
+import exporting
+import row_models
+
 from firmware_export.common.errors import UserError
-from firmware_export.upsets import campaign, processor
+from firmware_export.upsets import campaign, folder, processor
 from firmware_export.upsets.campaign import Exposed
+from firmware_export.upsets.outcomes import Outcome
 
 
 def test_every_region_is_there(result):
@@ -67,3 +71,22 @@ def test_json(result):
     assert written["sha256"] == result.sha256
     assert {region["region"] for region in written["regions"]} == {region.name for region in result.regions}
     assert [campaign.region_from_dict(region) for region in written["regions"]] == list(result.regions)
+
+
+def test_each_other_output_of_a_detector_is_wrong(tmp_path):
+    model = row_models.model(lambda builder, given: builder.dense(builder.mean(given), 1, "NONE"), (1, 6, 5, 3))
+    exporting.export(model, tmp_path / "detector", engine="both")
+    detector = folder.read(tmp_path / "detector", "detector")
+    found = campaign.run(detector, campaign.Settings(samples=50, slow_samples=4, seed=0, jobs=2, work=tmp_path))
+    assert not found.has_classes
+    assert "no classifier" in found.note
+    assert not campaign.as_dict(found)["has_classes"]
+    assert found.engines == ("row engine", "TFLM")
+    assert not any(region.tally.counts[Outcome.DIFFERS] for region in found.regions)
+    assert any(region.tally.counts[Outcome.WRONG] for region in found.regions)
+
+
+def test_a_classifier_keeps_its_class(result):
+    assert result.has_classes
+    assert result.note is None
+    assert any(region.tally.counts[Outcome.DIFFERS] for region in result.regions)

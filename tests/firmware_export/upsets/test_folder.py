@@ -1,7 +1,9 @@
 import json
 
+import exporting
 import numpy as np
 import pytest
+import row_models
 
 from firmware_export.common.engine import Engine
 from firmware_export.common.errors import UserError
@@ -26,6 +28,19 @@ def test_images_of_the_users(exported_path, tmp_path):
     found = folder.read(exported_path, "x", tmp_path / "images.npy")
     assert (found.inputs.shape, found.is_golden) == ((folder.IMAGES, 9, 7, 3), False)
     assert np.array_equal(found.inputs[0], images[0])
+
+
+def test_images_have_the_range_of_the_export(tmp_path):
+    def build(builder, given):
+        return builder.dense(builder.mean(given), 5, "NONE")
+
+    model = row_models.model(build, (1, 9, 7, 3), quantization=(0.019, -14))
+    images = generated_images((9, 7, 3), 300)
+    np.save(tmp_path / "images.npy", images[: folder.IMAGES])
+    exporting.export(model, tmp_path / "out", images=images, input_range="imagenet", engine="rows")
+    found = folder.read(tmp_path / "out", "x", tmp_path / "images.npy")
+    expected = interpreters.quantize_input(images[: folder.IMAGES], model.with_range("imagenet").graph)
+    assert np.array_equal(found.codes, expected)
 
 
 def test_names_are_distinct(exported_path, changed_path, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from firmware_export.upsets import regions
@@ -55,6 +57,13 @@ def test_layers(layout):
     assert layout.layer(members["rows_1"], 0) == "1: CONV_2D"
     assert layout.layer(members["rows_0"], 0) == "image"
     assert layout.layer(members["model"], 0) == "–"
+
+
+def test_memory_that_layers_share_belongs_to_them_in_turn(layout):
+    shared = Member(regions.CONTEXT, "shared_0", 100, 80, 1)
+    several = replace(layout, outputs=(100, 100, 140, 180), titles=("a", "b", "c", "d"))
+    assert several.layer(shared, 0) == "layers 1 and 3, in turn"
+    assert several.layer(replace(shared, start=140, bytes=40), 0) == "3: c"
 
 
 def test_bytes_of_a_region():

@@ -85,6 +85,6 @@ def test_what_the_row_engine_lacks_is_refused_before_the_model_runs(qat_model, m
         raise UserError("not in rows")
 
     monkeypatch.setattr("firmware_export.rows.lower.lower", refuse)
-    monkeypatch.setattr("firmware_export.tflite.interpreters.TfliteInterpreter", None)
+    monkeypatch.setattr("firmware_export.tflite.interpreters.TfliteInterpreter.invoke", None)
     with pytest.raises(UserError, match="not in rows"):
         sandbox.examine(qat_model.content, "model.tflite", needs_rows=True)

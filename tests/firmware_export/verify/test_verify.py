@@ -1,6 +1,7 @@
 """Everything that is compared before a file is written."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -123,12 +124,13 @@ def test_images_that_do_not_fit_are_refused(qat_model, images, words):
         _verify(qat_model, images)
 
 
-def test_a_single_output_has_no_margin(one_convolution):
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2, 2, 3)])
+def test_only_a_classifier_has_margins(one_convolution, shape):
     model = reader.read(one_convolution)
-    output = dataclasses.replace(model.graph.outputs[0], shape=(1, 1))
+    output = dataclasses.replace(model.graph.outputs[0], shape=shape)
     model = dataclasses.replace(model, graph=dataclasses.replace(model.graph, outputs=(output,)))
     images = np.zeros((256, 4, 4, 3), np.uint8)
-    with pytest.raises(UserError, match="the model has 1 output, a margin needs 2 or more"):
+    with pytest.raises(UserError, match=rf"the model's output is {re.escape(str(list(shape)))}, a code"):
         _verify(model, images, validation=(images, np.zeros(256, int)))
 
 
@@ -143,7 +145,7 @@ def test_another_keras_model_fails_and_names_a_layer(qat_model, qat_keras, photo
     kept = kernel.numpy()
     kernel.assign(kept[..., ::-1])
     try:
-        with pytest.raises(UserError, match="the first layer that differs is"):
+        with pytest.raises(UserError, match="the first layer that differs on equal inputs is 'quant_b1_relu'"):
             _verify(qat_model, photos, keras_model=qat_keras)
     finally:
         kernel.assign(kept)

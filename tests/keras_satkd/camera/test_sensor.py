@@ -101,6 +101,7 @@ def test_any_written_sensor_is_the_same(tmp_path_factory, name, snr, prnu, jpeg)
         ("snr = nan", "snr is nan: nan is not in the range 0.1 to 1e"),
         ("snr = []", "snr.value is .*"),
         ("psf = -1", "psf is -1: -1 is not in the range 0 to 8"),
+        ("psf = { value = 0.6, range = [0.4, 0.5] }", r"the value 0\.6 is not in its range \[0\.4, 0\.5\]"),
         ("psf = { value = 1, range = [3, 2] }", "is below its start"),
         ("psf = { value = 1, rang = [2, 3] }", "unknown figure 'rang': did you mean 'range'"),
         ("smear = [1, 2, 3]", "smear is .*: give one number, which applies to all bands"),

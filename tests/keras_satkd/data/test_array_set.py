@@ -5,7 +5,7 @@ from firmware_export.common import limits, on_disk
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data.array_set import open_array_set
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
 LABELS = np.arange(12) % 2
@@ -45,8 +45,10 @@ def test_pictures_with_labels_parts_and_groups(load):
         (np.array(["a", "b"])[LABELS], ("a", "b")),
         (np.array([b"a", b"b"])[LABELS], ("a", "b")),
         (9 + LABELS, ("09", "10")),
+        (99_998 + LABELS, ("99998", "99999")),
+        (LABELS.astype(bool), ("0", "1")),
     ],
-    ids=["column", "one-hot", "float", "texts", "bytes", "two digits"],
+    ids=["column", "one-hot", "float", "texts", "bytes", "two digits", "gaps", "bool"],
 )
 def test_labels_of_any_usual_form(load, labels, names):
     found = load({"images": IMAGES, "labels": labels})
@@ -83,6 +85,13 @@ def test_it_is_merged_with_others(load, tmp_path, image_folder):
         ({"labels": LABELS - 1}, "label -1 found"),
         ({"labels": LABELS + 0.5}, r"label 0\.5 found"),
         ({"labels": np.where(LABELS, np.nan, 0)}, "label nan found"),
+        ({"labels": np.where(LABELS, np.inf, 0)}, "label inf found"),
+        ({"labels": (LABELS - 1).astype(np.uint32)}, "label 4294967295 found, whole numbers from 0 to 99999 or names"),
+        ({"labels": LABELS * 2**62}, f"label {2**62} found"),
+        ({"labels": LABELS * 100_000, "class_names": ["a", "b"]}, "label 100000 found"),
+        ({"labels": LABELS.astype(complex)}, "labels are complex128, whole numbers"),
+        ({"labels": LABELS.astype("datetime64[D]")}, r"labels are datetime64\[D\], whole numbers"),
+        ({"labels": np.array([b"a", b"\xff"])[LABELS]}, r"labels has b'\\xff', which is not UTF-8"),
         ({"labels": np.ones((12, 2))}, "not one 1 in each row"),
         ({"class_names": ["a"]}, "label 1 found, but it has 1 class_names"),
         ({"class_names": ["a", "a"]}, "or one twice"),
@@ -99,6 +108,15 @@ def test_what_is_wrong_is_one_line(load, changed, message):
     with pytest.raises(UserError, match=message) as raised:
         load({name: value for name, value in arrays.items() if value is not None})
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["is_train", "fold"])
+def test_an_array_of_parts_of_another_name_is_refused(load, name):
+    arrays = {"images": IMAGES, "labels": LABELS, name: LABELS}
+    with pytest.raises(UserError, match=f"has parts in its array '{name}': save it as 'split', .*--data.parts new"):
+        load(arrays)
+    assert load(arrays, parts="new").parts == ()
+    assert load({**arrays, "split": np.array(["train", "val", "test"] * 4)}).parts[0] == "train"
 
 
 def test_a_damaged_file(tmp_path):

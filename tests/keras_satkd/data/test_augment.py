@@ -32,7 +32,7 @@ def test_relight_that_changes_nothing():
     np.testing.assert_array_equal(augment.relight(images, np.ones(4, np.float32), np.ones(4, np.float32)), images)
 
 
-def test_relight_saturates_and_takes_colour_away():
+def test_relight_saturates_and_takes_color_away():
     image = np.full((1, 2, 2, 3), (200, 100, 30), np.uint8)
     grey = augment.relight(image, np.ones(1, np.float32), np.zeros(1, np.float32)).numpy()
     assert np.unique(grey).tolist() == [110]

@@ -12,7 +12,7 @@ severities = st.integers(1, 5)
 
 
 def scenes(count: int, height: int = 32, width: int | None = None, seed: int = 0) -> np.ndarray:
-    """Fields of 4x4 pixels in colours away from black and white, so that light changes saturate nothing."""
+    """Fields of 4x4 pixels in colors away from black and white, so that light changes saturate nothing."""
     shape = (count, -(-height // 4), -(-(width or height) // 4), 3)
     fields = np.random.default_rng(seed).integers(60, 190, shape, np.uint8)
     return fields.repeat(4, axis=1).repeat(4, axis=2)[:, :height, : width or height]

@@ -79,6 +79,16 @@ def test_no_images():
     assert dataclasses.astuple(duplicates.find(none, []))[2] is None
 
 
+def test_the_same_picture_in_two_classes(scenes):
+    train = as_set(scenes[:9], "train")
+    test = dataclasses.replace(as_set(scenes[[3, 5, 20]], "test"), labels=np.array([0, 1, 1], np.int32))
+    assert duplicates.of_two_classes([train, as_set(scenes[:9], "copies")]) is None
+    said = duplicates.of_two_classes([train, test])
+    assert (
+        said == "the same picture is in two classes, 1 times, such as train/5.png and test/1.png: correct their labels"
+    )
+
+
 def test_repetitions_within_a_set():
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (5, 32, 32, 3), np.uint8)

@@ -5,7 +5,7 @@ import pytest
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data.found import check_classes
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 @pytest.fixture
@@ -69,6 +69,14 @@ def test_classes_that_were_asked_for(image_folder, load):
         load(folder, classes=("Forest", "Rivr", "Sea"))
 
 
-def test_names_that_differ_only_in_case(caplog):
-    check_classes(("Forest", "River", "forest"), (), "list.csv")
-    assert "classes 'Forest' and 'forest' differ only in upper and lower case" in caplog.text
+@pytest.mark.parametrize(
+    ("one", "other"), [("Forest", "forest"), ("For\u00eat", "Fore\u0302t"), ("1", "1.0"), ("07", "7"), ("sea", "sea ")]
+)
+def test_names_that_differ_only_in_their_spelling(one, other, caplog):
+    check_classes((one, "River", other), (), "list.csv")
+    assert f"classes {one!a} and {other!a} differ only in their spelling" in caplog.text
+
+
+def test_names_that_differ(caplog):
+    check_classes(("1", "10", "1e", "a1", "a 1"), (), "list.csv")
+    assert not caplog.text

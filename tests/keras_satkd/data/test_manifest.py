@@ -5,7 +5,7 @@ from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data.groups import EARTH_RADIUS
 from keras_satkd.data.manifest import open_manifest
-from keras_satkd.data_config import ColumnsConfig, DataConfig
+from keras_satkd.settings.data_config import ColumnsConfig, DataConfig
 
 FILES = {f"{index}.png": 10 * index for index in range(6)}
 
@@ -44,6 +44,65 @@ def test_classes_parts_and_groups(opened):
 def test_a_new_split_ignores_the_column(opened):
     found = opened(lines("file,class,split", *[f"{name},anything" for name in CLASSES]), parts="new")
     assert not found.has_parts
+
+
+PHASES = lines("path,label,phase", "Forest,train", "Forest,test", "River,train", "River,val")
+
+
+def test_a_column_of_parts_that_is_not_named_is_refused(opened):
+    with pytest.raises(UserError, match=r"has parts in its column 'phase' \(test, train, val\): name it with --data"):
+        opened(PHASES)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "has_parts"),
+    [
+        (PHASES, {"parts": "new"}, False),
+        (PHASES, {"columns": ColumnsConfig(split="phase")}, True),
+        (lines("path,label,phase", *("Forest,train", "River,train") * 2), {}, False),
+    ],
+)
+def test_a_column_of_parts_is_used_if_it_is_named(opened, text, settings, has_parts):
+    assert opened(text, **settings).has_parts == has_parts
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "shown"),
+    [
+        ("is_train", ("1", "1", "0", "1"), "0, 1"),
+        ("Is Validation", ("", "True", "", ""), "empty, True"),
+        ("fold", ("4", "3", "2", "1"), "1, 2, 3"),
+    ],
+)
+def test_a_column_is_of_parts_by_its_name(opened, column, cells, shown):
+    message = (
+        rf"parts in its column '{column}' \({shown}\): write train, validation or test into it and name it with --"
+    )
+    with pytest.raises(UserError, match=message):
+        opened(lines(f"path,label,{column}", *[f"Forest,{cell}" for cell in cells]))
+
+
+FOLDS = lines("path,label,fold", "Forest,0", "River,0", "Forest,1", "River,1")
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (FOLDS, {"parts": "new"}),
+        (FOLDS, {"group": "fold"}),
+        (FOLDS, {"columns": ColumnsConfig(label="fold")}),
+        (FOLDS, {"columns": ColumnsConfig(x="fold")}),
+        (FOLDS.replace(",1", ",0"), {}),
+        (FOLDS.replace(",1", ",").replace(",0", ","), {}),
+    ],
+    ids=["new", "group", "label", "place", "all the same", "empty"],
+)
+def test_a_column_of_such_a_name_may_serve_otherwise(opened, text, settings):
+    assert not opened(text, **settings).has_parts
+
+
+def test_beside_a_column_of_parts_others_are_ignored(opened):
+    assert opened(lines("path,label,split,fold", "Forest,train,0", "River,test,1")).has_parts
 
 
 def test_named_columns(opened):

@@ -7,7 +7,7 @@ from rasters import coordinates, geotiff
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data.groups import on_sphere
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (64, 64, 4), np.uint16)
 

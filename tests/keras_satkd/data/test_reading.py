@@ -6,7 +6,7 @@ from rasters import geotiff, raster_folder
 
 from firmware_export.common.errors import UserError
 from keras_satkd.data import reading, sources
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from PIL import Image
 from firmware_export.common.errors import UserError
 from keras_satkd.data import remote, sources, unlabelled
 from keras_satkd.data.remote import Mirror, with_record
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.logits_store import DESCRIPTION, LogitsStore, Recipe
 
 RECIPE = Recipe("one", "1" * 64, 10, "2" * 64, 3, "satellite", 0, "", views=2, shards=2)

@@ -9,8 +9,9 @@ from rasters import raster_folder
 
 from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import Bands, ImageSet
+from firmware_export.images.scaling import Scaling
 from keras_satkd.data import scaling, sources
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 RANDOM = np.random.default_rng(2)
@@ -44,6 +45,22 @@ def test_auto_takes_the_bits_that_the_training_images_use(largest, high, caplog)
     assert f"samples of uint16 become codes 0..255: 0..{high}" in caplog.text
     codes = found.codes(samples)
     assert codes.max() >= 200
+
+
+@pytest.mark.parametrize(
+    ("largest", "few", "high"), [(4000, 3, 4095), (4000, 90, 4095), (4000, 700, 65_535), (60_000, 3, 65_535)]
+)
+def test_a_few_saturated_samples_do_not_tell_the_bits(largest, few, high, caplog):
+    samples = uniform(0, largest)
+    samples[0, 0, 0, 0], samples.reshape(-1)[1 : 1 + few] = largest, 65_535
+    assert decide(samples).high == (high, high)
+    assert (f"use 12 of 16 bits, apart from {few} samples of 65535" in caplog.text) == (high == 4095)
+
+
+def test_images_of_another_sensor_are_told(caplog):
+    images = image_set(uniform(5000, 60_000))
+    scaling.scaled(images, Scaling(images.bands, "uint16", (0, 0), (4095, 4095), "given"))
+    assert "100 % of the samples are above the range of the scaling" in caplog.text
 
 
 def test_auto_takes_percentiles_where_most_samples_would_share_few_codes(caplog):
@@ -89,11 +106,6 @@ def test_given_ranges():
     assert decide(uniform(0, 9000), "full").high == (65_535, 65_535)
 
 
-def test_what_lies_beyond_a_range_is_told(caplog):
-    decide(np.array([[[[10], [20]], [[30], [5000]]]], np.uint16), "20:4095")
-    assert "25 % of the training samples are lower, 25 % higher" in caplog.text
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -114,20 +126,20 @@ def test_scalings_that_do_not_serve(given, message):
         decide(uniform(0, 4000), *given)
 
 
-def test_zeros_in_all_bands_are_told(caplog):
-    pixels = uniform(1, 4096, np.uint16, 4)
-    decide(pixels)
-    assert "are 0 in all bands" not in caplog.text
-    pixels[:, 0] = 0
-    decide(pixels)
-    assert f"{100 / pixels.shape[1]:.1f} % of the training pixels are 0 in all bands" in caplog.text
-
-
 def test_float_samples_have_no_full_range():
     with pytest.raises(UserError, match="give LOW:HIGH"):
         decide(uniform(0, 1, np.float32), "full")
     with pytest.raises(UserError, match="give the lower number first"):
         decide(uniform(0, 1, np.float32), "1:0")
+
+
+def test_bands_are_compared_by_name():
+    names = ("B04", "B03")
+    made = scaling.decide(image_set(uniform(0, 4000), names), DataConfig())
+    elsewhere = Bands(names, (5, 2), 8)
+    scaling.scaled(replace(image_set(uniform(0, 4000), names), bands=elsewhere), made)
+    with pytest.raises(UserError, match=r"channels b03, B04, the model's are in another order: give --data"):
+        scaling.scaled(image_set(uniform(0, 4000), ("b03", "B04")), made)
 
 
 def test_images_of_other_bands_or_types_are_refused():

@@ -18,7 +18,7 @@ from PIL import Image
 from firmware_export.common.errors import UserError
 from firmware_export.images.load import load_images, load_labelled
 from keras_satkd.data import scaling, sources
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 SHARED = Path(__file__).parents[4] / "shared"
 EUROSAT = SHARED / "eurosat" / "EuroSAT_RGB.zip"
@@ -229,7 +229,7 @@ def test_synthetic_scenes_are_kept(settings):
 
 def test_tensorflow_is_not_imported_for_files(image_folder, tmp_path):
     code = (
-        "import sys; from keras_satkd.data import sources; from keras_satkd.data_config import DataConfig; "
+        "import sys; from keras_satkd.data import sources; from keras_satkd.settings.data_config import DataConfig; "
         f"sources.load(DataConfig(source={str(image_folder(SIX))!r}, cache_dir={str(tmp_path / 'cache')!r})); "
         "sys.exit('tensorflow' in sys.modules)"
     )

@@ -11,7 +11,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import PARTS, ImageSet
 from keras_satkd.data.groups import on_sphere
 from keras_satkd.data.splits import split
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 def image_set(counts, order=None):

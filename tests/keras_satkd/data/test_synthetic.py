@@ -33,7 +33,7 @@ def test_scenes_vary_with_position_and_seed(name):
 
 
 @pytest.mark.slow
-def test_colours_and_places_do_not_give_the_class_away():
+def test_colors_and_places_do_not_give_the_class_away():
     drawn = scenes(1000, seed=0, image_size=16)
     pixels = drawn.images.reshape(len(drawn), -1) / np.float32(255)
     test = np.arange(len(drawn)) % 5 == 0

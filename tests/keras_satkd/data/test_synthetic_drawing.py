@@ -12,10 +12,10 @@ SIZE = (drawing.CANVAS, drawing.CANVAS)
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, number=st.integers(1, 9))
 def test_tones_stay_near_their_palette(seed, number):
-    colours = drawing.tone(np.random.default_rng(seed), drawing.WATER, number)
-    assert (colours.shape, colours.dtype) == ((number, 3), np.float32)
-    assert (colours > 0).all()
-    assert (colours < 1.2 * drawing.WATER.max() + 60).all()
+    colors = drawing.tone(np.random.default_rng(seed), drawing.WATER, number)
+    assert (colors.shape, colors.dtype) == ((number, 3), np.float32)
+    assert (colors > 0).all()
+    assert (colors < 1.2 * drawing.WATER.max() + 60).all()
 
 
 @pytest.mark.parametrize("grain", [3, 4.7, 32])

@@ -19,8 +19,10 @@ ROWS = {"file": ["a.png", "b, c.png"], "class": ["Forest", "Rivière"]}
         "file|class\n a.png | Forest \nb, c.png|Rivière\n".encode(),
         codecs.BOM_UTF16_LE + "file\tclass\na.png\tForest\nb, c.png\tRivière\n".encode("utf-16-le"),
         ',file,class\n0,a.png,Forest\n1,"b, c.png",Rivière\n'.encode(),
+        "\nfile;class\na.png;Forest\nb, c.png;Rivière\n".encode(),
+        '  \r\n;\r\n"";""\r\nfile;class\r\na.png;Forest\r\n;\r\nb, c.png;Rivière\r\n'.encode(),
     ],
-    ids=["comma", "mark and semicolon", "tab", "bar", "UTF-16", "index without a name"],
+    ids=["comma", "mark and semicolon", "tab", "bar", "UTF-16", "index without a name", "empty line", "empty cells"],
 )
 def test_csv_of_any_program(content, tmp_path):
     (tmp_path / "list.csv").write_bytes(content)

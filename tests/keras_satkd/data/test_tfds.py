@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 from firmware_export.common.errors import UserError
 from keras_satkd.data import sources
 from keras_satkd.data import tfds as tfds_images
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 
 class TinyFields(tfds.core.GeneratorBasedBuilder):

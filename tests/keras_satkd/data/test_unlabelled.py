@@ -9,7 +9,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import RGB, Bands, ImageSet
 from firmware_export.images.scaling import Scaling, full_range
 from keras_satkd.data import scaling, unlabelled
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 
 SIZE = 16
 

@@ -10,7 +10,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import ImageSet
 from keras_satkd.evaluation import ranking
 from keras_satkd.evaluation.classifier import Classifier
-from keras_satkd.setting_types import Uncertainty
+from keras_satkd.settings.setting_types import Uncertainty
 
 NAMES = ("Lake", "Forest", "River")
 
@@ -65,6 +65,15 @@ def test_repetitions_are_left_out_and_the_count_holds():
 def test_models_must_be_alike():
     first = model(LOGITS)
     ranking.check_alike([first, first])
-    for other in (dataclasses.replace(first, image_size=32), dataclasses.replace(first, class_names=NAMES[::-1])):
-        with pytest.raises(UserError, match="give models of the same size and classes"):
-            ranking.check_alike([first, other])
+    with pytest.raises(UserError, match="give models of the same size and classes"):
+        ranking.check_alike([first, dataclasses.replace(first, image_size=32)])
+    with pytest.raises(UserError, match=f"has the class '{NAMES[0]}' where .* has '{NAMES[-1]}'"):
+        ranking.check_alike([first, dataclasses.replace(first, class_names=NAMES[::-1])])
+
+
+def test_one_model_names_the_classes_of_all():
+    named = model(LOGITS)
+    nameless = dataclasses.replace(named, class_names=None)
+    ranking.check_alike([nameless, named])
+    found = ranking.least_sure([nameless, named], images(3), 3, "margin")
+    assert {each.class_name for each in found} <= set(NAMES)

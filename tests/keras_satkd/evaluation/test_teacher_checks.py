@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
 from keras_satkd.evaluation.calibration import fit_temperature
-from keras_satkd.evaluation.teacher_checks import check_teacher
+from keras_satkd.evaluation.teacher_checks import check_rows, check_teacher
 
 NAMES = ("Forest", "Lake", "River", "Snow")
 
@@ -66,6 +66,31 @@ def test_another_order_of_classes_is_named(order):
     with pytest.raises(UserError, match="classes in another order") as raised:
         check(np.argsort(order)[mistaken(labels, 0.1)], labels)
     assert f"{NAMES[wanted]!r} means {NAMES[order[wanted]]!r}" in str(raised.value)
+
+
+def test_two_swapped_classes_among_many_are_named():
+    names = tuple(f"class {i:02}" for i in range(25))
+    labels = np.repeat(np.arange(25), 12)
+    predictions = np.select([labels == 3, labels == 7], [7, 3], labels)
+    logits = 2.0 * np.eye(25)[predictions]
+    with pytest.raises(UserError, match=r"92\.0% of 300 labelled images .* 100\.0% if 'class 03' means"):
+        check_teacher("one", logits, labels, names, 1.0, accepts_weak=False)
+
+
+def test_rows_of_other_training_images_are_refused():
+    labels = labels_of(400)
+    check_rows("table", logits_of(mistaken(labels, 0.1)), labels, NAMES, accepts_weak=False)
+    with pytest.raises(UserError, match=r"teacher table has .* of the training images right"):
+        check_rows("table", logits_of(np.random.default_rng(5).permutation(labels)), labels, NAMES, accepts_weak=False)
+
+
+def test_training_images_without_a_label_are_not_judged():
+    labels = labels_of(400)
+    predictions = labels.copy()
+    labels[::2] = -1
+    predictions[::2] = 3
+    check_rows("table", logits_of(predictions), labels, NAMES, accepts_weak=False)
+    check_rows("table", logits_of(predictions), np.full(400, -1), NAMES, accepts_weak=False)
 
 
 def test_confused_classes_are_no_other_order():

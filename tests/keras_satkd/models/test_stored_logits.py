@@ -68,6 +68,21 @@ def test_probabilities_are_seen(tmp_path, seed, classes):
     assert stated.digest() != found.digest()
 
 
+def test_probabilities_may_be_rounded():
+    rounded = np.random.default_rng(0).dirichlet(np.ones(10), 300).round(2)
+    assert np.abs(rounded.sum(axis=1) - 1).max() > 0.01
+    assert gives_probabilities(rounded, "auto", "mine")
+
+
+def test_outputs_of_a_sigmoid_are_told(caplog):
+    assert not gives_probabilities(np.array([[0.9, 0.8, 0.1]]), "auto", "model x")
+    assert "model x gives values from 0 to 1 that do not sum to 1, such as 0.9, 0.8, 0.1, as sigmoids do" in caplog.text
+    caplog.clear()
+    assert not gives_probabilities(np.array([[0.9, 0.8, 0.1]]), "logits", "model x")
+    assert not gives_probabilities(np.array([[0.9, 0.8, 1.1]]), "auto", "model x")
+    assert not caplog.text
+
+
 def test_logits_are_not_the_probabilities_that_they_are_said_to_be():
     assert gives_probabilities(np.array([[0.25, 0.75]]), "probabilities", "mine")
     with pytest.raises(UserError, match=r"mine gives rows that are no probabilities, such as 2, -1: state outputs"):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tf_keras
 from tf_keras import layers
@@ -27,6 +28,14 @@ def frozen():
     return made
 
 
+def not_a_number():
+    made = network()
+    kernel, bias = made.layers[1].get_weights()
+    kernel[0, 0, 0, 0] = np.nan
+    made.layers[1].set_weights([kernel, bias])
+    return made
+
+
 class Subclass(tf_keras.Model):
     pass
 
@@ -47,11 +56,16 @@ def test_a_network_that_fits():
         (lambda: network(first=[layers.Rescaling(1 / 255)]), r"divides pixels by 255 itself"),
         (lambda: network(last=layers.Softmax()), r"ends in a softmax"),
         (lambda: network(last=layers.Activation("softmax")), r"ends in a softmax"),
+        (lambda: network(last=layers.Activation("sigmoid")), r"ends in a sigmoid, but the loss needs logits"),
+        (lambda: network(last=layers.Dense(3, "relu")), r"ends in a relu"),
+        (lambda: network(last=layers.ReLU()), r"ends in a relu"),
+        (not_a_number, r"has weights that are NaN or infinite, in its layer 'conv2d"),
+        (lambda: tf_keras.Sequential(network().layers, name="a b"), r"the model's name is 'a b'"),
         (frozen, r"no trainable weights"),
         (Subclass, r"subclass of tf_keras\.Model"),
     ],
 )
 def test_what_does_not_fit_is_one_line(make, said):
-    with pytest.raises(UserError, match=rf"^student mine .*{said}") as error:
+    with pytest.raises(UserError, match=rf"^student mine.*{said}") as error:
         check_ends(make(), "mine", 16, 3, 3)
     assert "\n" not in str(error.value)

@@ -79,6 +79,15 @@ def test_shared_cases():
         teachers.load(str(CASES / "teacher_feature_map" / "fmap.keras"))
 
 
+@pytest.mark.parametrize(("file", "kind"), [("logits.csv", r"\.csv"), ("model.pt", r"\.pt"), ("model", "file without")])
+def test_a_file_of_another_kind_is_told_what_serves(tmp_path, file, kind):
+    (tmp_path / file).write_text("1,2")
+    with pytest.raises(
+        UserError, match=rf"is a {kind}.*: give a model \(\.keras, .* or a SavedModel\), logits \(\.npz"
+    ):
+        teachers.load(str(tmp_path / file))
+
+
 def test_files_that_are_no_teacher(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"broken\.keras is truncated or not a Keras model"):

@@ -4,8 +4,8 @@ import pytest
 
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig
-from keras_satkd.data_config import DataConfig
 from keras_satkd.pipeline.ask import ask
+from keras_satkd.settings.data_config import DataConfig
 
 
 def config(tmp_path, **distillation) -> Config:

@@ -6,11 +6,11 @@ import pytest
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.pipeline import distil
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DISTILLATION
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.teacher_logits import TeacherTargets
 
 

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from tests_support import by_colour
+from tests_support import by_color
 
 from firmware_export.tflite.convert import float_to_int8
 from firmware_export.tflite.interpreters import predict_int8
@@ -25,7 +25,7 @@ def test_the_exported_threshold_is_chosen_on_what_the_sensor_captures(tmp_path, 
     config = Config(camera=CameraConfig(sensor="noisy.toml"), firmware=FirmwareConfig(error_rate=0.1))
     run = Run(tmp_path / "run", config)
     run.claim()
-    model = float_to_int8(by_colour(), split.train.images)
+    model = float_to_int8(by_color(), split.train.images)
     run.path(INT8_FILE).write_bytes(model)
     firmware.export_firmware(run, Inputs(split, {}, [], poor.mixture(0.5), poor), None)
     validation = split.validation

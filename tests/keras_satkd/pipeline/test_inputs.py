@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import logging
+import os
 import shutil
 
 import numpy as np
@@ -17,13 +18,13 @@ from keras_satkd.camera import sensor
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.data.sources import load
-from keras_satkd.data_config import DataConfig
 from keras_satkd.models import pretrained, teacher_zoo
 from keras_satkd.pipeline import inputs
 from keras_satkd.run import stages
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import DistillationResult, TeacherResult
 from keras_satkd.run.stages import DATA, DISTILLATION
+from keras_satkd.settings.data_config import DataConfig
 
 SMALL = Config(
     data=DataConfig(source="synthetic", synthetic_images=40, image_size=16),
@@ -109,6 +110,17 @@ def test_other_images_than_those_of_the_finished_steps_are_refused(tmp_path):
     with pytest.raises(UserError, match="was made with other images than synthetic has now: give the same images"):
         inputs.prepare(Run(workdir, SMALL))
     assert before == {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+
+
+def test_classes_whose_names_are_not_utf_8_are_refused_before_anything_is_claimed(tmp_path):
+    for name in (b"Forest", b"For\xeat"):
+        folder = tmp_path / "images" / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        for index in range(3):
+            Image.new("RGB", (64, 64), (0, 40 * index, len(name))).save(folder / f"{index}.png")
+    with pytest.raises(UserError, match=r"images: 'For\\udceat' is not UTF-8: rename that file, folder or class"):
+        inputs.prepare(Run(tmp_path / "run", changed(data={"source": str(tmp_path / "images")})))
+    assert not (tmp_path / "run").exists()
 
 
 def with_sensor(path, text: str) -> Config:

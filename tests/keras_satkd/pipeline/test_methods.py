@@ -5,12 +5,12 @@ import tf_keras
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd.concurrent import Concurrent
 from keras_satkd.config_io import from_dict, load, to_dict
+from keras_satkd.method.concurrent import Concurrent
+from keras_satkd.method.shrinking import Shrinking
 from keras_satkd.models import resnets
 from keras_satkd.pgd import Attack
 from keras_satkd.pipeline import methods
-from keras_satkd.shrinking import Shrinking
 from keras_satkd.training.method import PLAIN
 
 ADVERSARIAL = {"epsilon": 8.0, "steps": 5}

@@ -7,8 +7,8 @@ from tests_support import tiny_network
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, DistillationConfig, LossConfig, QuantizationConfig, TeachersConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.method_config import FixMatchConfig
 from keras_satkd.pipeline.parallel_checks import check, check_same_data
+from keras_satkd.settings.method_config import FixMatchConfig
 
 TWO = SimpleNamespace(replicas=2)
 CONFIG = Config(distillation=DistillationConfig(batch_size=33, loss=LossConfig("dist")))

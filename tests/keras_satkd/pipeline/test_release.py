@@ -14,7 +14,6 @@ from keras_satkd.config_io import from_dict, to_dict
 from keras_satkd.config_io import load as preset
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.evaluation import classifier
 from keras_satkd.models import students, teachers
 from keras_satkd.pipeline import inputs, release
@@ -24,6 +23,7 @@ from keras_satkd.run.artifacts import INT8_FILE, STUDENT_FILE
 from keras_satkd.run.folder import Run
 from keras_satkd.run.results import DistillationResult, Int8Result, TeacherResult
 from keras_satkd.run.stages import DATA, DISTILLATION, INT8
+from keras_satkd.settings.data_config import DataConfig
 
 
 def test_half_precision_is_read_as_the_other_is(tmp_path):

@@ -7,7 +7,6 @@ import tf_keras
 
 from keras_satkd.config import Config, DistillationConfig, WeightingConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.models import student_registry, students
 from keras_satkd.pipeline import distil, rounds
 from keras_satkd.run import history, stages
@@ -16,6 +15,7 @@ from keras_satkd.run.folder import Run
 from keras_satkd.run.results import ROUND, RoundResult, TeacherResult
 from keras_satkd.run.results_file import Results
 from keras_satkd.run.stages import Stage, earlier_round, stage_of_phase, step_of
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.teacher_logits import TeacherTargets
 
 ROUNDS = 2

@@ -5,11 +5,11 @@ import pytest
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import CameraConfig, Config, DistillationConfig, MixingConfig, TeachersConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.pipeline import teach
 from keras_satkd.pipeline.inputs import Inputs
 from keras_satkd.run import history, stages
 from keras_satkd.run.folder import Run
+from keras_satkd.settings.data_config import DataConfig
 
 NAME = "mobilevit_xxs@64"
 

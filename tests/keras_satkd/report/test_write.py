@@ -26,3 +26,9 @@ def test_a_run_whose_predictions_are_damaged(tmp_path, length):
     run.path(predictions.FILE).write_bytes(run.path(predictions.FILE).read_bytes()[:length])
     with pytest.raises(UserError, match=r"test_answers\.npz cannot be read"):
         report(run)
+
+
+def test_names_of_images_need_not_be_utf_8(tmp_path):
+    run = made_up_run.finished(tmp_path / "run", class_names=("For\udceat", "Lake", "River"))
+    report(run)
+    assert r"For\udceat/" in run.path("report.html").read_text()

@@ -11,9 +11,9 @@ from firmware_export.common import digests
 from firmware_export.common.errors import UserError
 from keras_satkd.config import Config, TeachersConfig
 from keras_satkd.config_io import load
-from keras_satkd.data_config import DataConfig
 from keras_satkd.models import teachers
 from keras_satkd.run.locks import InUse
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.study import results, rows, significance, trainings
 
 

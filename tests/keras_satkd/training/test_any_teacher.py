@@ -13,8 +13,9 @@ from tests_support import tiny_network
 from keras_satkd.config import DistillationConfig, TrainingConfig
 from keras_satkd.data import augment
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
 from keras_satkd.models import teachers
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.training.place import Place
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.train import train
 
@@ -71,8 +72,8 @@ def student_of(kind: str, folder: Path, split: Split, augmentation: str = "none"
     data = DataConfig(cache_dir=str(folder / "cache"))
     targets = compute_teacher_logits([found], split, loss, augmentation, data)
     student = tiny_network(seed=1)
-    settings = {"loss": loss, "seed": 0, "phase": "distillation", "workdir": folder / "run"}
-    train(student, split, targets, TrainingConfig(epochs=2, batch_size=10), **settings)
+    settings = {"loss": loss, "seed": 0, "phase": "distillation"}
+    train(student, split, targets, TrainingConfig(epochs=2, batch_size=10), Place(folder / "run"), **settings)
     return [targets.training.logits.astype(np.float32), *student.get_weights()]
 
 

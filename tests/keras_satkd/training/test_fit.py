@@ -11,9 +11,9 @@ from firmware_export.common.errors import UserError
 from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
 from keras_satkd.evaluation.metrics import score
+from keras_satkd.method.teaching import CountEpochs
 from keras_satkd.models.students import normalize
 from keras_satkd.run import history
-from keras_satkd.teaching import CountEpochs
 from keras_satkd.training import fit as training
 from keras_satkd.training.batches import evaluation_batches, training_batches
 from keras_satkd.training.fit import fit, precision

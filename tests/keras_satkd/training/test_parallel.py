@@ -19,6 +19,7 @@ from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.run import history
 from keras_satkd.training import parallel
 from keras_satkd.training.parallel import ONE, Parallel
+from keras_satkd.training.place import Place
 from keras_satkd.training.qat_model import quantization_aware
 from keras_satkd.training.qat_ranges import fix_ranges
 from keras_satkd.training.teacher_logits import TeacherTargets
@@ -84,8 +85,9 @@ def test_two_devices_train_what_one_trains(tmp_path, split, two, config, targets
     for name, devices in (("one", ONE), ("two", two)):
 
         def work(network, name=name, devices=devices):
-            settings = {"loss": TAUGHT, "seed": 0, "phase": "a", "workdir": tmp_path / name}
-            train(network, split, targets, config, **settings, sensor_noise=noise, parallel=devices)
+            settings = {"loss": TAUGHT, "seed": 0, "phase": "a"}
+            place = Place(tmp_path / name, parallel=devices)
+            train(network, split, targets, config, place, **settings, sensor_noise=noise)
 
         trained.append(devices.trained(make, work))
     one, two_of = (network.get_weights() for network in trained)

@@ -5,7 +5,7 @@ from firmware_export.common.errors import UserError
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import DistillationConfig, MixingConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
+from keras_satkd.settings.data_config import DataConfig
 from keras_satkd.training.teacher_logits import compute_teacher_logits
 from keras_satkd.training.view_logits import ask_shard
 

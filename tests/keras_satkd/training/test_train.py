@@ -13,18 +13,19 @@ from firmware_export.common.errors import UserError
 from keras_satkd.camera.training import Mixture, Range
 from keras_satkd.config import DistillationConfig, MixingConfig, TeachersConfig, TrainingConfig
 from keras_satkd.data.splits import Split
-from keras_satkd.data_config import DataConfig
-from keras_satkd.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
+from keras_satkd.method.teaching import CountEpochs
 from keras_satkd.models import students
 from keras_satkd.models.students import normalize
 from keras_satkd.models.teachers import Teacher
 from keras_satkd.pipeline import methods
 from keras_satkd.run import history
-from keras_satkd.teaching import CountEpochs
+from keras_satkd.settings.data_config import DataConfig
+from keras_satkd.settings.method_config import AdversarialConfig, CapacityConfig, FixMatchConfig
 from keras_satkd.training import run_offloaded, unlabelled_batches
 from keras_satkd.training.fit import precision
 from keras_satkd.training.method import Method
 from keras_satkd.training.offload import TrainingExported
+from keras_satkd.training.place import Place
 from keras_satkd.training.teacher_logits import TeacherTargets, compute_teacher_logits
 from keras_satkd.training.train import train
 
@@ -49,8 +50,8 @@ def computed(
 
 
 def trained(network, tmp_path: Path, split: Split, targets: TeacherTargets, teacher_logits: str, lowers=False) -> None:
-    settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
-    train(network, split, targets, ONE_EPOCH, lowers=lowers, **settings)
+    settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation"}
+    train(network, split, targets, ONE_EPOCH, Place(tmp_path / "run", lowers), **settings)
 
 
 def test_class_weights_follow_the_training_images(tmp_path, split):
@@ -58,9 +59,9 @@ def test_class_weights_follow_the_training_images(tmp_path, split):
     split, rows = replace(split, train=few), []
     for at, kind in enumerate(("none", "balanced")):
         network, workdir = tiny_network(), tmp_path / str(at)
-        settings = {"loss": loss("in-loop"), "seed": 0, "phase": "distillation", "workdir": workdir}
+        settings = {"loss": loss("in-loop"), "seed": 0, "phase": "distillation"}
         config = TrainingConfig(epochs=1, batch_size=12, learning_rate=1e-9)
-        train(network, split, TeacherTargets((), "none"), config, class_weights=kind, **settings)
+        train(network, split, TeacherTargets((), "none"), config, Place(workdir), class_weights=kind, **settings)
         rows += history.read(workdir / "metrics.csv")
         logits = network(split.validation.images / np.float32(255)).numpy()
     weights = np.array([12 / 3 / 10, 12 / 3, 12 / 3])[split.validation.labels]
@@ -85,7 +86,7 @@ def test_a_student_trains_under_either_source_of_logits(tmp_path, split, teacher
 class Witness:
     """A teacher whose logits are three numbers that tell images apart; it notes them for every image that it sees."""
 
-    name, classes = "witness", 3
+    name, classes, is_foreign = "witness", 3, False
 
     def __init__(self):
         self.seen: list[np.ndarray] = []
@@ -129,8 +130,8 @@ def test_teacher_and_student_see_the_same_pixels(tmp_path, split, teacher_logits
         with tf.control_dependencies([student.logits(images)]):
             return normalize(images)
 
-    settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
-    train(tiny_network(), split, targets, ONE_EPOCH, normalize=noted, **settings)
+    settings = {"loss": loss(teacher_logits), "seed": 0, "phase": "distillation"}
+    train(tiny_network(), split, targets, ONE_EPOCH, Place(tmp_path / "run"), normalize=noted, **settings)
     shown, factor = np.concatenate(student.seen[:3]), 0.5 if sees == "clean" else 1.0
     assert len(shown) == 30
     known = np.concatenate(witness.seen)
@@ -162,10 +163,10 @@ def test_a_camera_cannot_be_lowered(tmp_path, split):
 
 def test_an_average_of_the_weights_cannot_be_lowered(tmp_path, split):
     config, targets = replace(ONE_EPOCH, average=0.9), TeacherTargets((), "none")
-    settings = {"loss": loss("averaged"), "seed": 0, "phase": "distillation", "workdir": tmp_path / "run"}
+    settings = {"loss": loss("averaged"), "seed": 0, "phase": "distillation"}
     with pytest.raises(UserError, match=r"average 0\.9 cannot be lowered"):
-        train(tiny_network(), split, targets, config, lowers=True, **settings)
-    train(tiny_network(), split, targets, config, **settings)
+        train(tiny_network(), split, targets, config, Place(tmp_path / "run", lowers=True), **settings)
+    train(tiny_network(), split, targets, config, Place(tmp_path / "run"), **settings)
     assert len(history.read(tmp_path / "run" / "metrics.csv")) == 1
 
 
@@ -216,8 +217,8 @@ def test_an_interrupted_way_of_teaching_ends_with_the_same_weights(tmp_path, spl
 
     def finished(workdir: Path) -> list[np.ndarray]:
         network, method = _way(name, split)
-        settings = {"loss": DistillationConfig(), "seed": 0, "phase": "distillation", "workdir": workdir}
-        train(network, split, TeacherTargets((), "none"), config, method=method, **settings)
+        settings = {"loss": DistillationConfig(), "seed": 0, "phase": "distillation"}
+        train(network, split, TeacherTargets((), "none"), config, Place(workdir), method=method, **settings)
         return network.get_weights()
 
     def stop(self, batch, logs=None):

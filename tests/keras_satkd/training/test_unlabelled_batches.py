@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_satkd.config import TeachersConfig
-from keras_satkd.fixmatch import STRONG, WEAK
-from keras_satkd.method_config import FixMatchConfig
+from keras_satkd.method.fixmatch import STRONG, WEAK
+from keras_satkd.settings.method_config import FixMatchConfig
 from keras_satkd.training import unlabelled_batches
 
 PLAIN = TeachersConfig(

@@ -10,7 +10,7 @@ import tf_keras
 
 from keras_satkd.distiller import Distiller
 from keras_satkd.losses import divergence, ground_truth_loss
-from keras_satkd.observers import StudentView
+from keras_satkd.method.observers import StudentView
 from keras_satkd.pgd import Attack, perturbed
 
 _NATURAL_ACCURACY = "natural_accuracy"

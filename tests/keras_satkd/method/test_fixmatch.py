@@ -7,7 +7,7 @@ import tf_keras
 from scipy.special import log_softmax, softmax
 from tests_support import tiny_network
 
-from keras_satkd.fixmatch import STRONG, WEAK, FixMatch
+from keras_satkd.method.fixmatch import STRONG, WEAK, FixMatch
 
 CONFIDENCE = 0.5
 """Between the guesses of an untrained network."""

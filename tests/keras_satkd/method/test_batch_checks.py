@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
-from keras_satkd.batch_checks import check_labels, check_range, is_distribution
+from keras_satkd.method.batch_checks import check_labels, check_range, check_settings, is_distribution
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
@@ -53,3 +54,26 @@ def test_shapes_of_labels(shape, classes, expected):
 def test_a_shape_that_is_no_labels(shape):
     with pytest.raises(ValueError, match="labels of shape"):
         is_distribution(shape, 3)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.array([[0, 51000]], np.uint16), np.array([[0.0, 255.5]]), np.array([[-1, 3]]), np.array([[3.0, np.nan]])],
+)
+def test_images_outside_of_0_to_255_are_refused(images):
+    with pytest.raises(ValueError, match=r"the images have values from .*: give 0\.\.255"):
+        check_range(images)
+
+
+@pytest.mark.parametrize("temperature", [0, -3.0, float("nan"), float("inf"), "5"])
+def test_temperatures_that_are_none(temperature):
+    student = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(3)])
+    check_settings(student, 0.5, ())
+    with pytest.raises(ValueError, match="give a number above 0"):
+        check_settings(student, temperature, ())
+
+
+def test_a_student_of_probabilities_is_refused():
+    student = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(3, "softmax")])
+    with pytest.raises(ValueError, match="the student ends in a softmax, but the loss needs logits"):
+        check_settings(student, 5.0, ())

@@ -1,4 +1,4 @@
-"""Adversarial concurrent training against NumPy; the attack is tested in test_pgd.py."""
+"""Adversarial concurrent training against NumPy; the attack is tested in tests/keras_satkd/test_pgd.py."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ import tf_keras
 from scipy.special import log_softmax
 from tests_support import tiny_network
 
-from keras_satkd import concurrent
-from keras_satkd.concurrent import Concurrent
+from keras_satkd.method import concurrent
+from keras_satkd.method.concurrent import Concurrent
 from keras_satkd.pgd import Attack
 
 ATTACK = Attack(8.0, 3, 4.0)

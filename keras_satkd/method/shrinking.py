@@ -14,8 +14,8 @@ import tensorflow as tf
 import tf_keras
 
 from keras_satkd.distiller import Distiller
-from keras_satkd.method_config import CapacityConfig
 from keras_satkd.models.width import channels_kept, groups_of, importance, most_important
+from keras_satkd.settings.method_config import CapacityConfig
 
 
 def first_narrow_epoch(epochs: int, settings: CapacityConfig) -> int:

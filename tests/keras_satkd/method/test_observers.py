@@ -5,8 +5,8 @@ import tf_keras
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from keras_satkd import observers
 from keras_satkd.losses import ground_truth_loss
+from keras_satkd.method import observers
 from keras_satkd.models import students
 from keras_satkd.models.stored_logits import StoredLogits
 from keras_satkd.models.teachers import Teacher

@@ -7,7 +7,7 @@ import tf_keras
 
 from keras_satkd.distiller import Distiller
 from keras_satkd.losses.fixmatch import consistency
-from keras_satkd.observers import StudentView
+from keras_satkd.method.observers import StudentView
 
 WEAK, STRONG = "weak_image", "strong_image"
 """Views of unlabelled images in the dictionary of a batch."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from firmware_export.common import defaults
-from keras_satkd.setting_types import LARGEST, Fraction, Strict, Threshold
+from keras_satkd.settings.setting_types import LARGEST, Fraction, Strict, Threshold
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from keras_satkd import observers
 from keras_satkd.config import LossConfig, WeightingConfig
 from keras_satkd.losses.loss import Loss, Seen, as_loss
+from keras_satkd.method import observers
+from keras_satkd.method.observers import StudentView, TeacherView
 from keras_satkd.models.teacher import Teacher
-from keras_satkd.observers import StudentView, TeacherView
 from keras_satkd.teacher_schedules import heard
 from keras_satkd.weighting import PAPER_CASES, Maker, RuleType, Weights, make_rule, rule_type
 

@@ -1,6 +1,8 @@
 """Checks of the images and labels that are given to a `Distiller` as arrays."""
 
+import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -8,20 +10,39 @@ import tensorflow as tf
 import tf_keras
 
 from keras_satkd.models import students
+from keras_satkd.models.student_checks import function_at_end
 
-_FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+
+def check_settings(student: tf_keras.Model, temperature: Any, class_weights: Sequence[float]) -> None:
+    """Check what a `Distiller` is made of.
+
+    Raises:
+        ValueError: the student ends in a softmax or another function, the temperature is not above 0, or there are more
+            or fewer class weights than classes.
+    """
+    if function := function_at_end(student):
+        raise ValueError(f"the student ends in a {function}, but the loss needs logits: remove it")
+    if not (isinstance(temperature, Real) and 0 < float(temperature) < math.inf):
+        raise ValueError(f"temperature {temperature!r} found: give a number above 0")
+    if class_weights and len(class_weights) != student.output_shape[-1]:
+        raise ValueError(f"{len(class_weights)} class weights found: give {student.output_shape[-1]}")
 
 
 def check_range(images: Any) -> None:
-    """Check that images are in 0..255; only arrays and eager tensors of floating point are looked at.
+    """Check that images are in 0..255; only arrays and eager tensors are looked at.
 
     Raises:
-        ValueError: their highest value is in (0, 1], so they were divided by 255 already.
+        ValueError: they have values outside 0..255, or NaN; or their highest value is in (0, 1] and a float, so they
+            were divided by 255 already.
     """
-    if not isinstance(images, np.ndarray | tf.Tensor) or images.dtype not in _FLOATS:
+    if not isinstance(images, np.ndarray | tf.Tensor) or images.dtype in (np.uint8, bool):
         return
-    highest = float(tf.reduce_max(images))
-    if 0 < highest <= 1:
+    values = tf.cast(images, tf.float32)
+    lowest, highest = float(tf.reduce_min(values)), float(tf.reduce_max(values))
+    # This condition rejects NaN as well.
+    if not (lowest >= 0 and highest <= 255):
+        raise ValueError(f"the images have values from {lowest:.6g} to {highest:.6g}: give 0..255")
+    if 0 < highest <= 1 and tf.as_dtype(images.dtype).is_floating:
         raise ValueError(
             f"the highest value of the images is {highest:.3g}: give 0..255, because the distiller divides by 255"
         )

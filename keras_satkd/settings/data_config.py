@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from firmware_export.common.command_line import MayBePath
-from keras_satkd.setting_types import Count, Flag, Fraction, NonNegative, Positive, Seed, Strict
+from keras_satkd.settings.setting_types import Count, Flag, Fraction, NonNegative, Positive, Seed, Strict
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tf_keras
 
-from keras_satkd.method_config import CapacityConfig
+from keras_satkd.method.shrinking import Shrink, Shrinking, first_narrow_epoch, removals
 from keras_satkd.models import width
-from keras_satkd.shrinking import Shrink, Shrinking, first_narrow_epoch, removals
+from keras_satkd.settings.method_config import CapacityConfig
 
 
 @pytest.mark.parametrize(

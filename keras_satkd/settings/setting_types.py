@@ -21,7 +21,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Schedule = Literal["constant", "cosine", "plateau"]
 Mixing = Literal["none", "mixup", "cutmix", "both"]
 MixedPrecision = Literal["auto", "on", "off"]
-InputRange = Literal["0..1", "-1..1", "0..255", "imagenet", "efficientnet-lite"]
+InputRange = Literal["0..1", "-1..1", "0..255", "-0.5..0.5", "imagenet", "efficientnet-lite"]
 """The names of `input_range.INPUT_RANGES`."""
 ClassWeights = Literal["none", "balanced"]
 Score = Literal["accuracy", "macro-f1"]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from keras_satkd.setting_types import Count, Fraction, NonNegative, Positive, Strict, Threshold
+from keras_satkd.settings.setting_types import Count, Fraction, NonNegative, Positive, Strict, Threshold
 
 
 @dataclass(frozen=True)

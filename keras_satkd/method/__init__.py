@@ -1,0 +1,1 @@
+"""The parts of a `Distiller`'s training step, and the ways of teaching that change it."""

@@ -1,0 +1,1 @@
+"""Settings by subject, and the types and ranges of all settings; `config` has the others."""
