@@ -47,6 +47,12 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def no_wait_for_the_disk(monkeypatch):
+    """No test cuts the power; an export alone waits a hundred times."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture(autouse=True)
 def own_log_level():
     """Restore the levels of our loggers, which commands change."""
     loggers = [logging.getLogger(name) for name in OURS]

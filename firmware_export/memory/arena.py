@@ -1,5 +1,7 @@
 """TensorFlow Lite Micro's arena: the smallest size that works, the memory plan to use, and the margin to add."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_export.common.steps import step
@@ -62,9 +64,10 @@ def find(model: Model) -> Arena:
     Raises:
         UserError: TFLM refuses the model with an arena of any size.
     """
-    given = least_bytes(model)
-    planned = offline_plan.with_offline_plan(model)
-    least = least_bytes(planned)
+    with ArenaTrials() as trials:
+        given = _least_bytes(model, trials)
+        planned = offline_plan.with_offline_plan(model)
+        least = _least_bytes(planned, trials)
     if least >= given:
         planned, least = model, given
     return Arena(planned, least, given, margin(model.graph))
@@ -119,33 +122,37 @@ def least_bytes(model: Model) -> int:
     Raises:
         UserError: TFLM refuses the model with an arena of any size.
     """
-    recorded = interpreters.TflmInterpreter(model).recorded_bytes()
-    with ArenaTrials(model) as trials:
-        too_small, enough = _bracket(trials, recorded)
-        while enough - too_small > 1:
-            middle = (too_small + enough) // 2
-            if trials.fit(middle * _STEP):
-                enough = middle
-            else:
-                too_small = middle
+    with ArenaTrials() as trials:
+        return _least_bytes(model, trials)
+
+
+def _least_bytes(model: Model, trials: ArenaTrials) -> int:
+    fits = functools.partial(trials.fit, model)
+    too_small, enough = _bracket(fits, interpreters.TflmInterpreter(model).recorded_bytes())
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        if fits(middle * _STEP):
+            enough = middle
+        else:
+            too_small = middle
     return enough * _STEP
 
 
-def _bracket(trials: ArenaTrials, recorded: int | None) -> tuple[int, int]:
+def _bracket(fits: Callable[[int], bool], recorded: int | None) -> tuple[int, int]:
     """An arena that is too small, and one that is enough, in steps; the search goes away from `recorded`, doubling."""
     lowest, highest = interpreters.LEAST_ARENA // _STEP, interpreters.LARGEST_ARENA // _STEP
     if recorded is None:
         return lowest - 1, highest
     start = min(max(-(-recorded // _STEP), lowest), highest)
     distance = 1
-    if trials.fit(start * _STEP):
+    if fits(start * _STEP):
         enough = start
-        while enough - distance >= lowest and trials.fit((enough - distance) * _STEP):
+        while enough - distance >= lowest and fits((enough - distance) * _STEP):
             enough -= distance
             distance *= 2
         return max(enough - distance, lowest - 1), enough
     too_small = start
-    while too_small + distance < highest and not trials.fit((too_small + distance) * _STEP):
+    while too_small + distance < highest and not fits((too_small + distance) * _STEP):
         too_small += distance
         distance *= 2
     return too_small, min(too_small + distance, highest)

@@ -3,8 +3,9 @@
 `FullyConnectedPrepare` with one scale for each output does not check whether there was memory for them
 (`fully_connected_common.cc`). A fork of this process would not do: TensorFlow and JAX have threads.
 
-`python -m firmware_export.memory.arena_trials BYTES` is that process. From its standard input it reads a model of that
-length and answers "ready"; then a size a line, and answers 1 if TFLM prepares the model in it, else 0.
+`python -m firmware_export.memory.arena_trials` is that process. It reads lines from its standard input: after
+"model N", the N bytes of a model, and it answers "ready"; after "fit N", it answers 1 if TFLM prepares that model in N
+bytes, else 0.
 """
 
 import contextlib
@@ -23,16 +24,12 @@ _READY = b"ready\n"
 
 
 class ArenaTrials:
-    """Trials with one model; a context, at the end of which the process ends."""
+    """Trials with one model after the other; a context, at the end of which the process ends."""
 
-    def __init__(self, model: Model) -> None:
-        """Start no process yet.
-
-        Args:
-            model: int8, with one subgraph.
-        """
-        self._content = model.content
+    def __init__(self) -> None:
+        """Start no process yet."""
         self._process: subprocess.Popen[bytes] | None = None
+        self._model: Model | None = None
 
     def __enter__(self) -> "ArenaTrials":
         return self
@@ -42,37 +39,38 @@ class ArenaTrials:
     ) -> None:
         self._end()
 
-    def fit(self, arena_bytes: int) -> bool:
-        """Whether TFLM prepares the model in an arena of this size, in bytes, at least 1024."""
-        self._process = self._process or self._start()
-        answer = _asked(self._process, b"%d\n" % arena_bytes)
+    def fit(self, model: Model, arena_bytes: int) -> bool:
+        """Whether TFLM prepares a model, int8 with one subgraph, in an arena of this size, in bytes, at least 1024."""
+        if model is not self._model:
+            self._process = self._process or _started()
+            if _answer(self._process, b"model %d\n" % len(model.content) + model.content) != _READY:
+                raise RuntimeError("the process that tries arenas did not start")
+            self._model = model
+        assert self._process is not None
+        answer = _answer(self._process, b"fit %d\n" % arena_bytes)
         if not answer:
             self._end()
         return answer == b"1\n"
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            child.command(__name__, str(len(self._content))),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=child.environment(),
-            start_new_session=True,
-        )
-        if _asked(process, self._content) != _READY:
-            process.kill()
-            process.communicate()
-            raise RuntimeError("the process that tries arenas did not start")
-        return process
 
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
-            self._process = None
+            self._process = self._model = None
 
 
-def _asked(process: "subprocess.Popen[bytes]", written: bytes) -> bytes:
+def _started() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        child.command(__name__),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=child.environment(),
+        start_new_session=True,
+    )
+
+
+def _answer(process: "subprocess.Popen[bytes]", written: bytes) -> bytes:
     """The line with which the process answers; nothing if it has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -82,17 +80,26 @@ def _asked(process: "subprocess.Popen[bytes]", written: bytes) -> bytes:
     return process.stdout.readline()
 
 
+def _is_enough(model: Model, arena_bytes: int) -> bool:
+    try:
+        TflmInterpreter(model, arena_bytes)
+    except UserError:
+        return False
+    return True
+
+
 def main() -> None:
     """The process."""
     faulthandler.disable()
-    model = reader.read(sys.stdin.buffer.read(int(sys.argv[1])))
-    print(_READY.decode(), end="", flush=True)
     for line in sys.stdin.buffer:
-        try:
-            TflmInterpreter(model, int(line))
-            print(1, flush=True)
-        except UserError:
-            print(0, flush=True)
+        word, number = line.split()
+        if word == b"model":
+            model = reader.read(sys.stdin.buffer.read(int(number)))
+            answer = _READY
+        else:
+            answer = b"%d\n" % _is_enough(model, int(number))
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -189,7 +189,11 @@ def _convert(model: Any, calibration_images: np.ndarray | None, input_range: str
         # A variable batch would add SHAPE, STRIDED_SLICE and PACK to the graph.
         signature = [tf.TensorSpec([1, *model.input_shape[1:]], tf.float32, name="image")]
         function = tf.function(lambda image: model(image, training=False), input_signature=signature)
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
+        concrete = function.get_concrete_function()
+        # The converter saves what it is given beside the function; of a model, also the functions of all its layers.
+        weights = tf.Module()
+        weights.used = list(concrete.graph.variables)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], weights)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         if calibration_images is not None:

@@ -9,8 +9,9 @@ looked for before the place.
 import bisect
 import contextlib
 import ctypes
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ _ALIGNED, _FLAGS, _PAGE, _LEAST_CHUNK = 16, 7, 4096, 32
 _USED_BEFORE, _OWN_PAGES = 1, 2
 """Flags: the block before is in use; the block was mapped by itself."""
 _MAPS, _MEMORY = Path("/proc/self/maps"), Path("/proc/self/mem")
+_READ_AT_ONCE = 1 << 24
 _WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 +(?:\[heap\])?$", re.MULTILINE)
 """Memory that no file is behind."""
 
@@ -45,48 +47,63 @@ def find(interpreter: TflmInterpreter, model: Model, arena_bytes: int) -> ctypes
     shapes = [tensor.shape for tensor in model.graph.inputs]
     if np.prod(shapes[0]) < _LEAST_INPUT:
         raise UserError("TFLM's arena: the model's first input is too small to be found in the memory of this process")
-    starts: set[int] = set()
-    for attempt in range(2):
-        parts = [random.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
-        interpreter.set_input(interpreters.joined(parts))
-        found = set(_blocks_with(parts[0].tobytes(), arena_bytes))
-        starts = found if attempt == 0 else starts & found
+    starts = set(_blocks_with(_given(interpreter, shapes, random), arena_bytes))
+    again = _given(interpreter, shapes, random)  # a copy of the codes that were before does not change
+    starts = {start for start in starts if again in _read(start, start + arena_bytes)}
     if len(starts) != 1:
         raise UserError("TFLM's arena: it is not found in the memory of this process")
     return (ctypes.c_ubyte * arena_bytes).from_address(starts.pop())
+
+
+def _given(interpreter: TflmInterpreter, shapes: Sequence[tuple[int, ...]], random: np.random.Generator) -> bytes:
+    """Random codes of the first input, which the interpreter has been given."""
+    parts = [random.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
+    interpreter.set_input(interpreters.joined(parts))
+    return parts[0].tobytes()
 
 
 def _blocks_with(content: bytes, size: int) -> Iterator[int]:
     """Addresses of allocated blocks of `size` bytes that contain this content."""
     for match in _WRITABLE.finditer(_MAPS.read_text()):
         start, end = (int(text, 16) for text in match.groups())
-        memory = _read(start, end)
-        places = [found.start() for found in re.finditer(re.escape(content), memory)]
+        places = set(_places(content, start, end))
         if not places:
             continue
+        memory = _read(start, end)
         chunks = _heap(memory) if match[0].endswith("[heap]") else None
         for place in places:
             blocks = _blocks_around(memory, place, size) if chunks is None else _block_of(chunks, place, size)
             yield from (start + block for block in blocks)
 
 
+def _places(content: bytes, start: int, end: int) -> Iterator[int]:
+    """Where this content is in memory, counted from its start; a process with networks has gigabytes, so in parts."""
+    step = max(_READ_AT_ONCE, len(content))
+    for first in range(start, end, step):
+        memory = _read(first, min(first + step + len(content), end))
+        at = memory.find(content)
+        while at >= 0:
+            yield first - start + at
+            at = memory.find(content, at + 1)
+
+
 def _read(start: int, end: int) -> bytes:
     """This process's memory, up to what another thread has given back meanwhile: reading it by address would crash."""
-    parts = bytearray()
-    with _MEMORY.open("rb", buffering=0) as file:
-        file.seek(start)
-        with contextlib.suppress(OSError):
-            while start + len(parts) < end and (part := file.read(end - start - len(parts))):
-                parts += part
-    return bytes(parts)
+    parts = []
+    with _MEMORY.open("rb", buffering=0) as file, contextlib.suppress(OSError):
+        while start < end and (part := os.pread(file.fileno(), end - start, start)):
+            parts.append(part)
+            start += len(part)
+    return b"".join(parts)
 
 
 def _heap(memory: bytes) -> list[int] | None:
     """The starts of all chunks of the main heap, and its end; None if it is not one chunk after another."""
+    words = memoryview(memory)[: len(memory) // 8 * 8].cast("Q")
     chunks, at = [], 0
     while at + _ALIGNED <= len(memory):
         chunks.append(at)
-        length = int.from_bytes(memory[at + 8 : at + 16], "little") & ~_FLAGS
+        length = words[at // 8 + 1] & ~_FLAGS
         if length < _LEAST_CHUNK:
             return None
         at += length

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import made_up_run
+import prepared_process
 import pytest
 from documented_commands import Command, check, commands
 from markdown_text import PAGES, ROOT, code_spans, fences, text
@@ -129,8 +129,7 @@ def printed(reader) -> dict[Command, str]:
     for command in filter(is_run, ALL):
         if command.module == "firmware_export.run" and not emulator_is_here():
             continue
-        words = [sys.executable, *command.words[1:]]
-        done = subprocess.run(words, cwd=reader, env=environment, capture_output=True, text=True, check=False)
+        done = prepared_process.run(command.words, reader, environment)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         outputs[command] = done.stdout
     return outputs

@@ -3,11 +3,11 @@
 import importlib
 import json
 import os
-import subprocess
 import sys
 import tomllib
 
 import numpy as np
+import prepared_process
 import pytest
 import tomli_w
 from documented_commands import commands
@@ -99,9 +99,9 @@ def test_the_command(folder):
     }
     (folder / "quick.toml").write_text(tomli_w.dumps(quick))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
-    words = [*DISTIL.words[1:], "--config", "quick.toml", "--workdir", "run"]
-    words[1] = "keras_satkd.quantize"  # the same settings, without the export
-    done = subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
+    words = [*DISTIL.words, "--config", "quick.toml", "--workdir", "run"]
+    words[2] = "keras_satkd.quantize"  # the same settings, without the export
+    done = prepared_process.run(words, folder, environment)
     assert done.returncode == 0, done.stderr
     distillation = json.loads((folder / "run" / "config.json").read_text())["distillation"]
     assert distillation["loss"]["name"].startswith("my_method:squares@")

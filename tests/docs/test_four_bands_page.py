@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import bare_metal
 import numpy as np
+import prepared_process
 import pytest
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
@@ -31,8 +31,7 @@ QUICK = [
 def run(words, folder, further=()):
     """Run a command of the page in a folder, with further options."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *words[1:], *further]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = prepared_process.run([*words, *further], folder, environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 

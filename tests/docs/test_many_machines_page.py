@@ -8,6 +8,7 @@ import tempfile
 import time
 
 import numpy as np
+import prepared_process
 import pytest
 import tomli_w
 from documented_commands import commands
@@ -48,22 +49,18 @@ def test_the_page(tmp_path):
     environment = environment_of(tmp_path)
 
     def start(command):
-        words = [sys.executable, *command.words[1:], "--config", "quick.toml"]
-        return subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return prepared_process.start([*command.words, "--config", "quick.toml"], tmp_path, environment)
 
     first, second, train = commands(PAGE)[:3]
-    process = start(train)
-    said = process.communicate()[1].decode()
-    assert process.returncode == 2
-    assert "store has no logits of teacher my_teacher in it" in said.splitlines()[-1]
+    refused = start(train).wait()
+    assert refused.returncode == 2
+    assert "store has no logits of teacher my_teacher in it" in refused.stderr.splitlines()[-1]
     both = [start(first), start(second)]
-    for process in both:
-        out, error = process.communicate()
-        assert process.returncode == 0, error.decode()
-        assert out.decode().endswith("-of-00002.npy: computed\n")
-    process = start(train)
-    _, error = process.communicate()
-    assert process.returncode == 0, error.decode()
+    for done in [process.wait() for process in both]:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith("-of-00002.npy: computed\n")
+    done = start(train).wait()
+    assert done.returncode == 0, done.stderr
     [store] = tmp_path.glob("store/*/store.json")
     assert json.loads(store.read_text())["shards"] == 2
     assert (tmp_path / "runs" / "quick" / "report.html").exists()

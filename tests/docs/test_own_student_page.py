@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
+import prepared_process
 import pytest
 from documented_commands import commands
 from markdown_text import ROOT, fences, text
@@ -48,19 +47,17 @@ def folder(tmp_path):
 
 def run(folder, *words):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return prepared_process.run(words, folder, environment)
 
 
 @pytest.mark.slow
 def test_from_the_function_to_c(folder):
-    done = run(folder, *DISTIL.words[1:], *SHORT, *SMALL)
+    done = run(folder, *DISTIL.words, *SHORT, *SMALL)
     assert done.returncode == 0, done.stderr
     assert "my_students_build" in done.stdout
     assert (folder / "runs/mine/firmware/export.json").exists()
     images = folder / "my_images"
-    done = run(folder, *EXPORT.words[1:], "--images", str(images))
+    done = run(folder, *EXPORT.words, "--images", str(images))
     assert done.returncode == 0, done.stderr
     report = json.loads((folder / "runs/mine/rows/export.json").read_text())
     assert report["rows"]["compiled_with"]
@@ -69,7 +66,7 @@ def test_from_the_function_to_c(folder):
 def test_a_student_that_does_not_fit_stops_before_anything_is_written(folder):
     wrong = MODULE.replace("layers.Dense(classes,", "layers.Dense(classes + 1,")
     (folder / "my_students.py").write_text(wrong)
-    done = run(folder, *DISTIL.words[1:], *SHORT, *SMALL)
+    done = run(folder, *DISTIL.words, *SHORT, *SMALL)
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "output shape (None, 3), but the images have 2 classes" in line

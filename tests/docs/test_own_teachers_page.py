@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import prepared_process
 import pytest
 import tensorflow as tf
 import tomli_w
@@ -97,8 +97,7 @@ def _stand_ins(monkeypatch):
 
 def run(folder, command, *words):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
-    words = [sys.executable, *command.words[1:], *words]
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = prepared_process.run([*command.words, *words], folder, environment)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import public_models
 import pytest
 
-SEEDS = 1000
+SEEDS = 200
+"""For more, see `fuzzing`."""
 WORKERS = 2
 PUBLIC = public_models.FOLDER
 PUBLIC_SEEDS = 34

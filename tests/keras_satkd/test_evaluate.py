@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import prepared_process
 import pytest
 from PIL import Image
 from rasters import raster_folder
@@ -57,8 +58,7 @@ def model(tmp_path):
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "keras_satkd.evaluate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return prepared_process.run(["python", "-m", "keras_satkd.evaluate", *arguments])
 
 
 def told(monkeypatch, capsys, *arguments: object) -> str:

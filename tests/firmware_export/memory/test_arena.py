@@ -78,7 +78,7 @@ def test_least_size_is_least(qat_model, codes):
 def test_least_size_takes_few_runs(qat_model, monkeypatch):
     tried = []
     fit = ArenaTrials.fit
-    monkeypatch.setattr(ArenaTrials, "fit", lambda trials, size: tried.append(size) or fit(trials, size))
+    monkeypatch.setattr(ArenaTrials, "fit", lambda trials, model, size: tried.append(size) or fit(trials, model, size))
     least_bytes(qat_model)
     assert len(tried) <= 3
 

@@ -14,12 +14,19 @@ def test_a_kernel_that_crashes_where_memory_is_short_counts_as_too_small():
     )
     smallest = least_bytes(model)
     sizes = range(smallest - 160, smallest + 64, 16)
-    with ArenaTrials(model) as trials:
-        assert [trials.fit(size) for size in sizes] == [size >= smallest for size in sizes]
+    with ArenaTrials() as trials:
+        assert [trials.fit(model, size) for size in sizes] == [size >= smallest for size in sizes]
 
 
 def test_this_process_is_not_copied(qat_model, monkeypatch):
     # A copy of a process whose threads hold locks may wait for them for ever.
     monkeypatch.delattr(os, "fork")
-    with ArenaTrials(qat_model) as trials:
-        assert [trials.fit(size) for size in (1024, 1 << 22)] == [False, True]
+    with ArenaTrials() as trials:
+        assert [trials.fit(qat_model, size) for size in (1024, 1 << 22)] == [False, True]
+
+
+def test_one_process_tries_models_in_turn(qat_model, autoencoder_model):
+    smaller, larger = sorted((qat_model, autoencoder_model), key=least_bytes)
+    size = least_bytes(smaller)
+    with ArenaTrials() as trials:
+        assert [trials.fit(model, size) for model in (smaller, larger, smaller)] == [True, False, True]

@@ -48,6 +48,20 @@ def test_memory_that_another_thread_gives_back_meanwhile(exported, monkeypatch, 
     assert len(arena.find(interpreter, model, size)) == size
 
 
+def test_the_input_may_lie_across_what_is_read_at_once(exported, monkeypatch):
+    model = reader.read(exported.model)
+    size = least_bytes(model)
+    interpreter = TflmInterpreter(model, size)
+    found = ctypes.addressof(arena.find(interpreter, model, size))
+    codes = exported.codes[:1]
+    interpreter.set_input(codes)
+    at = bytes((ctypes.c_ubyte * size).from_address(found)).find(codes.tobytes())
+    for before in (1, codes.size - 1, codes.size):
+        start = found + at - before
+        monkeypatch.setattr(arena, "_READ_AT_ONCE", codes.size)
+        assert before in arena._places(codes.tobytes(), start, found + size)
+
+
 def test_an_input_that_is_too_small(exported, monkeypatch):
     model = reader.read(exported.model)
     monkeypatch.setattr(arena, "_LEAST_INPUT", 1 << 20)
