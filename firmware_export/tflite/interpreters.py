@@ -132,6 +132,7 @@ class TfliteInterpreter:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self._graph = model.graph
+        self._outputs = [tensor.index for tensor in model.graph.outputs]
         options: dict[str, Any] = {}
         if is_reference:
             options["experimental_op_resolver_type"] = OpResolverType.BUILTIN_REF
@@ -140,7 +141,6 @@ class TfliteInterpreter:
             try:
                 self._interpreter = Interpreter(model_content=model.content, **options)
                 self._interpreter.allocate_tensors()
-                self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
             except (RuntimeError, ValueError) as error:
                 if (lacking := _LACKING.search(str(error))) is not None:
                     raise UserError(
@@ -165,12 +165,12 @@ class TfliteInterpreter:
         return joined([self._interpreter.get_tensor(index) for index in self._outputs])
 
     def shape(self, index: int) -> tuple[int, ...]:
-        """The shape that TFLite computed for a tensor when it prepared the model."""
-        return self._shapes[index]
+        """The shape that TFLite computed for a tensor when it prepared the model; needs `is_reference`."""
+        return self._shapes[index] if index in self._shapes else self.tensor(index).shape
 
     @cached_property
     def _shapes(self) -> dict[int, tuple[int, ...]]:
-        """By tensor: LiteRT leaves out those whose names are not UTF-8."""
+        """By tensor. LiteRT leaves out those whose names are not UTF-8; and the values of a tensor are a copy."""
         details = self._interpreter.get_tensor_details()
         return {each["index"]: tuple(map(int, each["shape"])) for each in details}
 
