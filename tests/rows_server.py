@@ -76,7 +76,7 @@ def run(
         planned = plan_memory(lower(model), shares=not level.has_data_checks)
         image = emit.image(planned, "satkd", level)
         check_plan.check(planned, image.context.arrangement)
-        outputs = model.graph.outputs[0].size
+        outputs = sum(tensor.size for tensor in model.graph.outputs)
         header = [len(image.content), image.context.bytes, len(images), images[0].size, outputs]
         given += np.array(header, "<u4").tobytes() + image.content + images.tobytes()
         sizes.append((len(images), outputs))

@@ -3,14 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 import row_models
-import rows_runner
+import rows_server
 import structure_graphs
 from dense_models import telling_ratios
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.harden import Harden
 from firmware_export.rows.lower import lower
 from firmware_export.tflite import interpreters, reader
 
@@ -59,7 +58,7 @@ def test_refuses_what_no_microcontroller_runs():
 
 
 @pytest.mark.parametrize("examples", [2, pytest.param(22, marks=pytest.mark.slow)])
-def test_several_outputs_are_tflms(tmp_path_factory, examples):
+def test_several_outputs_are_tflms(server, examples):
     @settings(
         max_examples=examples,
         deadline=None,
@@ -74,11 +73,7 @@ def test_several_outputs_are_tflms(tmp_path_factory, examples):
         codes = [np.full((2, *m.graph.inputs[0].shape[1:]), -100, np.int8) for m in models]
         for i, images in enumerate(codes):
             images[1] = np.random.default_rng(i).integers(-128, 128, images[1].shape)
-        inputs = [interpreters.firmware_input(c, m.graph) for c, m in zip(codes, models, strict=True)]
-        levels = (Harden.DETECT, Harden.CONTROL)
-        found = rows_runner.run(tmp_path_factory.mktemp("outputs"), models, inputs, levels=levels)
-        for model, images, outputs in zip(models, codes, found, strict=True):
-            assert np.array_equal(outputs, interpreters.run(model, images).reshape(len(images), -1))
+        rows_server.compare(server, models, codes)
 
     test()
 

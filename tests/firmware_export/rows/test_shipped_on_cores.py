@@ -11,7 +11,7 @@ import pytest
 from firmware_export.board import emulator
 
 PRETRAINED = Path(__file__).parents[3] / "keras_satkd" / "pretrained"
-IMAGES = 4
+IMAGES = 2
 """Each runs every kernel of the model."""
 
 
