@@ -65,10 +65,10 @@ class Distiller(CheckedModel):
         UserError: the weighting does not fit the number of teachers; loss or rule are unknown; or the loss needs more
             than the teachers show.
         ValueError: the temperature is not above 0, the student ends in a softmax or another function, a teacher is no
-            `Teacher`, the student has no feature map for a loss that needs it, or there are more or fewer class weights
-            than classes. From the methods above: a label is outside 0..C-1, the labels have another shape, or the
-            images are not in 0..255. From `compile`: a loss is given. From `get_config`: loss or rule are objects that
-            no module names.
+            `Teacher` or has other classes, the student has no feature map for a loss that needs it, or there are more
+            or fewer class weights than classes. From the methods above: a label is outside 0..C-1, the labels have
+            another shape, or the images are not in 0..255. From `compile`: a loss is given. From `get_config`: loss or
+            rule are objects that no module names.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Distiller(CheckedModel):
         class_weights: Sequence[float] = (),
         **kwargs: Any,
     ) -> None:
-        check_kinds(teachers)
         check_settings(student, temperature, class_weights)
+        check_kinds(teachers, student.output_shape[-1])
         super().__init__(**kwargs)
         self.student = student
         self._given_loss, self._given_rule = loss, rule

@@ -66,17 +66,22 @@ def last_map(network: tf_keras.Model) -> Any:
     raise ValueError(f"{network.name} has no feature map: {WITHOUT}")
 
 
-def check_kinds(teachers: Sequence[Any]) -> None:
-    """Check that teachers can be run.
+def check_kinds(teachers: Sequence[Any], classes: int) -> None:
+    """Check that teachers can be run, and have the student's classes.
 
     Raises:
-        ValueError: one is no `Teacher`.
+        ValueError: one is no `Teacher`, or has more or fewer classes.
     """
     for teacher in teachers:
         if not hasattr(teacher, "logits"):
             raise ValueError(
                 f"teacher {getattr(teacher, 'name', teacher)!r} is a {type(teacher).__name__}: give "
                 "keras_satkd.models.teachers.Teacher(name, network, input_size, input_range)"
+            )
+        if teacher.classes != classes:
+            raise ValueError(
+                f"teacher {teacher.name!r} has {teacher.classes} classes, the student {classes}: give a teacher of the "
+                "student's classes"
             )
 
 

@@ -71,4 +71,10 @@ def test_teachers_that_show_too_little(teacher):
 
 def test_what_is_no_teacher():
     with pytest.raises(ValueError, match="teacher 3 is a int: give"):
-        observers.check_kinds([3])
+        observers.check_kinds([3], 3)
+
+
+def test_a_teacher_of_other_classes(teacher):
+    observers.check_kinds([teacher()], 3)
+    with pytest.raises(ValueError, match="teacher 'tiny' has 3 classes, the student 10: give"):
+        observers.check_kinds([teacher()], 10)
