@@ -26,7 +26,7 @@ def generated(one_convolution, tmp_path, monkeypatch):
     """The text files by name; what depends on the machine or on a release is replaced."""
     monkeypatch.setattr(firmware_export, "__version__", "1.2.3")
     monkeypatch.setattr(read_back, "check_array", lambda *_: "a C++ compiler")
-    monkeypatch.setattr(arena, "least_bytes", lambda _: 4096)
+    monkeypatch.setattr(arena, "_least_bytes", lambda *_: 4096)
     exporting.export(
         one_convolution,
         tmp_path / "firmware",
