@@ -9,6 +9,7 @@ import functools
 import multiprocessing
 import os
 import runpy
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,10 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import pytest
+
+LIMIT = 1200
+"""Seconds that a command may take on a busy machine."""
 LIBRARIES = ["keras_satkd", "tensorflow", "tf_keras", "tensorflow_model_optimization"]
 
 
@@ -30,7 +35,10 @@ class Started:
 
     def wait(self) -> subprocess.CompletedProcess[str]:
         """The exit code, standard output, and standard error, once it has ended."""
-        self.process.join()
+        self.process.join(LIMIT)
+        if self.process.exitcode is None:
+            self.process.kill()
+            pytest.fail(f"{shlex.join(self.words)} did not end in {LIMIT} s")
         with self.outputs as place:
             texts = [(Path(place) / name).read_text(errors="replace") for name in ("1", "2")]
         return subprocess.CompletedProcess(self.words, self.process.exitcode, *texts)
