@@ -15,7 +15,7 @@ SEEDS = 200
 """For more, see `fuzzing`."""
 WORKERS = 2
 PUBLIC = public_models.FOLDER
-PUBLIC_SEEDS = 34
+PUBLIC_SEEDS = 17
 FUZZING = Path(__file__).parent.parent / "fuzzing.py"
 
 
