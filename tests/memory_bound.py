@@ -30,15 +30,18 @@ def needs(planned: Plan) -> np.ndarray:
     return np.array([at_steps[schedule == i].max() + bytes_ for i, bytes_ in enumerate(scratch)])
 
 
+def stage_needs(without: Plan, start: int, end: int) -> int:
+    """The bytes of a stage of the layers from `start` to before `end`, planned from a plan without stages."""
+    cuts = [cut for cut in (start, end) if 0 < cut <= len(without.network.layers)]
+    return int(needs(in_stages(without, cuts))[start:end].max())
+
+
 def bound(network: Network) -> int:
     """The least bytes, of any division and arrangement."""
     without = plan(network)
     costs = stages.Costs(network, without.rings)
     ends = [*(start for start in range(costs.number) if start not in costs.inseparable), costs.number]
-    known = {}
-    for start, end in itertools.combinations(ends, 2):
-        cuts = [cut for cut in (start, end) if 0 < cut < costs.number]
-        known[start, end] = int(needs(in_stages(without, cuts) if cuts else without)[start:end].max())
+    known = {span: stage_needs(without, *span) for span in itertools.combinations(ends, 2)}
     chosen = itertools.pairwise((0, *stages.divide(costs, known), costs.number))
     return max(known[span] for span in chosen)
 

@@ -170,7 +170,7 @@ class TfliteInterpreter:
 
     @cached_property
     def _shapes(self) -> dict[int, tuple[int, ...]]:
-        """By tensor. LiteRT leaves out those whose names are not UTF-8; and the values of a tensor are a copy."""
+        """By tensor, without a copy of its values; LiteRT leaves out those whose names are not UTF-8."""
         details = self._interpreter.get_tensor_details()
         return {each["index"]: tuple(map(int, each["shape"])) for each in details}
 
