@@ -10,7 +10,6 @@ the tables of docs/row_engine.md.
 import argparse
 import json
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ import engine_models
 import numpy as np
 
 from firmware_export.board import emulator
+from firmware_export.bounds import stack
 from firmware_export.common.harden import Harden
 from firmware_export.rows.compile import compile_rows
 from firmware_export.tflite import interpreters, reader
@@ -92,7 +92,7 @@ class Result:
     stack_bytes: int
     """Stack that one inference wrote below the frame of `main`, measured by painting."""
     stack_bound_bytes: int | None
-    """The deepest chain of calls according to `-fstack-usage`."""
+    """The deepest chain of calls by the functions' frame sizes."""
     wrong_outputs: int
     cycles: tuple[int, int] | None = None
     """The fewest and most by the model, for the first image; equal on Cortex-M4. None without a model of the core."""
@@ -177,42 +177,16 @@ def _sizes(objects: Sequence[Path]) -> tuple[int, int]:
 
 
 def _stack_bound(elf: Path, folder: Path, objects: int) -> int | None:
-    """The deepest chain of calls from `infer`, or from the function that inlines it, by the compiler's frame sizes.
-
-    None if a frame has no static size, or if calls are recursive or through pointers.
-    """
-    frames: dict[str, int] = {}
-    for name in ("main", *map(str, range(objects))):
-        for line in (folder / f"{name}.su").read_text().splitlines():
-            place, size, kind = line.split("\t")
-            if kind != "static":
-                return None
-            frames[_without_number(place.rsplit(":", 1)[1])] = int(size)
-    calls: dict[str, set[str]] = {}
-    function = ""
-    for line in _output(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)]).splitlines():
-        if begins := re.match(r"[0-9a-f]+ <([^>+]+)>:", line):
-            function = _without_number(begins[1])
-        elif jumps := re.search(r"\t(?:bl|b|b\.n|b\.w)\t.*<([^>+]+)>", line):
-            if _without_number(jumps[1]) != function:
-                calls.setdefault(function, set()).add(_without_number(jumps[1]))
-        elif re.search(r"\tblx\tr", line) and function in frames:
-            return None
-
-    def deepest(name: str, above: tuple[str, ...] = ()) -> int:
-        if name in above:
-            raise RecursionError(name)
-        return frames.get(name, 0) + max((deepest(called, (*above, name)) for called in calls.get(name, ())), default=0)
-
+    """The deepest chain of calls below `main`, or None if it has no bound."""
+    disassembly = _output(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)])
+    pushed = stack.read_pushed(disassembly)  # by library functions, too
     try:
-        return deepest("main") - frames["main"]
-    except RecursionError:
+        frames = stack.read_frames((folder / f"{name}.su").read_text() for name in ("main", *map(str, range(objects))))
+        known = pushed | stack.with_pushed(frames, pushed)
+        return stack.deepest("main", stack.read_calls(disassembly), known) - known["main"]
+    except stack.UnboundedStackError:
         return None
 
-
-def _without_number(name: str) -> str:
-    """The name of a part or copy of a function without the final number, as in gcc's lists of frames."""
-    return re.sub(r"\.\d+$", "", name)
 
 
 def _output(command: Sequence[str]) -> str:

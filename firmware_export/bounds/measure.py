@@ -100,15 +100,17 @@ def _measure(folder: Path, names: tuple[str, ...], prefix: str) -> Bounds:
     elf, objects = folder / "bounds.elf", folder / "objects"
     objects.mkdir()
     emulator.link(folder, program, _CORE, elf, objects, options=["-fstack-usage"])
-    calls = stack.read_calls(_output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf)))
+    disassembly = _output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(elf))
+    calls = stack.read_calls(disassembly)
     frames = stack.read_frames(path.read_text() for path in objects.glob("*.su"))
+    frames = stack.with_pushed(frames, stack.read_pushed(disassembly))
     bytes_ = {name: stack.deepest(f"{prefix}_{name}", calls, frames) for name in _FUNCTIONS}
     printed = emulator.run(elf, MACHINE, counts_instructions=True, timeout_seconds=SECONDS)
     if emulator.has_failed(printed):
         raise RuntimeError("the row engine differs from TensorFlow Lite Micro on the emulated core")
     counts = {name: tuple(map(int, values)) for name, *values in map(str.split, printed.splitlines())}
     if counts.pop("stack")[0] > frames["main"] + frames["Run"] + max(bytes_.values()):
-        raise RuntimeError("the emulated calls used more stack than the compiler's frame sizes allow")
+        raise RuntimeError("the emulated calls used more stack than the frame sizes allow")
     return Bounds(
         core=_CORE,
         machine=MACHINE,

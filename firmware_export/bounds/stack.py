@@ -1,7 +1,8 @@
-"""The stack that a call takes at most: the compiler's frame sizes along the deepest chain of calls.
+"""The stack that a call takes at most: the frame sizes along the deepest chain of calls.
 
 The calls are read from the disassembly of the linked program, so inlining, copies of functions and calls of the
-compiler's library are seen as they are. The frame sizes are those that `-fstack-usage` writes.
+compiler's library are seen as they are. The frame sizes are those that `-fstack-usage` writes, or what the function's
+instructions push, if that is more: the compiler does not count what assembly in C pushes.
 """
 
 import re
@@ -16,6 +17,11 @@ _DIRECT = re.compile(r"\t(b|bl|blx|b[a-z]{2}|cbn?z)(?:\.[nw])?\t(?:[^<]* )?[0-9a
 # `bx lr`, `mov pc, lr` and `ldr pc, [sp], #4` return.
 _INDIRECT = re.compile(
     r"\t(?:bx|blx)[a-z]{0,2}(?:\.[nw])?\t(?!lr)|\t(?:ldr|mov)[a-z]{0,2}(?:\.[nw])?\tpc, (?!lr|\[sp\])"
+)
+_PUSHED = re.compile(
+    r"\t(?:v?push(?:\.\w+)?\t|v?stmdb(?:\.\w+)?\tsp!, )\{(?P<registers>[^}]+)\}"
+    r"|\tsubw?(?:\.w)?\tsp, (?:sp, )?#(?P<bytes>\d+)"
+    r"|\[sp, #-(?P<before>\d+)\]!"
 )
 _NAME = re.compile(r"([\w.]+)(?:\(.*\))?$")  # of C, or of C++ with its parameters
 
@@ -73,6 +79,39 @@ def read_frames(stack_usage: Iterable[str]) -> dict[str, int]:
                 raise UnboundedStackError(f"the frame of {name} has no static size")
             frames[name] = max(frames.get(name, 0), int(size))
     return frames
+
+
+def read_pushed(disassembly: str) -> dict[str, int]:
+    """Bytes by which all instructions of a function lower the stack pointer; of several copies, the most."""
+    pushed: dict[str, int] = {}
+    function, total = "", 0
+    for line in disassembly.splitlines():
+        if begins := _FUNCTION.match(line):
+            function, total = _base_name(begins[1]), 0
+            pushed.setdefault(function, 0)
+        elif found := _PUSHED.search(line):
+            listed = found["registers"]
+            total += _register_bytes(listed) if listed else int(found["bytes"] or found["before"])
+            pushed[function] = max(pushed[function], total)
+    return pushed
+
+
+def with_pushed(frames: Mapping[str, int], pushed: Mapping[str, int]) -> dict[str, int]:
+    """The larger of each function's frame and of what its instructions push."""
+    return {name: max(size, pushed.get(name, 0)) for name, size in frames.items()}
+
+
+def _register_bytes(listed: str) -> int:
+    """The size of registers.
+
+    >>> _register_bytes("r4, r5, lr"), _register_bytes("d8-d10")
+    (12, 24)
+    """
+    total = 0
+    for each in listed.split(", "):
+        first, _, last = each.partition("-")
+        total += (int((last or first)[1:]) - int(first[1:]) + 1 if last else 1) * (8 if first.startswith("d") else 4)
+    return total
 
 
 def deepest(

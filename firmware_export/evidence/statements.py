@@ -145,7 +145,10 @@ def _stack(sources: Sources) -> Topic:
     facts.add("flags", "bounds", "flags")
     for name in sources[EXPORT]["bounds"]["stack_bytes"]:
         facts.add(f"stack of {name}, bytes", "bounds", "stack_bytes", name)
-    remedy = "compile with your compiler and flags and -fstack-usage; add the frames of callers and interrupts"
+    remedy = (
+        "compile with your compiler and flags and -fstack-usage; add the frames of callers and interrupts, and what "
+        "the kernels' assembly pushes: 16 bytes with DSP extension, 8 with Helium"
+    )
     return _topic("stack", facts, Missing("stack in your build", remedy))
 
 

@@ -34,10 +34,15 @@ def fast_sums(layer: Convolution) -> int:
 
 
 def right_shifts(layer: Convolution) -> int:
-    """`has_right_shifts`: 0 if a channel does not shift right, 2 if all shift by at most 22 places, else 1."""
+    """`has_right_shifts`: 0 if a channel does not shift right, 1 if one shifts by more than 22 places, otherwise 2.
+
+    3 in place of 2 if all channels have the same multiplier and shift.
+    """
     if not (layer.shift < 0).all():
         return 0
-    return 2 if (layer.shift >= -_SMALL_RIGHT_SHIFT).all() else 1
+    if not (layer.shift >= -_SMALL_RIGHT_SHIFT).all():
+        return 1
+    return 3 if len({*zip(layer.multiplier.tolist(), layer.shift.tolist(), strict=True)}) == 1 else 2
 
 
 def has_fast_kernel(layer: Layer) -> bool:

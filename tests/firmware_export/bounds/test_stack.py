@@ -46,6 +46,33 @@ def test_calls_are_read():
     assert calls.indirect == {"through_pointer"}, "returns are not calls through a pointer"
 
 
+def test_what_assembly_pushes_is_read():
+    text = """
+00000100 <asm>:
+     100:\tstmdb\tsp!, {r4, r5, r8, fp, lr}
+     104:\tsub\tsp, #8
+     106:\tpush\t{r0, r7}
+     108:\tldmdb\tr0, {r3, r7, r8, lr}
+     10c:\tldrd\tr1, r2, [r3, #-16]!
+     110:\tpop\t{r0, r7}
+
+00000120 <copied.constprop.1>:
+     120:\tvpush\t{d8-d10}
+     124:\tsub.w\tsp, sp, #1024\t@ 0x400
+
+00000140 <copied.constprop.0>:
+     140:\tstr.w\tlr, [sp, #-4]!
+     144:\tstrd\tr4, r5, [sp, #-16]!
+     148:\tsubw\tsp, sp, #1028
+
+00000160 <none>:
+     160:\tbx\tlr
+"""
+    pushed = stack.read_pushed(text)
+    assert pushed == {"asm": 20 + 8 + 8, "copied.constprop": 1048, "none": 0}
+    assert stack.with_pushed({"asm": 28, "none": 4, "absent": 8}, pushed) == {"asm": 36, "none": 4, "absent": 8}
+
+
 def test_the_deepest_chain_counts():
     calls = _calls()
     assert stack.deepest("top", calls, FRAMES) == 8 + 24 + 100

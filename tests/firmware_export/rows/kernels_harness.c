@@ -73,9 +73,13 @@ static void draw_range(int32_t *lowest, int32_t *highest) {
 
 /* Of a layer, as describe.py finds it. */
 static uint32_t find_right_shifts(int channels) {
-  int least = 0, most = -31;
-  for (int c = 0; c < channels; ++c) least = shift[c] < least ? shift[c] : least, most = shift[c] > most ? shift[c] : most;
-  return most >= 0 ? 0 : least >= -22 ? SATKD_ENGINE_SMALL_RIGHT_SHIFTS : 1;
+  int least = 0, most = -31, are_equal = 1;
+  for (int c = 0; c < channels; ++c) {
+    least = shift[c] < least ? shift[c] : least, most = shift[c] > most ? shift[c] : most;
+    are_equal = are_equal && shift[c] == shift[0] && multiplier[c] == multiplier[0];
+  }
+  if (most >= 0 || least < -22) return most >= 0 ? 0 : 1;
+  return are_equal ? SATKD_ENGINE_EQUAL_RIGHT_SHIFTS : SATKD_ENGINE_SMALL_RIGHT_SHIFTS;
 }
 
 static int count_conv_mismatches(int number) {
@@ -106,6 +110,9 @@ static int count_conv_mismatches(int number) {
       bias[c] = between(-300, 300);
       shift[c] = (int8_t)between(-3, is_plain ? -1 : 2);
     }
+  }
+  if (is_plain && draw(3) == 0) { /* as where weights have one scale */
+    for (int c = 1; c < channels_out; ++c) multiplier[c] = multiplier[0], shift[c] = shift[0];
   }
   const int has_large_sums = is_plain && draw(5) == 0;
   if (has_large_sums) {

@@ -47,10 +47,23 @@ def test_fast_kernels_run_convolutions_with_small_sums_and_windows():
     assert not fast_kernels.has_fast_kernel(network(lambda b, x: b.mean(x)))
 
 
-@pytest.mark.parametrize(("shifts", "expected"), [([-1, -22], 2), ([-1, -23], 1), ([-31, -1], 1), ([-1, 0], 0)])
+@pytest.mark.parametrize(
+    ("shifts", "expected"),
+    [([-1, -22], 2), ([-22, -22], 3), ([-1, -23], 1), ([-23, -23], 1), ([-31, -1], 1), ([-1, 0], 0), ([0, 0], 0)],
+)
 def test_right_shifts(shifts, expected):
     layer = lower(
         row_models.model(lambda b, x: b.convolution(x, 2, (1, 1), (1, 1), "SAME", "NONE"), (1, 4, 4, 4))
     ).layers[0]
+    layer.multiplier[:] = 1 << 30
     layer.shift[:] = shifts
     assert fast_kernels.right_shifts(layer) == expected
+
+
+def test_equal_right_shifts_need_equal_multipliers():
+    layer = lower(
+        row_models.model(lambda b, x: b.convolution(x, 2, (1, 1), (1, 1), "SAME", "NONE"), (1, 4, 4, 4))
+    ).layers[0]
+    layer.shift[:] = -9
+    layer.multiplier[:] = [1 << 30, (1 << 30) + 1]
+    assert fast_kernels.right_shifts(layer) == 2

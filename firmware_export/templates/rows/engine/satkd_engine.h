@@ -20,7 +20,7 @@ extern "C" {
 
 #define SATKD_ENGINE_VERSION 5
 /* SHA-256 of the engine's files, in the order of their names, without the next line. */
-#define SATKD_ENGINE_SHA256 "9eee3a5f067c8b91c4355522b3fc9db04dd30e2dd042eb7278196db41d736075"
+#define SATKD_ENGINE_SHA256 "d21782e18731068bc4b7627cac59d7bc6c75fa781d3d6d99c8ffbc2c2755de56"
 
 /* What the functions return. The values are fixed, so that telemetry can contain them. */
 enum {
@@ -142,7 +142,7 @@ typedef struct satkd_engine_layer {
   satkd_engine_scale scale_other;
   satkd_engine_scale scale_out;
   uint32_t has_fast_sums;    /* not 0: any kernels may run it; SATKD_ENGINE_SOME_FAST_SUMS: but sums may be beyond +-2^30 */
-  uint32_t has_right_shifts; /* not 0: every shift is from -31 to -1; SATKD_ENGINE_SMALL_RIGHT_SHIFTS: from -22 to -1 */
+  uint32_t has_right_shifts; /* not 0: every shift is from -31 to -1, see SATKD_ENGINE_SMALL_RIGHT_SHIFTS */
   uint32_t weights;       /* int8_t [out][height][width][in], depthwise [height][width][out] */
   uint32_t bias;          /* int32_t [out], with the input's zero point folded in, so that raw codes are multiplied */
   uint32_t multipliers;   /* int32_t [out] */
@@ -190,7 +190,8 @@ typedef struct satkd_engine_model {
 
 #define SATKD_ENGINE_ROW_OF_IMAGE 0u
 #define SATKD_ENGINE_SOME_FAST_SUMS 2u
-#define SATKD_ENGINE_SMALL_RIGHT_SHIFTS 2u
+#define SATKD_ENGINE_SMALL_RIGHT_SHIFTS 2u /* every shift is from -22 to -1 */
+#define SATKD_ENGINE_EQUAL_RIGHT_SHIFTS 3u /* and all channels have the same shift and multiplier */
 
 /* Functions for satkd_model.c. `model` is the address of a model, `context` that of its context, aligned to 4 bytes. */
 

@@ -83,9 +83,8 @@ SATKD_INLINE bool satkd_is_few(const satkd_engine_layer *layer, int32_t next) {
 
 SATKD_SHARED void satkd_convolve_few(const satkd_engine_layer *layer, const satkd_weights *constants,
                                      const int8_t *const *rows, int32_t next, int8_t *out, int32_t *scratch) {
-  const satkd_channels channels = satkd_channels_of(layer, constants, 0, 0);
   for (int32_t x = next; x < layer->width_out; ++x) {
-    satkd_convolve_pixel(layer, constants, channels, rows, x * layer->stride_width * layer->channels_in,
+    satkd_convolve_pixel(layer, constants, rows, x * layer->stride_width * layer->channels_in,
                          out + (x * layer->channels_out), scratch);
   }
 }
@@ -188,7 +187,9 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
                     int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   int32_t next;
-  if (((row_bytes % 4) == 0) && ((8 * layer->kernel_height * row_bytes) > SATKD_WHOLE_PATCHES_BYTES)) {
+  if (satkd_is_few(layer, 0)) {
+    next = 0;
+  } else if (((row_bytes % 4) == 0) && ((8 * layer->kernel_height * row_bytes) > SATKD_WHOLE_PATCHES_BYTES)) {
     next = satkd_convolve_by_rows(layer, constants, window->rows, out, scratch);
   } else {
     next = satkd_convolve_whole(layer, constants, window->rows, out, scratch);

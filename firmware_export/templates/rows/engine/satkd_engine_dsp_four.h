@@ -46,10 +46,13 @@ typedef struct satkd_channels {
   int32_t highest;
   uint32_t rights; /* number of right shifts, from 1, of sums that are within +-2^30; 0 if one may be beyond */
   bool is_plain;   /* all shift so, and all codes are outputs */
+  bool are_equal;  /* and all have the same multiplier and shift */
 } satkd_channels;
 
 SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, const satkd_weights *constants,
                                               int32_t depth, int32_t skip) {
+  const bool is_plain = (layer->has_fast_sums == 1u) && (layer->has_right_shifts >= SATKD_ENGINE_SMALL_RIGHT_SHIFTS) &&
+                        (layer->lowest == -128) && (layer->highest == 127);
   const satkd_channels channels = {
       .count = layer->channels_out,
       .depth = depth,
@@ -61,8 +64,8 @@ SATKD_INLINE satkd_channels satkd_channels_of(const satkd_engine_layer *layer, c
       .lowest = layer->lowest,
       .highest = layer->highest,
       .rights = (layer->has_fast_sums == 1u) ? 22u : 0u, /* so that the zero point can be added before the shift */
-      .is_plain = (layer->has_fast_sums == 1u) && (layer->has_right_shifts == SATKD_ENGINE_SMALL_RIGHT_SHIFTS) &&
-                  (layer->lowest == -128) && (layer->highest == 127),
+      .is_plain = is_plain,
+      .are_equal = is_plain && (layer->has_right_shifts == SATKD_ENGINE_EQUAL_RIGHT_SHIFTS),
   };
   return channels;
 }

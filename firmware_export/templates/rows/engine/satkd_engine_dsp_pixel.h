@@ -8,48 +8,213 @@
 /* Inputs that are widened at a time, a multiple of 8; of a deeper patch, sums are kept in memory. */
 #define SATKD_PIXEL_INPUTS 1024
 
+/* Channels whose sums are kept at a time where multipliers or shifts differ. */
+#define SATKD_PIXEL_CHANNELS 16
+
 /* Widens `bytes` (a multiple of 4), the 16-bit pair (0, 2) of four bytes before their pair (1, 3). */
 SATKD_SHARED void satkd_widen_1(const int8_t *from, int32_t bytes, int32_t *to) {
   const int8_t *const end = from + bytes;
-  __asm__ volatile(
-      "1:\n\t"
-      "ldr r4, [%[from]], #4\n\t"
-      "sxtb16 r5, r4\n\t"
-      "sxtb16 r6, r4, ror #8\n\t"
-      "cmp %[from], %[end]\n\t"
-      "stmia %[to]!, {r5, r6}\n\t"
-      "bne 1b\n\t"
-      : [from] "+r"(from), [to] "+r"(to)
-      : [end] "r"(end)
-      : "r4", "r5", "r6", "cc", "memory");
+  if (((uint32_t)bytes % 8u) != 0u) {
+    __asm__ volatile(
+        "ldr r4, [%[from]], #4\n\t"
+        "sxtb16 r5, r4\n\t"
+        "sxtb16 r6, r4, ror #8\n\t"
+        "stmia %[to]!, {r5, r6}\n\t"
+        : [from] "+r"(from), [to] "+r"(to)
+        :
+        : "r4", "r5", "r6", "memory");
+  }
+  if (from != end) {
+    __asm__ volatile(
+        "1:\n\t"
+        "ldr r8, [%[from], #4]\n\t"
+        "ldr r4, [%[from]], #8\n\t"
+        "sxtb16 r6, r8\n\t"
+        "sxtb16 r8, r8, ror #8\n\t"
+        "sxtb16 r5, r4, ror #8\n\t"
+        "sxtb16 r4, r4\n\t"
+        "cmp %[from], %[end]\n\t"
+        "stmia %[to]!, {r4, r5, r6, r8}\n\t"
+        "bne 1b\n\t"
+        : [from] "+r"(from), [to] "+r"(to)
+        : [end] "r"(end)
+        : "r4", "r5", "r6", "r8", "cc", "memory");
+  }
 }
 
-/* Eight weights of a channel by widened inputs in r3 to r6. */
-#define SATKD_EIGHT(weights, sum)               \
-  "ldmia " weights "!, {r8, r9}\n\t"            \
-  "sxtb16 r10, r8\n\t"                          \
-  "sxtb16 r8, r8, ror #8\n\t"                   \
-  "smlad " sum ", r10, r3, " sum "\n\t"         \
-  "smlad " sum ", r8, r4, " sum "\n\t"          \
-  "sxtb16 r10, r9\n\t"                          \
-  "sxtb16 r9, r9, ror #8\n\t"                   \
-  "smlad " sum ", r10, r5, " sum "\n\t"         \
-  "smlad " sum ", r9, r6, " sum "\n\t"
-#define SATKD_EIGHTS                                   \
-  "ldmia %[inputs]!, {r3, r4, r5, r6}\n\t"             \
-  SATKD_EIGHT("%[first]", "%[a]") SATKD_EIGHT("%[second]", "%[b]")
-#define SATKD_UNTIL_LAST(steps)                                                                          \
-  __asm__ volatile("1:\n\t" steps "cmp %[first], %[end]\n\tbne 1b\n\t"                                   \
-                   : [a] "+r"(a), [b] "+r"(b), [first] "+r"(first), [second] "+r"(second),               \
-                     [inputs] "+r"(inputs)                                                               \
-                   : [end] "r"(end)                                                                      \
-                   : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory")
-#define SATKD_FOUR(weights, sum)                \
-  "ldr r8, [" weights "], #4\n\t"               \
-  "sxtb16 r10, r8\n\t"                          \
-  "sxtb16 r8, r8, ror #8\n\t"                   \
-  "smlad " sum ", r10, r3, " sum "\n\t"         \
-  "smlad " sum ", r8, r4, " sum "\n\t"
+/* Two channels at a time; the assembly's state. */
+typedef struct satkd_two {
+  const int32_t *initial; /* of all channels */
+  int32_t long_bytes;     /* weights of a channel that are multiplied 128 at a time */
+  int32_t skip;           /* from the end of a channel's weights to those of the one after the next */
+  const int32_t *inputs;  /* widened */
+  int32_t multiplier;     /* of all channels' codes, and addend and right shift, see satkd_requantize_right */
+  int32_t addend;
+  int32_t right;
+  void *out;      /* int8_t codes or int32_t sums */
+  int32_t is_any; /* 0: codes, and no weights but the long ones */
+  void *end;      /* of `out` */
+  int32_t rest;   /* weights that are multiplied 16 at a time */
+  int32_t eight;  /* 8 weights, or 0 */
+  int32_t four;
+  int32_t has_sums;
+  const int8_t *first; /* `skip` before the first channel's weights */
+  const int8_t *second;
+} satkd_two;
+
+/* From `multiplier`. */
+#define SATKD_TWO_INITIAL "#-16"
+#define SATKD_TWO_OUT "#12"
+#define SATKD_TWO_REST "#24"
+#define SATKD_TWO_EIGHT "#28"
+#define SATKD_TWO_FOUR "#32"
+#define SATKD_TWO_HAS_SUMS "#36"
+#define SATKD_TWO_FIRST "#40"
+typedef char satkd_two_begins_at_16[(offsetof(satkd_two, multiplier) == 16u) ? 1 : -1];
+typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
+
+/* The sums are in r1 and r2, the channels' weights begin at r11 and r12, the widened inputs at lr. */
+#define SATKD_WEIGHTS_BY_INPUTS(weights, sum, even, odd) \
+  "sxtb16 r10, " weights "\n\t"                          \
+  "sxtb16 " weights ", " weights ", ror #8\n\t"          \
+  "smlad " sum ", r10, " even ", " sum "\n\t"            \
+  "smlad " sum ", " weights ", " odd ", " sum "\n\t"
+#define SATKD_FOUR(from, sum) "ldr r8, [" from "], #4\n\t" SATKD_WEIGHTS_BY_INPUTS("r8", sum, "r3", "r4")
+#define SATKD_TWO_WORDS(first, second, sum) \
+  SATKD_WEIGHTS_BY_INPUTS(first, sum, "r3", "r4") SATKD_WEIGHTS_BY_INPUTS(second, sum, "r5", "r6")
+#define SATKD_EIGHT(from, sum) "ldmia " from "!, {r8, r9}\n\t" SATKD_TWO_WORDS("r8", "r9", sum)
+#define SATKD_NEXT_INPUTS "ldmia lr!, {r3, r4, r5, r6}\n\t"
+#define SATKD_SIXTEENS                                                            \
+  SATKD_NEXT_INPUTS                                                               \
+  "ldmia r11!, {r0, r7, r8, r9}\n\t"                                              \
+  SATKD_TWO_WORDS("r0", "r7", "r1")                                               \
+  "ldmia r12!, {r0, r7}\n\t" SATKD_TWO_WORDS("r0", "r7", "r2") SATKD_NEXT_INPUTS  \
+  SATKD_TWO_WORDS("r8", "r9", "r1") SATKD_EIGHT("r12", "r2")
+
+/* Until r11 is the end of the weights. */
+#define SATKD_UNTIL_END_OF_TWO(number, steps)       \
+  number ":\n\t" steps "ldr r10, [sp, #4]\n\t" \
+  "cmp r11, r10\n\t"                          \
+  "bne " number "b\n\t"                       \
+  "ldr r0, [sp]\n\t"
+
+/* satkd_requantize_right, with multiplier, addend and shift in r3, r4 and r5. */
+#define SATKD_WRITE_CODE(sum)              \
+  "lsl r9, " sum ", #1\n\t"                \
+  "smmlar r9, r9, r3, r4\n\t"              \
+  "add " sum ", r9, " sum ", asr #31\n\t"  \
+  "asr " sum ", " sum ", r5\n\t"           \
+  "ssat " sum ", #8, " sum "\n\t"          \
+  "strb " sum ", [r6], #1\n\t"
+
+/* r0: where `multiplier` is; pushed, with the end of the weights in a loop: see SATKD_ENTER. */
+#define SATKD_CHANNELS_BY_TWO                                                            \
+  SATKD_ENTER                                                                            \
+  "add r10, r0, " SATKD_TWO_FIRST "\n\t"                                                 \
+  "ldmia r10, {r11, r12}\n\t"                                                            \
+  "1:\n\t"                                                                               \
+  "ldmdb r0, {r3, r7, r8, lr}\n\t"                                                       \
+  "ldrd r1, r2, [r3], #8\n\t"                                                            \
+  "str r3, [r0, " SATKD_TWO_INITIAL "]\n\t"                                              \
+  "add r11, r11, r8\n\t"                                                                 \
+  "add r12, r12, r8\n\t"                                                                 \
+  "cmp r7, #0\n\t"                                                                       \
+  "beq.w 3f\n\t"                                                                         \
+  "add r7, r7, r11\n\t"                                                                  \
+  "str r7, [sp, #4]\n\t"                                                                 \
+  SATKD_UNTIL_END_OF_TWO("2", SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS      \
+                        SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS)     \
+  "3:\n\t"                                                                               \
+  "ldmia r0, {r3, r4, r5, r6, r7, r8}\n\t"                                               \
+  "cbnz r7, 6f\n\t"                                                                      \
+  "4:\n\t" SATKD_WRITE_CODE("r1") SATKD_WRITE_CODE("r2")                                 \
+  "5:\n\t"                                                                               \
+  "str r6, [r0, " SATKD_TWO_OUT "]\n\t"                                                  \
+  "cmp r6, r8\n\t"                                                                       \
+  "bne.w 1b\n\t"                                                                         \
+  "b.w 11f\n\t"                                                                          \
+  "6:\n\t"                                                                               \
+  "ldr r7, [r0, " SATKD_TWO_REST "]\n\t"                                                 \
+  "cmp r7, #0\n\t"                                                                       \
+  "beq.w 8f\n\t"                                                                         \
+  "add r7, r7, r11\n\t"                                                                  \
+  "str r7, [sp, #4]\n\t" SATKD_UNTIL_END_OF_TWO("7", SATKD_SIXTEENS)                           \
+  "8:\n\t"                                                                               \
+  "ldr r7, [r0, " SATKD_TWO_EIGHT "]\n\t"                                                \
+  "cbz r7, 9f\n\t" SATKD_NEXT_INPUTS SATKD_EIGHT("r11", "r1") SATKD_EIGHT("r12", "r2")   \
+  "9:\n\t"                                                                               \
+  "ldr r7, [r0, " SATKD_TWO_FOUR "]\n\t"                                                 \
+  "cbz r7, 10f\n\t"                                                                      \
+  "ldmia lr!, {r3, r4}\n\t" SATKD_FOUR("r11", "r1") SATKD_FOUR("r12", "r2")              \
+  "10:\n\t"                                                                              \
+  "ldmia r0, {r3, r4, r5, r6, r7, r8}\n\t"                                               \
+  "ldr r7, [r0, " SATKD_TWO_HAS_SUMS "]\n\t"                                             \
+  "cmp r7, #0\n\t"                                                                       \
+  "beq.w 4b\n\t"                                                                         \
+  "strd r1, r2, [r6], #8\n\t"                                                            \
+  "b.w 5b\n\t"                                                                           \
+  "11:\n\t"                                                                              \
+  SATKD_LEAVE
+
+SATKD_SHARED void satkd_multiply_two(satkd_two *two) {
+  register int32_t *r0 __asm__("r0") = &two->multiplier;
+  __asm__ volatile(SATKD_CHANNELS_BY_TWO
+                   : "+r"(r0)
+                   :
+                   : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/* For the channels whose weights begin with `weights`, each `between` before the next one's. */
+SATKD_INLINE satkd_two satkd_two_of(const satkd_channels *channels, const int32_t *patch, const int8_t *weights, int32_t between,
+                                    const int32_t *initial) {
+  const int32_t depth = channels->depth;
+  const int32_t skip = (2 * between) - depth;
+  const uint32_t right = (uint32_t)(-(int32_t)channels->shift[0]);
+  const satkd_two two = {
+      .initial = initial,
+      .long_bytes = (int32_t)((uint32_t)depth & ~(uint32_t)127),
+      .skip = skip,
+      .inputs = patch,
+      .multiplier = channels->multiplier[0],
+      .addend = satkd_addend(channels->output_zero_point, right),
+      .right = (int32_t)right,
+      .out = NULL,
+      .is_any = (int32_t)((uint32_t)depth % 128u),
+      .end = NULL,
+      .rest = (int32_t)((uint32_t)depth & (uint32_t)112),
+      .eight = (int32_t)((uint32_t)depth & (uint32_t)8),
+      .four = (int32_t)((uint32_t)depth & (uint32_t)4),
+      .has_sums = 0,
+      .first = weights - skip,
+      .second = (weights + between) - skip,
+  };
+  return two;
+}
+
+/* The sums of `count` channels, the first of which has the weights `weights`. `sums` may be `initial`. */
+SATKD_SHARED void satkd_sums_1(const satkd_channels *channels, const int32_t *patch, const int8_t *weights, const int32_t *initial,
+                               int32_t count, int32_t *sums) {
+  const int32_t between = channels->depth + channels->skip;
+  const int32_t even = (int32_t)((uint32_t)count & ~(uint32_t)1);
+  if (even != 0) {
+    satkd_two two = satkd_two_of(channels, patch, weights, between, initial);
+    two.is_any = 1;
+    two.has_sums = 1;
+    two.out = sums;
+    two.end = sums + even;
+    satkd_multiply_two(&two);
+  }
+  if (even != count) { /* the last one twice */
+    int32_t both[2] = {initial[even], initial[even]};
+    satkd_two two = satkd_two_of(channels, patch, weights + (even * between), 0, both);
+    two.is_any = 1;
+    two.has_sums = 1;
+    two.out = both;
+    two.end = both + 2;
+    satkd_multiply_two(&two);
+    sums[even] = both[0];
+  }
+}
 
 /* The output code of a sum. */
 SATKD_INLINE int8_t satkd_code_of(int32_t sum, const satkd_channels *channels, int32_t c) {
@@ -72,53 +237,42 @@ SATKD_INLINE int8_t satkd_code_of(int32_t sum, const satkd_channels *channels, i
    `initial`. Writes outputs, or keeps the sums in `sums` if that is not null. */
 SATKD_SHARED void satkd_channels_1(const satkd_channels *channels, const int32_t *patch, const int8_t *weights,
                                    const int32_t *initial, int32_t *sums, int8_t *out) {
-  const int32_t depth = channels->depth;
-  const int32_t between = depth + channels->skip;
-  const int32_t eights = (int32_t)((uint32_t)depth & ~(uint32_t)7);
-  const int32_t long_steps = (int32_t)((uint32_t)depth & ~(uint32_t)31);
-  for (int32_t c = 0; c < channels->count; c += 2) {
-    const bool is_last = (c + 1) == channels->count; /* then it is computed twice */
-    const int32_t other = is_last ? c : (c + 1);
-    const int8_t *first = weights + (c * between);
-    const int8_t *second = weights + (other * between);
-    const int32_t *inputs = patch;
-    const int8_t *end = first + long_steps;
-    int32_t a = initial[c];
-    int32_t b = initial[other];
-    if (long_steps != 0) {
-      SATKD_UNTIL_LAST(SATKD_EIGHTS SATKD_EIGHTS SATKD_EIGHTS SATKD_EIGHTS);
+  const int32_t between = channels->depth + channels->skip;
+  int32_t done = 0;
+  if (sums != NULL) {
+    satkd_sums_1(channels, patch, weights, initial, channels->count, sums);
+    done = channels->count;
+  } else if (channels->are_equal && (channels->count > 1)) {
+    done = (int32_t)((uint32_t)channels->count & ~(uint32_t)1);
+    satkd_two two = satkd_two_of(channels, patch, weights, between, initial);
+    two.out = out;
+    two.end = out + done;
+    satkd_multiply_two(&two);
+  } else {
+    /* in blocks below */
+  }
+  while (done < channels->count) {
+    int32_t block[SATKD_PIXEL_CHANNELS];
+    const int32_t left = channels->count - done;
+    const int32_t count = (left < SATKD_PIXEL_CHANNELS) ? left : SATKD_PIXEL_CHANNELS;
+    satkd_sums_1(channels, patch, weights + (done * between), initial + done, count, block);
+    for (int32_t i = 0; i < count; ++i) {
+      out[done + i] = satkd_code_of(block[i], channels, done + i);
     }
-    if (long_steps != depth) {
-      end += eights - long_steps;
-      if (first != end) {
-        SATKD_UNTIL_LAST(SATKD_EIGHTS);
-      }
-      end += 4;
-      if (eights != depth) {
-        SATKD_UNTIL_LAST("ldmia %[inputs]!, {r3, r4}\n\t" SATKD_FOUR("%[first]", "%[a]") SATKD_FOUR("%[second]", "%[b]"));
-      }
-    }
-    if (sums != NULL) {
-      sums[c] = a;
-      sums[other] = b;
-    } else {
-      out[c] = satkd_code_of(a, channels, c);
-      out[other] = satkd_code_of(b, channels, other);
-    }
+    done += count;
   }
 }
 
 /* A pixel of a row of outputs; `start`: where its inputs begin. */
-SATKD_SHARED void satkd_convolve_pixel(const satkd_engine_layer *layer, const satkd_weights *constants, satkd_channels channels,
+SATKD_SHARED void satkd_convolve_pixel(const satkd_engine_layer *layer, const satkd_weights *constants,
                                        const int8_t *const *rows, int32_t start, int8_t *out, int32_t *scratch) {
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t depth = layer->kernel_height * row_bytes;
+  satkd_channels channels = satkd_channels_of(layer, constants, depth, 0);
   if (depth <= SATKD_PIXEL_INPUTS) {
     for (int32_t y = 0; y < layer->kernel_height; ++y) {
       satkd_widen_1(rows[y] + start, row_bytes, scratch + ((y * row_bytes) / 2));
     }
-    channels.depth = depth;
-    channels.skip = 0;
     satkd_channels_1(&channels, scratch, constants->weights, constants->bias, NULL, out);
   } else {
     int32_t *const sums = scratch + (((row_bytes < SATKD_PIXEL_INPUTS) ? row_bytes : SATKD_PIXEL_INPUTS) / 2);
