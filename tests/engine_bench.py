@@ -188,7 +188,6 @@ def _stack_bound(elf: Path, folder: Path, objects: int) -> int | None:
         return None
 
 
-
 def _output(command: Sequence[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

@@ -73,7 +73,7 @@ def conv_scratch_bytes(
     return {
         "portable": 0,
         "dsp": _dsp_scratch_bytes(row_bytes, depth, channels_out, width_out),
-        "mve": 2 * _round_up(depth, 16) + (_round_up(depth, 4) if row_bytes % 16 else 0),
+        "mve": _mve_scratch_bytes(row_bytes, depth, width_out),
     }
 
 
@@ -86,6 +86,13 @@ def _dsp_scratch_bytes(row_bytes: int, depth: int, channels_out: int, width_out:
         return one
     four = 4 * 2 * row_bytes + 4 * 4 * channels_out if 4 * 2 * depth > _WHOLE_PATCHES_BYTES else 4 * 2 * depth
     return max(one, four)
+
+
+def _mve_scratch_bytes(row_bytes: int, depth: int, width_out: int) -> int:
+    """The patches of two pixels, 16 bytes of each in turn, and a patch before that; a lone pixel needs none."""
+    if width_out == 1:
+        return 0
+    return 2 * _round_up(depth, 16) + (_round_up(depth, 4) if row_bytes % 16 else 0)
 
 
 def _round_up(number: int, multiple: int) -> int:

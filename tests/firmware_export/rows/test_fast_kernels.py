@@ -15,8 +15,8 @@ from firmware_export.rows.lower import lower
         ((3, 3, 32, 64, 16), {"portable": 0, "dsp": 2304, "mve": 576}),
         ((3, 3, 64, 64, 16), {"portable": 0, "dsp": 2560, "mve": 1152}),
         ((1, 1, 16, 32, 32), {"portable": 0, "dsp": 128, "mve": 32}),
-        ((1, 1, 64, 10, 1), {"portable": 0, "dsp": 128, "mve": 128}),
-        ((1, 1, 4000, 4, 1), {"portable": 0, "dsp": 2064, "mve": 8000}),
+        ((1, 1, 64, 10, 1), {"portable": 0, "dsp": 128, "mve": 0}),
+        ((1, 1, 4000, 4, 1), {"portable": 0, "dsp": 2064, "mve": 0}),
         ((3, 3, 128, 8, 3), {"portable": 0, "dsp": 800, "mve": 2304}),
     ],
 )

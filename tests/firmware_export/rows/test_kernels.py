@@ -127,6 +127,11 @@ DEFECTS = {
     "fixed where nothing is shifted": ("mps3-an547", "vand q4, q1, q3", "vmov q4, q1"),
     "lanes exchanged": ("mps3-an547", "r0, r8", "r8, r0"),
     "a step too few": ("mps3-an547", "between % 3", "between % 2"),
+    "channels of a lone pixel twice": ("mps3-an547", "(i < left) ? i : 0", "0"),
+    "left shifts of a lone pixel forgotten": ("mps3-an547", "vmaxq_s32(shifts, zeros)", "zeros"),
+    "halves of negatives up in a lone pixel": ("mps3-an547", "vandq_s32(scaled, rights)", "zeros"),
+    "a kernel row of a lone pixel twice": ("mps3-an547", "from[i] += row_bytes", "from[i] += 0"),
+    "a lone pixel's row too long": ("mps3-an547", '"dlstp.8 lr, %[count]', '"add lr, %[count], #8\\n\\tdlstp.8 lr, lr'),
     "weights behind the rest": ("mps3-an547", '"add r9, r9, r11\\n\\t"', '""'),
 }
 

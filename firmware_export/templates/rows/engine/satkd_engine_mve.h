@@ -3,7 +3,7 @@
 #ifndef SATKD_ENGINE_MVE_H
 #define SATKD_ENGINE_MVE_H
 
-#include "satkd_engine_mve_depthwise.h"
+#include "satkd_engine_mve_pixel.h"
 
 /* Sixteen weights of four channels (at r3, r5, r7, r9) by two pixels' inputs (at r1), added to eight sums in the even
    registers, the only ones that VMLADAVA takes. */
@@ -239,28 +239,29 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   const int32_t width_out = layer->width_out;
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
-  const int32_t pixels = (width_out == 1) ? 1 : 2; /* a lone pixel is computed twice */
-  const int32_t step = (pixels == 1) ? 0 : pixel_bytes;
-  const int32_t out_step = (pixels == 1) ? 0 : layer->channels_out;
   const int32_t over = (int32_t)((0u - (uint32_t)layer->channels_out) % 4u);
   int8_t *const patches = (int8_t *)(void *)scratch;
   satkd_fours fours = satkd_fours_of(layer, constants, patches);
   register int16x8_t q5 __asm__("q5") = vdupq_n_s16((int16_t)layer->lowest);
   register int16x8_t q6 __asm__("q6") = vdupq_n_s16((int16_t)layer->highest);
-  register uint16x8_t q7 __asm__("q7") = satkd_places(out_step);
+  register uint16x8_t q7 __asm__("q7") = satkd_places(layer->channels_out);
+  if (width_out == 1) {
+    satkd_conv_pixel(layer, constants, window->rows, out);
+    return;
+  }
   if (layer->channels_out < 4) {
     satkd_conv_row_portable(layer, constants, window, out);
     return;
   }
-  for (int32_t next = 0; next < width_out; next += pixels) {
+  for (int32_t next = 0; next < width_out; next += 2) {
     /* The last two may overlap those before. */
-    const int32_t x = ((next + pixels) > width_out) ? (width_out - pixels) : next;
+    const int32_t x = ((next + 2) > width_out) ? (width_out - 2) : next;
     int32_t back = over;
     bool is_done = false;
     if ((row_bytes % 16) == 0) {
-      satkd_gather_blocks(window->rows, x * pixel_bytes, step, layer->kernel_height, row_bytes / 16, patches);
+      satkd_gather_blocks(window->rows, x * pixel_bytes, pixel_bytes, layer->kernel_height, row_bytes / 16, patches);
     } else {
-      satkd_gather_bytes(window->rows, x * pixel_bytes, step, layer->kernel_height, row_bytes, patches);
+      satkd_gather_bytes(window->rows, x * pixel_bytes, pixel_bytes, layer->kernel_height, row_bytes, patches);
     }
     fours.weights = constants->weights;
     fours.bias = constants->bias;
