@@ -121,6 +121,7 @@ DEFECTS = {
     "parts of a pixel apart wrongly": ("mps2-an386", "depth - channels.depth;", "0;"),
     "the last of four pixels forgotten": ("mps2-an386", "strb r5, [lr, r10]", "strb r5, [lr]"),
     "the rest of a channel by four pixels forgotten": ("mps2-an386", "cbz r1, 5f", "b 5f"),
+    "weights of an odd patch apart wrongly": ("mps2-an386", "six->skip = six->depth - padded", "six->skip = 0"),
     "large sums forgotten": ("mps2-an386", "== 1u) ? 22u : 0u", "== 1u) ? 22u : 22u"),
     "halves of negatives up": ("mps3-an547", "vand q4, q1, q3", "vmov.i32 q4, #0"),
     "the same where all shift right": ("mps3-an547", "vshr.s32 q4, q1, #31", "vmov.i32 q4, #0"),

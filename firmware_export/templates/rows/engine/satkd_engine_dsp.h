@@ -168,7 +168,7 @@ SATKD_SHARED int32_t satkd_convolve_whole(const satkd_engine_layer *layer, const
     } else {
       satkd_widen_odd_patches_4(layer, rows, x * pixel_bytes, step, scratch);
     }
-    if (channels.is_plain && ((depth % 4) == 0)) {
+    if (channels.is_plain) {
       satkd_six six = first;
       six.out += x * layer->channels_out;
       satkd_multiply_four(&six);

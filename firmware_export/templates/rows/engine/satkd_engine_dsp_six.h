@@ -233,6 +233,8 @@ SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
   "cmp r8, r1\n\t"                                                                         \
   "bne 4b\n\t"                                                                             \
   "5:\n\t"                                                                                 \
+  "ldr r1, [r0, " SATKD_SKIP "]\n\t"                                                       \
+  "add r8, r8, r1\n\t"                                                                     \
   "str r8, [r0, " SATKD_WEIGHTS "]\n\t"                                                    \
   "ldr r10, [r0, " SATKD_OUT_STEP "]\n\t"                                                  \
   SATKD_PREPARE("], #1", "], #4") SATKD_ADVANCE SATKD_ADDEND                               \
@@ -245,10 +247,13 @@ SATKD_SHARED void satkd_multiply_pairs(satkd_six *six) {
   "add r10, r10, r10, lsl #1\n\t"                                                          \
   "strb r5, [lr, r10]\n\t" SATKD_NEXT_CHANNEL
 
-/* `count` channels by four pixels: whole patches of a multiple of four inputs, widened by satkd_widen_4. */
+/* `count` channels by four pixels: whole patches, widened by satkd_widen_4. Where a patch is no multiple of four inputs, zeros follow
+   it, and a channel's last weights are read with up to three bytes behind them: of the next channel, or of the model's next bytes. */
 SATKD_SHARED void satkd_multiply_four(satkd_six *six) {
-  six->rest = (int32_t)((uint32_t)six->depth % 16u);
-  six->depth -= six->rest;
+  const int32_t padded = (int32_t)(((uint32_t)six->depth + 3u) & ~(uint32_t)3);
+  six->skip = six->depth - padded;
+  six->rest = (int32_t)((uint32_t)padded % 16u);
+  six->depth = padded - six->rest;
   SATKD_MULTIPLY_SIX(six, SATKD_CHANNELS_BY_FOUR);
 }
 

@@ -232,10 +232,9 @@ SATKD_INLINE void satkd_go_back(satkd_fours *fours, int32_t channels) {
   fours->count = 1;
 }
 
-/* reference/integer_ops/conv.h
-     scratch: conv_scratch_bytes in rows/fast_kernels.py. */
-void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
-                    int8_t *out, int32_t *scratch) {
+/* A row of two pixels or more, and four channels or more. */
+SATKD_SHARED void satkd_conv_pairs(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                                   int8_t *out, int32_t *scratch) {
   const int32_t width_out = layer->width_out;
   const int32_t row_bytes = layer->kernel_width * layer->channels_in;
   const int32_t pixel_bytes = layer->stride_width * layer->channels_in;
@@ -245,14 +244,6 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
   register int16x8_t q5 __asm__("q5") = vdupq_n_s16((int16_t)layer->lowest);
   register int16x8_t q6 __asm__("q6") = vdupq_n_s16((int16_t)layer->highest);
   register uint16x8_t q7 __asm__("q7") = satkd_places(layer->channels_out);
-  if (width_out == 1) {
-    satkd_conv_pixel(layer, constants, window->rows, out);
-    return;
-  }
-  if (layer->channels_out < 4) {
-    satkd_conv_row_portable(layer, constants, window, out);
-    return;
-  }
   for (int32_t next = 0; next < width_out; next += 2) {
     /* The last two may overlap those before. */
     const int32_t x = ((next + 2) > width_out) ? (width_out - 2) : next;
@@ -283,6 +274,19 @@ void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *consta
         back = 0;
       }
     }
+  }
+}
+
+/* reference/integer_ops/conv.h
+     scratch: conv_scratch_bytes in rows/fast_kernels.py. */
+void satkd_conv_row(const satkd_engine_layer *layer, const satkd_weights *constants, const satkd_window *window,
+                    int8_t *out, int32_t *scratch) {
+  if (layer->width_out == 1) {
+    satkd_conv_pixel(layer, constants, window->rows, out);
+  } else if (layer->channels_out < 4) {
+    satkd_conv_row_portable(layer, constants, window, out);
+  } else {
+    satkd_conv_pairs(layer, constants, window, out, scratch);
   }
 }
 
