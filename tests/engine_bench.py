@@ -134,6 +134,9 @@ def measure(
         values.setdefault(key, []).append(int(value))
     per_tick = bare_metal.instructions_per_tick(machine)
     flash, static = _sizes(own)
+    stack_bytes, bound = values["stack"][0], _stack_bound(elf, folder, len(own))
+    if bound is not None and stack_bytes > bound:
+        raise RuntimeError(f"{name} used {stack_bytes} bytes of stack on {machine}, more than its bound {bound}")
     return Result(
         engine=program.engine,
         model=name,
@@ -146,8 +149,8 @@ def measure(
         flash_bytes=flash,
         working_bytes=values["working_bytes"][0],
         static_bytes=static,
-        stack_bytes=values["stack"][0],
-        stack_bound_bytes=_stack_bound(elf, folder, len(own)),
+        stack_bytes=stack_bytes,
+        stack_bound_bytes=bound,
         wrong_outputs=values["wrong"][0],
         cycles=_cycles(elf, core),
     )
