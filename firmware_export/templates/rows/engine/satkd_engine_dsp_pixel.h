@@ -46,7 +46,6 @@ SATKD_SHARED void satkd_widen_1(const int8_t *from, int32_t bytes, int32_t *to) 
 typedef struct satkd_two {
   const int32_t *initial; /* of all channels */
   int32_t long_bytes;     /* weights of a channel that are multiplied 128 at a time */
-  int32_t skip;           /* from the end of a channel's weights to those of the one after the next */
   const int32_t *inputs;  /* widened */
   int32_t multiplier;     /* of all channels' codes, and addend and right shift, see satkd_requantize_right */
   int32_t addend;
@@ -54,23 +53,24 @@ typedef struct satkd_two {
   void *out;      /* int8_t codes or int32_t sums */
   int32_t is_any; /* 0: codes, and no weights but the long ones */
   void *end;      /* of `out` */
+  int32_t skip;   /* from the end of a channel's weights to those of the one after the next */
   int32_t rest;   /* weights that are multiplied 16 at a time */
   int32_t eight;  /* 8 weights, or 0 */
   int32_t four;
   int32_t has_sums;
-  const int8_t *first; /* `skip` before the first channel's weights */
+  const int8_t *first; /* weights of the first channel, and of the second */
   const int8_t *second;
 } satkd_two;
 
 /* From `multiplier`. */
-#define SATKD_TWO_INITIAL "#-16"
+#define SATKD_TWO_INITIAL "#-12"
 #define SATKD_TWO_OUT "#12"
-#define SATKD_TWO_REST "#24"
-#define SATKD_TWO_EIGHT "#28"
-#define SATKD_TWO_FOUR "#32"
-#define SATKD_TWO_HAS_SUMS "#36"
-#define SATKD_TWO_FIRST "#40"
-typedef char satkd_two_begins_at_16[(offsetof(satkd_two, multiplier) == 16u) ? 1 : -1];
+#define SATKD_TWO_REST "#28"
+#define SATKD_TWO_EIGHT "#32"
+#define SATKD_TWO_FOUR "#36"
+#define SATKD_TWO_HAS_SUMS "#40"
+#define SATKD_TWO_FIRST "#44"
+typedef char satkd_two_begins_at_12[(offsetof(satkd_two, multiplier) == 12u) ? 1 : -1];
 typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
 
 /* The sums are in r1 and r2, the channels' weights begin at r11 and r12, the widened inputs at lr. */
@@ -92,10 +92,10 @@ typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
   SATKD_TWO_WORDS("r8", "r9", "r1") SATKD_EIGHT("r12", "r2")
 
 /* Until r11 is the end of the weights. */
-#define SATKD_UNTIL_END_OF_TWO(number, steps)       \
-  number ":\n\t" steps "ldr r10, [sp, #4]\n\t" \
-  "cmp r11, r10\n\t"                          \
-  "bne " number "b\n\t"                       \
+#define SATKD_UNTIL_LAST(number, steps)          \
+  number ":\n\t" steps "ldr r10, [sp, #4]\n\t"  \
+  "cmp r11, r10\n\t"                            \
+  "bne " number "b\n\t"                         \
   "ldr r0, [sp]\n\t"
 
 /* satkd_requantize_right, with multiplier, addend and shift in r3, r4 and r5. */
@@ -113,23 +113,23 @@ typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
   "add r10, r0, " SATKD_TWO_FIRST "\n\t"                                                 \
   "ldmia r10, {r11, r12}\n\t"                                                            \
   "1:\n\t"                                                                               \
-  "ldmdb r0, {r3, r7, r8, lr}\n\t"                                                       \
+  "ldmdb r0, {r3, r7, lr}\n\t"                                                           \
   "ldrd r1, r2, [r3], #8\n\t"                                                            \
   "str r3, [r0, " SATKD_TWO_INITIAL "]\n\t"                                              \
-  "add r11, r11, r8\n\t"                                                                 \
-  "add r12, r12, r8\n\t"                                                                 \
   "cmp r7, #0\n\t"                                                                       \
   "beq.w 3f\n\t"                                                                         \
   "add r7, r7, r11\n\t"                                                                  \
   "str r7, [sp, #4]\n\t"                                                                 \
-  SATKD_UNTIL_END_OF_TWO("2", SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS      \
+  SATKD_UNTIL_LAST("2", SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS      \
                         SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS SATKD_SIXTEENS)     \
   "3:\n\t"                                                                               \
-  "ldmia r0, {r3, r4, r5, r6, r7, r8}\n\t"                                               \
+  "ldmia r0, {r3, r4, r5, r6, r7, r8, r10}\n\t"                                          \
   "cbnz r7, 6f\n\t"                                                                      \
   "4:\n\t" SATKD_WRITE_CODE("r1") SATKD_WRITE_CODE("r2")                                 \
   "5:\n\t"                                                                               \
   "str r6, [r0, " SATKD_TWO_OUT "]\n\t"                                                  \
+  "add r11, r11, r10\n\t"                                                                \
+  "add r12, r12, r10\n\t"                                                                \
   "cmp r6, r8\n\t"                                                                       \
   "bne.w 1b\n\t"                                                                         \
   "b.w 11f\n\t"                                                                          \
@@ -138,7 +138,7 @@ typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
   "cmp r7, #0\n\t"                                                                       \
   "beq.w 8f\n\t"                                                                         \
   "add r7, r7, r11\n\t"                                                                  \
-  "str r7, [sp, #4]\n\t" SATKD_UNTIL_END_OF_TWO("7", SATKD_SIXTEENS)                           \
+  "str r7, [sp, #4]\n\t" SATKD_UNTIL_LAST("7", SATKD_SIXTEENS)                           \
   "8:\n\t"                                                                               \
   "ldr r7, [r0, " SATKD_TWO_EIGHT "]\n\t"                                                \
   "cbz r7, 9f\n\t" SATKD_NEXT_INPUTS SATKD_EIGHT("r11", "r1") SATKD_EIGHT("r12", "r2")   \
@@ -147,7 +147,7 @@ typedef char satkd_first_is_at_56[(offsetof(satkd_two, first) == 56u) ? 1 : -1];
   "cbz r7, 10f\n\t"                                                                      \
   "ldmia lr!, {r3, r4}\n\t" SATKD_FOUR("r11", "r1") SATKD_FOUR("r12", "r2")              \
   "10:\n\t"                                                                              \
-  "ldmia r0, {r3, r4, r5, r6, r7, r8}\n\t"                                               \
+  "ldmia r0, {r3, r4, r5, r6, r7, r8, r10}\n\t"                                          \
   "ldr r7, [r0, " SATKD_TWO_HAS_SUMS "]\n\t"                                             \
   "cmp r7, #0\n\t"                                                                       \
   "beq.w 4b\n\t"                                                                         \
@@ -168,12 +168,10 @@ SATKD_SHARED void satkd_multiply_two(satkd_two *two) {
 SATKD_INLINE satkd_two satkd_two_of(const satkd_channels *channels, const int32_t *patch, const int8_t *weights, int32_t between,
                                     const int32_t *initial) {
   const int32_t depth = channels->depth;
-  const int32_t skip = (2 * between) - depth;
   const uint32_t right = (uint32_t)(-(int32_t)channels->shift[0]);
   const satkd_two two = {
       .initial = initial,
       .long_bytes = (int32_t)((uint32_t)depth & ~(uint32_t)127),
-      .skip = skip,
       .inputs = patch,
       .multiplier = channels->multiplier[0],
       .addend = satkd_addend(channels->output_zero_point, right),
@@ -181,12 +179,13 @@ SATKD_INLINE satkd_two satkd_two_of(const satkd_channels *channels, const int32_
       .out = NULL,
       .is_any = (int32_t)((uint32_t)depth % 128u),
       .end = NULL,
+      .skip = (2 * between) - depth,
       .rest = (int32_t)((uint32_t)depth & (uint32_t)112),
       .eight = (int32_t)((uint32_t)depth & (uint32_t)8),
       .four = (int32_t)((uint32_t)depth & (uint32_t)4),
       .has_sums = 0,
-      .first = weights - skip,
-      .second = (weights + between) - skip,
+      .first = weights,
+      .second = weights + between,
   };
   return two;
 }
