@@ -1,6 +1,7 @@
 """The row engine's fast kernels on emulated cores, against plain 64-bit arithmetic."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import bare_metal
@@ -76,12 +77,18 @@ def layer_table(layers, kernels):
     )
 
 
-def checked(machine, folder, *, seed=1, flags=(), edit=lambda text: text):
-    """What the harness prints on a machine, after an edit of the kernels' text."""
-    core, kernels = emulator.MACHINES[machine], KERNELS[machine]
+def write_sources(machine, folder, *, seed=1, edit=lambda text: text):
+    """The engine, with an edit of the kernels' text, and the harness's layers."""
+    kernels = KERNELS[machine]
     (folder / "layers.h").write_text(layer_table(random_layers(300, seed), kernels))
     for name, text in engine.files().items():
         (folder / name).write_text(edit(text) if name.startswith(f"satkd_engine_{kernels}") else text)
+
+
+def checked(machine, folder, *, seed=1, flags=(), edit=lambda text: text):
+    """What the harness prints on a machine, after an edit of the kernels' text."""
+    core = emulator.MACHINES[machine]
+    write_sources(machine, folder, seed=seed, edit=edit)
     flags = [*bare_metal.WARNINGS, f"-DSEED={seed}", *flags]
     program = bare_metal.compile_object(HARNESS, core, folder / "harness.o", [*flags, "-I", str(folder)])
     return emulator.run(bare_metal.link([program], core, folder / "harness.elf"), machine).splitlines()
@@ -98,6 +105,31 @@ def test_kernels_match_plain_arithmetic(machine, flags, tmp_path):
         "ok depthwise rows",
         "ok addition rows",
     ]
+
+
+CLANG_CALLS = """
+#include <stddef.h>
+void *memset(void *to, int value, size_t count);
+void *memcpy(void *to, const void *from, size_t count);
+void __aeabi_memclr4(void *to, size_t count) { memset(to, 0, count); }
+void __aeabi_memclr8(void *to, size_t count) { memset(to, 0, count); }
+void __aeabi_memcpy4(void *to, const void *from, size_t count) { memcpy(to, from, count); }
+void __aeabi_memcpy8(void *to, const void *from, size_t count) { memcpy(to, from, count); }
+"""
+
+
+@needs_emulator
+@pytest.mark.skipif(shutil.which("clang") is None, reason="apt-get install clang")
+def test_clang_compiles_the_same_kernels(tmp_path):
+    machine = "mps2-an386"
+    write_sources(machine, tmp_path)
+    (tmp_path / "calls.c").write_text(CLANG_CALLS)
+    calls = bare_metal.compile_object(tmp_path / "calls.c", "cortex-m4", tmp_path / "calls.o")
+    flags = ["--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-munaligned-access", "-O2", "-std=c99"]
+    flags += ["-ffreestanding", "-DSEED=1", "-DSATKD_ENGINE_KERNELS=SATKD_ENGINE_DSP", f"-I{tmp_path}"]
+    subprocess.run(["clang", *flags, "-c", HARNESS, "-o", tmp_path / "harness.o"], check=True)
+    elf = bare_metal.link([tmp_path / "harness.o", calls], "cortex-m4", tmp_path / "harness.elf")
+    assert emulator.run(elf, machine).splitlines() == ["ok convolution rows", "ok depthwise rows", "ok addition rows"]
 
 
 DEFECTS = {
