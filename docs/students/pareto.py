@@ -1,8 +1,8 @@
 """`python docs/students/pareto.py RUN …`: draw accuracy against flash, RAM and instructions, one point a student.
 
 Each RUN is a finished folder of `python -m keras_satkd.distill --student NAME`; its student must be in `costs.json`,
-which `renew.py` writes. The picture is `pareto.png` beside this file. The accuracy is the exported int8 model's on the
-test images, and the bar its 95 % interval (normal approximation of the binomial).
+which `renew.py` writes. The picture is `pareto.png` beside this file, its points `pareto.json`. The accuracy is the
+exported int8 model's on the test images, and the bar its 95 % interval (normal approximation of the binomial).
 """
 
 import argparse
@@ -15,13 +15,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from firmware_export.common.errors import UserError, exit_on_user_error
-from firmware_export.common.files import read_text
+from firmware_export.common.files import read_text, write_json
 from keras_satkd.report.figures.canvas import save_png
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import TEST
 
 HERE = Path(__file__).parent
-COSTS, PICTURE = HERE / "costs.json", HERE / "pareto.png"
+COSTS, POINTS, PICTURE = HERE / "costs.json", HERE / "pareto.json", HERE / "pareto.png"
 
 
 def point(run: Run, costs: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def draw(figure: Figure, points: Sequence[Mapping[str, Any]]) -> None:
     for panel, cost in zip(panels, costs, strict=True):
         for each in points:
             panel.errorbar(each[cost], each["accuracy"], yerr=each["interval"], fmt="o", color="C0", capsize=3)
-            panel.annotate(
-                each["student"], (each[cost], each["accuracy"]), xytext=(4, 4), textcoords="offset points", fontsize=7
-            )
+            top = (each[cost], each["accuracy"] + each["interval"])
+            panel.annotate(each["student"], top, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7)
         panel.set(xlabel=cost)
-        panel.set_xlim(left=0)
+        panel.set_xlim(0, 1.15 * max(each[cost] for each in points))
+        panel.margins(y=0.12)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("test accuracy of the int8 model, %")
 
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", type=Path)
     costs = json.loads(read_text(COSTS))
     points = [point(Run.open(folder), costs) for folder in parser.parse_args().runs]
+    write_json(POINTS, points)
     save_png(PICTURE, (9, 3), lambda figure: draw(figure, points))
 
 

@@ -58,6 +58,19 @@ def test_the_pareto_picture_has_a_point_for_each_student(docs_module):
     assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
 
 
+def test_the_ladder_is_what_was_trained(docs_module):
+    pareto = docs_module("pareto", "docs/students")
+    points, costs = json.loads(pareto.POINTS.read_text()), json.loads(pareto.COSTS.read_text())
+    assert dict(re.findall(r"^\| `(\w+)` \| (\d\d\.\d\d) ±", PAGE, re.MULTILINE)) == {
+        point["student"]: f"{point['accuracy']:.2f}" for point in points
+    }
+    for point in points:
+        cost = costs[point["student"]]
+        assert point["RAM, kB"] == cost["ram"] / 1000
+        assert point["constants in flash, kB"] == cost["constants"] / 1000
+        assert point["M instructions, Cortex-M4"] == cost["instructions"]["cortex-m4"] / 1e6
+
+
 def test_a_run_without_results_or_costs_is_one_line(docs_module):
     pareto = docs_module("pareto", "docs/students")
     run = SimpleNamespace(config=Config(student="a"), results={}, workdir="runs/a")
