@@ -190,27 +190,28 @@ SATKD_INLINE satkd_two satkd_two_of(const satkd_channels *channels, const int32_
   return two;
 }
 
-/* The sums of `count` channels, the first of which has the weights `weights`. `sums` may be `initial`. */
+/* The sums of an even number of channels, the first of which has the weights `weights`. `sums` may be `initial`. */
+SATKD_INLINE void satkd_sum_two(const satkd_channels *channels, const int32_t *patch, const int8_t *weights, int32_t between,
+                                const int32_t *initial, int32_t count, int32_t *sums) {
+  satkd_two two = satkd_two_of(channels, patch, weights, between, initial);
+  two.is_any = 1;
+  two.has_sums = 1;
+  two.out = sums;
+  two.end = sums + count;
+  satkd_multiply_two(&two);
+}
+
+/* The same of any number of channels. */
 SATKD_SHARED void satkd_sums_1(const satkd_channels *channels, const int32_t *patch, const int8_t *weights, const int32_t *initial,
                                int32_t count, int32_t *sums) {
   const int32_t between = channels->depth + channels->skip;
   const int32_t even = (int32_t)((uint32_t)count & ~(uint32_t)1);
   if (even != 0) {
-    satkd_two two = satkd_two_of(channels, patch, weights, between, initial);
-    two.is_any = 1;
-    two.has_sums = 1;
-    two.out = sums;
-    two.end = sums + even;
-    satkd_multiply_two(&two);
+    satkd_sum_two(channels, patch, weights, between, initial, even, sums);
   }
   if (even != count) { /* the last one twice */
     int32_t both[2] = {initial[even], initial[even]};
-    satkd_two two = satkd_two_of(channels, patch, weights + (even * between), 0, both);
-    two.is_any = 1;
-    two.has_sums = 1;
-    two.out = both;
-    two.end = both + 2;
-    satkd_multiply_two(&two);
+    satkd_sum_two(channels, patch, weights + (even * between), 0, both, 2, both);
     sums[even] = both[0];
   }
 }
