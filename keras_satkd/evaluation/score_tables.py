@@ -32,9 +32,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
             ],
         ),
         terminal_table(
-            ["class", "images", "recall %"],
+            ["class", "images", "precision %", "recall %"],
             [
-                [escape(name), f"{scores['images']:,}", *percent(scores["recall"])]
+                [escape(name), f"{scores['images']:,}", *percent(scores["precision"], scores["recall"])]
                 for name, scores in result["per_class"].items()
             ],
         ),

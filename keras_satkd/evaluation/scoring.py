@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import recall_score
+from sklearn.metrics import precision_recall_fscore_support
 
 from firmware_export.common import on_disk
 from firmware_export.common.errors import UserError, unknown_name
@@ -73,20 +73,22 @@ def evaluate(
         attack: also score the images after this attack on the model, which must be `differentiable`.
 
     Returns:
-        `images` (N), the scores of `metrics.score`, and `per_class` (recall and number of images of every class in
-        `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
+        `images` (N), the scores of `metrics.score`, and `per_class` (precision, recall and number of images of
+        every class in `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
         in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `attack`, also in `pgd` its numbers
         and the `accuracy` after it. With `camera_suite`, also the result of
         `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`; with either of them, that of
         `risk.curves` in `risk`: for `camera_suite` with the example sensors, for `sensor` with the sensor.
     """
     logits = classifier.logits(images)
-    present, counts = np.unique(labels, return_counts=True)
-    recalls = recall_score(labels, logits.argmax(axis=1), labels=present, average=None, zero_division=0.0)
+    present = np.unique(labels)
+    precisions, recalls, _, counts = precision_recall_fscore_support(
+        labels, logits.argmax(axis=1), labels=present, average=None, zero_division=0.0
+    )
     names = classifier.class_names or [str(position) for position in range(classifier.classes)]
     per_class = {
-        names[label]: {"recall": float(recall), "images": int(count)}
-        for label, recall, count in zip(present, recalls, counts, strict=True)
+        names[label]: {"precision": float(precision), "recall": float(recall), "images": int(count)}
+        for label, precision, recall, count in zip(present, precisions, recalls, counts, strict=True)
     }
     result = {"images": len(images), **score(logits, labels), "per_class": per_class}
     if corruptions or camera_suite or sensor is not None:

@@ -5,6 +5,7 @@ batches are gathered and augmented at once, so the input takes only a small part
 `make bench-scale` measure it).
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -26,6 +27,11 @@ MakeBatch = Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 STORED = ("draws", "camera_seeds", "mixing_draws")
 """Random numbers that `ViewLogits` may have for its views."""
+
+PARALLEL_CALLS = os.cpu_count() or 1
+"""Batches that are made at the same time."""
+
+_READY_BATCHES = 2
 
 
 def training_batches(
@@ -75,7 +81,18 @@ def training_batches(
     chosen = choices(len(images), batch_size, seed, epoch, is_endless=parts is not None)
     if parts is not None:
         chosen = chosen.flat_map(parts.each)
-    return chosen.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return in_advance(chosen.map(make, num_parallel_calls=PARALLEL_CALLS, deterministic=True))
+
+
+def in_advance(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The batches, made beside the training step that uses those before them.
+
+    Not with `AUTOTUNE`: the end of an iterator can then wait for the next adjustment (TensorFlow 2.21,
+    `RootDataset::Iterator`), and adjustments become as rare as one a minute. Every epoch has an iterator of its own.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(_READY_BATCHES).with_options(options)
 
 
 def choices(
@@ -246,7 +263,7 @@ def evaluation_batches(
         batches = tf.data.Dataset.from_tensor_slices((inputs, images.labels)).batch(batch_size)
     if parts is not None:
         batches = batches.flat_map(parts.each).map(parts.of_batch)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return in_advance(batches)
 
 
 def _evaluated_from_disk(
@@ -262,4 +279,4 @@ def _evaluated_from_disk(
         return {"image": pixels if camera is None else camera.in_graph(pixels, batch["seed"]), **said}, labels
 
     slices = tf.data.Dataset.from_tensor_slices((numbers, said, images.labels)).batch(batch_size)
-    return slices.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return slices.map(make, num_parallel_calls=PARALLEL_CALLS, deterministic=True)

@@ -10,7 +10,7 @@ from firmware_export.images.image_set import ImageSet
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import TeachersConfig
 from keras_satkd.method.fixmatch import STRONG, WEAK, FixMatch
-from keras_satkd.training.batches import batch_maker, choices
+from keras_satkd.training.batches import PARALLEL_CALLS, batch_maker, choices, in_advance
 from keras_satkd.training.method import Method
 
 
@@ -75,7 +75,7 @@ def batches(
             beside(views, len(unlabelled), settings.ratio * batch, seed=seed + 1),
         )
     )
-    return found.map(lambda given, seen: ({**given[0], **seen}, given[1])).prefetch(tf.data.AUTOTUNE)
+    return in_advance(found.map(lambda given, seen: ({**given[0], **seen}, given[1])))
 
 
 def _repeated(
@@ -93,4 +93,4 @@ def _repeated(
         return make(chosen % images, seeds)
 
     numbered = choices(steps * batch, batch, seed, epoch)
-    return numbered.map(of_choice, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return numbered.map(of_choice, num_parallel_calls=PARALLEL_CALLS, deterministic=True)

@@ -6,7 +6,7 @@ RESULT = {
     "accuracy": 0.875,
     "ece": 0.1,
     **SCORES,
-    "per_class": {"[red]": {"images": 1200, "recall": 0.25}},
+    "per_class": {"[red]": {"images": 1200, "precision": 0.75, "recall": 0.25}},
 }
 
 
@@ -14,11 +14,11 @@ def cells(table):
     return [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
 
 
-def test_scores_and_recalls():
-    scores, recalls = tables(RESULT)
+def test_scores_of_all_and_of_each_class():
+    scores, classes = tables(RESULT)
     assert [column.header for column in scores.columns] == ["test %", "accuracy", "precision", "recall", "F1", "ECE"]
     assert cells(scores)[0] == ["macro", "87.50", "50.00", "50.00", "50.00", "10.00"]
-    assert cells(recalls) == [[r"\[red]", "1,200", "25.00"]]
+    assert cells(classes) == [[r"\[red]", "1,200", "75.00", "25.00"]]
 
 
 def test_what_was_asked_for_follows():

@@ -28,7 +28,8 @@ def test_scores_of_a_model_that_is_right(image_set):
     for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "weighted_f1"):
         assert result[name] == 1.0
     assert result["ece"] < 1e-3
-    assert result["per_class"] == {name: {"recall": 1.0, "images": 10} for name in ("Red", "Green", "Blue")}
+    all_right = {"precision": 1.0, "recall": 1.0, "images": 10}
+    assert result["per_class"] == dict.fromkeys(("Red", "Green", "Blue"), all_right)
     assert "corruptions" not in result
     assert json.loads(json.dumps(result)) == result
 
@@ -41,10 +42,22 @@ def test_classes_that_the_data_lack_do_not_drag_the_means(image_set):
     # One red image of ten is taken for blue, of which there is none.
     pixels[0] = pixels[0][..., ::-1]
     result = scoring.evaluate(by_color(), pixels, labels)
-    assert result["per_class"] == {"Red": {"recall": 0.9, "images": 10}, "Green": {"recall": 1.0, "images": 10}}
+    green = {"precision": 1.0, "recall": 1.0, "images": 10}
+    assert result["per_class"] == {"Red": green | {"recall": 0.9}, "Green": green}
     assert result["macro_recall"] == pytest.approx(0.95)
     assert result["macro_precision"] == 1.0
     assert result["macro_f1"] == pytest.approx((2 * 0.9 / 1.9 + 1) / 2)
+
+
+def test_precision_and_recall_of_each_class(image_set):
+    images = image_set(30)
+    pixels = images.images.copy()
+    first_green = np.flatnonzero(images.labels == 1)[0]
+    pixels[first_green] = pixels[first_green][..., [1, 0, 2]]
+    red, green, blue = scoring.evaluate(by_color(), pixels, images.labels)["per_class"].values()
+    assert (red["precision"], red["recall"]) == (pytest.approx(10 / 11), 1.0)
+    assert (green["precision"], green["recall"]) == (1.0, 0.9)
+    assert (blue["precision"], blue["recall"]) == (1.0, 1.0)
 
 
 def test_corrupted_images_are_scored(image_set):
