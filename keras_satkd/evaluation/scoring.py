@@ -73,12 +73,12 @@ def evaluate(
         attack: also score the images after this attack on the model, which must be `differentiable`.
 
     Returns:
-        `images` (N), the scores of `metrics.score`, and `per_class` (precision, recall and number of images of
-        every class in `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by name, and
-        in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `attack`, also in `pgd` its numbers
-        and the `accuracy` after it. With `camera_suite`, also the result of
-        `camera.suite` in `camera`; with `sensor`, that of `camera.behind` in `behind`; with either of them, that of
-        `risk.curves` in `risk`: for `camera_suite` with the example sensors, for `sensor` with the sensor.
+        `images` (N), the scores of `metrics.score`, and `per_class` (precision, recall and number of images of every
+        class in `labels`, by name). With `corruptions`, also the accuracy at severities 1..5 of every corruption, by
+        name, and in `corruption_severities` their strengths (`corruptions.SEVERITIES`). With `attack`, also in `pgd`
+        its numbers and the `accuracy` after it. With `camera_suite`, also the result of `camera.suite` in `camera`;
+        with `sensor`, that of `camera.behind` in `behind`; with either of them, that of `risk.curves` in `risk`: for
+        `camera_suite` with the example sensors, for `sensor` with the sensor.
     """
     logits = classifier.logits(images)
     present = np.unique(labels)

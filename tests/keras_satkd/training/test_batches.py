@@ -85,6 +85,13 @@ def test_the_logits_are_those_of_the_very_view(image_set, policy):
             np.testing.assert_array_equal(image, expected)
 
 
+def test_no_iterator_waits_for_autotuning(image_set):
+    images = image_set(12)
+    training = training_batches(images, batch_size=4, augmentation="satellite", seed=0)
+    for batches in (training, evaluation_batches(images, 4)):
+        assert batches.options().autotune.enabled is False
+
+
 def test_averaged_logits_go_with_fresh_views(image_set):
     images, averaged = image_set(12), view_logits(12, 3).averaged()
     settings = {"batch_size": 12, "augmentation": "satellite", "seed": 0, "view_logits": averaged}

@@ -49,6 +49,10 @@ def test_an_epoch_passes_over_the_unlabelled_images_once_and_repeats_the_labelle
     assert times.max() - times.min() <= 1
 
 
+def test_no_iterator_waits_for_autotuning(sets):
+    assert unlabelled_batches.batches(*sets, PLAIN, seed=3).options().autotune.enabled is False
+
+
 def test_epochs_differ_and_can_be_repeated(sets):
     assert numbers(epoch(sets, 1), WEAK) == numbers(epoch(sets, 1), WEAK)
     assert numbers(epoch(sets, 1), WEAK) != numbers(epoch(sets, 0), WEAK)
