@@ -41,19 +41,21 @@ def defective_pixels(images: np.ndarray, percent: float | np.ndarray, seeds: np.
     return np.where(parts >= 1, to_float(images), np.where(parts < 0.5, np.float32(0), np.float32(255)))
 
 
-def dead_columns(images: np.ndarray, columns: int | np.ndarray, seeds: np.ndarray) -> np.ndarray:
+def dead_columns(images: np.ndarray, columns: float | np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """Set randomly chosen columns to 0 in all bands.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.
-        columns: number of dead columns per image, 0..W; a number or [N]. Fractions are cut off.
+        columns: mean number of dead columns per image, 0..W; a number or [N]. A fraction is rounded up or down at
+            random.
         seeds: int [N], not negative.
 
     Returns:
         float32 [N, H, W, C].
     """
     pixels = to_float(images).copy()
-    counts = np.broadcast_to(np.asarray(columns, int), len(images))
-    for image, count, generator in zip(pixels, counts, generators(seeds, "dead columns"), strict=True):
-        image[:, generator.permutation(images.shape[2])[:count]] = 0
+    means = np.broadcast_to(np.asarray(columns, float), len(images))
+    for image, mean, generator in zip(pixels, means, generators(seeds, "dead columns"), strict=True):
+        order = generator.permutation(images.shape[2])
+        image[:, order[: int(mean + generator.random())]] = 0
     return pixels

@@ -13,7 +13,7 @@ def photon_and_read(
 ) -> np.ndarray:
     """Add independent normal noise of variance `a·L + b` to every pixel and band, where L is the pixel's value.
 
-    At the mean m of an image (over all bands), the standard deviation is `m / snr`: `a = photon_share · m / snr²`
+    L and the mean m of an image (over all bands) are those of the pixels without negative ones. At m, the standard deviation is `m / snr`: `a = photon_share · m / snr²`
     and `b = (1 − photon_share) · (m / snr)²`.
 
     Args:
@@ -26,10 +26,11 @@ def photon_and_read(
         float32 [N, H, W, C], not clipped.
     """
     pixels = to_float(images)
-    mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+    signal = np.maximum(pixels, 0)
+    mean = signal.mean(axis=(1, 2, 3), keepdims=True)
     deviation = mean / per_image(snr, images)
     # The noise is relative to the signal, so a black image has none.
-    relative = np.maximum(pixels, 0) / np.maximum(mean, 1e-6)
+    relative = signal / np.maximum(mean, 1e-6)
     normal = np.empty_like(pixels)
     for noise, generator in zip(normal, generators(seeds, "noise"), strict=True):
         generator.standard_normal(out=noise, dtype=np.float32)

@@ -9,7 +9,7 @@
     jpeg2000 = 2.0                                 # bits per pixel of each band
 
 Evaluation uses the sensor's values; training draws from its ranges. The default range is half of the value to twice the
-value. A figure that is missing disturbs nothing.
+value, and that of `bits` is the value. A figure that is missing disturbs nothing.
 """
 
 import json
@@ -37,6 +37,10 @@ FULL_RANGE_BITS = 8
 """Bits per pixel and band of the images; a sensor with as many or more bits does not change them."""
 
 
+Figure = Annotated[float, Field(strict=True)]
+"""A number, no text and no truth value."""
+
+
 class Quantity(BaseModel):
     """A figure of the data sheet.
 
@@ -47,8 +51,8 @@ class Quantity(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    value: float | Annotated[tuple[float, ...], Field(min_length=1)]
-    range: tuple[float, float] | None = None
+    value: Figure | Annotated[tuple[Figure, ...], Field(min_length=1)]
+    range: tuple[Figure, Figure] | None = None
 
     @property
     def mean(self) -> float:
@@ -63,21 +67,26 @@ class Quantity(BaseModel):
         return tuple(each / self.mean for each in self.value)
 
 
-def _within(least: float, greatest: float, *, bands: bool) -> WrapValidator:
-    """Accepts a `Quantity`, a number, or a list of one number per band, if all numbers are in the given range."""
+def _within(least: float, greatest: float, *, bands: bool, factor: float = 2.0) -> WrapValidator:
+    """Accepts a `Quantity`, a number, or a list of one number per band, if all numbers are in the given range.
+
+    Without a range, training draws from the mean divided by `factor` to the mean times `factor`.
+    """
 
     def check(given: Any, validated: Callable[[Any], Quantity]) -> Quantity:
         if isinstance(given, bool) or not isinstance(given, int | float | list | dict):
             raise ValueError("give a number, a list of one number per band, or { value = ..., range = [..., ...] }")
         found = validated(given if isinstance(given, dict) else {"value": given})
         values = (found.value,) if isinstance(found.value, float) else found.value
-        if len(values) != 1 and not bands:
+        if len(values) == 1:
+            found = found.model_copy(update={"value": values[0]})
+        elif not bands:
             raise ValueError("give one number, which applies to all bands")
         for number in (*values, *(found.range or ())):
             if not least <= number <= greatest:
                 raise ValueError(f"{number:g} is not in the range {least:g} to {greatest:g}")
         if found.range is None:
-            return Quantity(value=found.value, range=(max(least, found.mean / 2), min(greatest, found.mean * 2)))
+            return Quantity(value=found.value, range=(max(least, found.mean / factor), min(greatest, found.mean * factor)))
         if found.range[0] > found.range[1]:
             raise ValueError(f"the end of the range {list(found.range)} is below its start")
         if not found.range[0] <= found.mean <= found.range[1]:
@@ -119,19 +128,23 @@ class Sensor(BaseModel):
     defects: Annotated[Quantity | None, _within(0, 100, bands=False)] = None
     """Defective pixels in percent."""
     dead_columns: Annotated[Quantity | None, _within(0, 64, bands=False)] = None
-    """Dead columns in an image 64 pixels wide."""
-    bits: Annotated[Quantity | None, _within(1, 16, bands=False)] = None
+    """Mean number of dead columns in an image."""
+    bits: Annotated[Quantity | None, _within(1, 16, bands=False, factor=1)] = None
     """Bits of the analog-to-digital converter."""
     compression: Compression = Compression()
     """Lossy compression."""
 
     def parts(self) -> Iterator[tuple[str, Quantity]]:
         """The disturbances in the order of the signal chain: names of `suite.KINDS`, each with its figure."""
+        for kind, figure in self._figures():
+            if figure.mean < FULL_RANGE_BITS if kind == "bits" else figure.mean > 0:
+                yield kind, figure
+
+    def _figures(self) -> Iterator[tuple[str, Quantity]]:
         figures = {name: getattr(self, name) for name in type(self).model_fields if name not in ("name", "compression")}
         figures |= {"jpeg": self.compression.jpeg, "jpeg2000": self.compression.jpeg2000}
         for name, figure in figures.items():
-            without_effect = figure is None or figure.mean == 0 or (name == "bits" and figure.mean >= FULL_RANGE_BITS)
-            if not without_effect:
+            if figure is not None:
                 yield _KIND_OF.get(name, name), figure
 
     def capture(self, images: np.ndarray, only: str | None = None, first_seed: int = 0) -> np.ndarray:
@@ -160,7 +173,7 @@ class Sensor(BaseModel):
     def _severity(self, name: str, figure: Quantity, count: int, bands: int) -> np.ndarray:
         if isinstance(figure.value, float):
             return np.full(count, figure.value)
-        if len(figure.value) not in (1, bands):
+        if len(figure.value) != bands:
             raise UserError(
                 f"sensor {self.name}: {name} has {len(figure.value)} bands, the images have {bands}: give one number "
                 f"or {bands} numbers"
@@ -180,11 +193,13 @@ class Sensor(BaseModel):
 
     def mixture(self, share: float) -> Mixture:
         """The camera for training: a fraction `share` of the images passes through it, with values from the ranges."""
-        trained = {
-            name: Range(1.0, *figure.range, logarithmic=figure.range[0] > 0, profile=figure.profile)
-            for name, figure in self.parts()
-            if figure.range is not None and KINDS[name].group not in HELD_OUT
-        }
+        trained = {}
+        for kind, figure in self._figures():
+            assert figure.range is not None
+            low, high = figure.range
+            has_effect = low < FULL_RANGE_BITS if kind == "bits" else high > 0
+            if has_effect and KINDS[kind].group not in HELD_OUT:
+                trained[kind] = Range(1.0, low, high, logarithmic=low > 0, profile=figure.profile)
         return Mixture(trained, share)
 
 
@@ -228,7 +243,7 @@ def _for_bands(sensor: Sensor, bands: int) -> Sensor:
     averaged = {
         name: figure.model_copy(update={"value": figure.mean})
         for name, figure in figures.items()
-        if isinstance(figure, Quantity) and isinstance(figure.value, tuple) and len(figure.value) not in (1, bands)
+        if isinstance(figure, Quantity) and isinstance(figure.value, tuple) and len(figure.value) != bands
     }
     return sensor.model_copy(update=averaged)
 
@@ -269,6 +284,8 @@ def _first_mistake(error: ValidationError) -> str:
     # Where several types are allowed, pydantic's location also contains the names of types.
     where = ".".join(str(part) for part in mistake["loc"] if part in {*_FIGURES, *Quantity.model_fields})
     if mistake["type"] == "extra_forbidden":
+        if where in Compression.model_fields:
+            return f"{where} is at the top: write it below [compression]"
         inside = where.split(".")[-1] in _FIGURES - {"compression"}
         known = set(Quantity.model_fields) if inside else _FIGURES
         return str(unknown_name("figure", str(mistake["loc"][-1]), known))

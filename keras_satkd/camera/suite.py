@@ -6,7 +6,7 @@ The random numbers of an image depend only on the kind and the image's position,
 Therefore, all models see the same disturbances, and a higher severity makes the same disturbance stronger.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,12 +33,14 @@ class Kind:
         unit: label of the severities: the quantity and its unit.
         severities: the suite's severities, from a healthy camera to a poor one.
         disturb: images [N, H, W, C] in 0..255, severities [N] and seeds [N] → images [N, H, W, C], float or uint8.
+        least_bands: images of fewer bands are not disturbed by it.
     """
 
     group: str
     unit: str
     severities: tuple[float, ...]
     disturb: Disturb
+    least_bands: int = 1
 
     def apply(self, images: np.ndarray, severity: float, first_seed: int = 0) -> np.ndarray:
         """Disturb all images with the same severity.
@@ -83,9 +85,14 @@ KINDS: dict[str, Kind] = {
     "bits": Kind("radiometry", "bits per pixel", (6, 5, 4), _seedless(radiometry.quantize)),
     "jpeg": Kind("compression", "JPEG quality", (95, 90, 80, 60, 40), _seedless(compression.jpeg)),
     "jpeg2000": Kind("compression", "JPEG 2000, bits per pixel", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)),
-    "registration": Kind("geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration),
+    "registration": Kind("geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration, 2),
     "resampling": Kind("geometry", "resampling, factor", (0.8, 0.9, 1.1, 1.25), _resample),
     "haze": Kind("atmosphere", "haze, transmission", (0.95, 0.9, 0.8, 0.7, 0.6), _seedless(atmosphere.haze)),
     "cloud": Kind("atmosphere", "thin cloud, opacity", (0.2, 0.4, 0.6), atmosphere.thin_cloud),
 }
 """All kinds by name."""
+
+
+def for_bands(kinds: Mapping[str, Kind], bands: int) -> dict[str, Kind]:
+    """The kinds that disturb images of so many bands."""
+    return {name: kind for name, kind in kinds.items() if kind.least_bands <= bands}

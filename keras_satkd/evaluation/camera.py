@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_satkd.camera.sensor import Sensor
-from keras_satkd.camera.suite import GROUPS, HELD_OUT, KINDS, Kind
+from keras_satkd.camera.suite import GROUPS, HELD_OUT, KINDS, Kind, for_bands
 
 LogitsOf = Callable[[np.ndarray], np.ndarray]
 
@@ -21,7 +21,7 @@ def suite(
         logits_of: uint8 [N, H, W, 3] → [N, C].
         images: uint8 [N, H, W, 3], N ≥ 1.
         labels: int [N].
-        kinds: the disturbances, by name.
+        kinds: the disturbances, by name; those that need more bands are left out.
 
     Returns:
         `clean`: accuracy without a disturbance. `kinds`: by name, the `group`, `unit`, `severities`, the `accuracy` at
@@ -30,7 +30,7 @@ def suite(
         kinds are left out.
     """
     found = {}
-    for name, kind in tqdm(kinds.items(), desc="camera", disable=None):
+    for name, kind in tqdm(for_bands(kinds, images.shape[-1]).items(), desc="camera", disable=None):
         accuracies = [_accuracy(logits_of, kind.apply(images, severity), labels) for severity in kind.severities]
         found[name] = {
             "group": kind.group,

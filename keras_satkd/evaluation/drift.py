@@ -10,7 +10,7 @@ from firmware_export.drift import statistics
 from firmware_export.drift.monitor import Drift, Monitor, choose
 from firmware_export.tflite import interpreters
 from firmware_export.tflite.model import Model
-from keras_satkd.camera.suite import KINDS, Kind
+from keras_satkd.camera.suite import KINDS, Kind, for_bands
 
 WINDOWS = 10_000
 """Number of windows of clean images that are drawn, mixed and of one class each."""
@@ -31,12 +31,13 @@ def _dead_band(images: np.ndarray, bands: np.ndarray, _seeds: np.ndarray) -> np.
     return disturbed
 
 
-ALL_KINDS: dict[str, Kind] = {
-    **KINDS,
-    "reversed_bands": Kind("detector", "bands in reverse order", (1,), lambda images, *_: images[..., ::-1]),
-    "dead_band": Kind("detector", "dead band", (0, 1, 2), _dead_band),
-}
-"""The camera's kinds, and wrong bands."""
+def kinds_of(bands: int) -> dict[str, Kind]:
+    """The camera's kinds, and wrong bands, for images of so many bands."""
+    wrong = {
+        "reversed_bands": Kind("detector", "bands in reverse order", (1,), lambda images, *_: images[..., ::-1], 2),
+        "dead_band": Kind("detector", "dead band", tuple(range(bands)), _dead_band),
+    }
+    return for_bands(KINDS | wrong, bands)
 
 
 def monitor_of(model: Model, validation: np.ndarray, labels: np.ndarray, window: int, rate: float) -> Drift:
@@ -62,7 +63,7 @@ def obstacle(drift: Drift, labels: np.ndarray) -> str | None:
 
 
 def evaluate(
-    drift: Drift, model: Model, images: np.ndarray, labels: np.ndarray, kinds: Mapping[str, Kind] = ALL_KINDS
+    drift: Drift, model: Model, images: np.ndarray, labels: np.ndarray, kinds: Mapping[str, Kind] | None = None
 ) -> dict[str, Any]:
     """Shares in [0, 1] of the windows that raise an alarm, in plain values that JSON can hold.
 
@@ -71,7 +72,7 @@ def evaluate(
         model: int8, that of the monitor.
         images: uint8 [N, H, W, 3] in random order, none of those from which the monitor was made.
         labels: int [N].
-        kinds: what to disturb the images with, by name.
+        kinds: what to disturb the images with, by name; by default `kinds_of` their bands.
 
     Returns:
         `window`; `false_alarm_rate` (the stated one), `validation_images`, `images` (N), `disturbed_images`;
@@ -89,6 +90,7 @@ def evaluate(
     windows = _windows(labels, monitor.window, DISTURBED_WINDOWS)
     accuracy = float(right[: len(labels)].mean())
     found = {}
+    kinds = kinds_of(images.shape[-1]) if kinds is None else kinds
     for name, kind in tqdm(kinds.items(), desc="drift", disable=None):
         severities = []
         for severity in kind.severities:

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from firmware_export.common import digests
+from firmware_export.common import digests, staging
 from firmware_export.common.errors import UserError
 from firmware_export.common.files import write_json, write_with
 from firmware_export.images.scaling import Scaling
@@ -31,13 +31,15 @@ from keras_satkd.run.artifacts import INT8_FILE, SENSOR_FILE, STUDENT_FILE, TEAC
 from keras_satkd.run.folder import Run
 from keras_satkd.run.stages import DATA, DISTILLATION, INT8, Found, Step, teacher
 
+_STAGE = ".ship-"
+
 
 def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
     """Copy the models of the run in `workdir` to `out`.
 
     Args:
         workdir: run folder of `keras_satkd.distill` or `keras_satkd.teach`.
-        out: output folder; files with the same names are replaced.
+        out: output folder; files with the same names are replaced, once all are complete.
         suffix: end of every name.
 
     Returns:
@@ -47,6 +49,21 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
         UserError: `workdir` contains no run, or its run has finished neither a teacher nor a student.
     """
     run = Run.open(workdir)
+    if INT8 not in run.results and not run.results.teachers():
+        raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: finish the run first")
+    out.mkdir(parents=True, exist_ok=True)
+    staging.remove_abandoned(out, _STAGE)
+    with staging.folder(out, _STAGE) as stage:
+        written = _staged(run, stage, suffix)
+        for path in sorted(stage.rglob("*")):
+            if path.is_file():
+                target = out / path.relative_to(stage)
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
+    return [out / path.relative_to(stage) for path in written]
+
+
+def _staged(run: Run, out: Path, suffix: str) -> list[Path]:
     divided, scaled = scaling.load_split(run.config.data)
     written = [_ship_teacher(run, divided, scaled, name, out, suffix) for name in run.results.teachers()]
     schedules: dict[str, TrainingConfig] = {
@@ -63,8 +80,6 @@ def ship(workdir: Path, out: Path, suffix: str) -> list[Path]:
             facts |= _scaling(scaled)
             _describe(run, divided, target, target.with_suffix(".json"), settings, "keras_satkd.distill", facts)
             written.append(target)
-    if not written:
-        raise UserError(f"--workdir {workdir} has finished neither a teacher nor a student: finish the run first")
     return written
 
 

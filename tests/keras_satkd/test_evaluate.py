@@ -139,7 +139,7 @@ def test_a_guide_on_the_ground_in_80_columns(model, pictures, monkeypatch, capsy
 def test_drift_in_80_columns(model, tmp_path, monkeypatch, capsys):
     from keras_satkd.evaluation import drift
 
-    kinds = {name: drift.ALL_KINDS[name] for name in ("snr", "dead_band")}
+    kinds = {name: drift.kinds_of(3)[name] for name in ("snr", "dead_band")}
     monkeypatch.setattr(drift.evaluate, "__defaults__", (kinds,))
     monkeypatch.setattr(drift, "WINDOWS", 200)
     monkeypatch.setenv("COLUMNS", "80")

@@ -39,6 +39,13 @@ def test_dead_columns_are_black_in_all_bands():
     np.testing.assert_array_equal(found.transpose(0, 2, 1, 3)[~dead], 100)
 
 
+def test_a_fraction_of_a_dead_column_is_drawn():
+    found = detector.dead_columns(np.full((400, 2, 16, 1), 100, np.uint8), 1.5, np.arange(400))
+    dead = (found == 0).all(axis=(1, 3)).sum(axis=1)
+    assert set(dead) == {1, 2}
+    assert dead.mean() == pytest.approx(1.5, abs=0.1)
+
+
 def test_more_dead_columns_hold_the_fewer():
     few, many = (detector.dead_columns(GREY, count, SEEDS) == 0 for count in (2, 5))
     assert many[few].all()

@@ -38,5 +38,13 @@ def test_every_image_and_band_with_its_own_ratio():
     np.testing.assert_allclose(deviations, 100 / snr, rtol=0.05)
 
 
+def test_pixels_below_black_do_not_swell_the_noise():
+    dark = np.full((2, 64, 64, 3), -10, np.float32)
+    dark[:, :8] = 30
+    found = noise.photon_and_read(dark, 100, SEEDS) - dark
+    mean = 30 / 8
+    np.testing.assert_allclose(found[:, :8].std(), mean / 100 * np.sqrt(0.5 * 30 / mean + 0.5), rtol=0.05)
+
+
 def test_a_black_image_stays_black():
     assert not noise.photon_and_read(np.zeros((2, 4, 4, 3), np.uint8), 10, SEEDS).any()

@@ -64,6 +64,22 @@ def test_what_has_no_effect_is_left_out(tmp_path):
     assert found.name == "mine"
 
 
+@pytest.mark.parametrize("figure", ["smear", "dead_columns", "bits", "defects", "snr", "psf", "prnu"])
+def test_a_list_of_one_number_is_the_number(tmp_path, figure):
+    one, listed = read(tmp_path, f"{figure} = 2"), read(tmp_path, f"{figure} = [2]")
+    assert listed == one
+    assert listed.mixture(1.0)(GREY, np.arange(4)).shape == GREY.shape
+
+
+def test_training_draws_from_a_range_whose_value_has_no_effect(tmp_path):
+    text = "bits = { value = 12, range = [4, 12] }\nsmear = { value = 0, range = [0, 6] }"
+    found = read(tmp_path, text)
+    assert not list(found.parts())
+    drawn = {name: (each.low, each.high) for name, each in found.mixture(1.0).ranges.items()}
+    assert drawn == {"bits": (4, 12), "smear": (0, 6)}
+    assert not read(tmp_path, "bits = 12\nsmear = 0").mixture(1.0).ranges
+
+
 def test_what_a_run_is_asked_for():
     poor, broad = sensor.load("poor"), Mixture(BROAD, 1.0)
     assert sensor.mixture(CameraConfig(), None) is None
@@ -105,6 +121,9 @@ def test_any_written_sensor_is_the_same(tmp_path_factory, name, snr, prnu, jpeg)
         ("psf = { value = 1, range = [3, 2] }", "is below its start"),
         ("psf = { value = 1, rang = [2, 3] }", "unknown figure 'rang': did you mean 'range'"),
         ("smear = [1, 2, 3]", "smear is .*: give one number, which applies to all bands"),
+        ("snr = ['100', '90', '80']", "snr.value is .*: input should be a valid number"),
+        ("snr = { value = true }", "snr.value is True"),
+        ("jpeg = 90", r"jpeg is at the top: write it below \[compression\]"),
         ("sn = 3", "unknown figure 'sn': did you mean 'snr'"),
         ("compression = { jpg = 3 }", "unknown figure 'jpg': did you mean 'jpeg'"),
         ("compression = { jpeg = 90, jpeg2000 = 2 }", "give only the one that the camera uses"),

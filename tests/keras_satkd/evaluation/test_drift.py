@@ -12,7 +12,7 @@ from keras_satkd.camera.suite import KINDS
 from keras_satkd.evaluation import drift
 
 SIZE = 16
-KINDS_HERE = {name: drift.ALL_KINDS[name] for name in ("gain", "dead_columns", "reversed_bands", "dead_band")}
+KINDS_HERE = {name: drift.kinds_of(3)[name] for name in ("gain", "dead_columns", "reversed_bands", "dead_band")}
 
 
 def drawn(count, seed):
@@ -98,11 +98,21 @@ def test_table(found):
 
 def test_wrong_bands_are_what_they_say():
     images = drawn(3, 5)[0]
-    np.testing.assert_array_equal(drift.ALL_KINDS["reversed_bands"].apply(images, 1), images[..., ::-1])
-    dead = drift.ALL_KINDS["dead_band"].apply(images, 2)
+    np.testing.assert_array_equal(drift.kinds_of(3)["reversed_bands"].apply(images, 1), images[..., ::-1])
+    dead = drift.kinds_of(3)["dead_band"].apply(images, 2)
     assert not dead[..., 2].any()
     np.testing.assert_array_equal(dead[..., :2], images[..., :2])
-    assert set(KINDS) < set(drift.ALL_KINDS)
+    assert set(KINDS) < set(drift.kinds_of(3))
+
+
+@pytest.mark.parametrize("bands", [1, 2, 13])
+def test_kinds_for_any_number_of_bands(bands):
+    images = np.random.default_rng(0).integers(1, 256, (2, SIZE, SIZE, bands), np.uint8)
+    kinds = drift.kinds_of(bands)
+    assert [int(kind) for kind in kinds["dead_band"].severities] == list(range(bands))
+    for kind in kinds.values():
+        assert kind.apply(images, kind.severities[-1]).shape == images.shape
+    assert {"registration", "reversed_bands"} - kinds.keys() == ({"registration", "reversed_bands"} if bands == 1 else set())
 
 
 def test_obstacles(model, monitor):

@@ -7,7 +7,7 @@ import pytest
 from tests_support import tiny_network
 
 from firmware_export.common.errors import UserError
-from firmware_export.common.files import write_json
+from firmware_export.common.files import write_bytes, write_json
 from firmware_export.tflite.convert import float_to_int8
 from keras_satkd.config import CameraConfig, Config, DistillationConfig, TeachersConfig, WeightingConfig
 from keras_satkd.config_io import from_dict, to_dict
@@ -42,6 +42,7 @@ def test_a_run_that_finished_nothing(tmp_path):
     begin(run, split(load(config.data), config.data))
     with pytest.raises(UserError, match="neither a teacher nor a student"):
         release.ship(tmp_path / "run", tmp_path / "out", "scenes")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -92,7 +93,12 @@ def test_an_int8_model_is_shipped_with_its_threshold_and_the_runs_sensor(tmp_pat
     run.step(INT8, lambda: Int8Result(INT8_FILE, len(model)))
     export = {"given_sha256": hashlib.sha256(model).hexdigest(), "unsure": {"least_margin": 3, "error_rate": 0.02}}
     write_json(run.path("firmware", "export.json"), export)
+    for ending in (".keras", "_int8.tflite"):  # of another run
+        earlier = tmp_path / "out" / f"resnet8_scenes{ending}"
+        write_bytes(earlier, b"other weights")
+        write_json(earlier.with_suffix(".json"), {"sha256": hashlib.sha256(b"other weights").hexdigest()})
     _, path = release.ship(run.workdir, tmp_path / "out", "scenes")
+    assert len(list((tmp_path / "out").iterdir())) == 4
     told = json.loads(path.with_suffix(".json").read_text())
     assert path.name == "resnet8_scenes_int8.tflite"
     assert told["least_margin"] == 3

@@ -116,7 +116,7 @@ def test_risk_behind_the_runs_sensor_at_the_exported_threshold(tmp_path, image_s
 
 
 def test_the_drift_monitor_is_evaluated_on_what_the_sensor_gives(tmp_path, image_set, monkeypatch):
-    kinds = {"dead_band": score.drift.ALL_KINDS["dead_band"]}
+    kinds = {"dead_band": score.drift.kinds_of(3)["dead_band"]}
     monkeypatch.setattr(score.drift.evaluate, "__defaults__", (kinds,))
     monkeypatch.setattr(score.camera.suite, "__defaults__", ({"gain": KINDS["gain"]},))
     monkeypatch.setattr(score.drift, "WINDOWS", 200)
