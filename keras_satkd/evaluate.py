@@ -150,7 +150,7 @@ def _work() -> None:
 def _result(arguments: Arguments) -> dict[str, Any]:
     with quiet_imports():
         from keras_satkd.camera import sensor as sensors
-        from keras_satkd.data import duplicates
+        from keras_satkd.data import duplicates, scaling_log
         from keras_satkd.data.reading import rgb_of
         from keras_satkd.evaluation import classifier as classifiers
         from keras_satkd.evaluation import input_checks, scoring
@@ -160,6 +160,8 @@ def _result(arguments: Arguments) -> dict[str, Any]:
     part = _images(arguments, classifier)
     rgb = rgb_of(part.channel_names, arguments.data)
     classifier = classifier.for_bands(part.channel_names, rgb)
+    if classifier.scaling is not None and (arguments.camera or sensor is not None):
+        scaling_log.warn_of_black(classifier.scaling)
     attack = _attack(arguments, classifier)
     labels = scoring.model_labels(part.labels, part.class_names, classifier)
     if contradicted := duplicates.of_two_classes([part]):

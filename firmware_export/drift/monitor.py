@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from firmware_export.common import defaults
 from firmware_export.common.errors import UserError
 from firmware_export.drift import statistics
-from firmware_export.drift.reference import STEPS, Reference, measure
+from firmware_export.drift.reference import LIMIT, STEPS, Reference, measure
 
 MOST_BANDS = 16
 """Largest number of bands: the part reports the statistics out of range as the bits of a word."""
@@ -113,14 +113,19 @@ def choose(images: np.ndarray, outputs: np.ndarray, labels: np.ndarray, window: 
     found, outputs = statistics.of(images, outputs), outputs.reshape(len(outputs), -1)
     classes = outputs.argmax(axis=1)
     has_own = np.bincount(classes, minlength=outputs.shape[1]) >= LEAST_OF_CLASS
-    lower, upper = _bounds(_drawn(found, classes, labels, has_own, window), window, rate)
+    sums = _drawn(found, classes, labels, has_own, window)
+    lower, upper = _bounds(sums, window, rate)
+    most = LIMIT * STEPS * window
+    if (lower <= -most).all() and (upper >= most).all():
+        reason = f"no window of {window} could raise an alarm at a false alarm rate of {rate:g}: give a larger window"
+        return Drift(f"There is no drift monitor: {reason}.")
     names = tuple(statistics.meanings(images.shape[3]))
     chosen = Monitor(names, window, measure(found, classes, has_own), lower, upper)
     reason = (
         f"The drift monitor compares every {window} images with {len(images)} validation images. Its bounds were "
-        f"chosen for a rate of false alarms of at most {rate:.3g} in windows of such images, mixed or all of one "
-        f"class. {has_own.sum()} of {len(has_own)} classes were predicted often enough ({LEAST_OF_CLASS} images) for a "
-        "reference of their own."
+        f"chosen for a rate of false alarms of at most {rate:.3g} in windows of such images, mixed"
+        f"{_of_one_class(len(sums) - 1, len(np.unique(labels)))}. {has_own.sum()} of {len(has_own)} classes were "
+        f"predicted often enough ({LEAST_OF_CLASS} images) for a reference of their own."
     )
     return Drift(reason, chosen, rate, len(images))
 
@@ -135,6 +140,14 @@ def _obstacle(images: np.ndarray) -> str | None:
     if len(images) < defaults.LEAST_IMAGES:
         return f"{len(images)} validation images were given, at least {defaults.LEAST_IMAGES} are needed"
     return None
+
+
+def _of_one_class(drawn: int, classes: int) -> str:
+    if drawn == classes:
+        return " or all of one class"
+    if not drawn:
+        return f" (no class has the {LEAST_OF_CLASS} images that windows of one class need)"
+    return f" or all of one class, for the {drawn} of {classes} classes with {LEAST_OF_CLASS} images"
 
 
 def _drawn(found: np.ndarray, classes: np.ndarray, labels: np.ndarray, has_own: np.ndarray, window: int) -> np.ndarray:

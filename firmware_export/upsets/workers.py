@@ -49,6 +49,7 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
         UserError: a program fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _cut_unfinished_lines(folder)
     known = read_journals(folder)
     left = [number for number in plan if number not in known]
     started: list[subprocess.Popen[bytes]] = []
@@ -81,12 +82,22 @@ def run(plan: Mapping[int, str], folder: Path, command: Command, jobs: int, titl
         if process.returncode:
             written = _log(folder, job).read_text(errors="replace").strip().splitlines()
             reason = written[-1].removeprefix("error: ") if written else f"exit code {process.returncode}"
-            raise UserError(f"{title}: the program that flips bits failed ({reason}): export the model again")
+            raise UserError(
+                f"{title}: the program that flips bits failed ({reason}): free space, or export the model again"
+            )
     found = read_journals(folder)
     missing = [number for number in plan if number not in found]
     if missing:
         raise UserError(f"{title}: {len(missing)} injections have no result: run the same command again")
     return {number: found[number] for number in plan}
+
+
+def _cut_unfinished_lines(folder: Path) -> None:
+    """Programs append to journals, so that an unfinished last line would become another number."""
+    for path in folder.glob(f"*{_SUFFIX}"):
+        text = path.read_bytes()
+        if not text.endswith(b"\n"):
+            os.truncate(path, text.rfind(b"\n") + 1)
 
 
 def _done(folder: Path) -> int:

@@ -13,8 +13,8 @@ def photon_and_read(
 ) -> np.ndarray:
     """Add independent normal noise of variance `a·L + b` to every pixel and band, where L is the pixel's value.
 
-    L and the mean m of an image (over all bands) are those of the pixels without negative ones. At m, the standard deviation is `m / snr`: `a = photon_share · m / snr²`
-    and `b = (1 − photon_share) · (m / snr)²`.
+    L and the mean m of an image (over all bands) are those of the pixels without negative ones. At m, the standard
+    deviation is `m / snr`: `a = photon_share · m / snr²` and `b = (1 − photon_share) · (m / snr)²`.
 
     Args:
         images: uint8 or float [N, H, W, C] in 0..255.

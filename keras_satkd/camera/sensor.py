@@ -86,7 +86,9 @@ def _within(least: float, greatest: float, *, bands: bool, factor: float = 2.0) 
             if not least <= number <= greatest:
                 raise ValueError(f"{number:g} is not in the range {least:g} to {greatest:g}")
         if found.range is None:
-            return Quantity(value=found.value, range=(max(least, found.mean / factor), min(greatest, found.mean * factor)))
+            return Quantity(
+                value=found.value, range=(max(least, found.mean / factor), min(greatest, found.mean * factor))
+            )
         if found.range[0] > found.range[1]:
             raise ValueError(f"the end of the range {list(found.range)} is below its start")
         if not found.range[0] <= found.mean <= found.range[1]:

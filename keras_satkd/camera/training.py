@@ -132,5 +132,5 @@ def _band_factors(spread: float, seeds: np.ndarray, bands: int) -> np.ndarray:
 
 
 def view_seeds(images: int, view: int, seed: int) -> np.ndarray:
-    """Seeds of one view of all images, int64 [images]. They differ between views and between values of `seed`."""
+    """Seeds of one view of all images, int64 [images]. They differ between views, and between 2^14 values of `seed`."""
     return (seed % 2**14 << 48) + (view << 32) + np.arange(images, dtype=np.int64)

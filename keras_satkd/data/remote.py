@@ -5,6 +5,7 @@ are Apache Arrow's, which the reader of Parquet brings; they find credentials as
 """
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ _URL = re.compile(r"(s3|gs|file)://", re.IGNORECASE)
 _AT_A_TIME = 16
 """Objects that are copied at a time."""
 _CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 10, 60, 3
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile, AWS_REGION, AWS_ENDPOINT_URL",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -175,7 +177,9 @@ def _told(url: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError) as error:
-        if getattr(error, "filename", None) is not None:  # this machine's disk
+        if (
+            getattr(error, "filename", None) is not None or getattr(error, "errno", None) in _FULL
+        ):  # this machine's disk
             raise
         reason = re.sub(r"\s*\(Request ID.*?\)|^When .*?: (?=AWS Error)", "", " ".join(str(error).split()))[:200]
         raise UserError(f"{url}: {reason}: check its name and {_CREDENTIALS[url[:2]]}") from None

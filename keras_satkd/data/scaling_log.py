@@ -50,6 +50,18 @@ def warn_of_clipped(images: np.ndarray, scaling: Scaling) -> None:
         )
 
 
+def warn_of_black(scaling: Scaling) -> None:
+    """Warn if code 0 stands for light: noise and gains of a camera are relative to the codes."""
+    lowest = max(scaling.low)
+    if lowest > 0:
+        logger.warning(
+            "code 0 stands for samples up to %g, and a camera's noise and gains are relative to the codes: they are "
+            "weaker than on the sensor; to avoid this, give --data.scaling 0:%g",
+            lowest,
+            max(scaling.high),
+        )
+
+
 def warn_of_dark(images: np.ndarray, fewest_codes: int) -> None:
     """Warn if no pixel, uint8 [N, H, W, C], reaches this value."""
     largest = max((int(piece.max()) for piece in on_disk.pieces(images)), default=0)

@@ -17,7 +17,7 @@ from keras_satkd import weighting
 from keras_satkd.camera import sensor as sensors
 from keras_satkd.camera.training import Mixture
 from keras_satkd.config import Config, DistillationConfig, TeachersConfig, TrainingConfig
-from keras_satkd.data import duplicates, pixel_digest, reading, scaling, unlabelled
+from keras_satkd.data import duplicates, pixel_digest, reading, scaling, scaling_log, unlabelled
 from keras_satkd.data.sources import load
 from keras_satkd.data.splits import Split
 from keras_satkd.models import bands, pretrained, student_registry, students, teacher_zoo, teachers
@@ -90,6 +90,8 @@ def prepare(run: Run, least_images: int = 0, *, fine_tunes_only: bool = False) -
     encoded("\n".join((*config.data.sources, *images.class_names)), config.data.name)
     divided, scaled = scaling.split_scaled(images, config.data)
     channels, rgb = images.channel_names, reading.rgb_of(images.channel_names, config.data)
+    if config.camera.sensor is not None:
+        scaling_log.warn_of_black(scaled)
     if sensor is not None:
         sensor.capture(divided.train.images[:1])  # checks its number of bands
     _check_augmentation(config, channels)

@@ -50,7 +50,7 @@ def test_what_it_says(chosen):
     assert (chosen.images, chosen.false_alarm_rate, chosen.monitor.window) == (1500, 0.01, WINDOW)
     assert "every 16 images with 1500 validation images" in chosen.reason
     assert "false alarms of at most 0.01 in windows" in chosen.reason
-    assert "4 of 4 classes" in chosen.reason
+    assert "images, mixed or all of one class. 4 of 4 classes" in chosen.reason
     assert chosen.monitor.names == tuple(statistics.meanings(3))
 
 
@@ -148,6 +148,27 @@ def test_images_that_allow_no_monitor(shape, words):
     )
     assert dataclasses.replace(found, reason="") == monitor.Drift("")
     assert words in found.reason
+
+
+def test_a_window_that_could_raise_no_alarm():
+    images, outputs, labels = labelled(600, seed=1)
+    images = np.tile(images, (1, 1, 1, 5))
+    found = monitor.choose(images, outputs, labels, 1, 0.001)
+    assert found.monitor is None
+    assert "no window of 1 could raise an alarm at a false alarm rate of 0.001: give a larger window" in found.reason
+    assert monitor.choose(images, outputs, labels, 1, 0.05).monitor is not None
+
+
+@pytest.mark.parametrize(
+    ("rare", "said"),
+    [(0, "or all of one class."), (1, "for the 3 of 4 classes with 32"), (4, "no class has the 32")],
+)
+def test_windows_that_were_drawn_are_said(rare, said):
+    images, outputs, labels = labelled(600, seed=1)
+    kept = [np.flatnonzero(labels == each)[: 20 if each < rare else None] for each in range(4)]
+    kept = np.concatenate(kept) if rare < 4 else np.arange(300)
+    labels = labels if rare < 4 else np.arange(len(labels)) % 30
+    assert said in monitor.choose(images[kept], outputs[kept], labels[kept], WINDOW, 0.05).reason
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_every_injection_has_its_result(tmp_path, jobs):
 
 
 def test_a_second_run_resumes(tmp_path):
-    (tmp_path / "7.journal").write_text("".join(f"{number} 5 0\n" for number in range(18)) + "18 1")
+    (tmp_path / "0.journal").write_text("".join(f"{number} 5 0\n" for number in range(18)) + "1")  # of "18 0 1"
     found = workers.run(PLAN, tmp_path, program(PROGRAM), 2, "test")
     assert [found[number].outcome for number in (0, 17, 18, 19)] == [
         Outcome.HANG,

@@ -1,5 +1,7 @@
 """Object storage against a real S3 server (moto's), which the tests start on 127.0.0.1."""
 
+import errno
+import os
 import shutil
 import sys
 import urllib.request
@@ -184,6 +186,13 @@ def test_machines_share_a_store_in_a_bucket(bucket, tmp_path, caplog):
     other = Mirror.of(STORE, str(tmp_path / "g"))
     other.pull()
     np.testing.assert_array_equal(LogitsStore.open(other.folder, RECIPE).read(2), held)
+
+
+def test_a_full_disk_of_this_machine_is_no_matter_of_credentials():
+    with pytest.raises(OSError, match="No space left"), remote._told("s3://bucket"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(UserError, match="AWS_ACCESS_KEY_ID"), remote._told("s3://bucket"):
+        raise OSError("When listing objects: AWS Error ACCESS_DENIED")
 
 
 def test_what_is_a_url():

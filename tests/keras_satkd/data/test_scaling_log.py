@@ -36,6 +36,13 @@ def test_samples_of_another_sensor_are_told(largest, is_told, caplog):
     assert (said in caplog.text) == is_told
 
 
+@pytest.mark.parametrize(("low", "is_told"), [(0, False), (-5, False), (900, True)])
+def test_light_of_code_0_is_told_where_a_camera_disturbs(low, is_told, caplog):
+    scaling_log.warn_of_black(of_bands(3, low))
+    assert ("code 0 stands for samples up to 900" in caplog.text) == is_told
+    assert ("--data.scaling 0:4095" in caplog.text) == is_told
+
+
 @pytest.mark.parametrize(("largest", "is_told"), [(31, True), (32, False)])
 def test_darkness_is_told(largest, is_told, caplog):
     pixels = np.full((2, 4, 4, 3), largest, np.uint8)

@@ -112,7 +112,9 @@ def test_kinds_for_any_number_of_bands(bands):
     assert [int(kind) for kind in kinds["dead_band"].severities] == list(range(bands))
     for kind in kinds.values():
         assert kind.apply(images, kind.severities[-1]).shape == images.shape
-    assert {"registration", "reversed_bands"} - kinds.keys() == ({"registration", "reversed_bands"} if bands == 1 else set())
+    assert {"registration", "reversed_bands"} - kinds.keys() == (
+        {"registration", "reversed_bands"} if bands == 1 else set()
+    )
 
 
 def test_obstacles(model, monitor):
