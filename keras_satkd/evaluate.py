@@ -40,8 +40,8 @@ logger = logging.getLogger("keras_satkd")
 class Arguments:
     """Score a model on images.
 
-    Prints accuracy, macro and weighted precision, recall and F1, the expected calibration error, and the recall of each
-    class.
+    Prints accuracy, macro and weighted precision, recall and F1, the expected calibration error, and precision and
+    recall of each class.
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
@@ -204,7 +204,10 @@ def _guidance(arguments: Arguments, student: "Classifier", part: "ImageSet", lab
     from keras_satkd.evaluation import guidance, input_checks, scoring
 
     guide = classifiers.load(arguments.guide or "", None, student.image_size, trust=arguments.trust_model)
-    seen = part if guide.image_size == student.image_size else _images(arguments, guide)
+    # A guide that does not say which samples it was trained on gets those of the student.
+    guide = dataclasses.replace(guide, scaling=guide.scaling or student.scaling)
+    is_same = guide.image_size == student.image_size and guide.scaling == student.scaling
+    seen = part if is_same else _images(arguments, guide)
     guide = guide.for_bands(seen.channel_names, rgb_of(seen.channel_names, arguments.data))
     true = scoring.model_labels(seen.labels, seen.class_names, guide)
     if doubt := input_checks.doubt(guide, seen.images, true, arguments.data.bands, by_options=False):

@@ -104,7 +104,7 @@ def _ranked(arguments: Arguments) -> tuple[list["Ranked"], int]:
         for model in arguments.models
     ]
     ranking.check_alike(models)
-    first = models[0]
+    first = next((model for model in models if model.scaling), models[0])
     settings = dataclasses.replace(settings, image_size=first.image_size, bands=settings.bands or first.own_bands)
     images = unlabelled.load(settings.sources[0], settings, first.scaling)
     rgb = rgb_of(images.channel_names, settings)

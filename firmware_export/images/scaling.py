@@ -5,7 +5,7 @@ full range of 12 bits is a shift by 4, that of 16 bits a shift by 8, and 8-bit s
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Scaling:
     samples: str
     low: tuple[float, ...]
     high: tuple[float, ...]
-    reason: str
+    reason: str = field(compare=False)
 
     def codes(self, samples: np.ndarray) -> np.ndarray:
         """The codes of samples.

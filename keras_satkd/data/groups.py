@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -37,7 +37,17 @@ def by_pattern(names: Sequence[str], pattern: str) -> tuple[str, ...]:
             f"--data.group {pattern!r} finds no group in {len(without)} of {len(names)} names, the first is "
             f"{without[0]!r}: give a regular expression for all names, or a column of the manifest"
         )
-    return tuple("/".join(match.groups("")) if match.groups() else match.group() for match in found if match)
+    return tuple(_group(match) for match in found if match)
+
+
+def among(names: Sequence[str], pattern: str, groups: Collection[str]) -> list[tuple[str, str]]:
+    """The names in which a regular expression finds one of these groups, each with its group."""
+    found = [(name, match) for name in names if (match := re.search(pattern, name))]
+    return [(name, _group(match)) for name, match in found if _group(match) in groups]
+
+
+def _group(match: re.Match[str]) -> str:
+    return "/".join(match.groups("")) if match.groups() else match.group()
 
 
 def on_sphere(longitudes: np.ndarray, latitudes: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from firmware_export.images.folders import find_images, is_folder_or_zip
 from firmware_export.images.image_set import ImageSet
 from firmware_export.images.scaling import Scaling
 from keras_satkd.data import duplicates, few_labels, reading, remote, scaling
+from keras_satkd.data import groups as grouping
 from keras_satkd.data.cache import cached
 from keras_satkd.data.few_labels import CLASS
 from keras_satkd.data.splits import Split
@@ -22,12 +23,15 @@ def of_run(settings: DataConfig, divided: Split, scales: Scaling) -> ImageSet | 
     """The training images whose labels are not used, and those of `data.unlabelled`; None without any.
 
     Raises:
-        UserError: see `load` and `check_apart`.
+        UserError: see `load` and `check_apart`; or an image is of a group that is held out.
     """
     if settings.unlabelled is None:
         return divided.hidden
     found = load(settings.unlabelled, settings, scales)
-    check_apart(found, [divided.validation, divided.test])
+    held_out = [divided.validation, divided.test]
+    if settings.group is not None:
+        _check_groups(found, held_out, settings.group)
+    check_apart(found, held_out)
     return few_labels.joined(divided.hidden, found)
 
 
@@ -62,6 +66,17 @@ def load(source: str, settings: DataConfig, scales: Scaling | None) -> ImageSet:
     decoded = cached(key, settings.cache_dir, decode)
     reading.report(decoded, replace(settings, source=source))
     return scaling.scaled(decoded.image_set, scales or scaling.decide(decoded.image_set, settings))
+
+
+def _check_groups(images: ImageSet, held_out: Sequence[ImageSet], pattern: str) -> None:
+    groups = {group for part in held_out for group in part.groups}
+    # The pattern may also be a column of a manifest, which unlabelled images lack.
+    if groups and (found := grouping.among([name.split("/", 1)[1] for name in images.files], pattern, groups)):
+        name, group = found[0]
+        raise UserError(
+            f"{len(found)} unlabelled images are of groups for validation or testing, such as {name} of the group "
+            f"{group!r}: remove them, as the scores would be those of groups that were trained on"
+        )
 
 
 def check_apart(images: ImageSet, held_out: Sequence[ImageSet]) -> None:

@@ -93,7 +93,7 @@ def class_names(file: Path, classes: int) -> tuple[str, ...] | None:
         UserError: the file is not readable, or has no list of as many different names.
     """
     keys: tuple[str, ...]
-    if file.is_dir():
+    if is_teacher_folder(file):
         beside, keys = file / TEACHER_DESCRIPTION_FILE, ("class_names",)
     elif file.with_suffix(".json").is_file():
         beside, keys = file.with_suffix(".json"), ("class_names",)

@@ -49,20 +49,30 @@ def check_alike(models: Sequence[Classifier]) -> None:
     """Check that the models take the same images and give the same classes.
 
     Raises:
-        UserError: two of them differ in the size of their images, or in their classes.
+        UserError: they have one output, or two of them differ in the size, bands or scaling of their images, or in
+            their classes.
     """
     first = models[0]
-    for other in models[1:]:
+    if first.classes < 2:
+        raise UserError(f"{first.name} has one output: end it in an output for each class, with a softmax")
+    named = next((model for model in models if model.class_names), first)
+    scaled = next((model for model in models if model.scaling), first)
+    for other in models:
         if first.classes != other.classes or first.image_size != other.image_size:
             raise UserError(
                 f"{first.name} and {other.name} take images of {first.image_size} and {other.image_size} pixels and "
                 f"know {first.classes} and {other.classes} classes: give models of the same size and classes"
             )
-        if first.class_names and other.class_names and first.class_names != other.class_names:
-            mine, theirs = next((a, b) for a, b in zip(first.class_names, other.class_names, strict=True) if a != b)
+        if named.class_names and other.class_names and named.class_names != other.class_names:
+            mine, theirs = next((a, b) for a, b in zip(named.class_names, other.class_names, strict=True) if a != b)
             raise UserError(
-                f"{first.name} has the class {mine!r} where {other.name} has {theirs!r}: give models with the same "
+                f"{named.name} has the class {mine!r} where {other.name} has {theirs!r}: give models with the same "
                 "classes in the same order"
+            )
+        if other.scaling not in (None, scaled.scaling):
+            raise UserError(
+                f"{scaled.name} and {other.name} were trained on other bands or another scaling of samples: rank with "
+                "one of them"
             )
 
 

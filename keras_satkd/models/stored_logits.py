@@ -118,7 +118,7 @@ def read(path: Path, name: str, outputs: str = "auto") -> StoredLogits:
     what = f"teacher {path}"
     try:
         names, values, class_names = READERS[path.suffix](path, what)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{what} cannot be read ({reason}): write it again") from None
     if values.ndim == 2:
@@ -205,7 +205,14 @@ def _read_npz(path: Path, what: str) -> _Content:
                 f"{what} has names of type {names.dtype} {list(names.shape)} and logits of type {values.dtype}: give "
                 "one text for each image, and float logits"
             )
-        class_names = tuple(str(name) for name in arrays["class_names"]) if "class_names" in arrays else None
+        class_names = None
+        if "class_names" in arrays:
+            listed = arrays["class_names"]
+            if listed.dtype.kind != "U" or listed.ndim != 1:
+                raise UserError(
+                    f"{what} has class_names of type {listed.dtype} {list(listed.shape)}: give one text for each class"
+                )
+            class_names = tuple(str(name) for name in listed)
         return tuple(str(name) for name in names), values.astype(np.float32), class_names
 
 

@@ -30,6 +30,7 @@ class Teacher:
             files and settings do not name them: RGB, if they are 3.
         order: positions of the network's outputs in the order of the logits; None for the same order.
         is_foreign: whether it is a model of other people, whose input range may be wrong.
+        file_sha256: of the file of a Keras model of other people, whose layers are not ours; otherwise empty.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Teacher:
     band_names: tuple[str, ...] = ()
     order: tuple[int, ...] | None = None
     is_foreign: bool = False
+    file_sha256: str = ""
 
     @property
     def channels(self) -> int:
@@ -58,6 +60,7 @@ class Teacher:
         digest = hashlib.sha256(f"{self.input_size} {self.input_range} {self.gives_probabilities}".encode())
         if self.bands or self.order is not None:
             digest.update(f"{self.bands} {self.order}".encode())
+        digest.update(self.file_sha256.encode())
         if isinstance(self.network, ForeignNetwork):
             digest.update(self.network.sha256.encode())
             return digest.hexdigest()

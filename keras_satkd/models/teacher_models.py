@@ -12,6 +12,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.tflite.input_range import INPUT_RANGES
 from keras_satkd.models import stored_logits
 from keras_satkd.models.formats import files
+from keras_satkd.models.formats.foreign import ForeignNetwork
 from keras_satkd.models.stored_logits import StoredLogits, gives_probabilities
 from keras_satkd.models.teacher import Teacher
 from keras_satkd.models.teacher_settings import TeacherSettings
@@ -68,7 +69,15 @@ def load_model(name: str, path: Path, settings: TeacherSettings, input_range: st
     names = tuple(band for band in settings.bands if isinstance(band, str))
     positions = tuple(band - 1 for band in settings.bands if isinstance(band, int))
     class_names = settings.class_names or None
-    return replace(teacher, bands=positions, band_names=names, class_names=class_names, is_foreign=True)
+    is_keras = not isinstance(network, ForeignNetwork)
+    return replace(
+        teacher,
+        bands=positions,
+        band_names=names,
+        class_names=class_names,
+        is_foreign=True,
+        file_sha256=file_digests.of(path) if is_keras else "",
+    )
 
 
 def _check_class_names(name: str, classes: int, settings: TeacherSettings) -> None:

@@ -136,6 +136,31 @@ def test_a_guide_on_the_ground_in_80_columns(model, pictures, monkeypatch, capsy
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_a_guide_that_names_no_samples_sees_those_of_the_student(image_set, monkeypatch):
+    from keras_satkd.evaluation import classifier
+
+    bands = Bands(("1", "2", "3"), (2, 1, 0), 4)
+    scaling = Scaling(bands, "uint16", (0,) * 3, (4095,) * 3, "given")
+    student = Classifier("s", 8, 3, None, lambda x: x.mean(axis=(1, 2)), scaling=scaling)
+    part = image_set(6)
+    seen = []
+
+    def loads(size, own):
+        return lambda *_, **__: replace(student, name="guide", image_size=size, scaling=own)
+
+    def images(arguments, each):
+        seen.append((each.image_size, each.scaling))
+        return part
+
+    monkeypatch.setattr(evaluate, "_images", images)
+    arguments = evaluate.Arguments(model="s", guide="guide")
+    other = replace(scaling, high=(1023,) * 3)
+    for size, own in ((8, None), (16, None), (8, other), (16, other)):
+        monkeypatch.setattr(classifier, "load", loads(size, own))
+        evaluate._guidance(arguments, student, part, part.labels)
+    assert seen == [(16, scaling), (8, other), (16, other)]
+
+
 def test_drift_in_80_columns(model, tmp_path, monkeypatch, capsys):
     from keras_satkd.evaluation import drift
 

@@ -40,12 +40,13 @@ def load(path: Path, what: str, *, trust: bool = False) -> ForeignNetwork:
     for kind, ends in (("input", model.inputs), ("output", model.outputs)):
         if len(ends) != 1:
             raise UserError(f"{what} has {len(ends)} {kind}s: give an image classifier, with one {kind}")
-    found = layout(what, tuple(model.inputs[0].shape))
+    # A Sequential model without an input layer has the batch of the first images that it saw, and takes any.
+    found = layout(what, (None, *model.inputs[0].shape[1:]))
     sha256, size = digest([path])
     return ForeignNetwork(
         lambda images: model(found.arranged(images), training=False),
         found.input_shape,
-        tuple(model.outputs[0].shape),
+        (None, *model.outputs[0].shape[1:]),
         sha256,
         size,
         model.count_params(),

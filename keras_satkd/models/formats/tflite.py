@@ -44,6 +44,10 @@ def load(path: Path, what: str) -> ForeignNetwork:
     )
 
 
+_SOFTMAX_SCALE = np.float32(1 / 256)
+"""Scale of the outputs of a quantized softmax, by TensorFlow Lite's specification."""
+
+
 def _codes(images: np.ndarray, tensor: Tensor, what: str) -> np.ndarray:
     dtype = _dtype(tensor, what)
     if dtype.kind == "f":
@@ -56,8 +60,11 @@ def _codes(images: np.ndarray, tensor: Tensor, what: str) -> np.ndarray:
 def _values(outputs: np.ndarray, tensor: Tensor, what: str) -> np.ndarray:
     if _dtype(tensor, what).kind == "f":
         return outputs
-    values: np.ndarray = (outputs.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
-    return values
+    scale, least = np.float32(tensor.scale), np.iinfo(outputs.dtype).min
+    values: np.ndarray = (outputs.astype(np.float32) - tensor.zero_point) * scale
+    is_softmax = scale == _SOFTMAX_SCALE and tensor.zero_point == least
+    # Probabilities below half a step cannot be told from zero, whose logarithm would be far too low.
+    return np.maximum(values, scale / 2) if is_softmax else values
 
 
 def _dtype(tensor: Tensor, what: str) -> np.dtype:

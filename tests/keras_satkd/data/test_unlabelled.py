@@ -9,6 +9,7 @@ from firmware_export.common.errors import UserError
 from firmware_export.images.image_set import RGB, Bands, ImageSet
 from firmware_export.images.scaling import Scaling, full_range
 from keras_satkd.data import scaling, unlabelled
+from keras_satkd.data.splits import Split
 from keras_satkd.settings.data_config import DataConfig
 
 SIZE = 16
@@ -95,3 +96,22 @@ def test_test_images_are_told(folder, settings):
 
 def test_names_of_channels_stay(folder, settings):
     assert unlabelled.load(str(folder), settings, plain()).channel_names == RGB
+
+
+def test_images_of_a_held_out_group_are_told(folder, settings):
+    random = np.random.default_rng(1)
+
+    def part(number, group):
+        pixels = random.integers(0, 256, (number, SIZE, SIZE, 3), np.uint8)
+        names = tuple(f"Lake/{group}_{at}.png" for at in range(number))
+        return ImageSet(pixels, np.zeros(number, np.int32), names, ("Lake",), groups=(group,) * number)
+
+    divided = Split(part(2, "z"), part(1, "y"), part(1, "scene 1"), "sha256")
+    settings = dataclasses.replace(settings, unlabelled=str(folder), group=r"(scene \d|z)")
+    said = r"2 unlabelled images are of groups for .* such as scene 1/a\.png of the group 'scene 1': remove them"
+    with pytest.raises(UserError, match=said):
+        unlabelled.of_run(settings, divided, plain())
+    of_others = dataclasses.replace(divided, test=part(1, "scene 2"))
+    assert len(unlabelled.of_run(settings, of_others, plain())) == 5
+    manifest = dataclasses.replace(settings, group="scene")  # a column
+    assert len(unlabelled.of_run(manifest, divided, plain())) == 5

@@ -29,6 +29,13 @@ def test_class_names_beside_the_model(model):
     assert model_facts.class_names(model, 3) is None
 
 
+def test_class_names_beside_a_saved_model(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "saved_model.pb").touch()
+    (tmp_path / "mine.json").write_text(json.dumps({"class_names": ["a", "b"]}))
+    assert model_facts.class_names(tmp_path / "mine", 2) == ("a", "b")
+
+
 def test_class_names_of_the_run_that_the_model_lies_in(model):
     (model.parent / "metrics.json").write_text(json.dumps({"data": {"classes": ["a", "b", "c"]}}))
     assert model_facts.class_names(model, 3) == ("a", "b", "c")

@@ -7,7 +7,8 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from firmware_export.common.errors import UserError
-from firmware_export.images.image_set import ImageSet
+from firmware_export.images.image_set import Bands, ImageSet
+from firmware_export.images.scaling import Scaling
 from keras_satkd.evaluation import ranking
 from keras_satkd.evaluation.classifier import Classifier
 from keras_satkd.settings.setting_types import Uncertainty
@@ -77,3 +78,23 @@ def test_one_model_names_the_classes_of_all():
     ranking.check_alike([nameless, named])
     found = ranking.least_sure([nameless, named], images(3), 3, "margin")
     assert {each.class_name for each in found} <= set(NAMES)
+
+
+def test_names_and_scalings_are_compared_whichever_model_has_them():
+    unnamed = dataclasses.replace(model(LOGITS), class_names=None)
+    other = dataclasses.replace(model(LOGITS), name="other", class_names=NAMES[::-1])
+    with pytest.raises(UserError, match="given has the class 'Lake' where other has 'River'"):
+        ranking.check_alike([unnamed, model(LOGITS), other])
+    bands = Bands(("1", "2", "3"), (0, 1, 2), 3)
+    bright, dark = (
+        dataclasses.replace(model(LOGITS), name=name, scaling=Scaling(bands, "uint16", (0,) * 3, (high,) * 3, name))
+        for name, high in (("bright", 4095), ("dark", 1023))
+    )
+    ranking.check_alike([unnamed, bright, bright])
+    with pytest.raises(UserError, match="bright and dark were trained on other bands or another scaling"):
+        ranking.check_alike([unnamed, bright, dark])
+
+
+def test_a_model_of_one_output():
+    with pytest.raises(UserError, match="given has one output: end it in an output for each class, with a softmax"):
+        ranking.check_alike([dataclasses.replace(model(LOGITS), classes=1, class_names=None)])

@@ -98,6 +98,8 @@ def test_logits_are_not_the_probabilities_that_they_are_said_to_be():
         ({"logits": LOGITS.astype(int)}, "logits of type int64: give one text for each image, and float logits"),
         ({"names": NAMES[:2] + NAMES[:1]}, r"has 'a/1\.png' twice"),
         ({"names": (1, 2, 3)}, "has names of type int64"),
+        ({"class_names": np.array("A")}, r"has class_names of type <U1 \[\]: give one text for each class"),
+        ({"class_names": [b"A", b"B", b"C", b"D"]}, r"has class_names of type \|S1"),
         ({"logits": np.where(LOGITS == 6, np.nan, LOGITS)}, r"has the value nan for 'a/2\.png' \(1 such images\)"),
         ({"logits": np.where(LOGITS > 6, -np.inf, LOGITS)}, r"has the value -inf for 'a/2\.png' \(2 such images\)"),
         ({"logits": LOGITS * 1e5}, r"has the value 100000 for 'a/1\.png'"),

@@ -53,6 +53,18 @@ def loaded(path, **settings):
     return load_model("mine", path, TeacherSettings(**settings), "0..1")
 
 
+def test_a_model_with_the_same_weights_in_other_layers_has_another_digest(tmp_path):
+    network = tiny_network(seed=4)
+    image = tf_keras.layers.Input((SIZE, SIZE, 3))
+    mirrored = tf_keras.Model(image, network(image[:, :, ::-1]))
+    for name, each in (("plain", network), ("again", network), ("mirrored", mirrored)):
+        each.save(tmp_path / f"{name}.keras")
+    plain, mirrored = (loaded(tmp_path / f"{name}.keras") for name in ("plain", "mirrored"))
+    assert plain.digest() == loaded(tmp_path / "plain.keras").digest() != mirrored.digest()
+    for one, other in zip(plain.network.weights, mirrored.network.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_settings_of_a_model(tmp_path, image_set):
     tiny_network(seed=4).save(tmp_path / "mine.keras")
     path, images = tmp_path / "mine.keras", image_set(3).images

@@ -25,6 +25,19 @@ def test_it_computes_the_same(tmp_path, ending):
     assert (found.parameters, found.bytes) == (network.count_params(), path.stat().st_size)
 
 
+def test_a_sequential_model_takes_any_number_of_images(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    images = np.random.default_rng(0).random((8, 16, 16, 3), np.float32)
+    expected = np.asarray(model(images))
+    model.save(tmp_path / "three.keras")
+    found = load(tmp_path / "three.keras", "mine")
+    assert (found.input_shape, found.output_shape) == ((None, 16, 16, 3), (None, 3))
+    for number in (1, 5, 8):
+        np.testing.assert_allclose(found(images[:number]), expected[:number], atol=1e-5)
+
+
 def test_layers_and_operations_that_teachers_have(tmp_path):
     import keras
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tf_keras
 from foreign_models import as_tflite
 from int8_graphs import several_ends
 from tests_support import tiny_network
@@ -27,6 +28,15 @@ def test_an_int8_model_states_its_range(tmp_path, image_set, input_range):
     values = images.astype(np.float32) / (255 if input_range == "0..1" else 1)
     expected = network(values).numpy()
     np.testing.assert_allclose(found(values), expected, atol=0.04 * np.ptp(expected))
+
+
+def test_probabilities_below_half_a_step_count_as_half_a_step(tmp_path, image_set):
+    network, images = tiny_network(seed=4), image_set(30).images
+    sharp = tf_keras.Model(network.input, tf_keras.layers.Softmax()(network.output * 100.0))
+    (tmp_path / "mine.tflite").write_bytes(float_to_int8(sharp, images))
+    found = load(tmp_path / "mine.tflite", "mine")(images / np.float32(255))
+    assert np.min(found) == 1 / 512
+    assert np.max(found) == 255 / 256
 
 
 def test_several_ends(tmp_path):
