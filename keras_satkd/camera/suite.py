@@ -85,7 +85,9 @@ KINDS: dict[str, Kind] = {
     "bits": Kind("radiometry", "bits per pixel", (6, 5, 4), _seedless(radiometry.quantize)),
     "jpeg": Kind("compression", "JPEG quality", (95, 90, 80, 60, 40), _seedless(compression.jpeg)),
     "jpeg2000": Kind("compression", "JPEG 2000, bits per pixel", (3, 2, 1, 0.5), _seedless(compression.jpeg2000)),
-    "registration": Kind("geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration, 2),
+    "registration": Kind(
+        "geometry", "band shift, pixels", (0.25, 0.5, 1, 1.5, 2), geometry.misregistration, least_bands=2
+    ),
     "resampling": Kind("geometry", "resampling, factor", (0.8, 0.9, 1.1, 1.25), _resample),
     "haze": Kind("atmosphere", "haze, transmission", (0.95, 0.9, 0.8, 0.7, 0.6), _seedless(atmosphere.haze)),
     "cloud": Kind("atmosphere", "thin cloud, opacity", (0.2, 0.4, 0.6), atmosphere.thin_cloud),

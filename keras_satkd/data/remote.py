@@ -177,9 +177,8 @@ def _told(url: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError) as error:
-        if (
-            getattr(error, "filename", None) is not None or getattr(error, "errno", None) in _FULL
-        ):  # this machine's disk
+        is_of_this_disk = getattr(error, "filename", None) is not None or getattr(error, "errno", None) in _FULL
+        if is_of_this_disk:
             raise
         reason = re.sub(r"\s*\(Request ID.*?\)|^When .*?: (?=AWS Error)", "", " ".join(str(error).split()))[:200]
         raise UserError(f"{url}: {reason}: check its name and {_CREDENTIALS[url[:2]]}") from None

@@ -33,11 +33,11 @@ def _dead_band(images: np.ndarray, bands: np.ndarray, _seeds: np.ndarray) -> np.
 
 def kinds_of(bands: int) -> dict[str, Kind]:
     """The camera's kinds, and wrong bands, for images of so many bands."""
-    wrong = {
-        "reversed_bands": Kind("detector", "bands in reverse order", (1,), lambda images, *_: images[..., ::-1], 2),
-        "dead_band": Kind("detector", "dead band", tuple(range(bands)), _dead_band),
-    }
-    return for_bands(KINDS | wrong, bands)
+    reversed_bands = Kind(
+        "detector", "bands in reverse order", (1,), lambda images, *_: images[..., ::-1], least_bands=2
+    )
+    dead_band = Kind("detector", "dead band", tuple(range(bands)), _dead_band)
+    return for_bands({**KINDS, "reversed_bands": reversed_bands, "dead_band": dead_band}, bands)
 
 
 def monitor_of(model: Model, validation: np.ndarray, labels: np.ndarray, window: int, rate: float) -> Drift:
