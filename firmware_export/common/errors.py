@@ -141,7 +141,7 @@ def _raise_broken_pipe(_console: object) -> NoReturn:
 def _message(error: Exception) -> str | None:
     """The line for an error of the system that the user can fix; None for a defect of this program."""
     where = f" of {error.filename}" if isinstance(error, OSError) and error.filename else ""
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return f"no space left on the device{where}: free some and run the same command again"
     if isinstance(error, UnicodeError) and sys.getfilesystemencoding() != "utf-8":
         return (
@@ -162,6 +162,7 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _is_disk_full(error: Exception) -> bool:
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error of the system or of a library says that a disk is full."""
     # TensorFlow, h5py and NumPy raise their own exceptions, which keep only a text.
     return getattr(error, "errno", None) in _FULL or _FULL_TEXTS.search(str(error)) is not None

@@ -5,7 +5,6 @@ are Apache Arrow's, which the reader of Parquet brings; they find credentials as
 """
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from firmware_export.common import digests, files
-from firmware_export.common.errors import UserError
+from firmware_export.common.errors import UserError, is_disk_full
 from firmware_export.common.extras import INSTALL_TRAIN
 from keras_satkd.data.cache import cache_folder
 from keras_satkd.data.tables import is_table
@@ -28,7 +27,6 @@ _URL = re.compile(r"(s3|gs|file)://", re.IGNORECASE)
 _AT_A_TIME = 16
 """Objects that are copied at a time."""
 _CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 10, 60, 3
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile, AWS_REGION, AWS_ENDPOINT_URL",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -177,8 +175,7 @@ def _told(url: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError) as error:
-        is_of_this_disk = getattr(error, "filename", None) is not None or getattr(error, "errno", None) in _FULL
-        if is_of_this_disk:
+        if getattr(error, "filename", None) is not None or is_disk_full(error):  # this machine's disk
             raise
         reason = re.sub(r"\s*\(Request ID.*?\)|^When .*?: (?=AWS Error)", "", " ".join(str(error).split()))[:200]
         raise UserError(f"{url}: {reason}: check its name and {_CREDENTIALS[url[:2]]}") from None

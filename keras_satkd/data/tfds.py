@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import errno
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from firmware_export.common.errors import UserError, unknown_name
+from firmware_export.common.errors import UserError, is_disk_full, unknown_name
 from firmware_export.images.decode import Decoded, EncodedImage, decode_all
 from firmware_export.images.layout import part_of
 from firmware_export.images.samples import Samples, of_array
@@ -110,7 +109,7 @@ def _prepare(builder: tfds.core.DatasetBuilder, settings: DataConfig) -> None:
             builder.download_and_prepare()
     except Exception as error:
         # TFDS, requests and urllib3 raise their own error classes; only a full disk has a different remedy.
-        if getattr(error, "errno", None) == errno.ENOSPC:
+        if is_disk_full(error):
             raise
         raise UserError(_remedy(builder.name, settings.name, error)) from error
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from firmware_export.common import digests
-from firmware_export.common.errors import UserError
+from firmware_export.common.errors import UserError, is_disk_full
 from firmware_export.common.templating import one_line
 from keras_satkd.config import PLATEAU_PATIENCE, TrainingConfig
 from keras_satkd.distiller import Distiller
@@ -110,7 +110,8 @@ def fit(
                 )
         except Exception as error:
             # TensorFlow raises many kinds of errors for a damaged checkpoint. It is read before the first epoch begins.
-            if log.has_begun or not log.epochs() or isinstance(error, UserError | OSError):
+            is_of_system = isinstance(error, UserError | OSError) or is_disk_full(error)
+            if log.has_begun or not log.epochs() or is_of_system:
                 raise
             reason = one_line(str(error))[:200]
             raise UserError(f"{checkpoint / 'last'} is damaged ({reason}): {remedy}") from error

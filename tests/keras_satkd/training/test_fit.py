@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 from damage import OFFSETS, cut, flip
 from tests_support import tiny_network
@@ -295,6 +296,17 @@ def test_a_damaged_checkpoint_is_refused_or_restored_exactly(tmp_path, image_set
             for one, other in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-5)
     assert refused > len(files)
+
+
+def test_a_full_disk_is_no_damaged_checkpoint(tmp_path, image_set, monkeypatch):
+    train(tmp_path, image_set, epochs=1)
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "events.out.tfevents; No space left on device")
+
+    monkeypatch.setattr(tf_keras.callbacks.TensorBoard, "set_model", full)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="No space left"):
+        train(tmp_path, image_set, epochs=2)
 
 
 def test_the_epoch_with_the_best_macro_f1_is_left(tmp_path, image_set):
