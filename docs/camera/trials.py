@@ -12,9 +12,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-import tf_keras
-
 from firmware_export.common.files import read_text, write_json, write_text
 from firmware_export.common.tables import markdown_table
 from keras_satkd.camera.suite import KINDS
@@ -23,7 +20,6 @@ from keras_satkd.config_io import changed, load
 from keras_satkd.data.sources import load as load_images
 from keras_satkd.data.splits import split
 from keras_satkd.evaluation import camera, classifier
-from keras_satkd.models import students
 from keras_satkd.pipeline.steps import distilled_student
 from keras_satkd.run.artifacts import STUDENT_FILE
 from keras_satkd.run.folder import Run
@@ -35,7 +31,6 @@ BEGIN, END = "<!-- trials -->\n", "<!-- end of trials -->\n"
 EPOCHS = 4
 TEACHERS = ["efficientnet_lite0_camera", "efficientvit_m2_eurosat", "mobilevitv2_100_eurosat"]
 ALONE = {"teachers.names": TEACHERS[:1]}
-BLURRED = "resnet8_blurred"
 TRIALS: dict[str, dict[str, Any]] = {
     "the preset: 25 % of the images disturbed": {},
     "10 % disturbed": {"camera.share": 0.1},
@@ -43,32 +38,8 @@ TRIALS: dict[str, dict[str, Any]] = {
     "no teacher": {"distillation.weighting.rule": "none"},
     "EfficientNet-Lite0 alone": ALONE,
     "EfficientNet-Lite0 alone, which sees the camera's image": ALONE | {"camera.teachers_see": "disturbed"},
-    "EfficientNet-Lite0 alone, MixUp": ALONE
-    | {"distillation.mixing.method": "mixup", "distillation.teacher_logits": "precomputed"},
-    "EfficientNet-Lite0 alone, no average of the weights": ALONE | {"distillation.average": 0.0},
-    "EfficientNet-Lite0 alone, blurred strides": ALONE | {"student": BLURRED},
 }
 """What each trial changes in the preset."""
-
-
-def blurred_resnet8(image_size: int, classes: int, channels: int) -> tf_keras.Model:
-    """ResNet8 with 2×2 average pooling instead of strides, against aliasing (arXiv 1904.11486).
-
-    In the main path, the strided convolution has stride 1, and four times the MACs; the pooling follows its ReLU. In
-    the shortcut, the pooling precedes the convolution.
-    """
-    strided = students.build("resnet8", image_size, classes, channels=channels)
-    made = {strided.input.name: strided.input}
-    for layer in strided.layers[1:]:
-        settings, given = layer.get_config(), tf.nest.map_structure(lambda tensor: made[tensor.name], layer.input)
-        if settings.get("strides") == (2, 2):
-            settings["strides"] = (1, 1)
-            if "shortcut" in layer.name:
-                given = tf_keras.layers.AveragePooling2D(2)(given)
-        output = type(layer).from_config(settings)(given)
-        is_end = layer.name in ("stage2_block1_first_relu", "stage3_block1_first_relu")
-        made[layer.output.name] = tf_keras.layers.AveragePooling2D(2)(output) if is_end else output
-    return tf_keras.Model(strided.input, made[strided.output.name], name=BLURRED)
 
 
 def results() -> dict[str, Any]:
@@ -113,7 +84,6 @@ def main() -> None:
         "distillation.epochs": EPOCHS,
         "teachers.names": TEACHERS,
     }
-    students.register(BLURRED, blurred_resnet8)
     for name in TRIALS:
         if name not in results():
             found = trial(changed(load("eurosat_camera"), common, "command line"), name, arguments.workdir)
