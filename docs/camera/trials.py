@@ -38,6 +38,8 @@ TRIALS: dict[str, dict[str, Any]] = {
     "no teacher": {"distillation.weighting.rule": "none"},
     "EfficientNet-Lite0 alone": ALONE,
     "EfficientNet-Lite0 alone, which sees the camera's image": ALONE | {"camera.teachers_see": "disturbed"},
+    "EfficientNet-Lite0 alone, MixUp of stored views": ALONE
+    | {"distillation.mixing.method": "mixup", "distillation.teacher_logits": "precomputed"},
 }
 """What each trial changes in the preset."""
 
