@@ -42,8 +42,8 @@ def by_pattern(names: Sequence[str], pattern: str) -> tuple[str, ...]:
 
 def among(names: Sequence[str], pattern: str, groups: Collection[str]) -> list[tuple[str, str]]:
     """The names in which a regular expression finds one of these groups, each with its group."""
-    found = [(name, match) for name in names if (match := re.search(pattern, name))]
-    return [(name, _group(match)) for name, match in found if _group(match) in groups]
+    matches = {name: match for name in names if (match := re.search(pattern, name))}
+    return [(name, group) for name, match in matches.items() if (group := _group(match)) in groups]
 
 
 def _group(match: re.Match[str]) -> str:

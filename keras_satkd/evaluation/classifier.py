@@ -72,6 +72,15 @@ class Classifier:
     ranges: tuple[str, ...] = ()
     with_range: Callable[[str], Callable[[np.ndarray], np.ndarray]] | None = None
 
+    def check_outputs(self) -> None:
+        """Check that the model has an output for each class.
+
+        Raises:
+            UserError: it has one output.
+        """
+        if self.classes == 1:
+            raise UserError(f"model {self.name} has one output: end it in an output for each class, with a softmax")
+
     @property
     def own_bands(self) -> tuple[str, ...]:
         """The bands of the files to read, by number from 1; empty if all that they have."""

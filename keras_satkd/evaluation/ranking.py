@@ -53,8 +53,7 @@ def check_alike(models: Sequence[Classifier]) -> None:
             their classes.
     """
     first = models[0]
-    if first.classes < 2:
-        raise UserError(f"{first.name} has one output: end it in an output for each class, with a softmax")
+    first.check_outputs()
     named = next((model for model in models if model.class_names), first)
     scaled = next((model for model in models if model.scaling), first)
     for other in models:

@@ -31,8 +31,7 @@ def model_labels(labels: np.ndarray, class_names: tuple[str, ...], classifier: C
     Raises:
         UserError: the data has a class that the model does not have, or another number of classes.
     """
-    if classifier.classes == 1:
-        raise UserError(f"model {classifier.name} has one output: end it in an output for each class, with a softmax")
+    classifier.check_outputs()
     if classifier.class_names is None:
         if len(class_names) != classifier.classes:
             raise UserError(

@@ -194,12 +194,9 @@ static int run(const injection *given) {
 }
 
 static void note(int journal, long number, int outcome, int is_found) {
-  char line[64];
-  const int length = snprintf(line, sizeof line, "%ld %d %d\n", number, outcome, is_found);
-  if (write(journal, line, (size_t)length) != length) {
-    fputs("error: the journal cannot be written: is the disk full?\n", stderr);
-    _exit(3);
-  }
+  if (dprintf(journal, "%ld %d %d\n", number, outcome, is_found) > 0) return;
+  fputs("error: the journal cannot be written: is the disk full?\n", stderr);
+  _exit(3);
 }
 
 static void limit_time(const struct timeval *limit) {
